@@ -1,0 +1,168 @@
+#include "base/arena.h"
+
+#include <assert.h>
+#include <stdalign.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_CHUNK_BYTES (4 * KIB)
+#define LARGEST_CHUNK_BYTES (256 * KIB)
+
+struct chunk {
+    struct chunk *next;
+    size_t used;
+    size_t size;
+    alignas(max_align_t) unsigned char bytes[];
+};
+
+struct arena {
+    struct chunk *chunks; /* the newest first; only it is filled */
+    size_t budget_bytes;
+    size_t used_bytes;
+    void *json_slot;
+};
+
+struct arena *arena_new(size_t budget_bytes)
+{
+    struct arena *arena = calloc(1, sizeof(*arena));
+    if (!arena)
+        abort();
+    arena->budget_bytes = budget_bytes;
+    return arena;
+}
+
+void arena_free(struct arena **arena)
+{
+    if (!*arena)
+        return;
+    struct chunk *chunk = (*arena)->chunks;
+    while (chunk) {
+        struct chunk *next = chunk->next;
+        free(chunk);
+        chunk = next;
+    }
+    free(*arena);
+    *arena = NULL;
+}
+
+/* Larger requests than a chunk get one of their own, put behind the one being filled. */
+static struct chunk *chunk_add(struct arena *arena, size_t size)
+{
+    size_t usual = arena->chunks ? arena->chunks->size * 2 : FIRST_CHUNK_BYTES;
+    bool own;
+
+    if (usual > LARGEST_CHUNK_BYTES)
+        usual = LARGEST_CHUNK_BYTES;
+    own = size > usual / 2 && arena->chunks;
+    size_t room = own || size > usual ? size : usual;
+    struct chunk *chunk = malloc(sizeof(*chunk) + room);
+    if (!chunk)
+        abort();
+    *chunk = (struct chunk){.size = room};
+    if (own) {
+        chunk->next = arena->chunks->next;
+        arena->chunks->next = chunk;
+    } else {
+        chunk->next = arena->chunks;
+        arena->chunks = chunk;
+    }
+    return chunk;
+}
+
+static void *arena_take(struct arena *arena, size_t size)
+{
+    size_t rounded = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+
+    assert(arena);
+    if (rounded < size)
+        abort();
+    struct chunk *chunk = arena->chunks;
+    if (!chunk || chunk->size - chunk->used < rounded)
+        chunk = chunk_add(arena, rounded);
+    void *memory = chunk->bytes + chunk->used;
+    chunk->used += rounded;
+    arena->used_bytes += rounded;
+    return memory;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+    return memset(arena_take(arena, size), 0, size);
+}
+
+void *arena_alloc_array(struct arena *arena, size_t count, size_t size)
+{
+    size_t total;
+
+    if (__builtin_mul_overflow(count, size, &total))
+        abort();
+    return arena_alloc(arena, total);
+}
+
+int arena_fits(struct arena *arena, size_t size, struct error *err)
+{
+    if (arena->used_bytes <= arena->budget_bytes && size <= arena->budget_bytes - arena->used_bytes)
+        return 0;
+    return error_set(err, ERROR_TOO_LARGE, "",
+                     "The request needs more memory than one request may use (%zu MiB).",
+                     arena->budget_bytes / MIB);
+}
+
+size_t arena_used(const struct arena *arena)
+{
+    return arena->used_bytes;
+}
+
+struct str arena_str(struct arena *arena, struct str s)
+{
+    return (struct str){arena_cstr(arena, s), s.len};
+}
+
+struct str arena_lower(struct arena *arena, struct str s)
+{
+    char *copy = arena_cstr(arena, s);
+
+    for (size_t i = 0; i < s.len; i++)
+        if (copy[i] >= 'A' && copy[i] <= 'Z')
+            copy[i] = (char)(copy[i] - 'A' + 'a');
+    return (struct str){copy, s.len};
+}
+
+char *arena_cstr(struct arena *arena, struct str s)
+{
+    char *copy = arena_take(arena, s.len + 1);
+    if (s.len)
+        memcpy(copy, s.ptr, s.len);
+    copy[s.len] = '\0';
+    return copy;
+}
+
+struct str arena_vprintf(struct arena *arena, const char *format, va_list args)
+{
+    va_list again;
+
+    va_copy(again, args);
+    int len = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    if (len < 0)
+        abort();
+    char *text = arena_take(arena, (size_t)len + 1);
+    vsnprintf(text, (size_t)len + 1, format, args);
+    return (struct str){text, (size_t)len};
+}
+
+struct str arena_printf(struct arena *arena, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    struct str text = arena_vprintf(arena, format, args);
+    va_end(args);
+    return text;
+}
+
+void **arena_json_slot(struct arena *arena)
+{
+    return &arena->json_slot;
+}

@@ -1,0 +1,115 @@
+#include "base/buf.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct buf buf_make(size_t cap_bytes)
+{
+    return (struct buf){.cap_bytes = cap_bytes};
+}
+
+void buf_free(struct buf *buf)
+{
+    free(buf->ptr);
+    *buf = (struct buf){.cap_bytes = buf->cap_bytes};
+}
+
+void buf_clear(struct buf *buf)
+{
+    buf->len = 0;
+    buf->failed = false;
+    if (buf->ptr)
+        buf->ptr[0] = '\0';
+}
+
+char *buf_reserve(struct buf *buf, size_t more)
+{
+    assert(buf->len <= buf->cap_bytes);
+    if (more > buf->cap_bytes - buf->len) {
+        buf->failed = true;
+        return NULL;
+    }
+    size_t need = buf->len + more + 1;
+    if (need > buf->size) {
+        size_t size = buf->size ? buf->size : 64;
+        while (size < need)
+            size *= 2;
+        char *grown = realloc(buf->ptr, size);
+        if (!grown)
+            abort();
+        buf->ptr = grown;
+        buf->size = size;
+    }
+    return buf->ptr + buf->len;
+}
+
+void buf_grew(struct buf *buf, size_t added)
+{
+    assert(buf->len + added < buf->size);
+    buf->len += added;
+    buf->ptr[buf->len] = '\0';
+}
+
+void buf_add_bytes(struct buf *buf, const void *bytes, size_t len)
+{
+    if (buf->failed || len == 0)
+        return;
+    char *to = buf_reserve(buf, len);
+    if (!to)
+        return;
+    memcpy(to, bytes, len);
+    buf_grew(buf, len);
+}
+
+void buf_add(struct buf *buf, struct str s)
+{
+    buf_add_bytes(buf, s.ptr, s.len);
+}
+
+void buf_add_char(struct buf *buf, char c)
+{
+    buf_add_bytes(buf, &c, 1);
+}
+
+void buf_printf(struct buf *buf, const char *format, ...)
+{
+    va_list args, again;
+
+    if (buf->failed)
+        return;
+    va_start(args, format);
+    va_copy(again, args);
+    int len = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    char *to = len >= 0 ? buf_reserve(buf, (size_t)len) : NULL;
+    if (to) {
+        vsnprintf(to, (size_t)len + 1, format, args);
+        buf_grew(buf, (size_t)len);
+    }
+    va_end(args);
+}
+
+void buf_consume(struct buf *buf, size_t count)
+{
+    assert(count <= buf->len);
+    if (count == 0)
+        return;
+    memmove(buf->ptr, buf->ptr + count, buf->len - count + 1);
+    buf->len -= count;
+}
+
+struct str buf_str(const struct buf *buf)
+{
+    return (struct str){buf->ptr ? buf->ptr : "", buf->len};
+}
+
+int buf_ok(const struct buf *buf, struct error *err)
+{
+    if (!buf->failed)
+        return 0;
+    return error_set(err, ERROR_TOO_LARGE, "", "The text is longer than %zu bytes.",
+                     buf->cap_bytes);
+}

@@ -1,0 +1,545 @@
+#include "base/json.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yyjson.h>
+
+/* A struct json is a yyjson_mut_val; the document that makes them is kept with the arena. */
+
+static yyjson_mut_val *as_val(const struct json *value)
+{
+    return (yyjson_mut_val *)value;
+}
+
+static struct json *as_json(yyjson_mut_val *value)
+{
+    return (struct json *)value;
+}
+
+static void *alc_malloc(void *ctx, size_t size)
+{
+    return arena_alloc(ctx, size);
+}
+
+static void *alc_realloc(void *ctx, void *old, size_t old_size, size_t size)
+{
+    if (size <= old_size)
+        return old;
+    return memcpy(arena_alloc(ctx, size), old, old_size);
+}
+
+static void alc_free(void *, void *)
+{
+}
+
+static yyjson_alc alc_of(struct arena *arena)
+{
+    return (yyjson_alc){alc_malloc, alc_realloc, alc_free, arena};
+}
+
+static yyjson_mut_doc *doc_of(struct arena *arena)
+{
+    void **slot = arena_json_slot(arena);
+
+    if (!*slot) {
+        yyjson_alc alc = alc_of(arena);
+        *slot = yyjson_mut_doc_new(&alc);
+        assert(*slot);
+        yyjson_mut_doc_set_val_pool_size(*slot, 32);
+        yyjson_mut_doc_set_str_pool_size(*slot, 512);
+    }
+    return *slot;
+}
+
+/* A first pass that only counts brackets outside of strings: the parser recurses nowhere, but what
+ * walks the values later does. */
+static bool too_deep(struct str text)
+{
+    size_t depth = 0;
+    bool inside = false;
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (inside) {
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                inside = false;
+        } else if (c == '"') {
+            inside = true;
+        } else if (c == '{' || c == '[') {
+            if (++depth > JSON_DEPTH_MAX)
+                return true;
+        } else if ((c == '}' || c == ']') && depth > 0) {
+            depth--;
+        }
+    }
+    return false;
+}
+
+static int parse_error(struct str text, const yyjson_read_err *fault, struct error *err)
+{
+    size_t line = 1, column = 1;
+
+    for (size_t i = 0; i < fault->pos && i < text.len; i++) {
+        column = text.ptr[i] == '\n' ? 1 : column + 1;
+        line += text.ptr[i] == '\n';
+    }
+    return error_set(err, ERROR_INVALID, "", "The JSON is not valid at line %zu, column %zu: %s.",
+                     line, column, fault->msg);
+}
+
+struct json *json_parse(struct arena *arena, struct str text, struct error *err)
+{
+    yyjson_read_err fault = {0};
+    yyjson_alc alc = alc_of(arena);
+
+    if (too_deep(text)) {
+        error_set(err, ERROR_INVALID, "", "The JSON is nested deeper than %d levels.",
+                  JSON_DEPTH_MAX);
+        return NULL;
+    }
+    yyjson_doc *doc = yyjson_read_opts((char *)text.ptr, text.len, 0, &alc, &fault);
+    if (!doc) {
+        parse_error(text, &fault, err);
+        return NULL;
+    }
+    return as_json(yyjson_val_mut_copy(doc_of(arena), yyjson_doc_get_root(doc)));
+}
+
+struct json *json_object(struct arena *arena)
+{
+    return as_json(yyjson_mut_obj(doc_of(arena)));
+}
+
+struct json *json_array(struct arena *arena)
+{
+    return as_json(yyjson_mut_arr(doc_of(arena)));
+}
+
+struct json *json_text(struct arena *arena, struct str s)
+{
+    return as_json(yyjson_mut_strncpy(doc_of(arena), s.ptr ? s.ptr : "", s.len));
+}
+
+struct json *json_int(struct arena *arena, int64_t number)
+{
+    return as_json(number < 0 ? yyjson_mut_sint(doc_of(arena), number)
+                              : yyjson_mut_uint(doc_of(arena), (uint64_t)number));
+}
+
+struct json *json_double(struct arena *arena, double number)
+{
+    return as_json(yyjson_mut_real(doc_of(arena), number));
+}
+
+struct json *json_bool(struct arena *arena, bool flag)
+{
+    return as_json(yyjson_mut_bool(doc_of(arena), flag));
+}
+
+struct json *json_null(struct arena *arena)
+{
+    return as_json(yyjson_mut_null(doc_of(arena)));
+}
+
+struct json *json_copy(struct arena *arena, const struct json *value)
+{
+    return value ? as_json(yyjson_mut_val_mut_copy(doc_of(arena), as_val(value))) : NULL;
+}
+
+enum json_kind json_kind(const struct json *value)
+{
+    switch (yyjson_mut_get_type(as_val(value))) {
+    case YYJSON_TYPE_BOOL:
+        return JSON_BOOL;
+    case YYJSON_TYPE_NUM:
+        return JSON_NUMBER;
+    case YYJSON_TYPE_STR:
+        return JSON_STRING;
+    case YYJSON_TYPE_ARR:
+        return JSON_ARRAY;
+    case YYJSON_TYPE_OBJ:
+        return JSON_OBJECT;
+    default:
+        return JSON_NULL;
+    }
+}
+
+bool json_is_null(const struct json *value)
+{
+    return json_kind(value) == JSON_NULL;
+}
+
+bool json_is_integer(const struct json *value)
+{
+    return yyjson_mut_is_int(as_val(value));
+}
+
+struct json *json_get(const struct json *object, struct str key)
+{
+    return as_json(yyjson_mut_obj_getn(as_val(object), key.ptr, key.len));
+}
+
+struct json *json_get_fold(const struct json *object, struct str key)
+{
+    struct json *exact = json_get(object, key);
+    struct json_iter it = json_iter(object);
+
+    if (exact || json_kind(object) != JSON_OBJECT)
+        return exact;
+    while (json_next(&it))
+        if (str_eq_fold(it.key, key))
+            return it.value;
+    return NULL;
+}
+
+/* Takes one step off a path: a key, or a position when *out_index is not -1. False at its end or
+ * when the path is malformed. */
+static bool path_step(struct str *path, struct str *out_key, int64_t *out_index)
+{
+    size_t end = 0;
+
+    if (path->len == 0)
+        return false;
+    *out_index = -1;
+    if (path->ptr[0] == '[') {
+        ssize_t close = str_find_char(*path, ']');
+        if (close < 0 || !str_to_int64(str_slice(*path, 1, (size_t)close), out_index) ||
+            *out_index < 0)
+            return false;
+        end = (size_t)close + 1;
+    } else {
+        while (end < path->len && path->ptr[end] != '.' && path->ptr[end] != '[')
+            end++;
+        *out_key = str_slice(*path, 0, end);
+    }
+    if (end < path->len && path->ptr[end] == '.')
+        end++;
+    *path = str_slice(*path, end, path->len);
+    return true;
+}
+
+struct json *json_at(const struct json *value, const char *path)
+{
+    struct str rest = str_from(path);
+    struct str key;
+    int64_t index;
+
+    while (value && rest.len > 0) {
+        if (!path_step(&rest, &key, &index))
+            return NULL;
+        if (index >= 0)
+            value = as_json(yyjson_mut_arr_get(as_val(value), (size_t)index));
+        else
+            value = json_get(value, key);
+    }
+    return (struct json *)value;
+}
+
+struct str json_as_str(const struct json *value)
+{
+    const char *text = yyjson_mut_get_str(as_val(value));
+    return (struct str){text, text ? yyjson_mut_get_len(as_val(value)) : 0};
+}
+
+int64_t json_as_int(const struct json *value, int64_t fallback)
+{
+    if (yyjson_mut_is_uint(as_val(value))) {
+        uint64_t number = yyjson_mut_get_uint(as_val(value));
+        return number <= INT64_MAX ? (int64_t)number : fallback;
+    }
+    return yyjson_mut_is_sint(as_val(value)) ? yyjson_mut_get_sint(as_val(value)) : fallback;
+}
+
+double json_as_double(const struct json *value, double fallback)
+{
+    return yyjson_mut_is_num(as_val(value)) ? yyjson_mut_get_num(as_val(value)) : fallback;
+}
+
+bool json_as_bool(const struct json *value, bool fallback)
+{
+    return yyjson_mut_is_bool(as_val(value)) ? yyjson_mut_get_bool(as_val(value)) : fallback;
+}
+
+struct str json_str_at(const struct json *value, const char *path)
+{
+    return json_as_str(json_at(value, path));
+}
+
+int64_t json_int_at(const struct json *value, const char *path, int64_t fallback)
+{
+    return json_as_int(json_at(value, path), fallback);
+}
+
+double json_double_at(const struct json *value, const char *path, double fallback)
+{
+    return json_as_double(json_at(value, path), fallback);
+}
+
+bool json_bool_at(const struct json *value, const char *path, bool fallback)
+{
+    return json_as_bool(json_at(value, path), fallback);
+}
+
+size_t json_count(const struct json *value)
+{
+    return json_kind(value) == JSON_OBJECT ? yyjson_mut_obj_size(as_val(value))
+                                           : yyjson_mut_arr_size(as_val(value));
+}
+
+struct json_iter json_iter(const struct json *value)
+{
+    return (struct json_iter){.container_ = value, .index = SIZE_MAX};
+}
+
+bool json_next(struct json_iter *it)
+{
+    yyjson_mut_val *container = as_val(it->container_);
+    bool object = yyjson_mut_is_obj(container);
+
+    if (it->index + 1 >= json_count(it->container_))
+        return false;
+    it->index++;
+    /* yyjson keeps a ring whose `uni.ptr` is the last element (or last key). */
+    yyjson_mut_val *at = it->position_ ? as_val(it->position_)->next
+                         : object ? ((yyjson_mut_val *)container->uni.ptr)->next->next
+                                  : ((yyjson_mut_val *)container->uni.ptr)->next;
+    if (object) {
+        it->key = json_as_str(as_json(at));
+        it->value = as_json(at->next);
+        it->position_ = it->value;
+    } else {
+        it->value = it->position_ = as_json(at);
+    }
+    return true;
+}
+
+void json_set(struct arena *arena, struct json *object, struct str key, struct json *value)
+{
+    assert(json_kind(object) == JSON_OBJECT && value);
+    yyjson_mut_val *name = as_val(json_text(arena, key));
+    if (yyjson_mut_obj_getn(as_val(object), key.ptr, key.len))
+        yyjson_mut_obj_replace(as_val(object), name, as_val(value));
+    else
+        yyjson_mut_obj_add(as_val(object), name, as_val(value));
+}
+
+void json_set_str(struct arena *arena, struct json *object, const char *key, struct str text)
+{
+    json_set(arena, object, str_from(key), json_text(arena, text));
+}
+
+void json_set_int(struct arena *arena, struct json *object, const char *key, int64_t number)
+{
+    json_set(arena, object, str_from(key), json_int(arena, number));
+}
+
+void json_set_double(struct arena *arena, struct json *object, const char *key, double number)
+{
+    json_set(arena, object, str_from(key), json_double(arena, number));
+}
+
+void json_set_bool(struct arena *arena, struct json *object, const char *key, bool flag)
+{
+    json_set(arena, object, str_from(key), json_bool(arena, flag));
+}
+
+void json_set_null(struct arena *arena, struct json *object, const char *key)
+{
+    json_set(arena, object, str_from(key), json_null(arena));
+}
+
+int json_put(struct arena *arena, struct json *root, const char *path, struct json *value,
+             struct error *err)
+{
+    struct str rest = str_from(path);
+    struct str key = {0};
+    int64_t index;
+    struct json *at = root;
+
+    while (path_step(&rest, &key, &index)) {
+        bool last = rest.len == 0;
+        if (index >= 0) {
+            struct json *element = json_kind(at) == JSON_ARRAY
+                                       ? as_json(yyjson_mut_arr_get(as_val(at), (size_t)index))
+                                       : NULL;
+            if (!element)
+                return error_set(err, ERROR_INVALID, path, "There is no element %lld here.",
+                                 (long long)index);
+            if (last)
+                yyjson_mut_arr_replace(as_val(at), (size_t)index, as_val(value));
+            at = element;
+            continue;
+        }
+        if (json_kind(at) != JSON_OBJECT)
+            return error_set(err, ERROR_INVALID, path, "'%.*s' lies in something that is no object.",
+                             STR_ARG(key));
+        if (last)
+            json_set(arena, at, key, value);
+        else if (!json_get(at, key))
+            json_set(arena, at, key, json_object(arena));
+        at = json_get(at, key);
+    }
+    return rest.len == 0 ? 0 : error_set(err, ERROR_INVALID, path, "This is not a valid path.");
+}
+
+void json_append(struct arena *, struct json *array, struct json *value)
+{
+    assert(json_kind(array) == JSON_ARRAY && value);
+    yyjson_mut_arr_append(as_val(array), as_val(value));
+}
+
+bool json_remove(struct json *object, struct str key)
+{
+    return yyjson_mut_obj_remove_keyn(as_val(object), key.ptr, key.len) != NULL;
+}
+
+struct json *json_take(struct json *root, const char *path)
+{
+    struct str whole = str_from(path);
+    ssize_t dot = str_find_last(whole, '.');
+    struct str parent = str_slice(whole, 0, dot < 0 ? 0 : (size_t)dot);
+    struct str key = str_slice(whole, dot < 0 ? 0 : (size_t)dot + 1, whole.len);
+    char text[256];
+
+    if (parent.len >= sizeof(text))
+        return NULL;
+    memcpy(text, whole.ptr, parent.len);
+    text[parent.len] = '\0';
+    struct json *object = json_at(root, text);
+    if (json_kind(object) != JSON_OBJECT)
+        return NULL;
+    return as_json(yyjson_mut_obj_remove_keyn(as_val(object), key.ptr, key.len));
+}
+
+void json_merge(struct arena *arena, struct json *target, const struct json *patch)
+{
+    struct json_iter it = json_iter(patch);
+
+    assert(json_kind(target) == JSON_OBJECT);
+    while (json_next(&it)) {
+        struct json *present = json_get(target, it.key);
+        if (json_is_null(it.value)) {
+            json_remove(target, it.key);
+        } else if (json_kind(it.value) != JSON_OBJECT) {
+            json_set(arena, target, it.key, json_copy(arena, it.value));
+        } else {
+            if (json_kind(present) != JSON_OBJECT) {
+                present = json_object(arena);
+                json_set(arena, target, it.key, present);
+            }
+            json_merge(arena, present, it.value);
+        }
+    }
+}
+
+static bool members_equal(const struct json *a, const struct json *b)
+{
+    struct json_iter it = json_iter(a);
+
+    while (json_next(&it)) {
+        struct json *other = json_get(b, it.key);
+        if (!other || !json_equal(it.value, other))
+            return false;
+    }
+    return true;
+}
+
+static bool elements_equal(const struct json *a, const struct json *b)
+{
+    struct json_iter left = json_iter(a), right = json_iter(b);
+
+    while (json_next(&left) && json_next(&right))
+        if (!json_equal(left.value, right.value))
+            return false;
+    return true;
+}
+
+static bool numbers_equal(const struct json *a, const struct json *b)
+{
+    if (json_is_integer(a) && json_is_integer(b))
+        return yyjson_mut_equals(as_val(a), as_val(b));
+    return json_as_double(a, 0) == json_as_double(b, 0);
+}
+
+bool json_equal(const struct json *a, const struct json *b)
+{
+    enum json_kind kind = json_kind(a);
+
+    if (kind != json_kind(b))
+        return false;
+    switch (kind) {
+    case JSON_NULL:
+        return true;
+    case JSON_BOOL:
+        return json_as_bool(a, false) == json_as_bool(b, false);
+    case JSON_NUMBER:
+        return numbers_equal(a, b);
+    case JSON_STRING:
+        return str_eq(json_as_str(a), json_as_str(b));
+    case JSON_ARRAY:
+        return json_count(a) == json_count(b) && elements_equal(a, b);
+    case JSON_OBJECT:
+        return json_count(a) == json_count(b) && members_equal(a, b);
+    }
+    return false;
+}
+
+struct member {
+    struct str key;
+    struct json *value;
+};
+
+static int by_key(const void *a, const void *b)
+{
+    return str_cmp(((const struct member *)a)->key, ((const struct member *)b)->key);
+}
+
+struct json *json_sorted(struct arena *arena, const struct json *value)
+{
+    enum json_kind kind = json_kind(value);
+    struct json_iter it = json_iter(value);
+    size_t count = json_count(value);
+
+    if (kind == JSON_ARRAY) {
+        struct json *array = json_array(arena);
+        while (json_next(&it))
+            json_append(arena, array, json_sorted(arena, it.value));
+        return array;
+    }
+    if (kind != JSON_OBJECT)
+        return json_copy(arena, value);
+    struct json *object = json_object(arena);
+    struct member *members = arena_new_array(arena, struct member, count);
+    while (json_next(&it))
+        members[it.index] = (struct member){it.key, it.value};
+    qsort(members, count, sizeof(*members), by_key);
+    for (size_t i = 0; i < count; i++)
+        yyjson_mut_obj_add(as_val(object), as_val(json_text(arena, members[i].key)),
+                           as_val(json_sorted(arena, members[i].value)));
+    return object;
+}
+
+static struct str write_as(struct arena *arena, const struct json *value, yyjson_write_flag flags)
+{
+    yyjson_alc alc = alc_of(arena);
+    size_t len = 0;
+
+    if (!value)
+        return STR("null");
+    char *text = yyjson_mut_val_write_opts(as_val(value), flags | YYJSON_WRITE_ALLOW_INVALID_UNICODE,
+                                           &alc, &len, NULL);
+    return text ? (struct str){text, len} : STR("null");
+}
+
+struct str json_write(struct arena *arena, const struct json *value)
+{
+    return write_as(arena, value, YYJSON_WRITE_NOFLAG);
+}
+
+struct str json_write_pretty(struct arena *arena, const struct json *value)
+{
+    return write_as(arena, value, YYJSON_WRITE_PRETTY_TWO_SPACES);
+}

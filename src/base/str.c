@@ -1,0 +1,177 @@
+#include "base/str.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct str str_from(const char *text)
+{
+    return (struct str){text, text ? strlen(text) : 0};
+}
+
+struct str str_slice(struct str s, size_t from, size_t to)
+{
+    if (to > s.len)
+        to = s.len;
+    if (from > to)
+        from = to;
+    return (struct str){s.ptr + from, to - from};
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct str str_trim(struct str s)
+{
+    while (s.len > 0 && is_blank(s.ptr[0]))
+        s = str_slice(s, 1, s.len);
+    while (s.len > 0 && is_blank(s.ptr[s.len - 1]))
+        s.len--;
+    return s;
+}
+
+int str_cmp(struct str a, struct str b)
+{
+    size_t common = a.len < b.len ? a.len : b.len;
+    int order = common ? memcmp(a.ptr, b.ptr, common) : 0;
+
+    if (order != 0)
+        return order;
+    return a.len < b.len ? -1 : a.len > b.len;
+}
+
+bool str_eq(struct str a, struct str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+static char fold(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool str_eq_fold(struct str a, struct str b)
+{
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; i++)
+        if (fold(a.ptr[i]) != fold(b.ptr[i]))
+            return false;
+    return true;
+}
+
+bool str_starts(struct str s, struct str prefix)
+{
+    return s.len >= prefix.len && str_eq(str_slice(s, 0, prefix.len), prefix);
+}
+
+bool str_starts_fold(struct str s, struct str prefix)
+{
+    return s.len >= prefix.len && str_eq_fold(str_slice(s, 0, prefix.len), prefix);
+}
+
+bool str_ends(struct str s, struct str suffix)
+{
+    return s.len >= suffix.len && str_eq(str_slice(s, s.len - suffix.len, s.len), suffix);
+}
+
+ssize_t str_find(struct str s, struct str needle)
+{
+    if (needle.len == 0)
+        return 0;
+    if (s.len < needle.len)
+        return -1;
+    const char *at = memmem(s.ptr, s.len, needle.ptr, needle.len);
+    return at ? at - s.ptr : -1;
+}
+
+ssize_t str_find_char(struct str s, char c)
+{
+    const char *at = s.len ? memchr(s.ptr, c, s.len) : NULL;
+    return at ? at - s.ptr : -1;
+}
+
+ssize_t str_find_last(struct str s, char c)
+{
+    const char *at = s.len ? memrchr(s.ptr, c, s.len) : NULL;
+    return at ? at - s.ptr : -1;
+}
+
+bool str_split(struct str *rest, char separator, struct str *out_piece)
+{
+    assert(rest && out_piece);
+    if (!rest->ptr)
+        return false;
+    ssize_t at = str_find_char(*rest, separator);
+    if (at < 0) {
+        *out_piece = *rest;
+        *rest = (struct str){NULL, 0};
+        return true;
+    }
+    *out_piece = str_slice(*rest, 0, (size_t)at);
+    *rest = str_slice(*rest, (size_t)at + 1, rest->len);
+    return true;
+}
+
+bool str_cut(struct str s, char separator, struct str *out_head, struct str *out_tail)
+{
+    ssize_t at = str_find_char(s, separator);
+    if (at < 0)
+        return false;
+    *out_head = str_slice(s, 0, (size_t)at);
+    *out_tail = str_slice(s, (size_t)at + 1, s.len);
+    return true;
+}
+
+bool str_to_int64(struct str s, int64_t *out)
+{
+    bool negative = s.len > 0 && s.ptr[0] == '-';
+    uint64_t limit = negative ? (uint64_t)INT64_MAX + 1 : (uint64_t)INT64_MAX;
+    uint64_t value = 0;
+
+    assert(out);
+    s = str_slice(s, negative ? 1 : 0, s.len);
+    if (s.len == 0)
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] < '0' || s.ptr[i] > '9')
+            return false;
+        unsigned digit = (unsigned)(s.ptr[i] - '0');
+        if (value > (limit - digit) / 10)
+            return false;
+        value = value * 10 + digit;
+    }
+    *out = negative ? (int64_t)(0 - value) : (int64_t)value;
+    return true;
+}
+
+bool str_to_double(struct str s, double *out)
+{
+    char text[64];
+    char *end;
+
+    assert(out);
+    if (s.len == 0 || s.len >= sizeof(text) || isspace((unsigned char)s.ptr[0]))
+        return false;
+    memcpy(text, s.ptr, s.len);
+    text[s.len] = '\0';
+    double value = strtod(text, &end);
+    if (*end != '\0' || end == text)
+        return false;
+    *out = value;
+    return true;
+}
+
+bool str_eq_secret(struct str a, struct str b)
+{
+    unsigned char difference = 0;
+
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; i++)
+        difference |= (unsigned char)(a.ptr[i] ^ b.ptr[i]);
+    return difference == 0;
+}

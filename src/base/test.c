@@ -1,0 +1,82 @@
+#include "base/test.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct test_case *first;
+static char folder[256];
+
+void test_register(struct test_case *test)
+{
+    test->next = first;
+    first = test;
+}
+
+void test_check_str(const char *expected, struct str actual, const char *file, int line)
+{
+    if (str_eq(str_from(expected), actual))
+        return;
+    print_error("expected \"%s\"\n but was \"%.*s\"\n", expected, STR_ARG(actual));
+    _fail(file, line);
+}
+
+void test_check_ok(int result, const struct error *err, const char *file, int line)
+{
+    if (result == 0)
+        return;
+    print_error("%s: %s [%s]\n", error_name(err->code), err->message, err->target);
+    _fail(file, line);
+}
+
+void test_check_error(enum error_code expected, int result, const struct error *err,
+                      const char *file, int line)
+{
+    if (result != 0 && err->code == expected)
+        return;
+    print_error("expected \"%s\", got %d \"%s\" (%s)\n", error_name(expected), result,
+                error_name(err->code), err->message);
+    _fail(file, line);
+}
+
+static int remove_one(const char *path, const struct stat *, int, struct FTW *)
+{
+    return remove(path);
+}
+
+static void remove_folder(void)
+{
+    nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+const char *test_folder(void)
+{
+    if (!folder[0]) {
+        const char *base = getenv("TMPDIR");
+        snprintf(folder, sizeof(folder), "%s/lazurite-test-XXXXXX", base ? base : "/tmp");
+        if (!mkdtemp(folder))
+            abort();
+        atexit(remove_folder);
+    }
+    return folder;
+}
+
+/* Runs every registered test whose name holds the first argument (all without one). */
+int main(int argc, char **argv)
+{
+    size_t count = 0;
+    int failed;
+
+    for (struct test_case *t = first; t; t = t->next)
+        count++;
+    struct CMUnitTest *tests = calloc(count + 1, sizeof(*tests));
+    size_t used = 0;
+    for (struct test_case *t = first; t; t = t->next)
+        if (argc < 2 || strstr(t->name, argv[1]))
+            tests[used++] = (struct CMUnitTest){.name = t->name, .test_func = t->run};
+    failed = used ? _cmocka_run_group_tests("unit", tests, used, NULL, NULL) : 0;
+    free(tests);
+    return failed ? 1 : 0;
+}
