@@ -1,0 +1,115 @@
+/* kind.h - a resource kind is a row of hooks on generic CRUD
+ *
+ * arm/crud.c does all that is alike: ids, paging, etags, systemData, versions, archive, envelopes,
+ * long-running operations. A kind fills in a struct arm_kind; NULL hooks are skipped. A new kind
+ * costs one file pair in kinds/.
+ */
+#pragma once
+
+#include "base/json.h"
+#include "route/route.h"
+#include "store/document.h"
+#include "store/scope.h"
+
+struct content;
+struct vault;
+struct identity;
+struct tracking;
+struct environments;
+struct jobs;
+struct endpoints;
+
+/* What kinds may use. Filled by server/, outlives all requests. */
+struct engines {
+    struct store *store;
+    struct content *content;
+    struct vault *vault;
+    struct identity *identity;
+    struct tracking *tracking;
+    struct environments *environments;
+    struct jobs *jobs;
+    struct endpoints *endpoints;
+    struct str arm_endpoint;     /* "https://localhost:10443", no final slash; set once ports are known */
+    struct str scoring_endpoint; /* "https://localhost:10444" */
+    struct str plain_endpoint;   /* "http://127.0.0.1:5000" */
+    struct str domain;           /* "lazurite.test" */
+    int dir;                     /* the data folder */
+};
+
+struct arm_kind;
+
+/* One request. Everything allocated dies with `arena`. */
+struct arm_request {
+    struct arena *arena;
+    struct engines *engines;
+    const struct call *call;
+    const struct arm_kind *kind;
+    struct scope scope;      /* number 0 for kinds above a workspace */
+    struct str id;           /* full ARM id, names as the client spelled them */
+    struct str name;         /* last name; empty for lists */
+    struct document parent;  /* the container; doc 0 when the kind has none */
+    struct json *body;       /* NULL when the request has none; prepare may change it */
+    struct str actor;
+    bool patch;              /* body came by PATCH and is merged already */
+    void *prepared;          /* prepare's own result, for check and change */
+};
+
+/* An operation that takes time: the reply carries Azure-AsyncOperation or Location, and the kind
+ * says when it is done. arm/operation.c keeps it as a document. */
+enum arm_async { ARM_SYNC, ARM_ASYNC };
+
+struct arm_reply {
+    int status;
+    struct json *body;        /* NULL: none */
+    struct str operation;     /* id of an operation; empty: none */
+};
+
+struct arm_action {
+    const char *name;         /* last path segment of a POST, any case */
+    int (*run)(struct arm_request *req, const struct document *document, struct arm_reply *out,
+               struct error *err); /* on a worker; opens transactions itself */
+};
+
+struct arm_kind {
+    const char *type;             /* "data", "data/versions", "onlineEndpoints/deployments" */
+    const char *wire;             /* "Microsoft.MachineLearningServices/workspaces/data/versions" */
+    const struct arm_kind *parent;/* container kind, or NULL */
+    bool makes_parent;            /* PUT of a version makes its container */
+    bool immutable;               /* versions: arm/version.c compares by decisions 6 */
+
+    /* On a worker, nothing open: read and check the body, resolve references with a reader of its
+     * own, seal secrets. Fills req->prepared and puts defaults into req->body. */
+    int (*prepare)(struct arm_request *req, struct error *err);
+    /* In the write, reads only: may refuse (404, 409, 412). `before` is NULL when it is new. */
+    int (*check)(struct arm_request *req, struct store_txn *txn, const struct document *before,
+                 struct error *err);
+    /* In the write, after the document was stored: only engine errors. */
+    int (*change)(struct arm_request *req, struct store_txn *txn, const struct document *after,
+                  struct error *err);
+    /* In the write, before the row goes: may refuse; removes what hangs on it. */
+    int (*remove)(struct arm_request *req, struct store_txn *txn, const struct document *document,
+                  struct error *err);
+    /* After the commit of a PUT or DELETE, on the worker: wake engines. */
+    void (*after)(struct arm_request *req, const struct document *document, bool removed);
+    /* In a read: puts live fields (status, provisioningState, latestVersion …) into the wire body. */
+    int (*show)(struct arm_request *req, struct store_txn *txn, const struct document *document,
+                struct json *wire, struct error *err);
+    /* PUT and DELETE answer as long-running operations; NULL: they are done at once. `progress`
+     * gives 0 in progress, 1 succeeded, -1 failed with *err. */
+    int (*progress)(struct arm_request *req, struct store_txn *txn, const struct document *document,
+                    struct error *err);
+
+    const struct arm_action *actions;
+    size_t action_count;
+};
+
+/* The rows of all ARM routes over the kinds given (server passes the joined list). */
+struct arm; /* kinds and engines */
+struct arm *arm_new(const struct arm_kind *const *kinds, size_t count, struct engines *engines);
+void arm_free(struct arm **arm);
+struct route_table arm_routes(struct arm *arm);
+
+/* The ARM error envelope, for every row that speaks it. */
+void arm_refuse(struct call *call, const struct error *err);
+/* Replies JSON in ARM's manner. */
+void arm_reply(struct call *call, int status, const struct json *body);

@@ -1,0 +1,69 @@
+/* identity.h - principals, tokens, and the guard that every face asks
+ *
+ * First light knows: the folder's owner (admin) over the Unix socket or by the token of `connect`;
+ * `local` on the plain listener for MLflow rows (decisions 23); attempts by their tokens; SAS that
+ * we issued (blob/ verifies those). Users, roles and token flows are closed until they are built.
+ */
+#pragma once
+
+#include "route/route.h"
+#include "store/scope.h"
+
+struct identity;
+
+struct identity_options {
+    int dir;                  /* the data folder: keys/ */
+    struct store *store;
+    struct str domain;        /* "lazurite.test" */
+    bool anonymous_same_user; /* decisions 23; off as soon as a listener leaves loopback */
+    int64_t default_scope;    /* what `local` may use */
+    const struct str *hosts;  /* Host values that are ours, host:port as clients send it */
+    size_t host_count;
+};
+
+/* Loads or makes the signing keys on `pool`, after which identity_ready is true. Owns: the caller. */
+struct identity *identity_open(const struct identity_options *options, struct pool *pool,
+                               struct error *err);
+void identity_close(struct identity **identity);
+bool identity_ready(struct identity *identity);
+
+/* The Host header's list can change once ports are known. */
+void identity_set_hosts(struct identity *identity, const struct str *hosts, size_t count);
+
+/* Asks the owner of attempts whether one still runs (decisions 25); answers are kept <= 5 s. */
+typedef bool identity_attempt_alive(int64_t scope, struct str run, int attempt, void *context);
+void identity_on_attempt(struct identity *identity, identity_attempt_alive *ask, void *context);
+
+/* Checks a SAS for ROUTE_SAS rows; set by blob/. 0 and a filled caller, or -1. */
+typedef int identity_check_sas(struct call *call, struct caller *out, void *context, struct error *err);
+void identity_on_sas(struct identity *identity, identity_check_sas *check, void *context);
+
+/* Decides whether this matched call may go on; fills call->caller and call->action.
+ * Errors: ERROR_UNAUTHENTICATED (with the line to export as hint), ERROR_FORBIDDEN,
+ * ERROR_MISDIRECTED, ERROR_NOT_FOUND across workspaces, ERROR_UNAVAILABLE while the keys are made.
+ * Never blocks on disk for what it decided in the last 5 s. */
+int identity_guard(struct identity *identity, struct call *call, struct error *err);
+
+/* Whether identity_guard would have to leave the IO thread for this call (a cache miss). */
+bool identity_needs_worker(struct identity *identity, const struct call *call);
+
+/* An RS256 JWT. */
+struct token_claims {
+    struct str audience;
+    struct str subject, object_id, name;
+    int64_t expires_us;     /* wall clock */
+    int64_t scope;          /* attempts only, else 0 */
+    struct str run;
+    int attempt;
+};
+int identity_mint(struct identity *identity, struct arena *arena, const struct token_claims *claims,
+                  struct str *out, struct error *err);
+
+/* The audience `connect` uses and every face accepts (decisions 24). */
+struct str identity_audience(struct identity *identity);
+/* The token of `connect`: the admin's, 12 h. */
+int identity_admin_token(struct identity *identity, struct arena *arena, struct str *out,
+                         int64_t *out_expires_us, struct error *err);
+/* Public keys as a JWKS document. */
+struct json;
+struct json *identity_jwks(struct identity *identity, struct arena *arena);

@@ -1,0 +1,36 @@
+/* scope.h - workspaces and registries: the first argument of every look-up
+ *
+ * A scope is a row with a number and a GUID. Whatever a client sent is searched within one.
+ */
+#pragma once
+
+#include "store/store.h"
+
+enum scope_kind { SCOPE_WORKSPACE = 1, SCOPE_REGISTRY = 2 };
+
+struct scope {
+    int64_t number;
+    enum scope_kind kind;
+    struct str subscription;
+    struct str group; /* as first spelled */
+    struct str name;  /* as first spelled */
+    struct str guid;
+    struct str data_key; /* wrapped; the vault's */
+    int64_t created_us;
+};
+
+/* Finds by subscription, group and name, any case. Errors: ERROR_NOT_FOUND. */
+int scope_find(struct store_txn *txn, struct str subscription, struct str group, struct str name,
+               struct scope *out, struct error *err);
+int scope_by_number(struct store_txn *txn, int64_t number, struct scope *out, struct error *err);
+int scope_by_guid(struct store_txn *txn, struct str guid, struct scope *out, struct error *err);
+
+/* Inserts; number is given. Errors: ERROR_EXISTS. */
+int scope_insert(struct store_txn *txn, struct scope *scope, struct error *err);
+
+/* Walks all in order of their numbers; -1 from `each` ends the walk. */
+int scope_each(struct store_txn *txn, int (*each)(const struct scope *, void *), void *context,
+               struct error *err);
+
+/* "/subscriptions/…/workspaces/{name}" in the spelling of first creation. */
+struct str scope_arm_id(struct arena *arena, const struct scope *scope);
