@@ -1,0 +1,72 @@
+#include "yaml/marks.h"
+
+#include <assert.h>
+#include <string.h>
+
+struct entry {
+    const struct json *value;
+    struct yaml_mark at, key;
+};
+
+/* Open addressing; `size` is a power of two and at most three quarters are in use. */
+struct yaml_marks {
+    struct entry *entries;
+    size_t size, used;
+};
+
+struct yaml_marks *yaml_marks_new(struct arena *arena)
+{
+    struct yaml_marks *marks = arena_make(arena, struct yaml_marks);
+
+    marks->size = 64;
+    marks->entries = arena_new_array(arena, struct entry, marks->size);
+    return marks;
+}
+
+static struct entry *slot_of(const struct yaml_marks *marks, const struct json *value)
+{
+    assert(marks->used < marks->size);
+    uint64_t hash = (uint64_t)(uintptr_t)value * 0x9E3779B97F4A7C15u;
+    size_t at = (size_t)(hash >> 32) & (marks->size - 1);
+
+    while (marks->entries[at].value && marks->entries[at].value != value)
+        at = (at + 1) & (marks->size - 1);
+    return &marks->entries[at];
+}
+
+static void grow(struct arena *arena, struct yaml_marks *marks)
+{
+    struct yaml_marks larger = {.size = marks->size * 2, .used = marks->used};
+
+    larger.entries = arena_new_array(arena, struct entry, larger.size);
+    for (size_t i = 0; i < marks->size; i++)
+        if (marks->entries[i].value)
+            *slot_of(&larger, marks->entries[i].value) = marks->entries[i];
+    *marks = larger;
+}
+
+void yaml_marks_add(struct arena *arena, struct yaml_marks *marks, const struct json *value,
+                    struct yaml_mark at, struct yaml_mark key)
+{
+    assert(value);
+    if (marks->used * 4 >= marks->size * 3)
+        grow(arena, marks);
+    struct entry *entry = slot_of(marks, value);
+    if (!entry->value)
+        marks->used++;
+    *entry = (struct entry){value, at, key};
+}
+
+struct yaml_mark yaml_mark(const struct yaml *yaml, const struct json *value)
+{
+    if (!yaml->marks || !value)
+        return (struct yaml_mark){0};
+    return slot_of(yaml->marks, value)->at;
+}
+
+struct yaml_mark yaml_key_mark(const struct yaml *yaml, const struct json *value)
+{
+    if (!yaml->marks || !value)
+        return (struct yaml_mark){0};
+    return slot_of(yaml->marks, value)->key;
+}

@@ -1,0 +1,187 @@
+#include "base/buf.h"
+#include "yaml/yaml.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <string.h>
+
+#define WRITE_CAP (256 * MIB)
+
+struct writer {
+    struct arena *arena;
+    struct buf out;
+};
+
+static void free_writer(struct writer *writer)
+{
+    buf_free(&writer->out);
+}
+
+static void indent(struct writer *writer, int level)
+{
+    for (int i = 0; i < level; i++)
+        buf_add(&writer->out, STR("  "));
+}
+
+/* Whether the text reads back as the same text without quotes. */
+static bool is_plain(struct writer *writer, struct str text)
+{
+    static const char INDICATORS[] = "-?:,[]{}#&*!|>'\"%@`= ~<";
+
+    if (!text.len || strchr(INDICATORS, text.ptr[0]) || isspace((unsigned char)text.ptr[text.len - 1]))
+        return false;
+    if (json_kind(yaml_scalar(writer->arena, text)) != JSON_STRING)
+        return false;
+    /* What a date or a sexagesimal number begins with is quoted for other readers' sake. */
+    if (isdigit((unsigned char)text.ptr[0]) || text.ptr[0] == '+' || text.ptr[0] == '.')
+        return str_find_char(text, ':') < 0 && str_find_char(text, '-') < 0 &&
+               str_find_char(text, 'e') < 0 && str_find(text, STR(" #")) < 0;
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7F)
+            return false;
+    return text.ptr[text.len - 1] != ':' && str_find(text, STR(": ")) < 0 &&
+           str_find(text, STR(" #")) < 0;
+}
+
+/* A literal block keeps line ends; it cannot hold controls or begin with a blank. */
+static bool is_block(struct str text)
+{
+    if (str_find_char(text, '\n') < 0 || text.ptr[0] == ' ' || text.ptr[0] == '\n')
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)text.ptr[i] < 0x20 && text.ptr[i] != '\n')
+            return false;
+        if (text.ptr[i] == '\n' && i > 0 && text.ptr[i - 1] == ' ')
+            return false;
+    }
+    return true;
+}
+
+static void write_block(struct writer *writer, struct str text, int level)
+{
+    bool ended = text.ptr[text.len - 1] == '\n';
+    bool kept = ended && text.len > 1 && text.ptr[text.len - 2] == '\n';
+    struct str rest = ended ? str_slice(text, 0, text.len - 1) : text, line;
+
+    buf_add(&writer->out, kept ? STR("|+") : ended ? STR("|") : STR("|-"));
+    while (str_split(&rest, '\n', &line)) {
+        buf_add_char(&writer->out, '\n');
+        if (line.len) {
+            indent(writer, level);
+            buf_add(&writer->out, line);
+        }
+    }
+}
+
+static void write_string(struct writer *writer, struct str text, int level)
+{
+    bool control = false;
+
+    if (is_plain(writer, text)) {
+        buf_add(&writer->out, text);
+        return;
+    }
+    if (is_block(text)) {
+        write_block(writer, text, level);
+        return;
+    }
+    for (size_t i = 0; i < text.len; i++)
+        control |= (unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7F;
+    if (control) {
+        /* JSON's escapes are YAML's. */
+        buf_add(&writer->out, json_write(writer->arena, json_text(writer->arena, text)));
+        return;
+    }
+    buf_add_char(&writer->out, '\'');
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '\'')
+            buf_add_char(&writer->out, '\'');
+        buf_add_char(&writer->out, text.ptr[i]);
+    }
+    buf_add_char(&writer->out, '\'');
+}
+
+static void write_scalar(struct writer *writer, const struct json *value, int level)
+{
+    switch (json_kind(value)) {
+    case JSON_NULL:
+        buf_add(&writer->out, STR("null"));
+        break;
+    case JSON_BOOL:
+        buf_add(&writer->out, json_as_bool(value, false) ? STR("true") : STR("false"));
+        break;
+    case JSON_NUMBER:
+        buf_add(&writer->out, yaml_literal_text(writer->arena, value));
+        break;
+    case JSON_STRING:
+        write_string(writer, json_as_str(value), level);
+        break;
+    case JSON_ARRAY:
+        buf_add(&writer->out, STR("[]"));
+        break;
+    case JSON_OBJECT:
+        buf_add(&writer->out, STR("{}"));
+        break;
+    }
+}
+
+static bool is_block_value(const struct json *value)
+{
+    enum json_kind kind = json_kind(value);
+
+    return (kind == JSON_ARRAY || kind == JSON_OBJECT) && json_count(value) > 0;
+}
+
+static void write_value(struct writer *writer, const struct json *value, int level, bool inline_first);
+
+static void write_member(struct writer *writer, const struct json_iter *it, int level)
+{
+    write_string(writer, it->key, level);
+    buf_add_char(&writer->out, ':');
+    if (!is_block_value(it->value)) {
+        buf_add_char(&writer->out, ' ');
+        write_scalar(writer, it->value, level + 1);
+        buf_add_char(&writer->out, '\n');
+        return;
+    }
+    buf_add_char(&writer->out, '\n');
+    /* Lists stand under their key without indent, as PyYAML writes them. */
+    write_value(writer, it->value, json_kind(it->value) == JSON_ARRAY ? level : level + 1, false);
+}
+
+/* inline_first: the first line continues after "- ". */
+static void write_value(struct writer *writer, const struct json *value, int level, bool inline_first)
+{
+    assert(level <= 2 * JSON_DEPTH_MAX);
+    struct json_iter it = json_iter(value);
+
+    while (json_next(&it)) {
+        if (!inline_first || it.index > 0)
+            indent(writer, level);
+        if (json_kind(value) == JSON_OBJECT) {
+            write_member(writer, &it, level);
+            continue;
+        }
+        buf_add(&writer->out, STR("- "));
+        if (is_block_value(it.value)) {
+            write_value(writer, it.value, level + 1, true);
+        } else {
+            write_scalar(writer, it.value, level + 1);
+            buf_add_char(&writer->out, '\n');
+        }
+    }
+}
+
+struct str yaml_write(struct arena *arena, const struct json *value, bool sorted)
+{
+    CLEANUP(free_writer) struct writer writer = {.arena = arena, .out = buf_make(WRITE_CAP)};
+    const struct json *shown = sorted && is_block_value(value) ? json_sorted(arena, value) : value;
+
+    if (is_block_value(shown)) {
+        write_value(&writer, shown, 0, false);
+    } else {
+        write_scalar(&writer, shown, 0);
+        buf_add_char(&writer.out, '\n');
+    }
+    return arena_str(arena, buf_str(&writer.out));
+}
