@@ -4,7 +4,9 @@
  * its own. A row without a permission fails the table test and the start.
  *
  * Templates: "/api/2.0/mlflow/runs/get", "/subscriptions/{subscription}/…/{type}/{name}"; a last
- * piece "{path*}" takes the rest, slashes included. Literal pieces are compared without ASCII case
+ * piece "{path*}" takes the rest (at least one piece, which may be empty), slashes included. A piece
+ * may mix text and parameters: "azureml-{guid}", "{account}.blob.{suffix}". Where several templates
+ * fit, text wins over a mixed piece, that over a parameter, that over a rest. Literal pieces are compared without ASCII case
  * when ROUTE_FOLD is set. A piece is percent-decoded once, after matching; encoded slashes and dot
  * segments never reach a handler.
  */
@@ -104,3 +106,12 @@ void router_free(struct router **router);
  * to the path, so that the refusal can speak its face's language, or NULL. */
 int router_match(const struct router *router, struct call *call, unsigned listener,
                  struct str *out_allow, struct error *err);
+
+/* The same for a request that is no exchange; call needs only its arena. */
+struct route_ask {
+    struct str method;
+    struct str path;
+    unsigned listener;
+};
+int router_find(const struct router *router, const struct route_ask *ask, struct call *call,
+                struct str *out_allow, struct error *err);

@@ -1,0 +1,132 @@
+#include "route/name.h"
+
+#include <assert.h>
+
+#define EXPERIMENT_CHARACTERS 500
+#define MLFLOW_MODEL_BYTES 256
+
+static bool is_alpha(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_alnum(char c)
+{
+    return is_alpha(c) || (c >= '0' && c <= '9');
+}
+
+/* A letter or digit, then up to 254 more, among which `extra` is allowed too. */
+static bool is_word(struct str name, const char *extra)
+{
+    assert(extra);
+    if (name.len < 1 || name.len > 255 || !is_alnum(name.ptr[0]))
+        return false;
+    for (size_t i = 1; i < name.len; i++)
+        if (!is_alnum(name.ptr[i]) && str_find_char(str_from(extra), name.ptr[i]) < 0)
+            return false;
+    return true;
+}
+
+static bool is_endpoint(struct str name)
+{
+    assert(name.len == 0 || name.ptr);
+    if (name.len < 3 || name.len > 32 || !is_alpha(name.ptr[0]) ||
+        !is_alnum(name.ptr[name.len - 1]))
+        return false;
+    for (size_t i = 1; i < name.len; i++)
+        if (!is_alnum(name.ptr[i]) && name.ptr[i] != '-')
+            return false;
+    return true;
+}
+
+/* Bytes of the UTF-8 character at the start of s, and its code point; 0 when it is not UTF-8: cut
+ * off, longer than needed, a surrogate, or above U+10FFFF. */
+static size_t utf8_next(struct str s, uint32_t *out)
+{
+    static const uint32_t LEAST[] = {0, 0, 0x80, 0x800, 0x10000};
+    assert(s.len > 0);
+    unsigned char first = (unsigned char)s.ptr[0];
+    size_t bytes = first < 0x80       ? 1
+                   : first >> 5 == 6  ? 2
+                   : first >> 4 == 14 ? 3
+                   : first >> 3 == 30 ? 4
+                                      : 0;
+
+    if (bytes == 0 || bytes > s.len)
+        return 0;
+    uint32_t point = bytes == 1 ? first : first & (0xffu >> (bytes + 1));
+    for (size_t i = 1; i < bytes; i++) {
+        unsigned char next = (unsigned char)s.ptr[i];
+        if (next >> 6 != 2)
+            return 0;
+        point = point << 6 | (next & 0x3f);
+    }
+    if (point < LEAST[bytes] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000))
+        return 0;
+    *out = point;
+    return bytes;
+}
+
+/* UTF-8 without control characters and without the characters in `banned`; -1, or how many there
+ * are. */
+static ssize_t count_characters(struct str name, const char *banned)
+{
+    ssize_t count = 0;
+
+    assert(banned);
+    for (uint32_t point = 0; name.len > 0; count++) {
+        size_t bytes = utf8_next(name, &point);
+        if (bytes == 0 || point < 0x20 || (point >= 0x7f && point < 0xa0))
+            return -1;
+        if (bytes == 1 && str_find_char(str_from(banned), name.ptr[0]) >= 0)
+            return -1;
+        name = str_slice(name, bytes, name.len);
+    }
+    return count;
+}
+
+static bool name_fits(enum name_rule rule, struct str name)
+{
+    ssize_t characters;
+
+    assert(rule <= NAME_EXPERIMENT);
+    switch (rule) {
+    case NAME_ASSET:
+        return is_word(name, "_.-");
+    case NAME_JOB:
+        return is_word(name, "_-");
+    case NAME_ENDPOINT:
+        return is_endpoint(name);
+    case NAME_MLFLOW_MODEL:
+        return name.len > 0 && name.len <= MLFLOW_MODEL_BYTES && count_characters(name, "/:") > 0;
+    case NAME_EXPERIMENT:
+        characters = count_characters(name, "");
+        return characters > 0 && characters <= EXPERIMENT_CHARACTERS;
+    }
+    return false;
+}
+
+int name_check(enum name_rule rule, struct str name, const char *target, struct error *err)
+{
+    static const char *const RULES[] = {
+        [NAME_ASSET] =
+            "1 to 255 letters, digits, '_', '.' and '-', beginning with a letter or digit",
+        [NAME_JOB] = "1 to 255 letters, digits, '_' and '-', beginning with a letter or digit",
+        [NAME_ENDPOINT] =
+            "3 to 32 letters, digits and '-', beginning with a letter, not ending in '-'",
+        [NAME_MLFLOW_MODEL] = "up to 256 bytes of text without '/', ':' and control characters",
+        [NAME_EXPERIMENT] = "1 to 500 characters without control characters",
+    };
+
+    assert((size_t)rule < COUNT(RULES));
+    if (name_fits(rule, name))
+        return 0;
+    /* A name that is no text would spoil the sentence; a long one would push the rule out of it. */
+    if (count_characters(name, "") < 0)
+        name = STR("");
+    struct str shown = str_slice(name, 0, 64);
+    while (shown.len > 0 && count_characters(shown, "") < 0)
+        shown.len--;
+    return error_set(err, ERROR_INVALID, target, "The name '%.*s' is not valid: it must be %s.",
+                     STR_ARG(shown), RULES[rule]);
+}

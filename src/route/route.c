@@ -1,0 +1,472 @@
+/* The tree has a node per piece of a template. At each node literal pieces are tried first, then
+ * pieces that mix text and parameters, then plain parameters, then a rest. The first node that ends
+ * the path and has rows on the caller's listener decides; if its rows lack the method, that is the
+ * answer (405), so a wide row of one face never takes what another face knows. */
+#include "route/route.h"
+
+#include "base/buf.h"
+#include "http/text.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROUTE_PIECES_MAX 48
+#define ROUTE_NAME_BYTES 4096
+
+enum node_kind { NODE_LITERAL, NODE_FOLDED, NODE_MIXED, NODE_PARAM, NODE_REST };
+
+struct row {
+    const struct route *route;
+    void *face;
+    struct row *next;
+};
+
+struct node {
+    enum node_kind kind;
+    struct str text;    /* the piece of the template */
+    struct node *first; /* children, most particular first */
+    struct node *next;  /* sibling */
+    struct row *rows;
+    struct row *any; /* a row at or beneath this node: its face speaks for refusals */
+};
+
+struct router {
+    struct arena *arena;
+    struct node root;
+};
+
+struct str call_param(const struct call *call, const char *name)
+{
+    assert(call && name);
+    for (size_t i = 0; i < call->param_count; i++)
+        if (str_eq(call->params[i].name, str_from(name)))
+            return call->params[i].value;
+    return STR("");
+}
+
+struct str call_query(const struct call *call, const char *name)
+{
+    struct str value;
+
+    assert(call && name);
+    if (!http_query_get(call->arena, http_query(call->ex), name, 0, &value))
+        return STR("");
+    return value;
+}
+
+/* --- Building ------------------------------------------------------------------------------------
+ */
+
+static int row_error(const struct route *route, const char *what, struct error *err)
+{
+    return error_set(err, ERROR_INVALID, route->path ? route->path : "", "The route %s %s %s.",
+                     route->method ? route->method : "?", route->path ? route->path : "?", what);
+}
+
+static bool method_known(const char *method)
+{
+    static const char *const METHODS[] = {"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"};
+
+    for (size_t i = 0; method && i < COUNT(METHODS); i++)
+        if (strcmp(method, METHODS[i]) == 0)
+            return true;
+    return false;
+}
+
+static size_t count_char(struct str s, char c)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < s.len; i++)
+        count += s.ptr[i] == c;
+    return count;
+}
+
+/* Everything a row must say before anything is served (security.md rule 1). */
+static int check_row(const struct route *route, struct error *err)
+{
+    if (!method_known(route->method))
+        return row_error(route, "has no known method", err);
+    if (!route->path || route->path[0] != '/')
+        return row_error(route, "has no path that begins with '/'", err);
+    if (route->permit < PERMIT_PUBLIC || route->permit > PERMIT_ACTION)
+        return row_error(route, "has no permission", err);
+    if (route->permit == PERMIT_ACTION && !route->action && !(route->flags & ROUTE_FOLD))
+        return row_error(route, "has no action", err);
+    if (!route->run || !route->refuse)
+        return row_error(route, "has no handler or no refusal", err);
+    if (!(route->listeners & LISTEN_ALL) || (route->listeners & ~(unsigned)LISTEN_ALL))
+        return row_error(route, "has no listener", err);
+    if ((route->flags & ROUTE_STREAM_IN) && (!route->open || (route->flags & ROUTE_ON_LOOP)))
+        return row_error(route, "takes a stream but cannot open a sink", err);
+    if (count_char(str_from(route->path), '{') > ROUTE_PARAMS_MAX)
+        return row_error(route, "has too many parameters", err);
+    if ((route->flags & ROUTE_LOCAL_USER) && !(route->listeners & LISTEN_PLAIN))
+        return row_error(route, "is for the local user but not on the plain listener", err);
+    return 0;
+}
+
+static bool is_rest(struct str piece)
+{
+    return str_starts(piece, STR("{")) && str_ends(piece, STR("*}"));
+}
+
+/* How a piece of a template matches; whether it is well-formed. */
+static bool piece_kind(struct str piece, bool fold, enum node_kind *out)
+{
+    bool open = false, adjacent = false;
+    size_t params = 0;
+
+    for (size_t i = 0; i < piece.len; i++) {
+        char c = piece.ptr[i];
+        if (c == '{' && (open || adjacent))
+            return false;
+        if (c == '}' && !open)
+            return false;
+        adjacent = c == '}';
+        if (c == '{' || c == '}')
+            open = c == '{';
+        params += c == '{';
+    }
+    bool whole = params == 1 && piece.ptr[0] == '{' && piece.ptr[piece.len - 1] == '}';
+    *out = params == 0      ? (fold ? NODE_FOLDED : NODE_LITERAL)
+           : !whole         ? NODE_MIXED
+           : is_rest(piece) ? NODE_REST
+                            : NODE_PARAM;
+    return piece.len > 0 && !open && (!whole || piece.len > 2);
+}
+
+/* Whether two pieces of a kind match the same texts: the names of parameters do not count. */
+static bool same_shape(enum node_kind kind, struct str a, struct str b)
+{
+    size_t i = 0, j = 0;
+
+    if (kind == NODE_PARAM || kind == NODE_REST)
+        return true;
+    if (kind == NODE_FOLDED)
+        return str_eq_fold(a, b);
+    if (kind == NODE_LITERAL)
+        return str_eq(a, b);
+    for (; i < a.len && j < b.len && a.ptr[i] == b.ptr[j]; i++, j++) {
+        if (a.ptr[i] != '{')
+            continue;
+        while (a.ptr[i] != '}')
+            i++;
+        while (b.ptr[j] != '}')
+            j++;
+    }
+    return i == a.len && j == b.len;
+}
+
+/* The child for a piece; made when missing, in order of kind, longer mixed pieces first. */
+static struct node *child_for(struct router *router, struct node *parent, enum node_kind kind,
+                              struct str piece)
+{
+    struct node **at = &parent->first;
+
+    assert(kind <= NODE_REST);
+    for (struct node *child = parent->first; child; child = child->next)
+        if (child->kind == kind && same_shape(kind, child->text, piece))
+            return child;
+    while (*at && ((*at)->kind < kind ||
+                   ((*at)->kind == kind && kind == NODE_MIXED && (*at)->text.len >= piece.len)))
+        at = &(*at)->next;
+    struct node *made = arena_make(router->arena, struct node);
+    made->kind = kind;
+    made->text = piece;
+    made->next = *at;
+    *at = made;
+    return made;
+}
+
+static int add_row(struct router *router, const struct route *route, void *face, struct error *err)
+{
+    struct str rest = str_from(route->path + 1), piece;
+    struct node *node = &router->root;
+    struct row *row = arena_make(router->arena, struct row);
+    enum node_kind kind = NODE_LITERAL;
+
+    *row = (struct row){.route = route, .face = face};
+    if (check_row(route, err) < 0)
+        return -1;
+    for (size_t count = 0; rest.len > 0 && str_split(&rest, '/', &piece); count++) {
+        if (kind == NODE_REST || count == ROUTE_PIECES_MAX ||
+            !piece_kind(piece, route->flags & ROUTE_FOLD, &kind))
+            return row_error(route, "has a template that cannot be read", err);
+        node = child_for(router, node, kind, piece);
+        node->any = node->any ? node->any : row;
+    }
+    for (struct row *other = node->rows; other; other = other->next)
+        if (strcmp(other->route->method, route->method) == 0 &&
+            (other->route->listeners & route->listeners))
+            return row_error(route, "is there twice", err);
+    row->next = node->rows;
+    node->rows = row;
+    return 0;
+}
+
+int router_new(const struct route_table *tables, size_t count, struct router **out,
+               struct error *err)
+{
+    struct router *router = calloc(1, sizeof(*router));
+
+    assert(out);
+    if (!router)
+        abort();
+    router->arena = arena_new(16 * MIB);
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < tables[i].count; j++)
+            if (add_row(router, &tables[i].rows[j], tables[i].face, err) < 0) {
+                router_free(&router);
+                return -1;
+            }
+    *out = router;
+    return 0;
+}
+
+void router_free(struct router **router)
+{
+    assert(router);
+    if (!*router)
+        return;
+    arena_free(&(*router)->arena);
+    free(*router);
+    *router = NULL;
+}
+
+/* --- Matching ------------------------------------------------------------------------------------
+ */
+
+struct piece {
+    struct str raw, decoded;
+};
+
+struct walk {
+    struct piece pieces[ROUTE_PIECES_MAX];
+    size_t count;
+    unsigned listener;
+    const struct node *path[ROUTE_PIECES_MAX + 1]; /* the nodes taken so far */
+    const struct node *end;
+    const struct node *nearest;
+    size_t nearest_depth;
+};
+
+/* Splits and decodes the path once. An empty piece is allowed as the last one only. */
+static int split_path(struct arena *arena, struct str path, struct walk *walk, struct error *err)
+{
+    struct str rest, piece;
+
+    if (path.len == 0 || path.ptr[0] != '/' || path.len > ROUTE_NAME_BYTES * 2)
+        return error_set(err, ERROR_INVALID, "", "The path must begin with '/'.");
+    rest = str_slice(path, 1, path.len);
+    if (rest.len == 0)
+        return 0;
+    while (str_split(&rest, '/', &piece)) {
+        struct str decoded;
+        bool last = piece.ptr + piece.len == path.ptr + path.len;
+        if (walk->count == ROUTE_PIECES_MAX)
+            return error_set(err, ERROR_NOT_FOUND, "", "The path has more than %d pieces.",
+                             ROUTE_PIECES_MAX);
+        if (http_decode(arena, piece, &decoded, err) < 0)
+            return -1;
+        if (str_find_char(decoded, '/') >= 0 || str_find_char(decoded, '\\') >= 0)
+            return error_set(err, ERROR_INVALID, "", "The path holds an encoded '/' or '\\'.");
+        if (str_eq(decoded, STR(".")) || str_eq(decoded, STR("..")) || (piece.len == 0 && !last))
+            return error_set(err, ERROR_INVALID, "", "The path holds an empty, '.' or '..' piece.");
+        walk->pieces[walk->count++] = (struct piece){.raw = piece, .decoded = decoded};
+    }
+    return 0;
+}
+
+/* The text before the next '{' of a mixed template, and what follows its '}'. */
+static struct str literal_run(struct str *template)
+{
+    ssize_t open = str_find_char(*template, '{');
+    struct str literal = open < 0 ? *template : str_slice(*template, 0, (size_t)open);
+
+    *template = str_slice(*template, literal.len, template->len);
+    return literal;
+}
+
+/* Matches "azureml-{guid}" or "{account}.blob.{suffix}"; a parameter takes the least it can, but at
+ * least one byte, the last one all that is left. With `call` the parameters are noted. */
+static bool mixed_match(struct str template, const struct piece *piece, struct call *call)
+{
+    struct str text = piece->decoded;
+    struct str literal = literal_run(&template);
+
+    if (!str_starts(text, literal))
+        return false;
+    text = str_slice(text, literal.len, text.len);
+    while (template.len > 0) {
+        ssize_t close = str_find_char(template, '}');
+        assert(close > 0);
+        struct str name = str_slice(template, 1, (size_t)close);
+        template = str_slice(template, (size_t)close + 1, template.len);
+        literal = literal_run(&template);
+        bool last = template.len == 0;
+        ssize_t at = literal.len == 0 ? (ssize_t)text.len
+                     : last           ? (ssize_t)text.len - (ssize_t)literal.len
+                                      : str_find(str_slice(text, 1, text.len), literal) + 1;
+        if (at < 1 || !str_starts(str_slice(text, (size_t)at, text.len), literal))
+            return false;
+        struct str value = str_slice(text, 0, (size_t)at);
+        if (call && call->param_count < ROUTE_PARAMS_MAX)
+            call->params[call->param_count++] = (struct route_param){name, value, value};
+        text = str_slice(text, (size_t)at + literal.len, text.len);
+    }
+    return text.len == 0;
+}
+
+static bool node_matches(const struct node *node, const struct piece *piece)
+{
+    switch (node->kind) {
+    case NODE_LITERAL:
+        return str_eq(piece->decoded, node->text);
+    case NODE_FOLDED:
+        return str_eq_fold(piece->decoded, node->text);
+    case NODE_MIXED:
+        return mixed_match(node->text, piece, NULL);
+    case NODE_PARAM:
+        return piece->decoded.len > 0;
+    case NODE_REST:
+        return true;
+    }
+    return false;
+}
+
+static bool on_listener(const struct node *node, unsigned listener)
+{
+    for (const struct row *row = node->rows; row; row = row->next)
+        if (row->route->listeners & listener)
+            return true;
+    return false;
+}
+
+/* Depth first; the first end with rows on this listener wins. The depth is that of the template, so
+ * recursion is bounded by ROUTE_PIECES_MAX. */
+static bool descend(struct walk *walk, const struct node *node, size_t depth)
+{
+    walk->path[depth] = node;
+    if (depth > walk->nearest_depth && node->kind < NODE_PARAM) {
+        walk->nearest = node;
+        walk->nearest_depth = depth;
+    }
+    if (depth == walk->count || node->kind == NODE_REST) {
+        if (!on_listener(node, walk->listener))
+            return false;
+        walk->end = node;
+        return true;
+    }
+    for (const struct node *child = node->first; child; child = child->next)
+        if (node_matches(child, &walk->pieces[depth]) && descend(walk, child, depth + 1))
+            return true;
+    return false;
+}
+
+static void note_param(struct call *call, struct str name, struct str value, struct str raw)
+{
+    assert(call->param_count < ROUTE_PARAMS_MAX);
+    call->params[call->param_count++] =
+        (struct route_param){.name = name, .value = value, .raw = raw};
+}
+
+/* Fills the parameters under the names that the row's own template gives them. */
+static void fill_params(const struct walk *walk, struct str path, struct call *call)
+{
+    struct str rest = str_from(call->route->path + 1), name;
+
+    for (size_t i = 0; rest.len > 0 && str_split(&rest, '/', &name); i++) {
+        const struct piece *piece = &walk->pieces[i];
+        const struct node *node = walk->path[i + 1];
+        if (node->kind == NODE_PARAM)
+            note_param(call, str_slice(name, 1, name.len - 1), piece->decoded, piece->raw);
+        if (node->kind == NODE_MIXED)
+            mixed_match(name, piece, call);
+        if (node->kind != NODE_REST)
+            continue;
+        struct buf all = buf_make(ROUTE_NAME_BYTES * 4);
+        for (size_t j = i; j < walk->count; j++) {
+            buf_add(&all, walk->pieces[j].decoded);
+            if (j + 1 < walk->count)
+                buf_add_char(&all, '/');
+        }
+        struct str raw = str_slice(path, (size_t)(piece->raw.ptr - path.ptr), path.len);
+        note_param(call, str_slice(name, 1, name.len - 2), arena_str(call->arena, buf_str(&all)),
+                   raw);
+        buf_free(&all);
+    }
+}
+
+static const struct row *row_for(const struct node *node, unsigned listener, struct str method)
+{
+    const struct row *as_get = NULL;
+
+    for (const struct row *row = node->rows; row; row = row->next) {
+        if (!(row->route->listeners & listener))
+            continue;
+        if (str_eq(str_from(row->route->method), method))
+            return row;
+        if (strcmp(row->route->method, "GET") == 0 && str_eq(method, STR("HEAD")))
+            as_get = row;
+    }
+    return as_get;
+}
+
+/* "GET, PUT": what the node's rows on this listener take. */
+static struct str allowed(struct arena *arena, const struct node *node, unsigned listener)
+{
+    struct str list = STR("");
+
+    for (const struct row *row = node->rows; row; row = row->next)
+        if (row->route->listeners & listener)
+            list = arena_printf(arena, "%s%s%.*s", row->route->method, list.len > 0 ? ", " : "",
+                                STR_ARG(list));
+    return list;
+}
+
+static void take_face(struct call *call, const struct row *row)
+{
+    call->route = row ? row->route : NULL;
+    call->face = row ? row->face : NULL;
+}
+
+int router_find(const struct router *router, const struct route_ask *ask, struct call *call,
+                struct str *out_allow, struct error *err)
+{
+    struct walk walk;
+
+    assert(router && call && call->arena);
+    walk.count = walk.nearest_depth = 0;
+    walk.end = walk.nearest = NULL;
+    walk.listener = ask->listener;
+    call->param_count = 0;
+    int split = split_path(call->arena, ask->path, &walk, err);
+    bool found = descend(&walk, &router->root, 0);
+    take_face(call, walk.nearest ? walk.nearest->any : NULL);
+    if (split < 0)
+        return -1;
+    if (!found)
+        return error_set(err, ERROR_NOT_FOUND, "", "There is nothing at this address.");
+    const struct row *row = row_for(walk.end, ask->listener, ask->method);
+    if (!row) {
+        take_face(call, walk.end->rows);
+        *out_allow = allowed(call->arena, walk.end, ask->listener);
+        return error_set(err, ERROR_METHOD, "", "The method is not allowed here; allowed: %.*s.",
+                         STR_ARG(*out_allow));
+    }
+    take_face(call, row);
+    fill_params(&walk, ask->path, call);
+    return 0;
+}
+
+int router_match(const struct router *router, struct call *call, unsigned listener,
+                 struct str *out_allow, struct error *err)
+{
+    struct route_ask ask = {
+        .method = http_method(call->ex), .path = http_path(call->ex), .listener = listener};
+
+    assert(call->ex);
+    return router_find(router, &ask, call, out_allow, err);
+}
