@@ -25,7 +25,7 @@ struct process_spec {
     size_t keep_count;
     bool own_session;             /* setsid: survives our terminal and our process group */
     bool die_with_parent;         /* SIGKILL when the parent thread ends */
-    const char *cgroup;           /* NULL, or the cgroup.procs file to enter before exec */
+    const char *const *cgroups;   /* NULL, or cgroup.procs files to enter before exec, NULL at the end */
 };
 
 struct process {

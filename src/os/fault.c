@@ -1,0 +1,126 @@
+#include "os/fault.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const NAMES[FAULT_POINT_COUNT_] = {
+    [FAULT_OPEN] = "open",     [FAULT_READ] = "read",   [FAULT_WRITE] = "write",   [FAULT_FSYNC] = "fsync",
+    [FAULT_RENAME] = "rename", [FAULT_SPAWN] = "spawn", [FAULT_COMMIT] = "commit", [FAULT_STEP] = "step",
+};
+
+/* One plan per point. `armed` is the only thing production reads. */
+static struct {
+    atomic_uint armed; /* plans that are set */
+    struct {
+        atomic_uint nth, count;
+        atomic_int number;
+        atomic_bool onwards;
+    } plan[FAULT_POINT_COUNT_];
+} faults;
+
+int fault_hit(enum fault_point point)
+{
+    assert(point < FAULT_POINT_COUNT_);
+    if (!atomic_load_explicit(&faults.armed, memory_order_relaxed))
+        return 0;
+    unsigned nth = atomic_load(&faults.plan[point].nth);
+    if (!nth)
+        return 0;
+    unsigned reached = atomic_fetch_add(&faults.plan[point].count, 1) + 1;
+    bool fails = reached == nth || (reached > nth && atomic_load(&faults.plan[point].onwards));
+    return fails ? atomic_load(&faults.plan[point].number) : 0;
+}
+
+void fault_plan(enum fault_point point, unsigned nth, int number, bool onwards)
+{
+    assert(point < FAULT_POINT_COUNT_);
+    bool was = atomic_load(&faults.plan[point].nth) != 0;
+
+    atomic_store(&faults.plan[point].count, 0);
+    atomic_store(&faults.plan[point].number, number);
+    atomic_store(&faults.plan[point].onwards, onwards);
+    atomic_store(&faults.plan[point].nth, nth);
+    if (was && !nth)
+        atomic_fetch_sub(&faults.armed, 1);
+    else if (!was && nth)
+        atomic_fetch_add(&faults.armed, 1);
+}
+
+unsigned fault_count(enum fault_point point)
+{
+    assert(point < FAULT_POINT_COUNT_);
+    return atomic_load(&faults.plan[point].count);
+}
+
+/* The number behind a name such as ENOSPC, 0 when there is none. */
+static int errno_by_name(struct str name)
+{
+    for (int number = 1; number < 134; number++) {
+        const char *known = strerrorname_np(number);
+        if (known && str_eq(name, str_from(known)))
+            return number;
+    }
+    return 0;
+}
+
+/* Sets one plan such as "write:3+:ENOSPC". */
+static bool plan_from_text(struct str text)
+{
+    struct str name, rest, nth, number;
+    int64_t call;
+
+    if (!str_cut(text, ':', &name, &rest) || !str_cut(rest, ':', &nth, &number))
+        return false;
+    bool onwards = str_ends(nth, STR("+"));
+    if (onwards)
+        nth.len--;
+    int error = errno_by_name(number);
+    if (!error || !str_to_int64(nth, &call) || call < 1 || call > INT32_MAX)
+        return false;
+    for (int point = 0; point < FAULT_POINT_COUNT_; point++)
+        if (str_eq(name, str_from(NAMES[point]))) {
+            fault_plan((enum fault_point)point, (unsigned)call, error, onwards);
+            return true;
+        }
+    return false;
+}
+
+void fault_from_environment(void)
+{
+    struct str rest = str_from(getenv("LAZURITE_FAULT"));
+    struct str piece;
+
+    if (!rest.len)
+        return;
+    while (str_split(&rest, ',', &piece))
+        if (!plan_from_text(piece)) {
+            /* A crash test whose fault never comes would pass for nothing. */
+            fprintf(stderr, "LAZURITE_FAULT: cannot read '%.*s'; say POINT:N[+]:ERRNO.\n", STR_ARG(piece));
+            abort();
+        }
+}
+
+static const char *failpoint_wanted;
+
+static void failpoint_read(void)
+{
+    failpoint_wanted = getenv("LAZURITE_FAILPOINT");
+}
+
+void failpoint(const char *name)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    assert(name && *name);
+    pthread_once(&once, failpoint_read);
+    if (!failpoint_wanted || strcmp(failpoint_wanted, name) != 0)
+        return;
+    fprintf(stderr, "failpoint %s\n", name);
+    abort();
+}
