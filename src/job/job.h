@@ -55,6 +55,8 @@ struct job_submit {
 /* On a worker, nothing open: checks the body and resolves every asset. Errors name the JSON path. */
 int job_prepare(struct jobs *jobs, struct arena *arena, const struct job_submit *submit,
                 struct job_spec **out, struct error *err);
+/* What the references became; kept beside the wire body, never shown. */
+struct json *job_spec_resolved(const struct job_spec *spec);
 /* In the write, after the document was stored: the run and the event `job.submitted`. */
 int job_insert(struct store_txn *txn, const struct job_submit *submit, const struct job_spec *spec,
                const struct document *document, struct error *err);

@@ -1,0 +1,51 @@
+#include "job/engine.h"
+
+#include <assert.h>
+
+struct canceling {
+    struct str actor;
+    bool running;
+    struct attempt attempt;
+};
+
+static int cancel_apply(struct store_txn *txn, struct run *run, struct attempt *, void *context,
+                        struct error *err)
+{
+    struct canceling *canceling = context;
+    struct job_move move = {.event = JOB_CANCEL, .actor = canceling->actor};
+
+    move.reason = arena_printf(store_arena(txn), "Canceled by %.*s.", STR_ARG(canceling->actor));
+    int moved = job_state_move(txn, run, &move, err);
+    if (moved < 0)
+        return -1;
+    canceling->running = run->status == RUN_CANCEL_REQUESTED;
+    return 0;
+}
+
+int job_cancel(struct jobs *jobs, int64_t scope, struct str name, struct str actor,
+               struct error *err)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(jobs->options.store, err);
+    struct canceling canceling = {.actor = actor};
+    struct attempt attempt = {0};
+    struct run run;
+
+    assert(scope > 0);
+    if (!txn || run_get(txn, scope, name, &run, err) < 0)
+        return -1;
+    store_read_end(&txn);
+    struct job_step step = {jobs, run.run, 0, cancel_apply, &canceling};
+    if (engine_step(&step, err) < 0)
+        return -1;
+    if (!canceling.running)
+        return 0;
+    /* The runner hears it with its next report; the signal makes that now. */
+    txn = store_read_begin(jobs->options.store, err);
+    if (!txn || attempt_last(txn, run.run, &attempt, err) < 0)
+        return -1;
+    struct compute_start folder = engine_folder(jobs, arena, run.run, attempt.number);
+    if (attempt.runner.pid > 0)
+        jobs->backend->stop(&folder, &attempt.runner, false, NULL);
+    return 0;
+}

@@ -1,0 +1,48 @@
+/* engine.h - what the files of job/ share; nobody else includes this */
+#pragma once
+
+#include "job/attempt.h"
+#include "job/job.h"
+#include "job/state.h"
+
+#include <pthread.h>
+
+#define JOB_TOKEN_DEFAULT_US (30LL * 24 * 3600 * US_PER_S) /* decisions 25 */
+
+struct job_watchers; /* stream.c: the open streams, by run */
+
+struct jobs {
+    struct jobs_options options;
+    const struct compute_backend *backend;
+    struct str arm_endpoint;
+    struct str host;
+    struct job_watchers *watchers;
+    pthread_t thread;
+    pthread_mutex_t lock; /* over `stopping` and `started` */
+    bool started;
+    bool stopping;
+    int wake_fd; /* eventfd: something may have changed */
+};
+
+/* A write of the engine: finds the run (and the attempt when `number` > 0), runs `work` on them,
+ * and after the commit tells the streams of the run its new state. */
+struct job_step {
+    struct jobs *jobs;
+    int64_t run;
+    int number;
+    int (*work)(struct store_txn *txn, struct run *run, struct attempt *attempt, void *context,
+                struct error *err);
+    void *context;
+};
+int engine_step(const struct job_step *step, struct error *err);
+
+/* Reads the stored body of a job: wire properties and what was resolved. Errors: ERROR_NOT_FOUND. */
+struct job_stored {
+    struct json *properties;
+    struct json *resolved;
+};
+int engine_read(struct store_txn *txn, const struct run *run, struct job_stored *out,
+                struct error *err);
+
+/* The place of an attempt's folder for the compute backend; name in the arena. */
+struct compute_start engine_folder(struct jobs *jobs, struct arena *arena, int64_t run, int number);

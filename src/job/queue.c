@@ -1,0 +1,179 @@
+#include "job/queue.h"
+
+#include "job/start.h"
+#include "job/watcher.h"
+
+#include <assert.h>
+#include <unistd.h>
+
+#define QUEUE_MAX 1000 /* looked at in one turn; the rest waits behind them */
+#define POOLS_MAX 64
+
+struct pools {
+    struct place_pool list[POOLS_MAX];
+    size_t count;
+};
+
+/* Nodes of a pool: this host's cores for `serverless`, max instances for a cluster, 0 when gone. */
+static int pool_slots(struct store_txn *txn, int64_t scope, struct str name)
+{
+    struct document_key key = {.scope = scope, .type = STR("computes"), .name = name};
+    struct document compute;
+
+    if (str_eq(name, STR("serverless"))) {
+        long cores = sysconf(_SC_NPROCESSORS_ONLN);
+        return cores > 0 ? (int)cores : 1;
+    }
+    if (document_get(txn, &key, &compute, NULL) < 0)
+        return 0;
+    struct json *body = json_parse(store_arena(txn), compute.body, NULL);
+    int64_t nodes = json_int_at(body, "properties.properties.scaleSettings.maxNodeCount", 1);
+    return nodes > 0 ? (int)nodes : 0;
+}
+
+static struct place_pool *pool_of(struct store_txn *txn, int64_t scope, struct pools *pools,
+                                  struct str name)
+{
+    for (size_t i = 0; i < pools->count; i++)
+        if (str_eq(pools->list[i].name, name))
+            return &pools->list[i];
+    if (pools->count == POOLS_MAX)
+        return NULL;
+    struct place_pool *pool = &pools->list[pools->count++];
+    *pool = (struct place_pool){.name = name, .slots = pool_slots(txn, scope, name)};
+    pool->busy_with = arena_new_array(store_arena(txn), struct str, 8);
+    return pool;
+}
+
+struct filling {
+    struct store_txn *txn;
+    int64_t scope;
+    struct pools *pools;
+};
+
+/* Counts an open attempt as a taken slot; the first few names are kept for the reasons. */
+static int take_slot(const struct attempt *attempt, void *context, struct error *err)
+{
+    struct filling *filling = context;
+    struct run run;
+
+    if (run_by_row(filling->txn, attempt->run, &run, err) < 0)
+        return -1;
+    if (run.scope != filling->scope)
+        return 0;
+    struct place_pool *pool =
+        pool_of(filling->txn, filling->scope, filling->pools, attempt->compute);
+    if (!pool)
+        return 0;
+    if (pool->busy < 8)
+        pool->busy_with[pool->busy] = run.run_id;
+    pool->busy++;
+    return 0;
+}
+
+static int read_waiting(struct jobs *jobs, struct store_txn *txn, int64_t scope,
+                        struct filling *filling, struct queue *out, struct error *err)
+{
+    struct arena *arena = store_arena(txn);
+    struct place_job *list = arena_new_array(arena, struct place_job, QUEUE_MAX);
+    struct sql *q = sql(txn,
+                        "SELECT run FROM run WHERE scope = ? AND status = ? ORDER BY run LIMIT ?",
+                        err);
+    size_t count = 0;
+
+    if (!q)
+        return -1;
+    out->runs = arena_new_array(arena, int64_t, QUEUE_MAX);
+    sql_bind_int(q, 1, scope);
+    sql_bind_int(q, 2, RUN_QUEUED);
+    sql_bind_int(q, 3, QUEUE_MAX);
+    while (count < QUEUE_MAX && sql_step(q) > 0)
+        out->runs[count++] = sql_int(q, 0);
+    if (sql_end(q, err) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        struct job_stored stored;
+        struct run run;
+        if (run_by_row(txn, out->runs[i], &run, err) < 0 || engine_read(txn, &run, &stored, err) < 0)
+            return -1;
+        list[i] = (struct place_job){.name = run.run_id,
+                                     .pool = json_str_at(stored.resolved, "compute"),
+                                     .submitted_us = run.created_us};
+        pool_of(txn, scope, filling->pools, list[i].pool);
+    }
+    out->input.jobs = list;
+    out->input.job_count = count;
+    return 0;
+}
+
+int queue_read(struct jobs *jobs, struct store_txn *txn, int64_t scope, struct queue *out,
+               struct error *err)
+{
+    struct pools *pools = arena_make(store_arena(txn), struct pools);
+    struct filling filling = {txn, scope, pools};
+    struct queue queue = {0};
+
+    assert(scope > 0);
+    if (read_waiting(jobs, txn, scope, &filling, &queue, err) < 0 ||
+        attempt_open_each(txn, take_slot, &filling, err) < 0)
+        return -1;
+    queue.input.pools = pools->list;
+    queue.input.pool_count = pools->count;
+    *out = queue;
+    return 0;
+}
+
+struct scopes {
+    int64_t numbers[256];
+    size_t count;
+};
+
+static int note_scope(const struct scope *scope, void *context)
+{
+    struct scopes *scopes = context;
+
+    if (scope->kind == SCOPE_WORKSPACE && scopes->count < COUNT(scopes->numbers))
+        scopes->numbers[scopes->count++] = scope->number;
+    return 0;
+}
+
+/* One workspace: decides on a snapshot, then starts outside of it. */
+static int queue_turn(struct jobs *jobs, int64_t scope, struct error *err)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(64 * MIB);
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(jobs->options.store, err);
+    struct queue queue;
+
+    if (!txn || queue_read(jobs, txn, scope, &queue, err) < 0)
+        return -1;
+    size_t count = queue.input.job_count;
+    struct place_decision *decisions = place_decide(arena, &queue.input);
+    int64_t *runs = arena_new_array(arena, int64_t, count);
+    struct str *pools = arena_new_array(arena, struct str, count);
+    for (size_t i = 0; i < count; i++) {
+        runs[i] = queue.runs[i];
+        pools[i] = arena_str(arena, queue.input.jobs[i].pool);
+    }
+    store_read_end(&txn);
+    for (size_t i = 0; i < count; i++) {
+        if (!decisions[i].start)
+            watchers_tell_state(jobs->watchers, runs[i], RUN_QUEUED, decisions[i].reason);
+        else if (start_job(jobs, runs[i], pools[i], err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int queue_run(struct jobs *jobs, struct error *err)
+{
+    struct scopes scopes = {.count = 0};
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(jobs->options.store, err);
+
+    if (!txn || scope_each(txn, note_scope, &scopes, err) < 0)
+        return -1;
+    store_read_end(&txn);
+    for (size_t i = 0; i < scopes.count; i++)
+        if (queue_turn(jobs, scopes.numbers[i], err) < 0)
+            return -1;
+    return 0;
+}

@@ -1,0 +1,116 @@
+#include "job/engine.h"
+
+#include "os/clock.h"
+
+#include <assert.h>
+
+static void add_service(struct arena *arena, struct json *services, const char *name,
+                        struct str endpoint)
+{
+    struct json *service = json_object(arena);
+
+    json_set_str(arena, service, "jobServiceType", str_from(name));
+    json_set_str(arena, service, "endpoint", endpoint);
+    json_set(arena, services, str_from(name), service);
+}
+
+static void show_services(struct jobs *jobs, struct store_txn *txn, const struct run *run,
+                          const struct scope *scope, struct json *properties)
+{
+    struct arena *arena = store_arena(txn);
+    struct json *services = json_object(arena);
+    struct str id = scope_arm_id(arena, scope);
+
+    add_service(arena, services, "Tracking",
+                arena_printf(arena, "%.*s/mlflow/v2.0%.*s", STR_ARG(jobs->arm_endpoint), STR_ARG(id)));
+    add_service(arena, services, "Studio",
+                arena_printf(arena, "%.*s/runs/%.*s?wsid=%.*s", STR_ARG(jobs->arm_endpoint),
+                             STR_ARG(run->run_id), STR_ARG(id)));
+    json_set(arena, properties, STR("services"), services);
+}
+
+/* Named outputs get the uri they have; `default` is the run's own folder. */
+static int show_outputs(struct store_txn *txn, const struct run *run, struct json *properties,
+                        struct error *err)
+{
+    struct arena *arena = store_arena(txn);
+    struct json *outputs = json_at(properties, "outputs");
+    struct json *own = json_object(arena);
+    struct job_stored stored;
+
+    if (json_kind(outputs) != JSON_OBJECT) {
+        outputs = json_object(arena);
+        json_set(arena, properties, STR("outputs"), outputs);
+    }
+    if (run->doc != 0) {
+        if (engine_read(txn, run, &stored, err) < 0)
+            return -1;
+        struct json_iter it = json_iter(json_at(stored.resolved, "outputs"));
+        while (json_next(&it)) {
+            struct json *output = json_get(outputs, it.key);
+            if (json_kind(output) == JSON_OBJECT)
+                json_set_str(arena, output, "uri", json_str_at(it.value, "uri"));
+        }
+    }
+    json_set_str(arena, own, "jobOutputType", STR("uri_folder"));
+    json_set_str(arena, own, "mode", STR("ReadWriteMount"));
+    json_set_str(arena, own, "uri",
+                 arena_printf(arena, "azureml://datastores/workspaceartifactstore/ExperimentRun/dcid.%.*s",
+                              STR_ARG(run->run_id)));
+    json_set(arena, outputs, STR("default"), own);
+    return 0;
+}
+
+static void show_times(struct arena *arena, const struct run *run, struct json *properties)
+{
+    char text[CLOCK_ISO_BYTES];
+
+    if (run->start_us)
+        json_set_str(arena, properties, "startTimeUtc", clock_iso(run->start_us, text));
+    if (run->end_us)
+        json_set_str(arena, properties, "endTimeUtc", clock_iso(run->end_us, text));
+}
+
+static void ensure_object(struct arena *arena, struct json *properties, const char *key)
+{
+    if (json_kind(json_at(properties, key)) != JSON_OBJECT)
+        json_set(arena, properties, str_from(key), json_object(arena));
+}
+
+int job_show(struct jobs *jobs, struct store_txn *txn, const struct run *run,
+             struct json *properties, struct error *err)
+{
+    struct arena *arena = store_arena(txn);
+    struct str experiment;
+    struct scope scope;
+
+    assert(json_kind(properties) == JSON_OBJECT);
+    if (scope_by_number(txn, run->scope, &scope, err) < 0 ||
+        experiment_name(txn, run->scope, run->experiment, &experiment, err) < 0)
+        return -1;
+    json_set_str(arena, properties, "jobType", STR("Command"));
+    json_set_str(arena, properties, "status", str_from(run_status_name(run->status)));
+    json_set_str(arena, properties, "statusReason", run->reason);
+    json_set_str(arena, properties, "experimentName", experiment);
+    json_set_str(arena, properties, "displayName", run->name);
+    json_set_bool(arena, properties, "isArchived", run->archived || run->deleted_us != 0);
+    ensure_object(arena, properties, "tags");
+    ensure_object(arena, properties, "properties");
+    ensure_object(arena, properties, "inputs");
+    ensure_object(arena, properties, "environmentVariables");
+    show_times(arena, run, properties);
+    show_services(jobs, txn, run, &scope, properties);
+    return show_outputs(txn, run, properties, err);
+}
+
+bool job_attempt_alive(int64_t scope, struct str name, int number, void *context)
+{
+    struct jobs *jobs = context;
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(jobs->options.store, NULL);
+    struct attempt attempt;
+    struct run run;
+
+    return txn && run_get(txn, scope, name, &run, NULL) == 0 &&
+           attempt_get(txn, run.run, number, &attempt, NULL) == 0 &&
+           attempt.state != ATTEMPT_ENDED;
+}

@@ -1,0 +1,139 @@
+#include "job/start.h"
+
+#include "base/log.h"
+#include "identity/identity.h"
+#include "job/finish.h"
+#include "job/spec.h"
+#include "os/clock.h"
+#include "os/fault.h"
+
+#include <assert.h>
+
+struct placing {
+    struct str pool;
+    int number; /* 0: it was not waiting any more */
+};
+
+static int record_attempt(struct store_txn *txn, struct run *run, struct attempt *, void *context,
+                          struct error *err)
+{
+    struct placing *placing = context;
+    struct attempt attempt = {.run = run->run, .compute = placing->pool};
+    struct job_move move = {.event = JOB_PLACED, .actor = STR("scheduler")};
+
+    placing->number = 0;
+    if (run->status != RUN_QUEUED)
+        return 0;
+    if (attempt_insert(txn, &attempt, err) < 0)
+        return -1;
+    move.reason = arena_printf(store_arena(txn), "Placed on %.*s.", STR_ARG(placing->pool));
+    move.attempt = attempt.number;
+    placing->number = attempt.number;
+    return job_state_move(txn, run, &move, err) < 0 ? -1 : 0;
+}
+
+static int record_runner(struct store_txn *txn, struct run *, struct attempt *attempt,
+                         void *context, struct error *err)
+{
+    attempt->runner = *(const struct process_id *)context;
+    if (attempt->state == ATTEMPT_RECORDED)
+        attempt->state = ATTEMPT_RUNNING;
+    return attempt_update(txn, attempt, err);
+}
+
+/* Everything spec.json needs, read in one snapshot. */
+static struct json *make_spec(struct jobs *jobs, struct arena *arena, int64_t row, int number,
+                              struct error *err)
+{
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(jobs->options.store, err);
+    struct spec_attempt attempt = {.number = number};
+    struct job_stored stored;
+    struct scope scope;
+    struct run run;
+
+    if (!txn || run_by_row(txn, row, &run, err) < 0 ||
+        scope_by_number(txn, run.scope, &scope, err) < 0 ||
+        engine_read(txn, &run, &stored, err) < 0 ||
+        experiment_name(txn, run.scope, run.experiment, &attempt.experiment, err) < 0)
+        return NULL;
+    int64_t limit_us = json_int_at(stored.resolved, "timeoutSeconds", 0) * US_PER_S;
+    struct token_claims claims = {.audience = identity_audience(jobs->options.identity),
+                                  .subject = run.run_id,
+                                  .object_id = scope.guid,
+                                  .name = run.run_id,
+                                  .scope = run.scope,
+                                  .run = run.run_id,
+                                  .attempt = number};
+    /* A job with a limit still has to bring its outputs home: an hour more. */
+    claims.expires_us =
+        clock_now_us() + (limit_us ? limit_us + 3600 * US_PER_S : JOB_TOKEN_DEFAULT_US);
+    if (identity_mint(jobs->options.identity, arena, &claims, &attempt.token, err) < 0)
+        return NULL;
+    attempt.scope = &scope;
+    attempt.run = &run;
+    attempt.resolved = stored.resolved;
+    attempt.token_expires_us = claims.expires_us;
+    return spec_write(jobs, arena, &attempt);
+}
+
+static int launch(struct jobs *jobs, struct arena *arena, int64_t run, int number,
+                  struct error *err)
+{
+    struct compute_start folder = engine_folder(jobs, arena, run, number);
+    struct process_id runner;
+    struct json *spec = make_spec(jobs, arena, run, number, err);
+
+    if (!spec || compute_make_folder(&folder, spec, err) < 0)
+        return -1;
+    failpoint("job.start");
+    if (jobs->backend->start(&folder, &runner, err) < 0)
+        return -1;
+    struct job_step step = {jobs, run, number, record_runner, &runner};
+    LOG(LOG_INFO, "job.started", LOG_STR("attempt", folder.attempt), LOG_INT("runner", runner.pid));
+    return engine_step(&step, err);
+}
+
+static int launch_or_fail(struct jobs *jobs, int64_t run, int number, struct error *err)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(16 * MIB);
+    struct error why = {0};
+    struct job_exit end = {.kind = STR("prepare")};
+
+    if (launch(jobs, arena, run, number, &why) == 0)
+        return 0;
+    if (why.code == ERROR_UNAVAILABLE) { /* keys not made yet, store busy: the next turn tries again */
+        *err = why;
+        return -1;
+    }
+    log_error("job.start", &why);
+    end.reason = arena_printf(arena, "The job could not be started: %s", why.message);
+    return finish_attempt(jobs, run, number, &end, err);
+}
+
+int start_job(struct jobs *jobs, int64_t run, struct str pool, struct error *err)
+{
+    struct placing placing = {.pool = pool};
+    struct job_step step = {jobs, run, 0, record_attempt, &placing};
+
+    assert(pool.len > 0);
+    if (!identity_ready(jobs->options.identity))
+        return 0; /* identity wakes us when its keys are there */
+    if (engine_step(&step, err) < 0)
+        return -1;
+    failpoint("job.recorded");
+    return placing.number ? launch_or_fail(jobs, run, placing.number, err) : 0;
+}
+
+int start_again(struct jobs *jobs, const struct attempt *attempt, struct error *err)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    struct compute_start folder = engine_folder(jobs, arena, attempt->run, attempt->number);
+    struct process_id runner;
+
+    assert(attempt->state == ATTEMPT_RECORDED);
+    if (compute_read_runner(&folder, &runner, NULL) > 0) {
+        struct job_step step = {jobs, attempt->run, attempt->number, record_runner, &runner};
+        return engine_step(&step, err);
+    }
+    return launch_or_fail(jobs, attempt->run, attempt->number, err);
+}

@@ -1,0 +1,101 @@
+#include "job/watcher.h"
+
+#include "job/engine.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct job_watchers {
+    pthread_mutex_t lock;
+    struct list all; /* few: one per open stream */
+};
+
+struct job_watchers *watchers_new(void)
+{
+    struct job_watchers *watchers = calloc(1, sizeof(*watchers));
+
+    if (!watchers)
+        abort();
+    pthread_mutex_init(&watchers->lock, NULL);
+    list_init(&watchers->all);
+    return watchers;
+}
+
+void watchers_free(struct job_watchers **watchers)
+{
+    if (!*watchers)
+        return;
+    assert(list_empty(&(*watchers)->all));
+    pthread_mutex_destroy(&(*watchers)->lock);
+    free(*watchers);
+    *watchers = NULL;
+}
+
+void job_watch_begin(struct jobs *jobs, struct job_watcher *watcher)
+{
+    assert(watcher->run > 0 && watcher->wake);
+    pthread_mutex_lock(&jobs->watchers->lock);
+    list_push(&jobs->watchers->all, &watcher->node_);
+    pthread_mutex_unlock(&jobs->watchers->lock);
+}
+
+void job_watch_end(struct jobs *jobs, struct job_watcher *watcher)
+{
+    pthread_mutex_lock(&jobs->watchers->lock);
+    list_remove(&watcher->node_);
+    pthread_mutex_unlock(&jobs->watchers->lock);
+}
+
+bool job_watch_state(struct jobs *jobs, struct job_watcher *watcher, struct arena *arena,
+                     enum run_status *out_status, struct str *out_reason)
+{
+    pthread_mutex_lock(&jobs->watchers->lock);
+    bool changed = watcher->state_changed_;
+    watcher->state_changed_ = false;
+    if (changed) {
+        *out_status = watcher->status_;
+        *out_reason = arena_str(arena, str_from(watcher->reason_));
+    }
+    pthread_mutex_unlock(&jobs->watchers->lock);
+    return changed;
+}
+
+/* A repeated state with the same reason is no news. */
+static bool is_news(const struct job_watcher *watcher, enum run_status status, struct str reason)
+{
+    return watcher->status_ != status || !str_eq(str_from(watcher->reason_), reason);
+}
+
+static void tell(struct job_watchers *watchers, int64_t run, enum run_status status,
+                 const struct str *reason)
+{
+    pthread_mutex_lock(&watchers->lock);
+    for (struct list *at = watchers->all.next; at != &watchers->all; at = at->next) {
+        struct job_watcher *watcher = CONTAINER_OF(at, struct job_watcher, node_);
+        if (watcher->run != run)
+            continue;
+        if (reason && !is_news(watcher, status, *reason))
+            continue;
+        if (reason) {
+            watcher->state_changed_ = true;
+            watcher->status_ = status;
+            snprintf(watcher->reason_, sizeof(watcher->reason_), "%.*s", STR_ARG(*reason));
+        }
+        watcher->wake(watcher);
+    }
+    pthread_mutex_unlock(&watchers->lock);
+}
+
+void watchers_tell_state(struct job_watchers *watchers, int64_t run, enum run_status status,
+                         struct str reason)
+{
+    reason = str_slice(reason, 0, sizeof(((struct job_watcher *)0)->reason_) - 1);
+    tell(watchers, run, status, &reason);
+}
+
+void watchers_tell_log(struct job_watchers *watchers, int64_t run)
+{
+    tell(watchers, run, 0, NULL);
+}

@@ -1,0 +1,285 @@
+#include "kinds/job.h"
+
+#include "job/job.h"
+#include "kinds/job_stream.h"
+#include "job/watch.h"
+#include "job/attempt.h"
+#include "route/name.h"
+
+#include <assert.h>
+
+/* What prepare found out: a new job is checked and resolved, an old one keeps what runs. */
+struct job_prepared {
+    bool exists;
+    struct job_spec *spec;
+    struct job_submit submit;
+};
+
+static struct str property(const struct json *body, const char *path)
+{
+    return json_str_at(json_get(body, STR("properties")), path);
+}
+
+/* A job is never started again by a PUT: only what people write about it may change. */
+static int prepare_update(struct arm_request *req, const struct document *before, struct error *err)
+{
+    static const char *const MAY_CHANGE[] = {"displayName", "description", "tags", "properties",
+                                             "isArchived"};
+    struct json *stored = json_parse(req->arena, before->body, err);
+    struct json *wanted = json_get(req->body, STR("properties"));
+
+    if (!stored)
+        return -1;
+    struct json *properties = json_get(stored, STR("properties"));
+    struct str command = json_str_at(wanted, "command");
+    if (command.len && !str_eq(command, json_str_at(properties, "command"))) {
+        error_set(err, ERROR_CONFLICT, "properties.command",
+                  "The job '%.*s' exists already with another command.", STR_ARG(req->name));
+        return error_hint(err, "Submit it under another name.");
+    }
+    for (size_t i = 0; i < COUNT(MAY_CHANGE); i++) {
+        struct json *value = json_get(wanted, str_from(MAY_CHANGE[i]));
+        if (value)
+            json_set(req->arena, properties, str_from(MAY_CHANGE[i]), value);
+    }
+    req->body = stored;
+    return 0;
+}
+
+static int job_kind_prepare(struct arm_request *req, struct error *err)
+{
+    struct job_prepared *prepared = arena_make(req->arena, struct job_prepared);
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(req->engines->store, err);
+    struct document_key key = {req->scope.number, STR("jobs"), 0, req->name};
+    struct error missing = {0};
+    struct document before;
+
+    req->prepared = prepared;
+    if (!txn)
+        return -1;
+    prepared->exists = document_get(txn, &key, &before, &missing) == 0;
+    if (!prepared->exists && missing.code != ERROR_NOT_FOUND) {
+        *err = missing;
+        return -1;
+    }
+    if (prepared->exists)
+        return prepare_update(req, &before, err);
+    store_read_end(&txn);
+    if (name_check(NAME_JOB, req->name, "name", err) < 0)
+        return -1;
+    prepared->submit = (struct job_submit){.scope = &req->scope,
+                                           .name = req->name,
+                                           .properties = json_get(req->body, STR("properties")),
+                                           .actor = req->actor};
+    if (job_prepare(req->engines->jobs, req->arena, &prepared->submit, &prepared->spec, err) < 0)
+        return -1;
+    json_set(req->arena, req->body, STR("resolved"), job_spec_resolved(prepared->spec));
+    return 0;
+}
+
+/* A second PUT of a new name won the race: the client may simply try again. */
+static int job_kind_check(struct arm_request *req, struct store_txn *txn,
+                          const struct document *before, struct error *err)
+{
+    const struct job_prepared *prepared = req->prepared;
+    struct run run;
+
+    if (prepared->exists != (before != NULL))
+        return error_set(err, ERROR_CONFLICT, "", "The job '%.*s' was changed at the same time.",
+                         STR_ARG(req->name));
+    if (!before && run_get(txn, req->scope.number, req->name, &run, NULL) == 0)
+        return error_set(err, ERROR_CONFLICT, "", "A run named '%.*s' exists already.",
+                         STR_ARG(req->name));
+    return 0;
+}
+
+static int update_run(struct arm_request *req, struct store_txn *txn, const struct document *after,
+                      struct error *err)
+{
+    struct str name = property(req->body, "displayName");
+    struct run run;
+
+    if (run_get(txn, req->scope.number, req->name, &run, err) < 0)
+        return -1;
+    if (name.len)
+        run.name = name;
+    run.archived = json_bool_at(req->body, "properties.isArchived", after->archived);
+    return run_update(txn, &run, err);
+}
+
+/* The job's tags are the run's tags: one record, every face. */
+static int store_tags(struct arm_request *req, struct store_txn *txn, struct error *err)
+{
+    struct json_iter it = json_iter(json_at(req->body, "properties.tags"));
+    struct run run;
+
+    if (run_get(txn, req->scope.number, req->name, &run, err) < 0)
+        return -1;
+    while (json_next(&it))
+        if (run_set_tag(txn, &run, it.key, json_as_str(it.value), err) < 0)
+            return -1;
+    return 0;
+}
+
+static int job_kind_change(struct arm_request *req, struct store_txn *txn,
+                           const struct document *after, struct error *err)
+{
+    const struct job_prepared *prepared = req->prepared;
+
+    if (prepared->exists ? update_run(req, txn, after, err) < 0
+                         : job_insert(txn, &prepared->submit, prepared->spec, after, err) < 0)
+        return -1;
+    return store_tags(req, txn, err);
+}
+
+static int job_kind_remove(struct arm_request *req, struct store_txn *txn,
+                           const struct document *document, struct error *err)
+{
+    struct run run;
+
+    if (run_get(txn, req->scope.number, document->name, &run, err) < 0)
+        return -1;
+    if (!run_status_final(run.status)) {
+        error_set(err, ERROR_CONFLICT, "", "The job '%.*s' is %s; only a finished job can be deleted.",
+                  STR_ARG(document->name), run_status_name(run.status));
+        return error_hint(err, "Cancel it first.");
+    }
+    run.doc = 0;
+    run.archived = true;
+    return run_update(txn, &run, err);
+}
+
+static void job_kind_after(struct arm_request *req, const struct document *, bool)
+{
+    jobs_wake(req->engines->jobs);
+}
+
+/* ARM shows the run's tags, wherever they were set. */
+static int job_kind_show(struct arm_request *req, struct store_txn *txn,
+                         const struct document *document, struct json *wire, struct error *err)
+{
+    struct json *properties = json_get(wire, STR("properties"));
+    struct json *tags = json_object(req->arena);
+    struct run run;
+
+    json_remove(wire, STR("resolved"));
+    if (run_get(txn, req->scope.number, document->name, &run, err) < 0 ||
+        run_tags(txn, &run, tags, err) < 0)
+        return -1;
+    if (json_count(tags) > 0)
+        json_set(req->arena, properties, STR("tags"), tags);
+    return job_show(req->engines->jobs, txn, &run, properties, err);
+}
+
+static int cancel_action(struct arm_request *req, const struct document *document,
+                         struct arm_reply *out, struct error *err)
+{
+    if (job_cancel(req->engines->jobs, req->scope.number, document->name, req->actor, err) < 0)
+        return -1;
+    *out = (struct arm_reply){.status = 202};
+    return 0;
+}
+
+static const struct arm_action ACTIONS[] = {{"cancel", cancel_action}};
+
+const struct arm_kind job_kind = {
+    .type = "jobs",
+    .wire = "Microsoft.MachineLearningServices/workspaces/jobs",
+    .prepare = job_kind_prepare,
+    .check = job_kind_check,
+    .change = job_kind_change,
+    .remove = job_kind_remove,
+    .after = job_kind_after,
+    .show = job_kind_show,
+    .actions = ACTIONS,
+    .action_count = COUNT(ACTIONS),
+};
+
+/* --- Runners --------------------------------------------------------------------------------- */
+
+/* The attempt in the path must be the one whose token this is. */
+static int own_attempt(struct call *call, int64_t *out_run, int *out_number, struct error *err)
+{
+    struct engines *engines = call->face;
+    CLEANUP(store_read_end) struct store_txn *txn = NULL;
+    struct run run;
+
+    if (!attempt_parse(call_param(call, "attempt"), out_run, out_number))
+        return error_set(err, ERROR_NOT_FOUND, "", "There is no such attempt.");
+    txn = store_read_begin(engines->store, err);
+    if (!txn)
+        return -1;
+    if (run_by_row(txn, *out_run, &run, err) < 0)
+        return -1;
+    bool own = call->caller.kind == CALLER_ADMIN ||
+               (run.scope == call->caller.scope && str_eq_fold(run.run_id, call->caller.run) &&
+                *out_number == call->caller.attempt);
+    return own ? 0 : error_set(err, ERROR_NOT_FOUND, "", "There is no such attempt.");
+}
+
+static void answer(struct call *call, const struct watch_answer *answer)
+{
+    struct json *body = json_object(call->arena);
+
+    json_set_int(call->arena, body, "next", answer->next);
+    json_set_bool(call->arena, body, "cancel", answer->cancel);
+    arm_reply(call, 200, body);
+}
+
+static void run_events(struct call *call)
+{
+    struct engines *engines = call->face;
+    struct watch_report report = {0};
+    struct watch_answer got;
+    struct error err = {0};
+    struct json *body = json_parse(call->arena, http_body(call->ex), &err);
+
+    if (!body || own_attempt(call, &report.run, &report.number, &err) < 0) {
+        arm_refuse(call, &err);
+        return;
+    }
+    report.events = json_get(body, STR("events"));
+    if (watch_events(engines->jobs, &report, &got, &err) < 0)
+        arm_refuse(call, &err);
+    else
+        answer(call, &got);
+}
+
+static void run_logs(struct call *call)
+{
+    struct engines *engines = call->face;
+    struct watch_log log = {.file = call_query(call, "file"), .bytes = http_body(call->ex)};
+    struct watch_answer got;
+    struct error err = {0};
+
+    if (!str_to_int64(call_query(call, "offset"), &log.offset) || log.offset < 0)
+        error_set(&err, ERROR_INVALID, "offset", "A byte offset is required.");
+    else if (own_attempt(call, &log.run, &log.number, &err) == 0 &&
+             watch_log(engines->jobs, &log, &got, &err) == 0) {
+        answer(call, &got);
+        return;
+    }
+    arm_refuse(call, &err);
+}
+
+#define JOB_PATH                                                                                   \
+    "/lazurite/v1/subscriptions/{subscription}/resourceGroups/{group}/providers/"                  \
+    "Microsoft.MachineLearningServices/workspaces/{workspace}/jobs/{name}"
+#define JOB_READ "Microsoft.MachineLearningServices/workspaces/jobs/read"
+
+static const struct route ROUTES[] = {
+    {"POST", "/lazurite/v1/attempts/{attempt}/events", PERMIT_ATTEMPT, NULL, 4 * MIB, 0,
+     LISTEN_SOCKET | LISTEN_TLS, run_events, NULL, arm_refuse},
+    {"POST", "/lazurite/v1/attempts/{attempt}/logs", PERMIT_ATTEMPT, NULL, 4 * MIB, 0,
+     LISTEN_SOCKET | LISTEN_TLS, run_logs, NULL, arm_refuse},
+    {"GET", JOB_PATH "/stream", PERMIT_ACTION, JOB_READ, 0, ROUTE_FOLD, LISTEN_ALL, job_stream_run,
+     NULL, arm_refuse},
+    {"GET", JOB_PATH "/why", PERMIT_ACTION, JOB_READ, 0, ROUTE_FOLD, LISTEN_ALL, job_why_run, NULL,
+     arm_refuse},
+};
+
+struct route_table job_routes(struct engines *engines)
+{
+    assert(engines);
+    return (struct route_table){ROUTES, COUNT(ROUTES), engines};
+}
