@@ -1,0 +1,104 @@
+"""Golden wire captures: each .http file is requests and the replies they must get, in order.
+
+A file: lines of `# comment` (the source of the reply stands there), a request (method and target, headers, blank
+line, body), a line `---`, the reply (status, headers that must be there, blank line, body), a line `===` before the
+next exchange. In a reply a JSON object may have more members than the file names; `"{{any}}"` stands for any value,
+`"{{name}}"` remembers it for later requests. `{{WS}}`, `{{HOST}}`, `{{TOKEN}}` are given. `!plain` after the target
+sends it to the plain listener, `!anonymous` without the token.
+"""
+import http.client
+import json
+import pathlib
+import re
+import ssl
+import urllib.parse
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+FILES = sorted(HERE.glob("*/*.http"))
+
+
+@pytest.fixture(scope="module")
+def known(server):
+    connect = server.connect()
+    return {"WS": f"/subscriptions/{connect['subscription']}/resourceGroups/{connect['resourceGroup']}/providers/"
+                  f"Microsoft.MachineLearningServices/workspaces/{connect['workspace']}",
+            "HOST": urllib.parse.urlsplit(connect["endpoint"]).netloc, "TOKEN": connect["token"],
+            "CA": connect["caFile"], "PLAIN": urllib.parse.urlsplit(connect["mlflowTrackingUri"]).netloc}
+
+
+def filled(text, known):
+    return re.sub(r"\{\{(\w+)\}\}", lambda m: known.get(m.group(1), m.group(0)), text)
+
+
+def split_message(text):
+    head, _, body = text.strip("\n").partition("\n\n")
+    first, *headers = head.split("\n")
+    return first, dict(h.split(": ", 1) for h in headers), body.strip()
+
+
+def exchanges(path, known):
+    text = "\n".join(l for l in path.read_text().split("\n") if not l.startswith("# "))
+    for part in re.split(r"(?m)^===$", text):
+        request, reply = re.split(r"(?m)^---$", part, maxsplit=1)
+        yield request, reply
+
+
+def send(request, known):
+    first, headers, body = split_message(filled(request, known))
+    method, target, *flags = first.split(" ")
+    if "!plain" in flags:
+        connection = http.client.HTTPConnection(known["PLAIN"], timeout=30)
+    else:
+        trust = ssl.create_default_context(cafile=known["CA"])
+        connection = http.client.HTTPSConnection(known["HOST"], timeout=30, context=trust)
+        if "!anonymous" not in flags:
+            headers.setdefault("Authorization", "Bearer " + known["TOKEN"])
+    if body and method in ("PUT", "POST", "PATCH", "DELETE"):
+        headers.setdefault("Content-Type", "application/json")
+    connection.request(method, target, body.encode() if body else None, headers)
+    reply = connection.getresponse()
+    answer = reply.status, dict(reply.getheaders()), reply.read().decode()
+    connection.close()
+    return answer
+
+
+def matches(want, have, known, where="$"):
+    """Asserts that `have` is what `want` says; objects may have more."""
+    if isinstance(want, str) and (m := re.fullmatch(r"\{\{(\w+)\}\}", want)):
+        name = m.group(1)
+        if name == "any":
+            return
+        if name not in known:
+            known[name] = str(have)
+            return
+    if isinstance(want, dict):
+        assert isinstance(have, dict), where
+        for key, value in want.items():
+            assert key in have, f"{where}.{key} is missing"
+            matches(value, have[key], known, f"{where}.{key}")
+    elif isinstance(want, list):
+        assert isinstance(have, list) and len(want) == len(have), f"{where}: {have}"
+        for i, value in enumerate(want):
+            matches(value, have[i], known, f"{where}[{i}]")
+    elif isinstance(want, str):
+        assert filled(want, known) == have, where
+    else:
+        assert want == have, where
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(HERE)))
+def test_capture(path, known):
+    names = dict(known)
+    for request, reply in exchanges(path, names):
+        first, headers, body = split_message(reply)
+        status, have_headers, have_body = send(request, names)
+        assert status == int(first), (request, have_body)
+        lower = {k.lower(): v for k, v in have_headers.items()}
+        for name, value in headers.items():
+            assert name.lower() in lower, (name, have_headers)
+            if value != "{{any}}":
+                assert filled(value, names) in lower[name.lower()]
+        if body:
+            matches(json.loads(body), json.loads(have_body), names)
