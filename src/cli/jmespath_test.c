@@ -119,7 +119,7 @@ TEST(selections)
     gives("jobs[*].{N:name,S:state}[0:1]", "[{\"N\":\"x\",\"S\":\"Running\"}]");
     gives("jobs[0].{\"the name\":name,n:n}", "{\"the name\":\"x\",\"n\":3}");
     gives("jobs[*].[name,n]", "[[\"x\",3],[\"y\",1],[\"z\",2]]");
-    gives("jobs[*].[name,nope][]", "[\"x\",null,\"y\",null,\"z\",null]");
+    gives("jobs[*].[name,nope][]", "[\"x\",\"y\",\"z\"]");
     gives("none.{a:b}", "null");
     gives("[t,f]", "[true,false]");
     gives("{a:t}.a", "true");
