@@ -5,14 +5,15 @@
 struct canceling {
     struct str actor;
     bool running;
-    struct attempt attempt;
 };
 
 static int cancel_apply(struct store_txn *txn, struct run *run, struct attempt *, void *context,
                         struct error *err)
 {
     struct canceling *canceling = context;
-    struct job_move move = {.event = JOB_CANCEL, .actor = canceling->actor};
+    /* A run that MLflow made has nobody to ask: it is over. */
+    struct job_move move = {.event = run->doc ? JOB_CANCEL : JOB_CANCELED,
+                            .actor = canceling->actor};
 
     move.reason = arena_printf(store_arena(txn), "Canceled by %.*s.", STR_ARG(canceling->actor));
     int moved = job_state_move(txn, run, &move, err);

@@ -149,7 +149,7 @@ static int read_output(struct reading *r, struct str name, const struct json *wi
     if (asset.len && name_check(NAME_ASSET, asset, "properties.outputs", err) < 0)
         return -1;
     if (uri.len) {
-        if (asset_place(r->txn, r->submit->scope, uri, &place, err) < 0) {
+        if (asset_target(r->txn, r->submit->scope, uri, &place, err) < 0) {
             snprintf(err->target, sizeof(err->target), "%s",
                      path_of(arena, "outputs", name, "uri").ptr);
             return -1;

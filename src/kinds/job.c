@@ -1,9 +1,9 @@
 #include "kinds/job.h"
 
-#include "job/job.h"
-#include "kinds/job_stream.h"
-#include "job/watch.h"
 #include "job/attempt.h"
+#include "job/job.h"
+#include "job/watch.h"
+#include "kinds/job_stream.h"
 #include "route/name.h"
 
 #include <assert.h>
@@ -171,13 +171,81 @@ static int job_kind_show(struct arm_request *req, struct store_txn *txn,
     return job_show(req->engines->jobs, txn, &run, properties, err);
 }
 
+/* A run that MLflow made has no document: it is a Command job without a command (decisions 8). */
+static struct document document_of_run(struct arena *arena, const struct run *run)
+{
+    return (struct document){
+        .scope = run->scope,
+        .type = STR("jobs"),
+        .name = arena_str(arena, run->run_id),
+        .rev = run->rev,
+        .archived = run->archived || run->deleted_us != 0,
+        .created_us = run->created_us,
+        .updated_us = run->end_us ? run->end_us : run->created_us,
+        .created_by = arena_str(arena, run->user),
+        .body = STR("{\"properties\":{\"jobType\":\"Command\",\"command\":\"\",\"properties\":"
+                    "{\"lazurite.origin\":\"mlflow\"}}}"),
+        .system = STR("{}"),
+    };
+}
+
+static int job_kind_find(struct arm_request *req, struct store_txn *txn, struct document *out,
+                         struct error *err)
+{
+    struct run run;
+
+    if (run_get(txn, req->scope.number, req->name, &run, err) < 0)
+        return -1;
+    *out = document_of_run(req->arena, &run);
+    return 0;
+}
+
+struct listing {
+    struct arm_request *req;
+    struct store_txn *txn;
+    document_each *each;
+    void *context;
+};
+
+/* The position of a page is the run's, whether it has a document or not. */
+static int list_run(const struct run *run, void *context, struct error *err)
+{
+    struct listing *listing = context;
+    struct document document;
+
+    if (run->kind == RUN_BUILD)
+        return 0;
+    if (run->doc == 0)
+        document = document_of_run(listing->req->arena, run);
+    else if (document_by_id(listing->txn, run->doc, &document, err) < 0)
+        return -1;
+    document.created_us = run->created_us;
+    document.doc = run->run;
+    return listing->each(&document, listing->context, err);
+}
+
+static int job_kind_list(struct arm_request *req, struct store_txn *txn,
+                         const struct document_query *page, document_each *each, void *context,
+                         struct error *err)
+{
+    struct listing listing = {req, txn, each, context};
+    struct run_query query = {.scope = req->scope.number,
+                              .archived_only = page->view == VIEW_ARCHIVED,
+                              .all = page->view == VIEW_ALL,
+                              .before_us = page->before_us,
+                              .before_run = page->before_doc,
+                              .limit = page->limit};
+
+    return run_list(txn, &query, list_run, &listing, err);
+}
+
 static int cancel_action(struct arm_request *req, const struct document *document,
                          struct arm_reply *out, struct error *err)
 {
     if (job_cancel(req->engines->jobs, req->scope.number, document->name, req->actor, err) < 0)
         return -1;
     *out = (struct arm_reply){.status = 202};
-    return 0;
+    return document->doc ? arm_operation_start(req, document, &out->operation, err) : 0;
 }
 
 static const struct arm_action ACTIONS[] = {{"cancel", cancel_action}};
@@ -185,12 +253,15 @@ static const struct arm_action ACTIONS[] = {{"cancel", cancel_action}};
 const struct arm_kind job_kind = {
     .type = "jobs",
     .wire = "Microsoft.MachineLearningServices/workspaces/jobs",
+    .names = NAME_JOB,
     .prepare = job_kind_prepare,
     .check = job_kind_check,
     .change = job_kind_change,
     .remove = job_kind_remove,
     .after = job_kind_after,
     .show = job_kind_show,
+    .find = job_kind_find,
+    .list = job_kind_list,
     .actions = ACTIONS,
     .action_count = COUNT(ACTIONS),
 };
