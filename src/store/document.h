@@ -83,3 +83,8 @@ int document_set_label(struct store_txn *txn, int64_t container, struct str labe
                        int64_t version_doc, struct error *err);
 int document_by_label(struct store_txn *txn, int64_t container, struct str label,
                       struct document *out, struct error *err);
+/* All labels of a container by key, in the spelling last set; -1 from each ends the walk. */
+typedef int document_each_label(struct str label, int64_t version_doc, void *context,
+                                struct error *err);
+int document_labels(struct store_txn *txn, int64_t container, document_each_label *each,
+                    void *context, struct error *err);

@@ -52,6 +52,7 @@ typedef int store_flush(struct store_txn *txn, void *state, struct error *err);
 void *store_flush_state(struct store_txn *txn, store_flush *flush, size_t size);
 
 /* Called on the writer thread after each commit that appended events, with the newest number. */
+/* Several may listen; a NULL wake takes back those of this context, which then runs no more. */
 void store_on_event(struct store *store, void (*wake)(int64_t seq, void *context), void *context);
 
 /* A snapshot for reading; hold it under 20 ms. NULL with *err set when none can be had. */
@@ -66,6 +67,8 @@ bool store_is_writer(const struct store_txn *txn);
 
 /* True once damage or an unknown commit made it refuse writes; `status` shows why. */
 bool store_read_only(const struct store *store);
+/* Why it refuses writes: fills *out, as error_set does; code ERROR_NONE while all is well. */
+void store_trouble(struct store *store, struct error *out);
 
 /* --- Statements: prepared once per connection and text (the literal's address is the key). -------
  *

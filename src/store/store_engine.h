@@ -9,6 +9,8 @@
 
 #include "base/arena.h"
 
+#include <stdatomic.h>
+
 struct store_connection; /* an engine's own struct starts with one of these */
 struct store_statement;
 
@@ -39,6 +41,7 @@ struct store_engine {
     double (*get_double)(struct store_statement *statement, int column);
     struct str (*get_bytes)(struct store_statement *statement, int column);
     int (*begin)(struct store_connection *connection, bool write, struct error *err);
+    /* Whatever the end, the transaction is over afterwards. */
     enum store_end (*commit)(struct store_connection *connection, struct error *err);
     void (*rollback)(struct store_connection *connection);
     int (*savepoint)(struct store_connection *connection, struct error *err);
@@ -48,12 +51,20 @@ struct store_engine {
     int64_t (*changes)(struct store_connection *connection);
     /* Called when idle: checkpoint and truncate the log. */
     void (*idle)(struct store_connection *connection);
+    /* The number of the schema, 0 in a new database; set inside the transaction of a migration. */
+    int (*schema)(struct store_connection *connection, int64_t *out, struct error *err);
+    int (*set_schema)(struct store_connection *connection, int64_t number, struct error *err);
+    /* Whether the database had not been closed when this (writer) connection opened it. */
+    bool (*was_unclean)(struct store_connection *connection);
+    /* Reads everything and looks for damage, until *stop. Errors: ERROR_CORRUPT saying where. */
+    int (*check)(struct store_connection *connection, const atomic_bool *stop, struct error *err);
 };
 
 struct store_connection {
     const struct store_engine *engine;
 };
 
-/* SQLite files and `memory:` (its memdb). */
+/* SQLite files and `memory:` (its memdb); "fault:URL" wraps another engine, see store_fault.h. */
 extern const struct store_engine store_sqlite;
 extern const struct store_engine store_memory;
+extern const struct store_engine store_fault;

@@ -1,0 +1,201 @@
+/* The tables, as numbered migrations that only go forward. Each runs in one transaction together
+ * with the schema's number. A migration that has been released is never edited; a new one follows.
+ *
+ * The dialect is what every engine takes; WITHOUT ROWID is a hint that others strip. */
+#include "store/store_private.h"
+
+#include <assert.h>
+
+static const char RESOURCES[] =
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+    "INSERT INTO meta VALUES ('batch', '0');"
+    "INSERT INTO meta VALUES ('version', '');"
+    "CREATE TABLE scope (scope INTEGER PRIMARY KEY, kind INTEGER NOT NULL,"
+    " subscription TEXT NOT NULL, rgroup TEXT NOT NULL, rgroup_key TEXT NOT NULL,"
+    " name TEXT NOT NULL, name_key TEXT NOT NULL, guid TEXT NOT NULL UNIQUE, data_key BLOB,"
+    " created_us BIGINT NOT NULL, UNIQUE (kind, subscription, rgroup_key, name_key));"
+    "CREATE TABLE document (doc INTEGER PRIMARY KEY, scope BIGINT NOT NULL, type TEXT NOT NULL,"
+    " parent BIGINT NOT NULL, name TEXT NOT NULL, name_key TEXT NOT NULL, rev BIGINT NOT NULL,"
+    " archived INTEGER NOT NULL, created_us BIGINT NOT NULL, updated_us BIGINT NOT NULL,"
+    " created_by TEXT NOT NULL, next_version BIGINT NOT NULL, body TEXT NOT NULL,"
+    " system TEXT NOT NULL, UNIQUE (scope, type, parent, name_key));"
+    "CREATE INDEX document_list ON document"
+    " (scope, type, parent, archived, created_us DESC, doc DESC);"
+    /* children of a container, whatever their type */
+    "CREATE INDEX document_child ON document (parent, archived, created_us DESC, doc DESC)"
+    " WHERE parent > 0;"
+    "CREATE TABLE attr (scope BIGINT NOT NULL, field TEXT NOT NULL, text TEXT,"
+    " num DOUBLE PRECISION, doc BIGINT NOT NULL, PRIMARY KEY (doc, field)) WITHOUT ROWID;"
+    "CREATE INDEX attr_text ON attr (scope, field, text, doc);"
+    "CREATE INDEX attr_num ON attr (scope, field, num, doc);"
+    "CREATE TABLE label (parent BIGINT NOT NULL, label_key TEXT NOT NULL, label TEXT NOT NULL,"
+    " version_doc BIGINT NOT NULL, PRIMARY KEY (parent, label_key)) WITHOUT ROWID;"
+    "CREATE INDEX label_version ON label (version_doc);"
+    "CREATE TABLE edge (scope BIGINT NOT NULL, from_kind TEXT NOT NULL, from_id TEXT NOT NULL,"
+    " role TEXT NOT NULL, to_kind TEXT NOT NULL, to_id TEXT NOT NULL,"
+    " PRIMARY KEY (scope, from_kind, from_id, role, to_kind, to_id)) WITHOUT ROWID;"
+    "CREATE INDEX edge_to ON edge (scope, to_kind, to_id);"
+    "CREATE TABLE event (seq INTEGER PRIMARY KEY, at_us BIGINT NOT NULL, scope BIGINT NOT NULL,"
+    " type TEXT NOT NULL, subject_kind TEXT NOT NULL, subject TEXT NOT NULL, actor TEXT NOT NULL,"
+    " correlation TEXT NOT NULL, body TEXT NOT NULL);"
+    "CREATE INDEX event_scope ON event (scope, seq);"
+    "CREATE INDEX event_subject ON event (subject_kind, subject, seq);"
+    "CREATE TABLE cursor (follower TEXT PRIMARY KEY, position BIGINT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE lease (name TEXT PRIMARY KEY, holder TEXT NOT NULL, token BIGINT NOT NULL,"
+    " until_us BIGINT NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE secret (scope BIGINT NOT NULL, owner_kind TEXT NOT NULL, owner BIGINT NOT NULL,"
+    " slot TEXT NOT NULL, key_version BIGINT NOT NULL, sealed BLOB NOT NULL,"
+    " PRIMARY KEY (scope, owner_kind, owner, slot)) WITHOUT ROWID;"
+    "CREATE TABLE principal (principal INTEGER PRIMARY KEY, kind INTEGER NOT NULL,"
+    " name TEXT NOT NULL UNIQUE, epoch BIGINT NOT NULL, state INTEGER NOT NULL);"
+    "CREATE TABLE credential (principal BIGINT NOT NULL, kind INTEGER NOT NULL,"
+    " hash BLOB NOT NULL, expires_us BIGINT NOT NULL,"
+    " PRIMARY KEY (principal, kind, hash)) WITHOUT ROWID;"
+    "CREATE INDEX credential_hash ON credential (kind, hash);"
+    "CREATE TABLE \"grant\" (scope_path TEXT NOT NULL, principal BIGINT NOT NULL,"
+    " role TEXT NOT NULL, PRIMARY KEY (scope_path, principal, role)) WITHOUT ROWID;"
+    "CREATE INDEX grant_principal ON \"grant\" (principal);";
+
+/* A logged model has a number of its own (`model`); its params and tags are rows of param and tag
+ * under run = -model, so that both are searched alike. */
+static const char TRACKING[] =
+    "CREATE TABLE experiment (scope BIGINT NOT NULL, id BIGINT NOT NULL, name TEXT NOT NULL,"
+    " location TEXT NOT NULL, created_us BIGINT NOT NULL, updated_us BIGINT NOT NULL,"
+    " deleted_us BIGINT, PRIMARY KEY (scope, id), UNIQUE (scope, name)) WITHOUT ROWID;"
+    "CREATE TABLE experiment_tag (scope BIGINT NOT NULL, experiment BIGINT NOT NULL,"
+    " key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (scope, experiment, key)) WITHOUT ROWID;"
+    "CREATE TABLE run (run INTEGER PRIMARY KEY, scope BIGINT NOT NULL, run_id TEXT NOT NULL,"
+    " run_key TEXT NOT NULL, experiment BIGINT NOT NULL, parent BIGINT, root BIGINT,"
+    " kind INTEGER NOT NULL, status INTEGER NOT NULL, reason TEXT, name TEXT, \"user\" TEXT,"
+    " start_us BIGINT, end_us BIGINT, created_us BIGINT NOT NULL, archived INTEGER NOT NULL,"
+    " deleted_us BIGINT, rev BIGINT NOT NULL, doc BIGINT, UNIQUE (scope, run_key));"
+    "CREATE INDEX run_experiment ON run (scope, experiment, start_us DESC, run_key);"
+    "CREATE INDEX run_parent ON run (scope, parent);"
+    "CREATE INDEX run_status ON run (scope, status, run);"
+    "CREATE INDEX run_created ON run (scope, archived, created_us DESC);"
+    "CREATE TABLE attempt (run BIGINT NOT NULL, attempt INTEGER NOT NULL, token BIGINT NOT NULL,"
+    " state INTEGER NOT NULL, compute TEXT, node TEXT, runner TEXT, cgroup TEXT,"
+    " started_us BIGINT, ended_us BIGINT, exit_kind TEXT, exit_code INTEGER, reason TEXT,"
+    " PRIMARY KEY (run, attempt)) WITHOUT ROWID;"
+    "CREATE TABLE word (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);"
+    "CREATE TABLE param (run BIGINT NOT NULL, key BIGINT NOT NULL, scope BIGINT NOT NULL,"
+    " value TEXT NOT NULL, PRIMARY KEY (run, key)) WITHOUT ROWID;"
+    "CREATE INDEX param_value ON param (scope, key, substr(value, 1, 64), run);"
+    "CREATE TABLE tag (run BIGINT NOT NULL, key BIGINT NOT NULL, scope BIGINT NOT NULL,"
+    " value TEXT NOT NULL, PRIMARY KEY (run, key)) WITHOUT ROWID;"
+    "CREATE INDEX tag_value ON tag (scope, key, substr(value, 1, 64), run);"
+    "CREATE TABLE logged_model (model INTEGER PRIMARY KEY, scope BIGINT NOT NULL,"
+    " model_id TEXT NOT NULL, experiment BIGINT NOT NULL, run BIGINT, name TEXT NOT NULL,"
+    " kind TEXT, status INTEGER NOT NULL, created_us BIGINT NOT NULL, updated_us BIGINT NOT NULL,"
+    " UNIQUE (scope, model_id));"
+    "CREATE INDEX logged_model_run ON logged_model (scope, run, name);"
+    "CREATE TABLE tail (seq INTEGER PRIMARY KEY, run BIGINT NOT NULL, n INTEGER NOT NULL,"
+    " data BLOB NOT NULL);"
+    "CREATE INDEX tail_run ON tail (run);"
+    "CREATE TABLE summary (run INTEGER PRIMARY KEY, seq BIGINT NOT NULL, rev BIGINT NOT NULL,"
+    " data BLOB NOT NULL);"
+    "CREATE TABLE block (id INTEGER PRIMARY KEY, run BIGINT NOT NULL, key BIGINT NOT NULL,"
+    " at_min BIGINT NOT NULL, at_max BIGINT NOT NULL, n INTEGER NOT NULL, data BLOB NOT NULL);"
+    "CREATE INDEX block_series ON block (run, key, at_min);"
+    "CREATE TABLE metric_column (scope BIGINT NOT NULL, experiment BIGINT NOT NULL,"
+    " key BIGINT NOT NULL, part INTEGER NOT NULL, seq BIGINT NOT NULL, data BLOB NOT NULL,"
+    " PRIMARY KEY (scope, experiment, key, part)) WITHOUT ROWID;"
+    "CREATE TABLE source (id INTEGER PRIMARY KEY, model_id TEXT NOT NULL, dataset TEXT NOT NULL,"
+    " UNIQUE (model_id, dataset));"
+    "CREATE TABLE dataset (dataset INTEGER PRIMARY KEY, scope BIGINT NOT NULL,"
+    " experiment BIGINT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, source_type TEXT,"
+    " source TEXT, schema TEXT, profile TEXT, UNIQUE (scope, experiment, name, digest));"
+    "CREATE TABLE run_input (run BIGINT NOT NULL, kind TEXT NOT NULL, ref TEXT NOT NULL,"
+    " tags TEXT, PRIMARY KEY (run, kind, ref)) WITHOUT ROWID;"
+    "CREATE TABLE run_output (run BIGINT NOT NULL, kind TEXT NOT NULL, ref TEXT NOT NULL,"
+    " step BIGINT, PRIMARY KEY (run, kind, ref)) WITHOUT ROWID;";
+
+/* Hashes are hexadecimal; lists of chunks are hashes joined by blanks. */
+static const char CONTENT[] =
+    "CREATE TABLE chunk (hash TEXT PRIMARY KEY, size BIGINT NOT NULL, refs BIGINT NOT NULL,"
+    " touched_us BIGINT NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX chunk_unused ON chunk (touched_us) WHERE refs = 0;"
+    "CREATE TABLE object (object INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE,"
+    " size BIGINT NOT NULL, md5 TEXT, sha256 TEXT, chunks TEXT NOT NULL,"
+    " touched_us BIGINT NOT NULL);"
+    "CREATE TABLE staged (container TEXT NOT NULL, name TEXT NOT NULL, block_id TEXT NOT NULL,"
+    " chunk TEXT NOT NULL, size BIGINT NOT NULL, at_us BIGINT NOT NULL,"
+    " PRIMARY KEY (container, name, block_id)) WITHOUT ROWID;"
+    "CREATE INDEX staged_age ON staged (at_us);"
+    "CREATE TABLE blob (container TEXT NOT NULL, name TEXT NOT NULL, object BIGINT NOT NULL,"
+    " etag TEXT NOT NULL, meta TEXT NOT NULL, created_us BIGINT NOT NULL,"
+    " updated_us BIGINT NOT NULL, PRIMARY KEY (container, name)) WITHOUT ROWID;"
+    "CREATE INDEX blob_object ON blob (object);";
+
+/* One migration: the scripts that lead from its number - 1 to its number. */
+static const struct {
+    const char *scripts[4];
+} MIGRATIONS[STORE_SCHEMA] = {
+    {{RESOURCES, TRACKING, CONTENT}},
+};
+
+static int schema_refuse_newer(struct store_txn *txn, int64_t found, struct error *err)
+{
+    struct sql *q = sql(txn, "SELECT value FROM meta WHERE key = 'version'", NULL);
+    struct str needs = q && sql_step(q) > 0 ? sql_peek(q, 0) : STR("newer");
+
+    return error_set(err, ERROR_CONFLICT, "",
+                     "The database has schema %lld and needs lazurite %.*s or later; this is %s,"
+                     " which knows schema %d.",
+                     (long long)found, STR_ARG(needs), LAZURITE_VERSION, STORE_SCHEMA);
+}
+
+/* Who needs a newer version should learn which: the one that migrated last. */
+static int schema_sign(struct store_txn *txn, struct error *err)
+{
+    struct sql *q = sql(txn, "UPDATE meta SET value = ? WHERE key = 'version'", err);
+
+    if (!q)
+        return -1;
+    sql_bind_text(q, 1, STR(LAZURITE_VERSION));
+    return sql_run(q, err);
+}
+
+/* Inside its transaction. */
+static int schema_apply(struct store_txn *txn, int64_t number, struct error *err)
+{
+    assert(number >= 1 && number <= STORE_SCHEMA);
+    for (size_t i = 0; i < COUNT(MIGRATIONS[0].scripts); i++) {
+        const char *script = MIGRATIONS[number - 1].scripts[i];
+        if (script && txn->engine->script(txn->connection, script, err) < 0)
+            return -1;
+    }
+    if (schema_sign(txn, err) < 0)
+        return -1;
+    return txn->engine->set_schema(txn->connection, number, err);
+}
+
+/* 1 when one step was made, 0 when the schema is ours. */
+static int schema_step(struct store_txn *txn, struct error *err)
+{
+    int64_t found = 0;
+
+    if (txn_begin(txn, err) < 0)
+        return -1;
+    int result = txn->engine->schema(txn->connection, &found, err);
+    if (result == 0 && found > STORE_SCHEMA)
+        result = schema_refuse_newer(txn, found, err);
+    if (result == 0 && found < STORE_SCHEMA)
+        result = schema_apply(txn, found + 1, err) < 0 ? -1 : 1;
+    if (result <= 0) {
+        txn_rollback(txn);
+        return result;
+    }
+    txn_reset(txn);
+    return txn->engine->commit(txn->connection, err) == STORE_DONE ? 1 : -1;
+}
+
+int schema_migrate(struct store_txn *txn, struct error *err)
+{
+    int step;
+
+    do {
+        step = schema_step(txn, err);
+    } while (step > 0);
+    return step;
+}

@@ -1,0 +1,158 @@
+#include "store/scope.h"
+
+#include "os/clock.h"
+
+#include <assert.h>
+
+#define COLUMNS "scope, kind, subscription, rgroup, name, guid, data_key, created_us"
+
+static void scope_read(struct sql *q, struct scope *out)
+{
+    *out = (struct scope){
+        .number = sql_int(q, 0),
+        .kind = (enum scope_kind)sql_int(q, 1),
+        .subscription = sql_text(q, 2),
+        .group = sql_text(q, 3),
+        .name = sql_text(q, 4),
+        .guid = sql_text(q, 5),
+        .data_key = sql_text(q, 6),
+        .created_us = sql_int(q, 7),
+    };
+}
+
+/* The one row of a bound statement. */
+static int scope_one(struct sql *q, struct str name, struct scope *out, struct error *err)
+{
+    bool found = sql_step(q) > 0;
+
+    if (found)
+        scope_read(q, out);
+    if (sql_end(q, err) < 0)
+        return -1;
+    if (found)
+        return 0;
+    return error_set(err, ERROR_NOT_FOUND, "", "There is no workspace '%.*s'.", STR_ARG(name));
+}
+
+int scope_find(struct store_txn *txn, struct str subscription, struct str group, struct str name,
+               struct scope *out, struct error *err)
+{
+    struct arena *arena = store_arena(txn);
+    /* A registry's name stands alone, without subscription and group. */
+    bool registry = !subscription.len && !group.len;
+    struct sql *q = registry
+        ? sql(txn, "SELECT " COLUMNS " FROM scope WHERE kind = 2 AND name_key = ?", err)
+        : sql(txn, "SELECT " COLUMNS " FROM scope WHERE kind IN (1, 2) AND subscription = ? AND"
+                   " rgroup_key = ? AND name_key = ? ORDER BY kind LIMIT 1", err);
+
+    if (!q)
+        return -1;
+    struct str key = arena_lower(arena, name);
+    if (registry) {
+        sql_bind_text(q, 1, key);
+    } else {
+        sql_bind_text(q, 1, arena_lower(arena, subscription));
+        sql_bind_text(q, 2, arena_lower(arena, group));
+        sql_bind_text(q, 3, key);
+    }
+    return scope_one(q, name, out, err);
+}
+
+int scope_by_number(struct store_txn *txn, int64_t number, struct scope *out, struct error *err)
+{
+    struct sql *q = sql(txn, "SELECT " COLUMNS " FROM scope WHERE scope = ?", err);
+
+    if (!q)
+        return -1;
+    sql_bind_int(q, 1, number);
+    return scope_one(q, arena_printf(store_arena(txn), "#%lld", (long long)number), out, err);
+}
+
+int scope_by_guid(struct store_txn *txn, struct str guid, struct scope *out, struct error *err)
+{
+    struct sql *q = sql(txn, "SELECT " COLUMNS " FROM scope WHERE guid = ?", err);
+
+    if (!q)
+        return -1;
+    sql_bind_text(q, 1, arena_lower(store_arena(txn), guid));
+    return scope_one(q, guid, out, err);
+}
+
+/* Registries are unique by name on the whole server. */
+static int scope_check_registry(struct store_txn *txn, const struct scope *scope, struct error *err)
+{
+    struct scope other;
+    struct error none;
+
+    if (scope->kind != SCOPE_REGISTRY ||
+        scope_find(txn, (struct str){0}, (struct str){0}, scope->name, &other, &none) < 0)
+        return 0;
+    return error_set(err, ERROR_EXISTS, "", "There is a registry '%.*s' already.",
+                     STR_ARG(other.name));
+}
+
+int scope_insert(struct store_txn *txn, struct scope *scope, struct error *err)
+{
+    struct arena *arena = store_arena(txn);
+
+    assert(scope->kind == SCOPE_WORKSPACE || scope->kind == SCOPE_REGISTRY);
+    assert(scope->guid.len && scope->name.len);
+    if (scope_check_registry(txn, scope, err) < 0)
+        return -1;
+    struct sql *q = sql(txn, "INSERT INTO scope (kind, subscription, rgroup, rgroup_key, name,"
+                             " name_key, guid, data_key, created_us)"
+                             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING scope", err);
+    if (!q)
+        return -1;
+    if (!scope->created_us)
+        scope->created_us = clock_now_us();
+    sql_bind_int(q, 1, scope->kind);
+    sql_bind_text(q, 2, arena_lower(arena, scope->subscription));
+    sql_bind_text(q, 3, scope->group);
+    sql_bind_text(q, 4, arena_lower(arena, scope->group));
+    sql_bind_text(q, 5, scope->name);
+    sql_bind_text(q, 6, arena_lower(arena, scope->name));
+    sql_bind_text(q, 7, arena_lower(arena, scope->guid));
+    sql_bind_blob(q, 8, scope->data_key);
+    sql_bind_int(q, 9, scope->created_us);
+    if (sql_step(q) > 0)
+        scope->number = sql_int(q, 0);
+    if (sql_end(q, err) == 0)
+        return 0;
+    if (err && err->code == ERROR_EXISTS)
+        error_set(err, ERROR_EXISTS, "", "There is a workspace '%.*s' in this group already.",
+                  STR_ARG(scope->name));
+    return -1;
+}
+
+int scope_each(struct store_txn *txn, int (*each)(const struct scope *, void *), void *context,
+               struct error *err)
+{
+    struct scope scope = {0};
+    bool found;
+
+    /* A statement per step: `each` may look up scopes itself. */
+    do {
+        struct sql *q = sql(txn, "SELECT " COLUMNS " FROM scope WHERE scope > ?"
+                                 " ORDER BY scope LIMIT 1", err);
+        if (!q)
+            return -1;
+        sql_bind_int(q, 1, scope.number);
+        found = sql_step(q) > 0;
+        if (found)
+            scope_read(q, &scope);
+        if (sql_end(q, err) < 0)
+            return -1;
+    } while (found && each(&scope, context) == 0);
+    return 0;
+}
+
+struct str scope_arm_id(struct arena *arena, const struct scope *scope)
+{
+    return arena_printf(arena,
+                        "/subscriptions/%.*s/resourceGroups/%.*s/providers/"
+                        "Microsoft.MachineLearningServices/%s/%.*s",
+                        STR_ARG(scope->subscription), STR_ARG(scope->group),
+                        scope->kind == SCOPE_REGISTRY ? "registries" : "workspaces",
+                        STR_ARG(scope->name));
+}

@@ -1,0 +1,272 @@
+#include "store/store_private.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define STATEMENTS_MAX 512 /* on one connection; texts made at run time must not pile up */
+#define ARENA_BYTES (256 * MIB)
+
+static void sql_free(struct sql *q)
+{
+    q->txn->engine->finalize(q->statement);
+    free(q->text);
+    free(q);
+}
+
+static void txn_forget_statements(struct store_txn *txn)
+{
+    size_t cursor = 0;
+    struct str key;
+    void *value;
+
+    assert(!txn->used);
+    while (map_next(txn->statements, &cursor, &key, &value))
+        sql_free(value);
+    map_free(&txn->statements);
+    memset(txn->recent, 0, sizeof(txn->recent));
+}
+
+int txn_open(struct store *store, const char *url, bool writer, struct store_txn **out,
+             struct error *err)
+{
+    struct store_connection *connection;
+
+    if (store->engine->open(url, writer, &connection, err) < 0)
+        return -1;
+    struct store_txn *txn = calloc(1, sizeof(*txn));
+    if (!txn)
+        abort();
+    txn->store = store;
+    txn->engine = store->engine;
+    txn->connection = connection;
+    txn->writer = writer;
+    txn->statements = map_new();
+    *out = txn;
+    return 0;
+}
+
+void txn_close(struct store_txn **txn)
+{
+    if (!*txn)
+        return;
+    txn_reset(*txn);
+    txn_forget_statements(*txn);
+    (*txn)->engine->close((*txn)->connection);
+    free(*txn);
+    *txn = NULL;
+}
+
+int txn_begin(struct store_txn *txn, struct error *err)
+{
+    assert(!txn->arena);
+    if (map_count(txn->statements) > STATEMENTS_MAX) {
+        txn_forget_statements(txn);
+        txn->statements = map_new();
+    }
+    if (txn->engine->begin(txn->connection, txn->writer, err) < 0)
+        return -1;
+    txn->arena = arena_new(ARENA_BYTES);
+    txn->lost = txn->changed = txn->gathered = false;
+    txn->event_seq = 0;
+    txn->flushes = NULL;
+    return 0;
+}
+
+void txn_reset(struct store_txn *txn)
+{
+    while (txn->used) {
+        struct sql *q = txn->used;
+        txn->used = q->next_used;
+        txn->engine->reset(q->statement);
+        q->used = q->failed = false;
+    }
+    arena_free(&txn->arena);
+    txn->flushes = NULL;
+}
+
+void txn_rollback(struct store_txn *txn)
+{
+    txn_reset(txn);
+    txn->engine->rollback(txn->connection);
+}
+
+void txn_appended(struct store_txn *txn, int64_t seq)
+{
+    assert(txn->writer);
+    if (seq > txn->event_seq)
+        txn->event_seq = seq;
+}
+
+static struct sql *sql_prepare(struct store_txn *txn, const char *text, struct error *err)
+{
+    struct store_statement *statement;
+
+    if (txn->engine->prepare(txn->connection, text, &statement, err) < 0)
+        return NULL;
+    struct sql *q = calloc(1, sizeof(*q));
+    char *copy = strdup(text);
+    if (!q || !copy)
+        abort();
+    q->txn = txn;
+    q->statement = statement;
+    q->text = copy;
+    q->reads = strncasecmp(text, "SELECT", 6) == 0;
+    map_set(txn->statements, str_from(copy), q);
+    return q;
+}
+
+/* A literal keeps its address, so that the usual way is one look and one comparison. The text is
+ * compared all the same: one made at run time may come to lie where another was. */
+static struct sql *sql_find(struct store_txn *txn, const char *text, struct error *err)
+{
+    size_t slot = ((uintptr_t)text >> 3) % STORE_RECENT;
+
+    if (txn->recent[slot].address == text && strcmp(txn->recent[slot].sql->text, text) == 0)
+        return txn->recent[slot].sql;
+    struct sql *q = map_get(txn->statements, str_from(text));
+    if (!q)
+        q = sql_prepare(txn, text, err);
+    if (!q)
+        return NULL;
+    txn->recent[slot].address = text;
+    txn->recent[slot].sql = q;
+    return q;
+}
+
+struct sql *sql(struct store_txn *txn, const char *text, struct error *err)
+{
+    assert(txn->arena); /* a transaction is open */
+    if (txn->lost) {
+        if (err)
+            *err = txn->err;
+        return NULL;
+    }
+    struct sql *q = sql_find(txn, text, err);
+    if (!q)
+        return NULL;
+    if (q->used) {
+        txn->engine->reset(q->statement);
+    } else {
+        q->used = true;
+        q->next_used = txn->used;
+        txn->used = q;
+    }
+    q->failed = false;
+    return q;
+}
+
+void sql_bind_int(struct sql *q, int at, int64_t value)
+{
+    q->txn->engine->bind_int(q->statement, at, value);
+}
+
+void sql_bind_double(struct sql *q, int at, double value)
+{
+    q->txn->engine->bind_double(q->statement, at, value);
+}
+
+void sql_bind_text(struct sql *q, int at, struct str value)
+{
+    q->txn->engine->bind_text(q->statement, at, value);
+}
+
+void sql_bind_blob(struct sql *q, int at, struct str value)
+{
+    q->txn->engine->bind_blob(q->statement, at, value);
+}
+
+void sql_bind_null(struct sql *q, int at)
+{
+    q->txn->engine->bind_null(q->statement, at);
+}
+
+void sql_bind_text_or_null(struct sql *q, int at, struct str value)
+{
+    if (value.len)
+        sql_bind_text(q, at, value);
+    else
+        sql_bind_null(q, at);
+}
+
+/* A failed statement may have ended the whole transaction. What follows would then be committed
+ * piece by piece, so nothing may follow. */
+static int sql_step_failed(struct sql *q)
+{
+    struct store_txn *txn = q->txn;
+
+    q->failed = true;
+    if (!txn->engine->in_transaction(txn->connection))
+        txn->lost = true;
+    if (txn->err.code == ERROR_CORRUPT)
+        store_set_trouble(txn->store, &txn->err);
+    return -1;
+}
+
+int sql_step(struct sql *q)
+{
+    struct store_txn *txn = q->txn;
+
+    assert(q->used);
+    if (txn->lost) {
+        q->failed = true;
+        return -1;
+    }
+    int row = txn->engine->step(q->statement, &txn->err);
+    if (row < 0)
+        return sql_step_failed(q);
+    if (!q->reads && !txn->changed)
+        txn->changed = row > 0 || txn->engine->changes(txn->connection) > 0;
+    return row;
+}
+
+bool sql_is_null(struct sql *q, int column)
+{
+    return q->txn->engine->is_null(q->statement, column);
+}
+
+int64_t sql_int(struct sql *q, int column)
+{
+    return q->txn->engine->get_int(q->statement, column);
+}
+
+double sql_double(struct sql *q, int column)
+{
+    return q->txn->engine->get_double(q->statement, column);
+}
+
+struct str sql_text(struct sql *q, int column)
+{
+    return arena_str(q->txn->arena, sql_peek(q, column));
+}
+
+struct str sql_peek(struct sql *q, int column)
+{
+    return q->txn->engine->get_bytes(q->statement, column);
+}
+
+/* The statement stays on the list of used ones: resetting twice costs little, finding it there
+ * would cost more. */
+int sql_end(struct sql *q, struct error *err)
+{
+    bool failed = q->failed;
+
+    q->txn->engine->reset(q->statement);
+    q->failed = false;
+    if (failed && err)
+        *err = q->txn->err;
+    return failed ? -1 : 0;
+}
+
+int sql_run(struct sql *q, struct error *err)
+{
+    while (sql_step(q) > 0)
+        ;
+    return sql_end(q, err);
+}
+
+int64_t sql_changes(struct store_txn *txn)
+{
+    return txn->engine->changes(txn->connection);
+}
