@@ -67,3 +67,8 @@ int identity_admin_token(struct identity *identity, struct arena *arena, struct 
 /* Public keys as a JWKS document. */
 struct json;
 struct json *identity_jwks(struct identity *identity, struct arena *arena);
+
+/* Our tenant's GUID, the `tid` of every token. */
+struct str identity_tenant(struct identity *identity);
+/* From the next second on, every token that the admin has so far is refused. */
+int identity_revoke_admin(struct identity *identity, struct error *err);

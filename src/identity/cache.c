@@ -1,0 +1,103 @@
+/* What the guard learned in the last 5 s, so that the IO thread need not ask a disk. */
+#include "identity/guard.h"
+
+#include "os/clock.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define CACHE_US (5 * US_PER_S)
+
+/* A slot for this scope: its own, a free one, or the oldest. Under the lock. */
+static struct scope_words *scope_slot(struct identity *identity, int64_t scope)
+{
+    struct scope_words *oldest = &identity->scopes[0];
+
+    assert(scope > 0);
+    for (size_t i = 0; i < SCOPE_CACHE; i++) {
+        struct scope_words *slot = &identity->scopes[i];
+        if (slot->scope == scope)
+            return slot;
+        if (slot->read_us < oldest->read_us)
+            oldest = slot;
+    }
+    return oldest;
+}
+
+static bool scope_cached(struct identity *identity, struct arena *arena, int64_t scope,
+                         struct scope_words *out)
+{
+    pthread_mutex_lock(&identity->lock);
+    const struct scope_words *slot = scope_slot(identity, scope);
+    bool found = slot->scope == scope;
+    if (found)
+        *out = (struct scope_words){.scope = scope,
+                                    .subscription = arena_str(arena, slot->subscription),
+                                    .group = arena_str(arena, slot->group),
+                                    .name = arena_str(arena, slot->name)};
+    pthread_mutex_unlock(&identity->lock);
+    return found;
+}
+
+/* A workspace's number is never given to another, and its names do not change, so what was read
+ * once stays right; that it was deleted is for the handler to find. */
+bool guard_scope_words(struct identity *identity, struct arena *arena, int64_t scope,
+                       bool cached_only, struct scope_words *out)
+{
+    struct scope found;
+
+    if (scope <= 0)
+        return false;
+    if (scope_cached(identity, arena, scope, out))
+        return true;
+    if (cached_only || !identity->store)
+        return false;
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(identity->store, NULL);
+    if (!txn || scope_by_number(txn, scope, &found, NULL) < 0)
+        return false;
+    pthread_mutex_lock(&identity->lock);
+    struct scope_words *slot = scope_slot(identity, scope);
+    *slot = (struct scope_words){.scope = scope,
+                                 .read_us = clock_mono_us(),
+                                 .subscription = arena_str(identity->arena, found.subscription),
+                                 .group = arena_str(identity->arena, found.group),
+                                 .name = arena_str(identity->arena, found.name)};
+    pthread_mutex_unlock(&identity->lock);
+    return scope_cached(identity, arena, scope, out);
+}
+
+static struct attempt_answer *attempt_slot(struct identity *identity, const struct token *token)
+{
+    size_t at = 0;
+
+    assert(token->run.len > 0);
+    for (size_t i = 0; i < token->run.len; i++)
+        at = at * 31 + (unsigned char)token->run.ptr[i];
+    return &identity
+                ->attempts[(at + (size_t)token->attempt + (size_t)token->scope) % ATTEMPT_CACHE];
+}
+
+int guard_attempt_alive(struct identity *identity, const struct token *token, bool cached_only)
+{
+    int64_t now_us = clock_mono_us();
+    int answer = -1;
+
+    if (!identity->ask_attempt || token->run.len >= sizeof(identity->attempts[0].run))
+        return 0;
+    pthread_mutex_lock(&identity->lock);
+    struct attempt_answer *slot = attempt_slot(identity, token);
+    if (slot->scope == token->scope && slot->attempt == token->attempt &&
+        str_eq(str_from(slot->run), token->run) && now_us - slot->asked_us < CACHE_US)
+        answer = slot->alive;
+    pthread_mutex_unlock(&identity->lock);
+    if (answer >= 0 || cached_only)
+        return answer;
+    bool alive = identity->ask_attempt(token->scope, token->run, token->attempt,
+                                       identity->ask_attempt_context);
+    pthread_mutex_lock(&identity->lock);
+    *slot = (struct attempt_answer){
+        .scope = token->scope, .attempt = token->attempt, .asked_us = now_us, .alive = alive};
+    memcpy(slot->run, token->run.ptr, token->run.len);
+    pthread_mutex_unlock(&identity->lock);
+    return alive;
+}
