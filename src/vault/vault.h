@@ -22,7 +22,7 @@ struct vault_slot {
     int64_t owner;         /* doc */
     struct str slot;       /* "primary", "credentials" … */
 };
-/* Seals outside the transaction, stores inside; opens after reading. Errors: ERROR_NOT_FOUND,
+/* Sealing needs the owner's doc: for a new document it is done in `change`. Errors: ERROR_NOT_FOUND,
  * ERROR_CORRUPT when it does not open. */
 int vault_seal(struct vault *vault, struct arena *arena, const struct vault_slot *slot,
                struct str secret, struct str *out_sealed, struct error *err);
@@ -30,6 +30,7 @@ int vault_store(struct store_txn *txn, const struct vault_slot *slot, struct str
                 struct error *err);
 int vault_open_secret(struct vault *vault, struct store_txn *txn, const struct vault_slot *slot,
                       struct str *out, struct error *err);
+/* An empty slot means all of the owner's. */
 int vault_forget(struct store_txn *txn, const struct vault_slot *slot, struct error *err);
 
 /* HMAC-SHA256 under a key derived from the master key for a purpose: for signatures (SAS) and daily
