@@ -34,12 +34,14 @@ static unsigned char *put_double(unsigned char *at, double value)
 struct str summary_encode(struct arena *arena, const struct summary *summary)
 {
     size_t entry_bytes = 1 + 5 * VARINT_BYTES_MAX + 3 * sizeof(double);
-    unsigned char *start = arena_alloc(arena, 2 * VARINT_BYTES_MAX + summary->count * entry_bytes);
+    unsigned char *start = arena_alloc(arena, 4 * VARINT_BYTES_MAX + summary->count * entry_bytes);
     unsigned char *at = start;
     struct summary_entry last = {0};
 
     *at++ = SUMMARY_VERSION;
     at = varint_put(at, summary->count);
+    at = varint_put(at, summary->tail_rows);
+    at = varint_put(at, summary->tail_points);
     for (size_t i = 0; i < summary->count; i++) {
         const struct summary_entry *entry = &summary->entries[i];
         bool ranged = !isnan(entry->min);
@@ -94,6 +96,8 @@ int summary_decode(struct arena *arena, struct str data, struct summary *out, st
     }
     uint64_t version = varint_get(&bytes);
     uint64_t count = varint_get(&bytes);
+    read.tail_rows = varint_get(&bytes);
+    read.tail_points = varint_get(&bytes);
     /* The shortest entry has 13 bytes, so a count that lies cannot make us allocate much. */
     if (bytes.bad || version != SUMMARY_VERSION || count > data.len / 13)
         return error_set(err, ERROR_CORRUPT, "summary", "A run's metric summary cannot be read.");

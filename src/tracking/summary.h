@@ -25,6 +25,7 @@ struct summary {
     size_t count, size;
     int64_t seq;      /* newest tail row folded in */
     int64_t rev;      /* rises by one with every commit that brought points */
+    uint64_t tail_rows, tail_points; /* not packed into blocks yet */
     bool by_source;   /* entries are told apart by (key, source) */
     size_t next_;     /* position tried first */
     uint32_t *index_; /* open hash of positions + 1, made for the first miss in a big summary */

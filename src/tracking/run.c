@@ -1,0 +1,263 @@
+#include "tracking/run.h"
+
+#include "os/clock.h"
+#include "os/random.h"
+
+#include <assert.h>
+
+/* "user" is a reserved word elsewhere, hence the quotes. */
+#define RUN_COLUMNS                                                                                \
+    "run, scope, run_id, experiment, parent, root, kind, status, reason, name, \"user\","          \
+    " start_us, end_us, created_us, archived, deleted_us, rev, doc"
+
+static int64_t int_or_zero(struct sql *q, int column)
+{
+    return sql_is_null(q, column) ? 0 : sql_int(q, column);
+}
+
+static struct str text_or_empty(struct sql *q, int column)
+{
+    return sql_is_null(q, column) ? STR("") : sql_text(q, column);
+}
+
+static struct run run_row(struct sql *q)
+{
+    return (struct run){.run = sql_int(q, 0),
+                        .scope = sql_int(q, 1),
+                        .run_id = sql_text(q, 2),
+                        .experiment = sql_int(q, 3),
+                        .parent = int_or_zero(q, 4),
+                        .root = int_or_zero(q, 5),
+                        .kind = (enum run_kind)sql_int(q, 6),
+                        .status = (enum run_status)sql_int(q, 7),
+                        .reason = text_or_empty(q, 8),
+                        .name = text_or_empty(q, 9),
+                        .user = text_or_empty(q, 10),
+                        .start_us = int_or_zero(q, 11),
+                        .end_us = int_or_zero(q, 12),
+                        .created_us = sql_int(q, 13),
+                        .archived = sql_int(q, 14) != 0,
+                        .deleted_us = int_or_zero(q, 15),
+                        .rev = sql_int(q, 16),
+                        .doc = int_or_zero(q, 17)};
+}
+
+static int run_one(struct sql *q, struct str name, struct run *out, struct error *err)
+{
+    struct run read = {0};
+    bool found = sql_step(q) > 0;
+
+    if (found)
+        read = run_row(q);
+    if (sql_end(q, err) < 0)
+        return -1;
+    if (!found)
+        return error_set(err, ERROR_NOT_FOUND, "run_id", "Run with id=%.*s not found", STR_ARG(name));
+    *out = read;
+    return 0;
+}
+
+int run_get(struct store_txn *txn, int64_t scope, struct str run_id, struct run *out, struct error *err)
+{
+    struct sql *q =
+        sql(txn, "SELECT " RUN_COLUMNS " FROM run WHERE scope = ? AND run_key = ?", err);
+
+    if (!q)
+        return -1;
+    sql_bind_int(q, 1, scope);
+    sql_bind_text(q, 2, arena_lower(store_arena(txn), run_id));
+    return run_one(q, run_id, out, err);
+}
+
+int run_by_row(struct store_txn *txn, int64_t run, struct run *out, struct error *err)
+{
+    struct sql *q = sql(txn, "SELECT " RUN_COLUMNS " FROM run WHERE run = ?", err);
+
+    if (!q)
+        return -1;
+    sql_bind_int(q, 1, run);
+    return run_one(q, STR("(row)"), out, err);
+}
+
+struct str run_new_id(struct arena *arena, int64_t now_us)
+{
+    return arena_printf(arena, "%016llx%.*s", (unsigned long long)now_us,
+                        STR_ARG(random_hex(arena, 8)));
+}
+
+static void bind_or_null(struct sql *q, int at, int64_t value)
+{
+    if (value)
+        sql_bind_int(q, at, value);
+    else
+        sql_bind_null(q, at);
+}
+
+static void run_bind(struct sql *q, struct arena *arena, const struct run *run)
+{
+    sql_bind_int(q, 1, run->scope);
+    sql_bind_text(q, 2, run->run_id);
+    sql_bind_text(q, 3, arena_lower(arena, run->run_id));
+    sql_bind_int(q, 4, run->experiment);
+    bind_or_null(q, 5, run->parent);
+    bind_or_null(q, 6, run->root);
+    sql_bind_int(q, 7, run->kind);
+    sql_bind_int(q, 8, run->status);
+    sql_bind_text(q, 9, run->reason);
+    sql_bind_text(q, 10, run->name);
+    sql_bind_text(q, 11, run->user);
+    bind_or_null(q, 12, run->start_us);
+    bind_or_null(q, 13, run->end_us);
+    sql_bind_int(q, 14, run->created_us);
+    sql_bind_int(q, 15, run->archived);
+    bind_or_null(q, 16, run->deleted_us);
+    bind_or_null(q, 17, run->doc);
+}
+
+int run_insert(struct store_txn *txn, struct run *run, struct error *err)
+{
+    struct run added = *run;
+    struct arena *arena = store_arena(txn);
+
+    assert(store_is_writer(txn) && added.scope > 0 && added.kind && added.status);
+    if (!added.created_us)
+        added.created_us = clock_now_us();
+    if (added.run_id.len == 0)
+        added.run_id = run_new_id(arena, added.created_us);
+    struct sql *q = sql(txn,
+                        "INSERT INTO run (scope, run_id, run_key, experiment, parent, root, kind,"
+                        " status, reason, name, \"user\", start_us, end_us, created_us, archived,"
+                        " deleted_us, doc, rev)"
+                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)"
+                        " RETURNING run",
+                        err);
+    if (!q)
+        return -1;
+    run_bind(q, arena, &added);
+    if (sql_step(q) > 0)
+        added.run = sql_int(q, 0);
+    if (sql_end(q, err) < 0)
+        return -1;
+    added.rev = 1;
+    *run = added;
+    return 0;
+}
+
+int run_update(struct store_txn *txn, struct run *run, struct error *err)
+{
+    struct sql *q = sql(txn,
+                        "UPDATE run SET status = ?, reason = ?, name = ?, start_us = ?, end_us = ?,"
+                        " archived = ?, deleted_us = ?, rev = rev + 1 WHERE run = ?",
+                        err);
+    if (!q)
+        return -1;
+    sql_bind_int(q, 1, run->status);
+    sql_bind_text(q, 2, run->reason);
+    sql_bind_text(q, 3, run->name);
+    bind_or_null(q, 4, run->start_us);
+    bind_or_null(q, 5, run->end_us);
+    sql_bind_int(q, 6, run->archived);
+    bind_or_null(q, 7, run->deleted_us);
+    sql_bind_int(q, 8, run->run);
+    if (sql_run(q, err) < 0)
+        return -1;
+    run->rev++;
+    return 0;
+}
+
+int run_touch(struct store_txn *txn, int64_t run, struct error *err)
+{
+    struct sql *q = sql(txn, "UPDATE run SET rev = rev + 1 WHERE run = ?", err);
+
+    if (!q)
+        return -1;
+    sql_bind_int(q, 1, run);
+    return sql_run(q, err);
+}
+
+void run_ended(struct tracking *tracking, int64_t run)
+{
+    compactor_ask(tracking->compactor, run);
+}
+
+int run_within(struct store_txn *txn, const struct run *run, int64_t scope, struct str ancestor,
+               bool *out, struct error *err)
+{
+    struct run at = *run;
+
+    /* Depth is bounded so that a ring, which nobody should have made, ends. */
+    for (int depth = 0; depth < 100; depth++) {
+        if (at.scope == scope && str_eq_fold(at.run_id, ancestor)) {
+            *out = true;
+            return 0;
+        }
+        if (at.parent == 0)
+            break;
+        if (run_by_row(txn, at.parent, &at, err) < 0)
+            return -1;
+    }
+    *out = false;
+    return 0;
+}
+
+static int run_walk(struct sql *q, run_each *each, void *context, struct error *err)
+{
+    while (sql_step(q) > 0) {
+        struct run run = run_row(q);
+        if (each(&run, context, err) < 0)
+            return -1;
+    }
+    return sql_end(q, err);
+}
+
+int run_each_of(struct store_txn *txn, int64_t scope, int64_t experiment, run_each *each,
+                void *context, struct error *err)
+{
+    struct sql *q = sql(txn,
+                        "SELECT " RUN_COLUMNS " FROM run WHERE scope = ? AND experiment = ?"
+                        " ORDER BY start_us DESC, run_key",
+                        err);
+    if (!q)
+        return -1;
+    sql_bind_int(q, 1, scope);
+    sql_bind_int(q, 2, experiment);
+    return run_walk(q, each, context, err);
+}
+
+/* A position of 0 is the newest; rows at the same instant are told apart by their number. */
+int run_list(struct store_txn *txn, const struct run_query *query, run_each *each, void *context,
+             struct error *err)
+{
+    int at = 1;
+    struct sql *q = query->parent
+                        ? sql(txn,
+                              "SELECT " RUN_COLUMNS " FROM run WHERE scope = ? AND parent = ?"
+                              " AND archived BETWEEN ? AND ? AND (created_us, run) < (?, ?)"
+                              " ORDER BY created_us DESC, run DESC LIMIT ?",
+                              err)
+                        : sql(txn,
+                              "SELECT " RUN_COLUMNS " FROM run WHERE scope = ?"
+                              " AND archived BETWEEN ? AND ? AND (created_us, run) < (?, ?)"
+                              " ORDER BY created_us DESC, run DESC LIMIT ?",
+                              err);
+    if (!q)
+        return -1;
+    assert(query->limit > 0);
+    sql_bind_int(q, at++, query->scope);
+    if (query->parent)
+        sql_bind_int(q, at++, query->parent);
+    sql_bind_int(q, at++, query->archived_only && !query->all ? 1 : 0);
+    sql_bind_int(q, at++, query->archived_only || query->all ? 1 : 0);
+    sql_bind_int(q, at++, query->before_us ? query->before_us : INT64_MAX);
+    sql_bind_int(q, at++, query->before_run ? query->before_run : INT64_MAX);
+    sql_bind_int(q, at, (int64_t)query->limit);
+    return run_walk(q, each, context, err);
+}
+
+struct str run_artifact_uri(struct arena *arena, const struct run *run, struct str location)
+{
+    if (location.len > 0)
+        return arena_printf(arena, "%.*s/%.*s/artifacts", STR_ARG(location), STR_ARG(run->run_id));
+    return arena_printf(arena, "mlflow-artifacts:/%lld/%.*s/artifacts", (long long)run->experiment,
+                        STR_ARG(run->run_id));
+}
