@@ -33,7 +33,9 @@ struct environment_watch {
     int log_fd;
     bool (*cancel)(void *context);
     void *context;
-    const char *const *sandbox_prefix; /* argv put before each tool: bubblewrap; NULL: none */
+    /* bubblewrap and its options, put before each tool; what the tool may write is bound behind
+     * them, then `--`. NULL: no sandbox. */
+    const char *const *sandbox_prefix;
 };
 /* Makes the folder ready and gives its absolute path ("" for the host). Errors: ERROR_INVALID when it
  * cannot be solved, naming the package and what the index said; ERROR_UNAVAILABLE without network;
