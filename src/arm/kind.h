@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/json.h"
+#include "route/name.h"
 #include "route/route.h"
 #include "store/document.h"
 #include "store/scope.h"
@@ -36,6 +37,7 @@ struct engines {
     int dir;                     /* the data folder */
 };
 
+struct arm;
 struct arm_kind;
 
 /* One request. Everything allocated dies with `arena`. */
@@ -52,6 +54,8 @@ struct arm_request {
     struct str actor;
     bool patch;              /* body came by PATCH and is merged already */
     void *prepared;          /* prepare's own result, for check and change */
+    struct str parent_name;  /* the container as the path spells it; empty: none */
+    struct arm *arm;         /* for arm/ itself */
 };
 
 /* An operation that takes time: the reply carries Azure-AsyncOperation or Location, and the kind
@@ -68,6 +72,7 @@ struct arm_action {
     const char *name;         /* last path segment of a POST, any case */
     int (*run)(struct arm_request *req, const struct document *document, struct arm_reply *out,
                struct error *err); /* on a worker; opens transactions itself */
+    bool without_document;    /* runs although the resource is not there yet; document is then NULL */
 };
 
 struct arm_kind {
@@ -86,7 +91,8 @@ struct arm_kind {
     /* In the write, after the document was stored: only engine errors. */
     int (*change)(struct arm_request *req, struct store_txn *txn, const struct document *after,
                   struct error *err);
-    /* In the write, before the row goes: may refuse; removes what hangs on it. */
+    /* In the write, before the row goes: may refuse, before it changes anything; removes what hangs
+     * on it. Members of a container that is deleted are asked after it and must not refuse. */
     int (*remove)(struct arm_request *req, struct store_txn *txn, const struct document *document,
                   struct error *err);
     /* After the commit of a PUT or DELETE, on the worker: wake engines. */
@@ -101,10 +107,21 @@ struct arm_kind {
 
     const struct arm_action *actions;
     size_t action_count;
+
+    enum name_rule names;         /* which names may be made; the default is NAME_ASSET */
+    /* In a read: a resource without a document of its own (a run that MLflow made, a pool that is
+     * always there). Makes one up with doc 0. Asked when no document has the name.
+     * Errors: ERROR_NOT_FOUND. */
+    int (*find)(struct arm_request *req, struct store_txn *txn, struct document *out,
+                struct error *err);
+    /* In a read: replaces document_list. The documents it gives are shown in that order; their
+     * (created_us, doc) is the position where the next page goes on. req->parent.doc is 0 when the
+     * container is not there. */
+    int (*list)(struct arm_request *req, struct store_txn *txn, const struct document_query *page,
+                document_each *each, void *context, struct error *err);
 };
 
 /* The rows of all ARM routes over the kinds given (server passes the joined list). */
-struct arm; /* kinds and engines */
 struct arm *arm_new(const struct arm_kind *const *kinds, size_t count, struct engines *engines);
 void arm_free(struct arm **arm);
 struct route_table arm_routes(struct arm *arm);
@@ -113,3 +130,24 @@ struct route_table arm_routes(struct arm *arm);
 void arm_refuse(struct call *call, const struct error *err);
 /* Replies JSON in ARM's manner. */
 void arm_reply(struct call *call, int status, const struct json *body);
+
+/* For kinds: copies what a transaction's arena holds, so that it outlives the transaction. */
+struct document arm_keep(struct arena *arena, const struct document *document);
+
+/* An operation over a document, for an action that ends later: its id goes into arm_reply.operation.
+ * It is done when the kind's `progress` says so, at once without one. Opens a write of its own. */
+int arm_operation_start(struct arm_request *req, const struct document *document,
+                        struct str *out_id, struct error *err);
+
+/* --- Addresses in replies, address.c: built from the request's Host, since clients reach one server
+ * under several names. */
+
+/* "https://host:port" by which this client reaches us. */
+struct str arm_base_url(const struct call *call);
+/* "localhost:10443": the host of this request. */
+struct str arm_host(const struct call *call);
+/* What clients put before ".blob.{suffix}": "localhost:10443/lz…" (decisions 21, by path). */
+struct str arm_account_name(const struct call *call, const struct scope *scope);
+/* "https://localhost:10443/lz….blob.core.{domain}/{container}". */
+struct str arm_container_url(const struct call *call, const struct engines *engines,
+                             const struct scope *scope, struct str container);

@@ -43,11 +43,27 @@ struct asset_place {
 int asset_place(struct store_txn *txn, const struct scope *scope, struct str uri,
                 struct asset_place *out, struct error *err);
 
+/* The URI of a place by its datastore, in the long form that the SDK can download:
+ * "azureml://subscriptions/…/workspaces/…/datastores/…/paths/…". */
+struct str asset_uri(struct arena *arena, const struct scope *scope, const struct asset_place *place);
+
+/* As asset_place for what is going to be written: nothing needs to be there yet. Only datastore URIs and our
+ * own https URLs can be targets. */
+int asset_target(struct store_txn *txn, const struct scope *scope, struct str uri,
+                 struct asset_place *out, struct error *err);
+
 /* The containers made for every workspace: artifacts "azureml-{guid}" and data
  * "azureml-blobstore-{guid}"; and the prefix of a run's own files, "ExperimentRun/dcid.{run}". */
 struct str asset_artifact_container(struct arena *arena, const struct scope *scope);
 struct str asset_blob_container(struct arena *arena, const struct scope *scope);
 struct str asset_run_prefix(struct arena *arena, struct str run);
+
+/* The storage account of a workspace, "lz" and 20 characters of its GUID (decisions 21), and a fresh
+ * container for an upload: "azureml-{guid}-{16 hex}". Every container of ours tells its workspace. */
+struct str asset_account(struct arena *arena, const struct scope *scope);
+struct str asset_upload_container(struct arena *arena, const struct scope *scope);
+/* The GUID in the name of a container of ours; false for other names. */
+bool asset_container_guid(struct str container, struct str *out_guid);
 
 /* One lineage edge; doing it again does nothing. */
 struct asset_edge {
@@ -67,5 +83,6 @@ struct asset_new {
 int asset_register(struct store_txn *txn, const struct asset_new *new_version, struct asset *out,
                    struct error *err);
 
-/* Specifications of the built-in registry `azureml` (python/environments/): NULL when unknown. */
+/* Specifications of the built-in registry `azureml` (python/environments/): {"name", "version",
+ * "properties"}, NULL when unknown. */
 struct json *asset_curated_environment(struct arena *arena, struct str name);

@@ -1,0 +1,38 @@
+#include "arm/internal.h"
+
+#include "asset/asset.h"
+
+#include <assert.h>
+
+struct str arm_host(const struct call *call)
+{
+    struct str host = http_header(call->ex, "Host");
+
+    return host.len ? host : STR("localhost");
+}
+
+struct str arm_base_url(const struct call *call)
+{
+    const struct http_peer *peer = http_peer(call->ex);
+
+    assert(peer);
+    /* The socket stands for the TLS listener: the CLI says its host and port. */
+    bool secure = peer->tls || peer->unix_socket;
+    return arena_printf(call->arena, "%s://%.*s", secure ? "https" : "http",
+                        STR_ARG(arm_host(call)));
+}
+
+struct str arm_account_name(const struct call *call, const struct scope *scope)
+{
+    return arena_printf(call->arena, "%.*s/%.*s", STR_ARG(arm_host(call)),
+                        STR_ARG(asset_account(call->arena, scope)));
+}
+
+struct str arm_container_url(const struct call *call, const struct engines *engines,
+                             const struct scope *scope, struct str container)
+{
+    assert(engines->domain.len > 0 && container.len > 0);
+    return arena_printf(call->arena, "https://%.*s.blob.core.%.*s/%.*s",
+                        STR_ARG(arm_account_name(call, scope)), STR_ARG(engines->domain),
+                        STR_ARG(container));
+}

@@ -1,0 +1,149 @@
+#include "arm/internal.h"
+
+#include "base/test.h"
+
+/* --- Page tokens and links ----------------------------------------------------------------------- */
+
+TEST(a_page_token_gives_back_its_position)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    struct document last = {.created_us = 1763726400000001, .doc = 42};
+    int64_t us = 0, doc = 0;
+
+    struct str token = arm_page_token(arena, &last);
+    CHECK(arm_page_token_read(token, &us, &doc));
+    CHECK_INT(last.created_us, us);
+    CHECK_INT(last.doc, doc);
+}
+
+TEST(a_page_token_of_another_make_is_refused)
+{
+    static const char *const BAD[] = {"", ".", "1", "1.", ".1", "a.b", "1.2.3", "-1.2", "1.-2", "1 .2"};
+    int64_t us = 7, doc = 7;
+
+    for (size_t i = 0; i < COUNT(BAD); i++)
+        CHECK(!arm_page_token_read(str_from(BAD[i]), &us, &doc));
+    CHECK_INT(7, us);
+    CHECK_INT(7, doc);
+}
+
+TEST(a_next_link_keeps_the_query_and_replaces_the_token)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+
+    CHECK_STR("api-version=1&$top=3&$skip=9.8",
+              arm_page_query(arena, STR("api-version=1&$skip=5.4&$top=3"), STR("9.8")));
+    CHECK_STR("a=b&$skip=9.8", arm_page_query(arena, STR("a=b&%24skip=5.4"), STR("9.8")));
+    CHECK_STR("$skip=9.8", arm_page_query(arena, STR(""), STR("9.8")));
+}
+
+/* --- Etags --------------------------------------------------------------------------------------- */
+
+TEST(an_etag_changes_with_the_revision)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    struct document document = {.doc = 42, .rev = 7};
+
+    CHECK_STR("\"2a-7\"", arm_etag(arena, &document));
+    document.rev++;
+    CHECK_STR("\"2a-8\"", arm_etag(arena, &document));
+}
+
+TEST(a_list_of_etags_is_searched_whole)
+{
+    CHECK(arm_etag_among(STR("\"a\", \"b\""), STR("\"b\"")));
+    CHECK(arm_etag_among(STR("W/\"b\""), STR("\"b\"")));
+    CHECK(arm_etag_among(STR("*"), STR("\"b\"")));
+    CHECK(!arm_etag_among(STR("\"bb\""), STR("\"b\"")));
+    CHECK(!arm_etag_among(STR(""), STR("\"b\"")));
+}
+
+/* --- Versions ------------------------------------------------------------------------------------ */
+
+static enum arm_change compare(struct arena *arena, const char *before, const char *after,
+                               struct str *out_diff)
+{
+    struct error err = {0};
+    struct json *old = json_parse(arena, str_from(before), &err);
+    struct json *new = json_parse(arena, str_from(after), &err);
+
+    CHECK(old && new);
+    return arm_version_compare(arena, old, new, out_diff);
+}
+
+TEST(a_version_said_again_is_no_change)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    struct str diff;
+
+    CHECK_INT(ARM_CHANGE_NONE,
+              compare(arena, "{\"properties\":{\"dataUri\":\"a\",\"tags\":{},\"description\":null}}",
+                      "{\"properties\":{\"dataUri\":\"a\",\"isArchived\":false}}", &diff));
+    CHECK_INT(0, diff.len);
+}
+
+TEST(tags_and_archive_of_a_version_may_change)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    struct str diff;
+
+    CHECK_INT(ARM_CHANGE_SOFT,
+              compare(arena, "{\"properties\":{\"dataUri\":\"a\",\"tags\":{\"x\":\"1\"}}}",
+                      "{\"properties\":{\"dataUri\":\"a\",\"isArchived\":true}}", &diff));
+}
+
+TEST(another_path_is_told_from_another_field)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    struct str diff;
+
+    CHECK_INT(ARM_CHANGE_PATH, compare(arena, "{\"properties\":{\"dataUri\":\"a\"}}",
+                                       "{\"properties\":{\"dataUri\":\"b\",\"tags\":{\"x\":\"1\"}}}",
+                                       &diff));
+    CHECK_INT(ARM_CHANGE_HARD,
+              compare(arena, "{\"properties\":{\"image\":\"a\",\"osType\":\"Linux\"}}",
+                      "{\"properties\":{\"image\":\"b\",\"osType\":\"Linux\"}}", &diff));
+    CHECK_STR("image is \"a\", not \"b\"", diff);
+    CHECK_INT(ARM_CHANGE_HARD, compare(arena, "{\"properties\":{}}",
+                                       "{\"properties\":{\"condaFile\":\"x\"}}", &diff));
+    CHECK_STR("condaFile is null, not \"x\"", diff);
+}
+
+/* --- Errors -------------------------------------------------------------------------------------- */
+
+TEST(an_error_becomes_the_envelope_with_its_hint)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    struct error err = {0};
+
+    error_set(&err, ERROR_CONFLICT, "properties", "It is so.");
+    CHECK_INT(409, arm_status(err.code));
+    CHECK_STR("{\"error\":{\"code\":\"Conflict\",\"message\":\"It is so.\",\"target\":\"properties\","
+              "\"details\":[],\"additionalInfo\":[]}}",
+              json_write(arena, arm_error_body(arena, &err)));
+    error_hint(&err, "Do that.");
+    CHECK_STR("Do that.",
+              json_str_at(arm_error_body(arena, &err), "error.additionalInfo[0].info.text"));
+}
+
+TEST(every_error_code_has_a_status)
+{
+    for (int code = ERROR_INVALID; code < ERROR_COUNT_; code++) {
+        int status = arm_status((enum error_code)code);
+        CHECK(status >= 400 && status < 600);
+    }
+    CHECK_INT(400, arm_status(ERROR_USER));
+    CHECK_INT(412, arm_status(ERROR_PRECONDITION));
+    CHECK_INT(501, arm_status(ERROR_NOT_IMPLEMENTED));
+}
+
+/* --- Types --------------------------------------------------------------------------------------- */
+
+TEST(types_of_azure_that_wait_are_told_from_mistakes)
+{
+    CHECK(arm_type_unbuilt(STR("schedules")));
+    CHECK(arm_type_unbuilt(STR("BatchEndpoints")));
+    CHECK(arm_type_unbuilt(STR("components/versions")));
+    CHECK(!arm_type_unbuilt(STR("shcedules")));
+    CHECK(!arm_type_unbuilt(STR("data")));
+}

@@ -1,0 +1,393 @@
+#include "arm/internal.h"
+
+#include "os/clock.h"
+#include "store/event.h"
+
+#include <assert.h>
+
+/* GET, PUT, PATCH and DELETE of one resource. A PUT runs in two halves: `prepare` with nothing open,
+ * then `put_apply` on the writer thread, which may run it twice and therefore only reads *req. */
+
+int arm_get(struct arm_request *req, struct arm_reply *out, struct error *err)
+{
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(req->engines->store, err);
+    struct document document;
+
+    if (!txn || arm_find(req, txn, &document, err) < 0)
+        return -1;
+    struct json *wire = arm_wire(req, txn, &document, err);
+    if (!wire)
+        return -1;
+    if (document.doc)
+        http_add_header(req->call->ex, "ETag", arm_etag(req->arena, &document));
+    *out = (struct arm_reply){.status = 200, .body = wire};
+    return 0;
+}
+
+struct str arm_system_data(struct arm_request *req, const struct document *before)
+{
+    char text[CLOCK_ISO_BYTES];
+    struct str now = arena_str(req->arena, clock_iso(clock_now_us(), text));
+    struct json *system = before && before->system.len
+                              ? json_parse(req->arena, before->system, NULL)
+                              : NULL;
+
+    if (!system) {
+        system = json_object(req->arena);
+        json_set_str(req->arena, system, "createdBy", req->actor);
+        json_set_str(req->arena, system, "createdByType", STR("User"));
+        json_set_str(req->arena, system, "createdAt", now);
+    }
+    json_set_str(req->arena, system, "lastModifiedBy", req->actor);
+    json_set_str(req->arena, system, "lastModifiedByType", STR("User"));
+    json_set_str(req->arena, system, "lastModifiedAt", now);
+    return json_write(req->arena, system);
+}
+
+static int append_event(struct arm_request *req, struct store_txn *txn, const char *what,
+                        struct str name, struct error *err)
+{
+    struct str type = str_from(req->kind->type), head = type, tail;
+
+    str_cut(type, '/', &head, &tail);
+    struct event event = {
+        .scope = req->scope.number,
+        .type = arena_printf(req->arena, "%.*s.%s", STR_ARG(head), what),
+        .subject_kind = type,
+        .subject = req->kind->parent ? arena_printf(req->arena, "%.*s/%.*s",
+                                                    STR_ARG(req->parent_name), STR_ARG(name))
+                                     : name,
+        .actor = req->actor,
+        .correlation = http_header(req->call->ex, "x-ms-client-request-id"),
+        .body = STR("{}"),
+    };
+    return event_append(txn, &event, err);
+}
+
+/* What a client sends back from a GET and never decides. */
+static void drop_read_only(struct json *body)
+{
+    static const char *const TOP[] = {"id", "name", "type", "systemData", "etag"};
+
+    for (size_t i = 0; i < COUNT(TOP); i++)
+        json_remove(body, str_from(TOP[i]));
+    json_take(body, "properties.provisioningState");
+}
+
+static int check_media(struct arm_request *req, struct error *err)
+{
+    struct str type = http_header(req->call->ex, "Content-Type");
+
+    if (str_starts_fold(type, STR("application/json")) ||
+        str_starts_fold(type, STR("application/merge-patch+json")))
+        return 0;
+    return error_set(err, ERROR_MEDIA_TYPE, "Content-Type",
+                     "A body is application/json, not '%.*s'.", STR_ARG(type));
+}
+
+struct put {
+    struct arm_request *req;
+    int64_t base_rev;         /* PATCH: the revision that the body was merged into; else 0 */
+    bool stale, found;
+    bool changed;             /* something was stored */
+    enum arm_change change;
+    struct document after;
+    struct str operation;
+};
+
+/* PATCH: what is stored, merged with what came. */
+static int merge_body(struct put *put, const struct json *patch, struct error *err)
+{
+    struct arm_request *req = put->req;
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(req->engines->store, err);
+    struct document document;
+
+    if (!txn || arm_find(req, txn, &document, err) < 0)
+        return -1;
+    req->body = json_parse(req->arena, document.body, err);
+    if (!req->body)
+        return -1;
+    json_merge(req->arena, req->body, patch);
+    req->patch = true;
+    put->base_rev = document.rev;
+    return 0;
+}
+
+/* Finds container and resource; a missing container is fine when a version's PUT makes it. */
+static int find_before(struct put *put, struct store_txn *txn, struct document *out,
+                       struct error *err)
+{
+    struct arm_request *req = put->req;
+    const struct arm_kind *kind = req->kind;
+
+    put->found = false;
+    if (arm_find_parent(req, txn, err) < 0 &&
+        !(kind->makes_parent && err->code == ERROR_NOT_FOUND))
+        return -1;
+    if (kind->parent && req->parent.doc == 0)
+        return 0;
+    struct document_key key = {req->scope.number, str_from(kind->type), req->parent.doc, req->name};
+    put->found = document_get(txn, &key, out, err) == 0;
+    return put->found || err->code == ERROR_NOT_FOUND ? 0 : -1;
+}
+
+/* Names are checked when made, not when read (decisions 2). */
+static int check_names(const struct arm_request *req, struct error *err)
+{
+    bool orphan = req->kind->parent && req->parent.doc == 0;
+
+    if (orphan && name_check(req->kind->parent->names, req->parent_name, "name", err) < 0)
+        return -1;
+    return name_check(req->kind->names, req->name, "name", err);
+}
+
+/* Reads only. Errors: what etags, names, the rules of versions and the kind refuse. */
+static int put_check(struct put *put, struct store_txn *txn, struct document *before,
+                     struct error *err)
+{
+    struct arm_request *req = put->req;
+    const struct arm_kind *kind = req->kind;
+
+    put->stale = false;
+    put->change = ARM_CHANGE_SOFT;
+    if (find_before(put, txn, before, err) < 0)
+        return -1;
+    const struct document *present = put->found ? before : NULL;
+    put->stale = put->base_rev > 0 && (!present || present->rev != put->base_rev);
+    if (put->stale)
+        return error_set(err, ERROR_CONFLICT, "", "The resource changed meanwhile.");
+    if (arm_etag_check(req, present, err) < 0 || (!present && check_names(req, err) < 0))
+        return -1;
+    if (present && kind->immutable && arm_version_check(req, present, &put->change, err) < 0)
+        return -1;
+    return kind->check ? kind->check(req, txn, present, err) : 0;
+}
+
+static int make_parent(struct arm_request *req, struct store_txn *txn, struct error *err)
+{
+    struct document parent = {
+        .scope = req->scope.number,
+        .type = str_from(req->kind->parent->type),
+        .name = req->parent_name,
+        .created_by = req->actor,
+        .body = STR("{\"properties\":{\"description\":null,\"tags\":{},\"properties\":{}}}"),
+        .system = arm_system_data(req, NULL),
+    };
+
+    if (document_insert(txn, &parent, err) < 0)
+        return -1;
+    req->parent = arm_keep(req->arena, &parent);
+    return 0;
+}
+
+static int store_document(struct put *put, struct store_txn *txn, const struct document *before,
+                          struct document *out, struct error *err)
+{
+    struct arm_request *req = put->req;
+
+    *out = before ? *before : (struct document){.scope = req->scope.number,
+                                                .type = str_from(req->kind->type),
+                                                .name = req->name,
+                                                .created_by = req->actor};
+    out->body = json_write(req->arena, req->body);
+    out->system = arm_system_data(req, before);
+    out->archived = json_bool_at(req->body, "properties.isArchived", false);
+    if (before)
+        return document_update(txn, out, err);
+    if (req->kind->makes_parent && req->parent.doc == 0 && make_parent(req, txn, err) < 0)
+        return -1;
+    out->parent = req->parent.doc;
+    if (document_insert(txn, out, err) < 0)
+        return -1;
+    if (!req->kind->makes_parent)
+        return 0;
+    return document_saw_version(txn, req->parent.doc, req->name, err);
+}
+
+static int put_apply(struct store_txn *txn, void *context, struct error *err)
+{
+    struct put *put = context;
+    struct arm_request *req = put->req;
+    struct document before, after;
+
+    put->changed = false;
+    if (put_check(put, txn, &before, err) < 0)
+        return -1;
+    if (put->found && put->change == ARM_CHANGE_NONE) {
+        put->after = arm_keep(req->arena, &before);
+        return 0;
+    }
+    if (store_document(put, txn, put->found ? &before : NULL, &after, err) < 0)
+        return -1;
+    if (req->kind->change && req->kind->change(req, txn, &after, err) < 0)
+        return -1;
+    if (req->kind->progress && arm_operation_insert(txn, req, &after, &put->operation, err) < 0)
+        return -1;
+    put->changed = true;
+    put->after = arm_keep(req->arena, &after);
+    return append_event(req, txn, put->found ? "updated" : "created", after.name, err);
+}
+
+/* The reply shows what a GET would: live fields included. */
+static int put_reply(struct put *put, struct arm_reply *out, struct error *err)
+{
+    struct arm_request *req = put->req;
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(req->engines->store, err);
+
+    if (!txn)
+        return -1;
+    struct json *wire = arm_wire(req, txn, &put->after, err);
+    if (!wire)
+        return -1;
+    http_add_header(req->call->ex, "ETag", arm_etag(req->arena, &put->after));
+    *out = (struct arm_reply){.status = put->found ? 200 : 201,
+                              .body = wire,
+                              .operation = put->operation};
+    return 0;
+}
+
+static int put_once(struct put *put, const struct json *body, bool patch, struct error *err)
+{
+    struct arm_request *req = put->req;
+
+    put->base_rev = 0;
+    req->body = json_copy(req->arena, body);
+    if (patch && merge_body(put, body, err) < 0)
+        return -1;
+    drop_read_only(req->body);
+    if (json_kind(json_at(req->body, "properties")) != JSON_OBJECT)
+        return error_set(err, ERROR_INVALID, "properties", "A body has an object `properties`.");
+    if (req->kind->prepare && req->kind->prepare(req, err) < 0)
+        return -1;
+    return store_write(req->engines->store, put_apply, put, err);
+}
+
+int arm_put(struct arm_request *req, struct arm_reply *out, struct error *err)
+{
+    bool patch = str_eq(http_method(req->call->ex), STR("PATCH"));
+    struct put put = {.req = req};
+
+    assert(req->name.len > 0);
+    if (check_media(req, err) < 0)
+        return -1;
+    struct json *body = json_parse(req->arena, http_body(req->call->ex), err);
+    if (!body)
+        return -1;
+    if (json_kind(body) != JSON_OBJECT)
+        return error_set(err, ERROR_INVALID, "", "A body is a JSON object.");
+    int result, tries = 0;
+    do
+        result = put_once(&put, body, patch, err);
+    while (result < 0 && put.stale && ++tries < 3);
+    if (result < 0)
+        return -1;
+    if (put.changed && req->kind->after)
+        req->kind->after(req, &put.after, false);
+    return put_reply(&put, out, err);
+}
+
+/* --- DELETE -------------------------------------------------------------------------------------- */
+
+struct delete {
+    struct arm_request *req;
+    bool missing;
+    struct document document;
+    struct str operation;
+};
+
+#define DELETE_CHILDREN_MAX 1000
+
+struct children {
+    struct arena *arena;
+    struct document *documents;
+    size_t count;
+};
+
+static int note_child(const struct document *document, void *context, struct error *)
+{
+    struct children *children = context;
+
+    if (children->count < DELETE_CHILDREN_MAX)
+        children->documents[children->count++] = arm_keep(children->arena, document);
+    return 0;
+}
+
+/* Versions and members go with their container. */
+static int delete_children(struct arm_request *req, struct store_txn *txn,
+                           const struct document *container, struct error *err)
+{
+    const struct arm_kind *child = arm_kind_child(req->arm, req->kind);
+    struct children children = {.arena = req->arena};
+
+    if (!child)
+        return 0;
+    struct document_query query = {.scope = req->scope.number,
+                                   .type = str_from(child->type),
+                                   .parent = container->doc,
+                                   .view = VIEW_ALL,
+                                   .limit = DELETE_CHILDREN_MAX};
+    children.documents = arena_new_array(req->arena, struct document, DELETE_CHILDREN_MAX);
+    do {
+        children.count = 0;
+        if (document_list(txn, &query, note_child, &children, err) < 0)
+            return -1;
+        for (size_t i = 0; i < children.count; i++) {
+            struct arm_request inner = *req;
+            inner.kind = child;
+            inner.parent = *container;
+            inner.parent_name = container->name;
+            inner.name = children.documents[i].name;
+            if (child->remove && child->remove(&inner, txn, &children.documents[i], err) < 0)
+                return -1;
+            if (document_delete(txn, children.documents[i].doc, err) < 0)
+                return -1;
+        }
+    } while (children.count == DELETE_CHILDREN_MAX);
+    return 0;
+}
+
+static int delete_apply(struct store_txn *txn, void *context, struct error *err)
+{
+    struct delete *delete = context;
+    struct arm_request *req = delete->req;
+    struct document document;
+
+    delete->missing = false;
+    if (arm_find(req, txn, &document, err) < 0) {
+        delete->missing = err->code == ERROR_NOT_FOUND;
+        return delete->missing ? 0 : -1;
+    }
+    if (arm_etag_check(req, &document, err) < 0)
+        return -1;
+    delete->document = arm_keep(req->arena, &document);
+    /* A made-up document has only its kind to say what removing it means. */
+    if (document.doc == 0 && !req->kind->remove)
+        return error_set(err, ERROR_CONFLICT, "", "'%.*s' is always there and cannot be deleted.",
+                         STR_ARG(document.name));
+    if (req->kind->remove && req->kind->remove(req, txn, &document, err) < 0)
+        return -1;
+    if (document.doc && (delete_children(req, txn, &delete->document, err) < 0 ||
+                         document_delete(txn, document.doc, err) < 0))
+        return -1;
+    if (req->kind->progress && arm_operation_insert(txn, req, NULL, &delete->operation, err) < 0)
+        return -1;
+    return append_event(req, txn, "deleted", delete->document.name, err);
+}
+
+int arm_delete(struct arm_request *req, struct arm_reply *out, struct error *err)
+{
+    struct delete delete = {.req = req};
+
+    assert(req->name.len > 0);
+    if (store_write(req->engines->store, delete_apply, &delete, err) < 0)
+        return -1;
+    if (delete.missing) {
+        *out = (struct arm_reply){.status = 204};
+        return 0;
+    }
+    if (req->kind->after)
+        req->kind->after(req, &delete.document, true);
+    *out = (struct arm_reply){.status = delete.operation.len ? 202 : 200,
+                              .operation = delete.operation};
+    return 0;
+}

@@ -1,0 +1,442 @@
+#include "arm/fake_exchange.h"
+#include "arm/kind.h"
+#include "base/test.h"
+#include "store/event.h"
+
+#include <string.h>
+
+/* The generic part, with two kinds made for it: `things` with versions, and `engines` that take time. */
+
+static int thing_prepare(struct arm_request *req, struct error *err)
+{
+    if (json_bool_at(req->body, "properties.bad", false))
+        return error_set(err, ERROR_INVALID, "properties.bad", "Bad.");
+    json_set_bool(req->arena, json_at(req->body, "properties"), "prepared", true);
+    return 0;
+}
+
+static int thing_check(struct arm_request *req, struct store_txn *, const struct document *before,
+                       struct error *err)
+{
+    if (before && json_bool_at(req->body, "properties.refuse", false))
+        return error_set(err, ERROR_CONFLICT, "", "Not now.");
+    return 0;
+}
+
+static int thing_remove(struct arm_request *, struct store_txn *, const struct document *document,
+                        struct error *err)
+{
+    if (str_eq(document->name, STR("kept")))
+        return error_set(err, ERROR_CONFLICT, "", "It is kept.");
+    return 0;
+}
+
+static int thing_ping(struct arm_request *req, const struct document *document,
+                      struct arm_reply *out, struct error *)
+{
+    struct json *body = json_object(req->arena);
+
+    json_set_str(req->arena, body, "pong", document ? document->name : STR("nothing"));
+    json_set(req->arena, body, STR("got"), req->body ? req->body : json_null(req->arena));
+    *out = (struct arm_reply){.status = 200, .body = body};
+    return 0;
+}
+
+static const struct arm_action THING_ACTIONS[] = {
+    {.name = "ping", .run = thing_ping},
+    {.name = "early", .run = thing_ping, .without_document = true},
+};
+
+static const struct arm_kind thing_kind = {
+    .type = "things",
+    .wire = "Microsoft.MachineLearningServices/workspaces/things",
+    .prepare = thing_prepare,
+    .check = thing_check,
+    .remove = thing_remove,
+    .actions = THING_ACTIONS,
+    .action_count = COUNT(THING_ACTIONS),
+};
+
+static const struct arm_kind thing_version_kind = {
+    .type = "things/versions",
+    .wire = "Microsoft.MachineLearningServices/workspaces/things/versions",
+    .parent = &thing_kind,
+    .makes_parent = true,
+    .immutable = true,
+};
+
+/* Done when its body says so; failed when it says `broken`. */
+static int engine_progress(struct arm_request *, struct store_txn *txn,
+                           const struct document *document, struct error *err)
+{
+    struct json *body = json_parse(store_arena(txn), document->body, err);
+
+    if (json_bool_at(body, "properties.broken", false))
+        return error_set(err, ERROR_INVALID, "", "It broke.");
+    return json_bool_at(body, "properties.done", false);
+}
+
+static const struct arm_kind engine_kind = {
+    .type = "engines",
+    .wire = "Microsoft.MachineLearningServices/workspaces/engines",
+    .progress = engine_progress,
+};
+
+static const struct arm_kind workspace = {
+    .type = "workspaces",
+    .wire = "Microsoft.MachineLearningServices/workspaces",
+};
+
+static const struct arm_kind *const KINDS[] = {&thing_kind, &thing_version_kind, &engine_kind,
+                                               &workspace};
+
+struct fixture {
+    struct engines engines;
+    struct arm *arm;
+    struct fake *fake;
+    struct arena *arena;
+};
+
+static int insert_scope(struct store_txn *txn, void *, struct error *err)
+{
+    struct scope scope = {.kind = SCOPE_WORKSPACE,
+                          .subscription = STR("s1"),
+                          .group = STR("rg"),
+                          .name = STR("ws"),
+                          .guid = STR("0123abcd-0000-4000-8000-000000000001")};
+    struct document document = {.type = STR("workspaces"), .name = STR("ws"),
+                                .created_by = STR("t"), .body = STR("{\"properties\":{}}"),
+                                .system = STR("{}")};
+
+    if (scope_insert(txn, &scope, err) < 0)
+        return -1;
+    document.scope = scope.number;
+    return document_insert(txn, &document, err);
+}
+
+static struct fixture *fixture_open(void)
+{
+    struct arena *arena = arena_new(MIB);
+    struct fixture *f = arena_make(arena, struct fixture);
+    struct error err = {0};
+
+    f->arena = arena;
+    CHECK_OK(store_open("memory:", NULL, &f->engines.store, &err), &err);
+    f->engines.domain = STR("lazurite.test");
+    CHECK_OK(store_write(f->engines.store, insert_scope, NULL, &err), &err);
+    f->arm = arm_new(KINDS, COUNT(KINDS), &f->engines);
+    struct route_table table = arm_routes(f->arm);
+    f->fake = fake_new(&table, 1);
+    return f;
+}
+
+static void fixture_close(struct fixture **f)
+{
+    struct arena *arena = (*f)->arena;
+
+    fake_free(&(*f)->fake);
+    arm_free(&(*f)->arm);
+    store_close(&(*f)->engines.store);
+    arena_free(&arena);
+}
+
+#define WS                                                                                         \
+    "/subscriptions/s1/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/ws"
+
+TEST(a_put_creates_then_updates_and_a_get_gives_it_back)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    struct fake_reply reply =
+        fake_json(f->fake, "PUT", WS "/things/One?api-version=1", "{\"properties\":{\"a\":1}}");
+
+    CHECK_INT(201, reply.status);
+    CHECK_STR(WS "/things/One", json_str_at(reply.json, "id"));
+    CHECK_STR("One", json_str_at(reply.json, "name"));
+    CHECK_STR("Microsoft.MachineLearningServices/workspaces/things", json_str_at(reply.json, "type"));
+    CHECK_STR("admin", json_str_at(reply.json, "systemData.createdBy"));
+    CHECK(json_bool_at(reply.json, "properties.prepared", false));
+    reply = fake_json(f->fake, "PUT", WS "/things/one", "{\"properties\":{\"a\":2}}");
+    CHECK_INT(200, reply.status);
+    reply = fake_send(f->fake, "GET", WS "/Things/ONE", STR(""));
+    CHECK_INT(200, reply.status);
+    CHECK_STR("One", json_str_at(reply.json, "name"));
+    CHECK_INT(2, json_int_at(reply.json, "properties.a", 0));
+    CHECK(json_str_at(reply.json, "systemData.lastModifiedAt").len > 0);
+}
+
+TEST(paths_match_in_any_case_and_head_is_a_get)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+
+    fake_json(f->fake, "PUT", WS "/things/One", "{\"properties\":{}}");
+    CHECK_INT(200, fake_send(f->fake, "HEAD",
+                             "/Subscriptions/S1/resourcegroups/RG/Providers/"
+                             "microsoft.machinelearningservices/Workspaces/WS/things/one",
+                             STR("")).status);
+    CHECK_INT(404, fake_send(f->fake, "HEAD", WS "/things/two", STR("")).status);
+}
+
+TEST(what_is_missing_is_told_apart)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    struct fake_reply reply = fake_send(f->fake, "GET", WS "/things/none", STR(""));
+
+    CHECK_INT(404, reply.status);
+    CHECK_STR("ResourceNotFound", json_str_at(reply.json, "error.code"));
+    CHECK_STR("There is no thing 'none' in workspace 'ws'.", json_str_at(reply.json, "error.message"));
+    CHECK_INT(404, fake_send(f->fake, "GET", WS "/thnigs/none", STR("")).status);
+    CHECK_INT(501, fake_send(f->fake, "GET", WS "/schedules/none", STR("")).status);
+    CHECK_INT(501, fake_send(f->fake, "GET", WS "/schedules", STR("")).status);
+    CHECK_INT(404, fake_send(f->fake, "GET",
+                             "/subscriptions/s1/resourceGroups/rg/providers/"
+                             "Microsoft.MachineLearningServices/workspaces/other/things/none",
+                             STR("")).status);
+}
+
+TEST(a_bad_body_is_refused_and_stores_nothing)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+
+    CHECK_INT(400, fake_json(f->fake, "PUT", WS "/things/x", "{").status);
+    CHECK_INT(400, fake_json(f->fake, "PUT", WS "/things/x", "[]").status);
+    CHECK_INT(400, fake_json(f->fake, "PUT", WS "/things/x", "{}").status);
+    CHECK_INT(400, fake_json(f->fake, "PUT", WS "/things/x", "{\"properties\":{\"bad\":true}}").status);
+    CHECK_INT(415, fake_send(f->fake, "PUT", WS "/things/x", STR("{\"properties\":{}}")).status);
+    CHECK_INT(400, fake_json(f->fake, "PUT", WS "/things/-x", "{\"properties\":{}}").status);
+    CHECK_INT(404, fake_send(f->fake, "GET", WS "/things/x", STR("")).status);
+}
+
+TEST(a_check_that_refuses_leaves_no_trace)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+
+    fake_json(f->fake, "PUT", WS "/things/x", "{\"properties\":{\"a\":1}}");
+    CHECK_INT(409, fake_json(f->fake, "PUT", WS "/things/x",
+                             "{\"properties\":{\"a\":2,\"refuse\":true}}").status);
+    CHECK_INT(1, json_int_at(fake_send(f->fake, "GET", WS "/things/x", STR("")).json, "properties.a", 0));
+}
+
+TEST(a_patch_is_merged_into_what_is_stored)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    struct fake_reply reply;
+
+    CHECK_INT(404, fake_json(f->fake, "PATCH", WS "/things/x", "{\"tags\":{}}").status);
+    fake_json(f->fake, "PUT", WS "/things/x",
+              "{\"tags\":{\"a\":\"1\",\"b\":\"2\"},\"properties\":{\"keep\":7}}");
+    reply = fake_json(f->fake, "PATCH", WS "/things/x", "{\"tags\":{\"a\":null,\"c\":\"3\"}}");
+    CHECK_INT(200, reply.status);
+    CHECK_STR("{\"b\":\"2\",\"c\":\"3\"}",
+              json_write(f->arena, json_copy(f->arena, json_at(reply.json, "tags"))));
+    CHECK_INT(7, json_int_at(reply.json, "properties.keep", 0));
+}
+
+TEST(etags_guard_writes)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+
+    fake_header(f->fake, "If-Match", "*");
+    CHECK_INT(412, fake_json(f->fake, "PUT", WS "/things/x", "{\"properties\":{}}").status);
+    fake_header(f->fake, "If-Match", NULL);
+    fake_header(f->fake, "If-None-Match", "*");
+    CHECK_INT(201, fake_json(f->fake, "PUT", WS "/things/x", "{\"properties\":{}}").status);
+    CHECK_INT(412, fake_json(f->fake, "PUT", WS "/things/x", "{\"properties\":{}}").status);
+    fake_header(f->fake, "If-None-Match", NULL);
+    fake_send(f->fake, "GET", WS "/things/x", STR(""));
+    char *etag = arena_cstr(f->arena, fake_reply_header(f->fake, "ETag"));
+    fake_header(f->fake, "If-Match", etag);
+    CHECK_INT(200, fake_json(f->fake, "PUT", WS "/things/x", "{\"properties\":{\"a\":1}}").status);
+    CHECK_INT(412, fake_json(f->fake, "PUT", WS "/things/x", "{\"properties\":{\"a\":2}}").status);
+    CHECK_INT(412, fake_send(f->fake, "DELETE", WS "/things/x", STR("")).status);
+    fake_header(f->fake, "If-Match", NULL);
+    CHECK_INT(200, fake_send(f->fake, "DELETE", WS "/things/x", STR("")).status);
+}
+
+TEST(a_delete_is_done_once_and_then_says_nothing_was_there)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+
+    CHECK_INT(204, fake_send(f->fake, "DELETE", WS "/things/x", STR("")).status);
+    fake_json(f->fake, "PUT", WS "/things/kept", "{\"properties\":{}}");
+    fake_json(f->fake, "PUT", WS "/things/x/versions/1", "{\"properties\":{}}");
+    fake_json(f->fake, "PUT", WS "/things/x/versions/2", "{\"properties\":{}}");
+    CHECK_INT(200, fake_send(f->fake, "DELETE", WS "/things/x", STR("")).status);
+    CHECK_INT(404, fake_send(f->fake, "GET", WS "/things/x/versions/1", STR("")).status);
+    CHECK_INT(404, fake_send(f->fake, "GET", WS "/things/x", STR("")).status);
+    CHECK_INT(409, fake_send(f->fake, "DELETE", WS "/things/kept", STR("")).status);
+    CHECK_INT(200, fake_send(f->fake, "GET", WS "/things/kept", STR("")).status);
+}
+
+TEST(lists_are_paged_newest_first_by_links_that_work)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    char target[] = WS "/things/n0";
+    struct str link;
+    size_t pages = 1;
+
+    for (char c = '0'; c < '7'; c++) {
+        target[sizeof(target) - 2] = c;
+        fake_json(f->fake, "PUT", target, "{\"properties\":{}}");
+    }
+    struct fake_reply reply = fake_send(f->fake, "GET", WS "/things?api-version=1&$top=3", STR(""));
+    CHECK_INT(3, json_count(json_at(reply.json, "value")));
+    CHECK_STR("n6", json_str_at(reply.json, "value[0].name"));
+    while ((link = json_str_at(reply.json, "nextLink")).len > 0) {
+        CHECK(str_starts(link, STR("https://localhost:10443" WS "/things?api-version=1&")));
+        char *next = arena_cstr(f->arena, str_slice(link, 23, link.len));
+        reply = fake_send(f->fake, "GET", next, STR(""));
+        pages++;
+    }
+    CHECK_INT(3, pages);
+    CHECK_INT(1, json_count(json_at(reply.json, "value")));
+    CHECK_STR("n0", json_str_at(reply.json, "value[0].name"));
+    CHECK_INT(400, fake_send(f->fake, "GET", WS "/things?$skip=x", STR("")).status);
+    CHECK_INT(400, fake_send(f->fake, "GET", WS "/things?$top=0", STR("")).status);
+    CHECK_INT(400, fake_send(f->fake, "GET", WS "/things?listViewType=Some", STR("")).status);
+}
+
+TEST(a_version_makes_its_container_and_counts)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    struct fake_reply reply;
+
+    CHECK_INT(404, fake_send(f->fake, "GET", WS "/things/v/versions", STR("")).status);
+    CHECK_INT(201, fake_json(f->fake, "PUT", WS "/things/v/versions/1",
+                             "{\"properties\":{\"dataUri\":\"a\"}}").status);
+    reply = fake_send(f->fake, "GET", WS "/things/v", STR(""));
+    CHECK_STR("2", json_str_at(reply.json, "properties.nextVersion"));
+    CHECK_STR("1", json_str_at(reply.json, "properties.latestVersion"));
+    CHECK_INT(201, fake_json(f->fake, "PUT", WS "/things/v/versions/7",
+                             "{\"properties\":{\"dataUri\":\"b\"}}").status);
+    CHECK_INT(201, fake_json(f->fake, "PUT", WS "/things/v/versions/beta",
+                             "{\"properties\":{\"dataUri\":\"c\"}}").status);
+    reply = fake_send(f->fake, "GET", WS "/things/v", STR(""));
+    CHECK_STR("8", json_str_at(reply.json, "properties.nextVersion"));
+    CHECK_STR("beta", json_str_at(reply.json, "properties.latestVersion"));
+    reply = fake_send(f->fake, "GET", WS "/things/v/versions?$orderBy=createdtime%20desc&$top=1", STR(""));
+    CHECK_STR("beta", json_str_at(reply.json, "value[0].name"));
+    CHECK_STR(WS "/things/v/versions/beta", json_str_at(reply.json, "value[0].id"));
+    CHECK_INT(200, fake_send(f->fake, "DELETE", WS "/things/v/versions/7", STR("")).status);
+    reply = fake_send(f->fake, "GET", WS "/things/v", STR(""));
+    CHECK_STR("8", json_str_at(reply.json, "properties.nextVersion"));
+}
+
+TEST(a_second_put_of_a_version_follows_the_rules)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    const char *v1 = WS "/things/v/versions/1";
+    struct fake_reply reply;
+
+    fake_json(f->fake, "PUT", v1, "{\"properties\":{\"dataUri\":\"a\",\"image\":\"x\"}}");
+    CHECK_INT(200, fake_json(f->fake, "PUT", v1, "{\"properties\":{\"dataUri\":\"a\",\"image\":\"x\"}}")
+                       .status);
+    reply = fake_json(f->fake, "PUT", v1, "{\"properties\":{\"dataUri\":\"b\",\"image\":\"x\"}}");
+    CHECK_INT(400, reply.status);
+    CHECK_STR("UserError", json_str_at(reply.json, "error.code"));
+    CHECK_STR("Asset paths cannot be updated.", json_str_at(reply.json, "error.message"));
+    reply = fake_json(f->fake, "PUT", v1, "{\"properties\":{\"dataUri\":\"a\",\"image\":\"y\"}}");
+    CHECK_INT(409, reply.status);
+    CHECK_STR("Version 1 of v exists and cannot change: image is \"x\", not \"y\".",
+              json_str_at(reply.json, "error.message"));
+    reply = fake_json(f->fake, "PUT", v1,
+                      "{\"properties\":{\"dataUri\":\"a\",\"image\":\"x\",\"tags\":{\"t\":\"1\"},"
+                      "\"isArchived\":true,\"provisioningState\":\"Succeeded\"}}");
+    CHECK_INT(200, reply.status);
+    CHECK_STR("1", json_str_at(reply.json, "properties.tags.t"));
+    CHECK_INT(0, json_count(json_at(fake_send(f->fake, "GET", WS "/things/v/versions", STR("")).json,
+                                    "value")));
+    CHECK_INT(1, json_count(json_at(fake_send(f->fake, "GET",
+                                              WS "/things/v/versions?listViewType=ArchivedOnly", STR(""))
+                                        .json, "value")));
+}
+
+TEST(actions_run_by_name_and_some_before_there_is_anything)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+
+    fake_json(f->fake, "PUT", WS "/things/x", "{\"properties\":{}}");
+    struct fake_reply reply = fake_json(f->fake, "POST", WS "/things/x/PING", "{\"q\":1}");
+    CHECK_INT(200, reply.status);
+    CHECK_STR("x", json_str_at(reply.json, "pong"));
+    CHECK_INT(1, json_int_at(reply.json, "got.q", 0));
+    CHECK_INT(404, fake_send(f->fake, "POST", WS "/things/none/ping", STR("")).status);
+    CHECK_INT(200, fake_send(f->fake, "POST", WS "/things/none/early", STR("")).status);
+    CHECK_INT(404, fake_send(f->fake, "POST", WS "/things/x/pong", STR("")).status);
+}
+
+TEST(an_operation_is_followed_to_its_end)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    struct fake_reply reply = fake_json(f->fake, "PUT", WS "/engines/e?api-version=5",
+                                        "{\"properties\":{\"done\":false}}");
+    struct str url = fake_reply_header(f->fake, "Azure-AsyncOperation");
+
+    CHECK_INT(201, reply.status);
+    CHECK_STR("1", fake_reply_header(f->fake, "Retry-After"));
+    CHECK(str_starts(url, STR("https://localhost:10443" WS "/operations/")));
+    CHECK(str_ends(url, STR("?api-version=5")));
+    char *path = arena_cstr(f->arena, str_slice(url, 23, url.len));
+    CHECK_STR("InProgress", json_str_at(fake_send(f->fake, "GET", path, STR("")).json, "status"));
+    fake_json(f->fake, "PUT", WS "/engines/e", "{\"properties\":{\"done\":true}}");
+    CHECK_STR("Succeeded", json_str_at(fake_send(f->fake, "GET", path, STR("")).json, "status"));
+    fake_json(f->fake, "PUT", WS "/engines/e", "{\"properties\":{\"broken\":true}}");
+    reply = fake_send(f->fake, "GET", path, STR(""));
+    CHECK_STR("Failed", json_str_at(reply.json, "status"));
+    CHECK_STR("It broke.", json_str_at(reply.json, "error.message"));
+    CHECK_INT(202, fake_send(f->fake, "DELETE", WS "/engines/e", STR("")).status);
+    url = fake_reply_header(f->fake, "Location");
+    path = arena_cstr(f->arena, str_slice(url, 23, url.len));
+    CHECK_INT(204, fake_send(f->fake, "GET", path, STR("")).status);
+    CHECK_INT(404, fake_send(f->fake, "GET", WS "/operations/none", STR("")).status);
+}
+
+TEST(workspaces_are_listed_by_subscription_and_group)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    struct fake_reply reply =
+        fake_send(f->fake, "GET", "/subscriptions/S1/providers/Microsoft.MachineLearningServices/workspaces",
+                  STR(""));
+
+    CHECK_INT(1, json_count(json_at(reply.json, "value")));
+    CHECK_STR(WS, json_str_at(reply.json, "value[0].id"));
+    reply = fake_send(f->fake, "GET",
+                      "/subscriptions/s1/resourceGroups/other/providers/Microsoft.MachineLearningServices/"
+                      "workspaces", STR(""));
+    CHECK_INT(0, json_count(json_at(reply.json, "value")));
+    CHECK_INT(501, fake_json(f->fake, "PUT",
+                             "/subscriptions/s1/resourceGroups/rg/providers/"
+                             "Microsoft.MachineLearningServices/workspaces/more",
+                             "{\"properties\":{}}").status);
+    CHECK_INT(200, fake_send(f->fake, "GET", WS, STR("")).status);
+}
+
+struct seen {
+    struct str types;
+    struct arena *arena;
+};
+
+static int note_event(const struct event *event, void *context, struct error *)
+{
+    struct seen *seen = context;
+
+    seen->types = arena_printf(seen->arena, "%.*s%.*s(%.*s) ", STR_ARG(seen->types),
+                               STR_ARG(event->type), STR_ARG(event->subject));
+    return 0;
+}
+
+TEST(writes_leave_events_and_no_change_leaves_none)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    struct seen seen = {.arena = f->arena};
+    struct event_range range = {.limit = 100};
+    struct error err = {0};
+
+    fake_json(f->fake, "PUT", WS "/things/x/versions/1", "{\"properties\":{}}");
+    fake_json(f->fake, "PUT", WS "/things/x/versions/1", "{\"properties\":{}}");
+    fake_json(f->fake, "PUT", WS "/things/x", "{\"properties\":{}}");
+    fake_send(f->fake, "DELETE", WS "/things/x", STR(""));
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(f->engines.store, &err);
+    CHECK(txn);
+    CHECK_OK(event_read(txn, &range, note_event, &seen, &err), &err);
+    CHECK_STR("things.created(x/1) things.updated(x) things.deleted(x) ", seen.types);
+}

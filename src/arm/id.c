@@ -1,0 +1,85 @@
+#include "arm/internal.h"
+
+#include <assert.h>
+
+/* Types that Azure's clients ask for and that wait for their engines: 501 instead of 404, so that
+ * a reader knows it was no spelling mistake. */
+static const char *const UNBUILT[] = {
+    "batchEndpoints", "capabilityHosts", "components", "connections", "datasets", "deleteConfiguration",
+    "diagnose", "endpoints", "features", "featuresets", "featurestoreEntities", "hubs", "inferencePools",
+    "labelingJobs", "linkedServices", "linkedWorkspaces", "managedNetworks", "marketplaceSubscriptions",
+    "notebooks", "outboundNetworkDependenciesEndpoints", "outboundRules",
+    "privateEndpointConnections", "privateLinkResources", "raiBlocklists", "registries", "schedules",
+    "serverlessEndpoints", "services", "virtualClusters",
+};
+
+const struct arm_kind *arm_kind_of(const struct arm *arm, struct str type)
+{
+    for (size_t i = 0; i < arm->kind_count; i++)
+        if (str_eq_fold(str_from(arm->kinds[i]->type), type))
+            return arm->kinds[i];
+    return NULL;
+}
+
+const struct arm_kind *arm_kind_child(const struct arm *arm, const struct arm_kind *kind)
+{
+    for (size_t i = 0; i < arm->kind_count; i++)
+        if (arm->kinds[i]->parent == kind)
+            return arm->kinds[i];
+    return NULL;
+}
+
+bool arm_type_unbuilt(struct str type)
+{
+    struct str head = type, tail;
+
+    str_cut(type, '/', &head, &tail);
+    for (size_t i = 0; i < COUNT(UNBUILT); i++)
+        if (str_eq_fold(str_from(UNBUILT[i]), head))
+            return true;
+    return false;
+}
+
+struct str arm_id(struct arena *arena, const struct scope *scope, const struct arm_kind *kind,
+                  struct str parent_name, struct str name)
+{
+    struct str workspace = scope_arm_id(arena, scope);
+    struct str type = str_from(kind->type), head, tail;
+
+    assert(kind->type);
+    if (str_eq(type, STR("workspaces")))
+        return workspace;
+    if (!kind->parent)
+        return arena_printf(arena, "%.*s/%s/%.*s", STR_ARG(workspace), kind->type, STR_ARG(name));
+    bool nested = str_cut(type, '/', &head, &tail);
+    assert(nested);
+    (void)nested;
+    return arena_printf(arena, "%.*s/%.*s/%.*s/%.*s/%.*s", STR_ARG(workspace), STR_ARG(head),
+                        STR_ARG(parent_name), STR_ARG(tail), STR_ARG(name));
+}
+
+struct scope arm_keep_scope(struct arena *arena, const struct scope *scope)
+{
+    struct scope kept = *scope;
+
+    assert(arena && scope);
+    kept.subscription = arena_str(arena, scope->subscription);
+    kept.group = arena_str(arena, scope->group);
+    kept.name = arena_str(arena, scope->name);
+    kept.guid = arena_str(arena, scope->guid);
+    kept.data_key = arena_str(arena, scope->data_key);
+    return kept;
+}
+
+struct document arm_keep(struct arena *arena, const struct document *document)
+{
+    struct document kept = *document;
+
+    assert(arena && document);
+    kept.type = arena_str(arena, document->type);
+    kept.name = arena_str(arena, document->name);
+    kept.created_by = arena_str(arena, document->created_by);
+    kept.body = arena_str(arena, document->body);
+    kept.system = arena_str(arena, document->system);
+    return kept;
+}

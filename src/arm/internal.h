@@ -1,0 +1,105 @@
+/* internal.h - between the files of arm/; nobody else includes it */
+#pragma once
+
+#include "arm/kind.h"
+
+struct arm {
+    struct arena *arena;
+    const struct arm_kind **kinds;
+    size_t kind_count;
+    struct engines *engines;
+};
+
+#define ARM_PROVIDER "Microsoft.MachineLearningServices"
+#define ARM_BODY_BYTES (4 * MIB)
+
+/* --- id.c ---------------------------------------------------------------------------------------- */
+
+/* The kind of a type path in any case, or NULL. */
+const struct arm_kind *arm_kind_of(const struct arm *arm, struct str type);
+/* Whether another kind has its versions or members in this one. */
+const struct arm_kind *arm_kind_child(const struct arm *arm, const struct arm_kind *kind);
+/* "/subscriptions/…/data/iris/versions/1". parent_name is empty for kinds without a container. */
+struct str arm_id(struct arena *arena, const struct scope *scope, const struct arm_kind *kind,
+                  struct str parent_name, struct str name);
+/* A type that Azure has and we do not yet. */
+bool arm_type_unbuilt(struct str type);
+/* A copy whose texts live in `arena`. */
+struct scope arm_keep_scope(struct arena *arena, const struct scope *scope);
+
+/* --- etag.c -------------------------------------------------------------------------------------- */
+
+/* "\\"2a-7\\"": document and revision. */
+struct str arm_etag(struct arena *arena, const struct document *document);
+/* If-Match and If-None-Match against what is there; NULL: nothing. Errors: ERROR_PRECONDITION. */
+int arm_etag_check(struct arm_request *req, const struct document *present, struct error *err);
+/* Whether a list of etags ("a, W/\\"b\\", *") holds this one. */
+bool arm_etag_among(struct str list, struct str etag);
+
+/* --- page.c -------------------------------------------------------------------------------------- */
+
+#define ARM_PAGE_DEFAULT 100
+#define ARM_PAGE_MAX 1000
+
+/* What $skip, $top (or count), $orderBy and listViewType ask for. Errors: ERROR_INVALID. */
+int arm_page_read(const struct call *call, struct document_query *query, struct error *err);
+/* The token after which the next page goes on. */
+struct str arm_page_token(struct arena *arena, const struct document *last);
+bool arm_page_token_read(struct str token, int64_t *out_us, int64_t *out_doc);
+/* The query with its $skip replaced, ready to be put behind "?". */
+struct str arm_page_query(struct arena *arena, struct str query, struct str token);
+
+/* --- version.c ----------------------------------------------------------------------------------- */
+
+enum arm_change {
+    ARM_CHANGE_NONE,  /* the same again */
+    ARM_CHANGE_SOFT,  /* only description, tags, properties, isArchived, stage, flavors */
+    ARM_CHANGE_PATH,  /* another dataUri, modelUri or codeUri */
+    ARM_CHANGE_HARD,  /* anything else */
+};
+/* How a version's body differs (decisions 6); for HARD *out_diff names the fields and both values. */
+enum arm_change arm_version_compare(struct arena *arena, const struct json *before,
+                                    const struct json *after, struct str *out_diff);
+/* Refuses PATH and HARD in the words the clients know. */
+int arm_version_check(struct arm_request *req, const struct document *before,
+                      enum arm_change *out, struct error *err);
+
+/* --- operation.c --------------------------------------------------------------------------------- */
+
+/* Inside a write; document NULL: finished already. */
+int arm_operation_insert(struct store_txn *txn, struct arm_request *req,
+                         const struct document *document, struct str *out_id, struct error *err);
+/* GET …/operations/{id} and …/operationResults/{id}. */
+int arm_operation_get(struct arm_request *req, struct arm_reply *out, struct error *err);
+/* The headers by which a client follows an operation. */
+void arm_operation_headers(struct arm_request *req, int status, struct str id);
+
+/* --- wire.c -------------------------------------------------------------------------------------- */
+
+/* Finds req->parent for kinds that have one. Errors: ERROR_NOT_FOUND. */
+int arm_find_parent(struct arm_request *req, struct store_txn *txn, struct error *err);
+/* Finds the document that the path names. Errors: ERROR_NOT_FOUND. */
+int arm_find(struct arm_request *req, struct store_txn *txn, struct document *out,
+             struct error *err);
+/* The wire body of a document; NULL with *err set. */
+struct json *arm_wire(struct arm_request *req, struct store_txn *txn,
+                      const struct document *document, struct error *err);
+
+/* --- crud.c, list.c, action.c: one request each ------------------------------------------------- */
+
+int arm_get(struct arm_request *req, struct arm_reply *out, struct error *err);
+int arm_put(struct arm_request *req, struct arm_reply *out, struct error *err);
+int arm_delete(struct arm_request *req, struct arm_reply *out, struct error *err);
+int arm_list(struct arm_request *req, struct arm_reply *out, struct error *err);
+int arm_list_workspaces(struct arm_request *req, struct arm_reply *out, struct error *err);
+int arm_act(struct arm_request *req, struct arm_reply *out, struct error *err);
+/* The systemData of a document that is about to be stored; before NULL: it is new. */
+struct str arm_system_data(struct arm_request *req, const struct document *before);
+
+/* --- reply.c ------------------------------------------------------------------------------------- */
+
+/* The status of an error code. */
+int arm_status(enum error_code code);
+/* {"error":{…}}, or its inner object. */
+struct json *arm_error_body(struct arena *arena, const struct error *err);
+struct json *arm_error_object(struct arena *arena, const struct error *err);

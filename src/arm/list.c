@@ -1,0 +1,130 @@
+#include "arm/internal.h"
+
+#include <assert.h>
+
+/* Rows are gathered first and shown afterwards: a statement may not run inside its own walk. */
+struct gather {
+    struct arena *arena;
+    struct document *documents;
+    size_t count, size;
+};
+
+static int gather_one(const struct document *document, void *context, struct error *)
+{
+    struct gather *gather = context;
+
+    if (gather->count == gather->size)
+        return 0;
+    gather->documents[gather->count++] = arm_keep(gather->arena, document);
+    return 0;
+}
+
+static int gather_page(struct arm_request *req, struct store_txn *txn,
+                       struct document_query *query, struct gather *out, struct error *err)
+{
+    const struct arm_kind *kind = req->kind;
+
+    if (arm_find_parent(req, txn, err) < 0 && !(kind->list && err->code == ERROR_NOT_FOUND))
+        return -1;
+    query->scope = req->scope.number;
+    query->type = str_from(kind->type);
+    query->parent = req->parent.doc;
+    *out = (struct gather){.arena = req->arena, .size = query->limit + 1};
+    out->documents = arena_new_array(req->arena, struct document, out->size);
+    query->limit++; /* one more tells whether there is another page */
+    int result = kind->list ? kind->list(req, txn, query, gather_one, out, err)
+                            : document_list(txn, query, gather_one, out, err);
+    query->limit--;
+    return result;
+}
+
+static void link_next(struct arm_request *req, struct json *page, const struct document *last)
+{
+    const struct http_exchange *ex = req->call->ex;
+    struct str query = arm_page_query(req->arena, http_query(ex), arm_page_token(req->arena, last));
+
+    json_set_str(req->arena, page, "nextLink",
+                 arena_printf(req->arena, "%.*s%.*s?%.*s", STR_ARG(arm_base_url(req->call)),
+                              STR_ARG(http_path(ex)), STR_ARG(query)));
+}
+
+int arm_list(struct arm_request *req, struct arm_reply *out, struct error *err)
+{
+    CLEANUP(store_read_end) struct store_txn *txn = NULL;
+    struct document_query query = {0};
+    struct gather gather;
+    struct json *page = json_object(req->arena), *value = json_array(req->arena);
+
+    assert(req->kind);
+    if (arm_page_read(req->call, &query, err) < 0)
+        return -1;
+    txn = store_read_begin(req->engines->store, err);
+    if (!txn || gather_page(req, txn, &query, &gather, err) < 0)
+        return -1;
+    size_t shown = gather.count > query.limit ? query.limit : gather.count;
+    for (size_t i = 0; i < shown; i++) {
+        struct json *wire = arm_wire(req, txn, &gather.documents[i], err);
+        if (!wire)
+            return -1;
+        json_append(req->arena, value, wire);
+    }
+    json_set(req->arena, page, STR("value"), value);
+    if (gather.count > shown)
+        link_next(req, page, &gather.documents[shown - 1]);
+    *out = (struct arm_reply){.status = 200, .body = page};
+    return 0;
+}
+
+/* --- Workspaces of a subscription or a resource group ------------------------------------------- */
+
+struct walk {
+    struct arm_request *req;
+    struct str subscription, group;
+    struct scope *scopes;
+    size_t count, size;
+};
+
+static int walk_one(const struct scope *scope, void *context)
+{
+    struct walk *walk = context;
+
+    if (scope->kind != SCOPE_WORKSPACE || !str_eq_fold(scope->subscription, walk->subscription) ||
+        (walk->group.len > 0 && !str_eq_fold(scope->group, walk->group)))
+        return 0;
+    if (walk->count == walk->size) {
+        size_t size = walk->size ? walk->size * 2 : 16;
+        struct scope *more = arena_new_array(walk->req->arena, struct scope, size);
+        for (size_t i = 0; i < walk->count; i++)
+            more[i] = walk->scopes[i];
+        walk->scopes = more;
+        walk->size = size;
+    }
+    walk->scopes[walk->count++] = arm_keep_scope(walk->req->arena, scope);
+    return 0;
+}
+
+int arm_list_workspaces(struct arm_request *req, struct arm_reply *out, struct error *err)
+{
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(req->engines->store, err);
+    struct json *page = json_object(req->arena), *value = json_array(req->arena);
+    struct walk walk = {.req = req,
+                        .subscription = call_param(req->call, "subscription"),
+                        .group = call_param(req->call, "group")};
+
+    if (!txn || scope_each(txn, walk_one, &walk, err) < 0)
+        return -1;
+    for (size_t i = 0; i < walk.count; i++) {
+        struct document document;
+        req->scope = walk.scopes[i];
+        req->name = req->scope.name;
+        if (arm_find(req, txn, &document, err) < 0)
+            return -1;
+        struct json *wire = arm_wire(req, txn, &document, err);
+        if (!wire)
+            return -1;
+        json_append(req->arena, value, wire);
+    }
+    json_set(req->arena, page, STR("value"), value);
+    *out = (struct arm_reply){.status = 200, .body = page};
+    return 0;
+}

@@ -1,0 +1,90 @@
+#include "arm/internal.h"
+
+#include "http/text.h"
+
+#include <assert.h>
+
+static int read_view(struct str text, enum document_view *out, struct error *err)
+{
+    if (text.len == 0 || str_eq_fold(text, STR("ActiveOnly")))
+        *out = VIEW_ACTIVE;
+    else if (str_eq_fold(text, STR("ArchivedOnly")))
+        *out = VIEW_ARCHIVED;
+    else if (str_eq_fold(text, STR("All")))
+        *out = VIEW_ALL;
+    else
+        return error_set(err, ERROR_INVALID, "listViewType",
+                         "listViewType is ActiveOnly, ArchivedOnly or All, not '%.*s'.",
+                         STR_ARG(text));
+    return 0;
+}
+
+static int read_order(struct str text, struct error *err)
+{
+    if (text.len == 0 || str_eq_fold(text, STR("createdtime desc")) ||
+        str_eq_fold(text, STR("createdtime+desc")))
+        return 0;
+    return error_set(err, ERROR_NOT_IMPLEMENTED, "$orderBy",
+                     "Lists are ordered by 'createdtime desc'; '%.*s' is not built yet.",
+                     STR_ARG(text));
+}
+
+static int read_limit(struct str text, size_t *out, struct error *err)
+{
+    int64_t count = ARM_PAGE_DEFAULT;
+
+    if (text.len > 0 && (!str_to_int64(text, &count) || count < 1))
+        return error_set(err, ERROR_INVALID, "$top", "$top is a number from 1 on, not '%.*s'.",
+                         STR_ARG(text));
+    *out = count > ARM_PAGE_MAX ? ARM_PAGE_MAX : (size_t)count;
+    return 0;
+}
+
+bool arm_page_token_read(struct str token, int64_t *out_us, int64_t *out_doc)
+{
+    struct str head, tail;
+    int64_t us, doc;
+
+    if (!str_cut(token, '.', &head, &tail) || !str_to_int64(head, &us) ||
+        !str_to_int64(tail, &doc) || us < 0 || doc < 0)
+        return false;
+    *out_us = us;
+    *out_doc = doc;
+    return true;
+}
+
+struct str arm_page_token(struct arena *arena, const struct document *last)
+{
+    assert(last->created_us >= 0);
+    return arena_printf(arena, "%lld.%lld", (long long)last->created_us, (long long)last->doc);
+}
+
+int arm_page_read(const struct call *call, struct document_query *query, struct error *err)
+{
+    struct str skip = call_query(call, "$skip");
+    struct str top = call_query(call, "$top");
+
+    if (read_view(call_query(call, "listViewType"), &query->view, err) < 0 ||
+        read_order(call_query(call, "$orderBy"), err) < 0 ||
+        read_limit(top.len ? top : call_query(call, "count"), &query->limit, err) < 0)
+        return -1;
+    if (skip.len > 0 && !arm_page_token_read(skip, &query->before_us, &query->before_doc))
+        return error_set(err, ERROR_INVALID, "$skip",
+                         "$skip is what a nextLink of ours holds, not '%.*s'.", STR_ARG(skip));
+    return 0;
+}
+
+struct str arm_page_query(struct arena *arena, struct str query, struct str token)
+{
+    struct str piece, kept = {0};
+
+    assert(token.len > 0);
+    while (query.len > 0 && str_split(&query, '&', &piece)) {
+        if (piece.len == 0 || str_starts_fold(piece, STR("$skip=")) ||
+            str_starts_fold(piece, STR("%24skip=")))
+            continue;
+        kept = arena_printf(arena, "%.*s%.*s&", STR_ARG(kept), STR_ARG(piece));
+    }
+    return arena_printf(arena, "%.*s$skip=%.*s", STR_ARG(kept),
+                        STR_ARG(http_encode(arena, token, false)));
+}

@@ -1,0 +1,117 @@
+#include "arm/internal.h"
+
+#include <assert.h>
+
+/* Decisions 6: two clients may pick the same number. The second PUT is fine when it says the same,
+ * may change what describes a version, and never what the version is. */
+
+static const char *const SOFT[] = {"description", "tags", "properties", "isArchived", "stage",
+                                   "flavors",     "isAnonymous"};
+static const char *const PATHS[] = {"dataUri", "modelUri", "codeUri"};
+
+static bool among(const char *const *words, size_t count, struct str key)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(str_from(words[i]), key))
+            return true;
+    return false;
+}
+
+/* Clients leave out what they read back as null, {} or false. */
+static bool nothing(const struct json *value)
+{
+    switch (json_kind(value)) {
+    case JSON_NULL:
+        return true;
+    case JSON_BOOL:
+        return !json_as_bool(value, false);
+    case JSON_STRING:
+        return json_as_str(value).len == 0;
+    case JSON_ARRAY:
+    case JSON_OBJECT:
+        return json_count(value) == 0;
+    case JSON_NUMBER:
+        break;
+    }
+    return false;
+}
+
+static bool same(const struct json *a, const struct json *b)
+{
+    return (nothing(a) && nothing(b)) || json_equal(a, b);
+}
+
+/* One value for a sentence, cut to what a person reads. */
+static struct str shown(struct arena *arena, const struct json *value)
+{
+    struct str text = json_write(arena, value);
+
+    if (text.len <= 80)
+        return text;
+    return arena_printf(arena, "%.*s...", 77, text.ptr);
+}
+
+struct compare {
+    struct arena *arena;
+    enum arm_change change;
+    struct str diff;
+};
+
+static void compare_field(struct compare *compare, struct str key, const struct json *before,
+                          const struct json *after)
+{
+    enum arm_change change = ARM_CHANGE_HARD;
+
+    if (same(before, after))
+        return;
+    if (among(SOFT, COUNT(SOFT), key))
+        change = ARM_CHANGE_SOFT;
+    else if (among(PATHS, COUNT(PATHS), key))
+        change = ARM_CHANGE_PATH;
+    else
+        compare->diff = arena_printf(compare->arena, "%.*s%s%.*s is %.*s, not %.*s",
+                                     STR_ARG(compare->diff), compare->diff.len ? "; " : "",
+                                     STR_ARG(key), STR_ARG(shown(compare->arena, before)),
+                                     STR_ARG(shown(compare->arena, after)));
+    if (change > compare->change)
+        compare->change = change;
+}
+
+enum arm_change arm_version_compare(struct arena *arena, const struct json *before,
+                                    const struct json *after, struct str *out_diff)
+{
+    const struct json *old = json_at(before, "properties"), *new = json_at(after, "properties");
+    struct compare compare = {.arena = arena, .change = ARM_CHANGE_NONE};
+    struct json_iter it = json_iter(old);
+
+    assert(out_diff);
+    while (json_next(&it))
+        compare_field(&compare, it.key, it.value, json_get(new, it.key));
+    it = json_iter(new);
+    while (json_next(&it))
+        if (!json_get(old, it.key))
+            compare_field(&compare, it.key, NULL, it.value);
+    *out_diff = compare.diff;
+    return compare.change;
+}
+
+int arm_version_check(struct arm_request *req, const struct document *before,
+                      enum arm_change *out, struct error *err)
+{
+    struct json *stored = json_parse(req->arena, before->body, err);
+    struct str diff;
+
+    if (!stored)
+        return -1;
+    enum arm_change change = arm_version_compare(req->arena, stored, req->body, &diff);
+    if (change == ARM_CHANGE_PATH)
+        return error_set(err, ERROR_USER, "properties", "Asset paths cannot be updated.");
+    if (change == ARM_CHANGE_HARD) {
+        error_set(err, ERROR_CONFLICT, "properties",
+                  "Version %.*s of %.*s exists and cannot change: %.*s.", STR_ARG(req->name),
+                  STR_ARG(req->parent_name), STR_ARG(diff));
+        return error_hint(err, "Give the change a new version.");
+    }
+    *out = change;
+    return 0;
+}

@@ -1,0 +1,136 @@
+#include "arm/internal.h"
+
+#include <assert.h>
+
+/* From a document to what a client reads, and from a path to its document. */
+
+static struct str child_word(const struct arm_kind *kind)
+{
+    struct str head, tail;
+
+    return str_cut(str_from(kind->type), '/', &head, &tail) ? tail : str_from(kind->type);
+}
+
+/* "environments" as one of them. */
+static struct str singular(struct str word)
+{
+    return str_ends(word, STR("s")) ? str_slice(word, 0, word.len - 1) : word;
+}
+
+int arm_find_parent(struct arm_request *req, struct store_txn *txn, struct error *err)
+{
+    const struct arm_kind *parent = req->kind->parent;
+
+    req->parent = (struct document){0};
+    if (!parent || req->parent_name.len == 0)
+        return 0;
+    struct document_key key = {req->scope.number, str_from(parent->type), 0, req->parent_name};
+    struct document found;
+    if (document_get(txn, &key, &found, err) < 0) {
+        if (err->code == ERROR_NOT_FOUND)
+            error_set(err, ERROR_NOT_FOUND, parent->type, "There is no %.*s '%.*s' in workspace '%.*s'.",
+                      STR_ARG(singular(str_from(parent->type))), STR_ARG(req->parent_name),
+                      STR_ARG(req->scope.name));
+        return -1;
+    }
+    req->parent = arm_keep(req->arena, &found);
+    return 0;
+}
+
+static int not_found(struct arm_request *req, struct error *err)
+{
+    struct str word = singular(child_word(req->kind));
+
+    if (req->kind->parent)
+        return error_set(err, ERROR_NOT_FOUND, req->kind->type, "There is no %.*s '%.*s' of '%.*s'.",
+                         STR_ARG(word), STR_ARG(req->name), STR_ARG(req->parent_name));
+    return error_set(err, ERROR_NOT_FOUND, req->kind->type,
+                     "There is no %.*s '%.*s' in workspace '%.*s'.", STR_ARG(word),
+                     STR_ARG(req->name), STR_ARG(req->scope.name));
+}
+
+int arm_find(struct arm_request *req, struct store_txn *txn, struct document *out,
+             struct error *err)
+{
+    assert(req->name.len > 0);
+    if (arm_find_parent(req, txn, err) < 0)
+        return -1;
+    struct document_key key = {req->scope.number, str_from(req->kind->type), req->parent.doc,
+                               req->name};
+    if (document_get(txn, &key, out, err) == 0)
+        return 0;
+    if (err->code != ERROR_NOT_FOUND)
+        return -1;
+    if (req->kind->find && req->kind->find(req, txn, out, err) == 0)
+        return 0;
+    return err->code == ERROR_NOT_FOUND ? not_found(req, err) : -1;
+}
+
+/* nextVersion and latestVersion, which clients read before they choose a number. */
+static int show_container(struct arm_request *req, struct store_txn *txn,
+                          const struct document *document, struct json *properties)
+{
+    struct document latest;
+    struct error ignored;
+    int64_t next = document->next_version > 0 ? document->next_version : 1;
+
+    json_set_str(req->arena, properties, "nextVersion",
+                 arena_printf(req->arena, "%lld", (long long)next));
+    if (document_latest(txn, document->scope, document->doc, &latest, &ignored) == 0)
+        json_set_str(req->arena, properties, "latestVersion", latest.name);
+    else
+        json_set_null(req->arena, properties, "latestVersion");
+    json_set_bool(req->arena, properties, "isArchived", document->archived);
+    return 0;
+}
+
+/* The name of the container; lists over several containers look each up. */
+static int parent_name(struct arm_request *req, struct store_txn *txn,
+                       const struct document *document, struct str *out, struct error *err)
+{
+    struct document parent;
+
+    *out = (struct str){0};
+    if (!req->kind->parent)
+        return 0;
+    if (document->parent == req->parent.doc) {
+        *out = req->parent.doc ? req->parent.name : req->parent_name;
+        return 0;
+    }
+    if (document_by_id(txn, document->parent, &parent, err) < 0)
+        return -1;
+    *out = parent.name;
+    return 0;
+}
+
+struct json *arm_wire(struct arm_request *req, struct store_txn *txn,
+                      const struct document *document, struct error *err)
+{
+    const struct arm_kind *kind = req->kind;
+    struct json *body = json_parse(req->arena, document->body, err);
+    struct json *wire = json_object(req->arena);
+    struct str container;
+
+    if (!body || parent_name(req, txn, document, &container, err) < 0)
+        return NULL;
+    json_set_str(req->arena, wire, "id",
+                 arm_id(req->arena, &req->scope, kind, container, document->name));
+    json_set_str(req->arena, wire, "name", document->name);
+    json_set_str(req->arena, wire, "type", str_from(kind->wire));
+    json_merge(req->arena, wire, body);
+    struct json *system = document->system.len ? json_parse(req->arena, document->system, err) : NULL;
+    json_set(req->arena, wire, STR("systemData"), system ? system : json_object(req->arena));
+    struct json *properties = json_at(wire, "properties");
+    if (json_kind(properties) != JSON_OBJECT) {
+        properties = json_object(req->arena);
+        json_set(req->arena, wire, STR("properties"), properties);
+    }
+    const struct arm_kind *child = arm_kind_child(req->arm, kind);
+    if (child && child->makes_parent)
+        show_container(req, txn, document, properties);
+    else if (kind->immutable)
+        json_set_bool(req->arena, properties, "isArchived", document->archived);
+    if (kind->show && kind->show(req, txn, document, wire, err) < 0)
+        return NULL;
+    return wire;
+}

@@ -1,0 +1,87 @@
+#include "asset/asset.h"
+
+#include "os/random.h"
+
+#include <assert.h>
+
+#define GUID_LEN 36
+
+struct str asset_artifact_container(struct arena *arena, const struct scope *scope)
+{
+    assert(scope->guid.len == GUID_LEN);
+    return arena_printf(arena, "azureml-%.*s", STR_ARG(scope->guid));
+}
+
+struct str asset_blob_container(struct arena *arena, const struct scope *scope)
+{
+    assert(scope->guid.len == GUID_LEN);
+    return arena_printf(arena, "azureml-blobstore-%.*s", STR_ARG(scope->guid));
+}
+
+struct str asset_upload_container(struct arena *arena, const struct scope *scope)
+{
+    assert(scope->guid.len == GUID_LEN);
+    return arena_printf(arena, "azureml-%.*s-%.*s", STR_ARG(scope->guid),
+                        STR_ARG(random_hex(arena, 8)));
+}
+
+struct str asset_run_prefix(struct arena *arena, struct str run)
+{
+    assert(run.len > 0);
+    return arena_printf(arena, "ExperimentRun/dcid.%.*s", STR_ARG(run));
+}
+
+struct str asset_account(struct arena *arena, const struct scope *scope)
+{
+    struct str account = arena_str(arena, STR("lz00000000000000000000"));
+    char *out = (char *)account.ptr + 2;
+    size_t count = 0;
+
+    assert(scope->guid.len == GUID_LEN);
+    for (size_t i = 0; i < scope->guid.len && count < 20; i++)
+        if (scope->guid.ptr[i] != '-')
+            out[count++] = scope->guid.ptr[i];
+    return account;
+}
+
+static bool is_guid(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+        if (dash ? c != '-' : !hex)
+            return false;
+    }
+    return text.len == GUID_LEN;
+}
+
+bool asset_container_guid(struct str container, struct str *out_guid)
+{
+    struct str rest = container;
+
+    if (str_starts(rest, STR("azureml-blobstore-")))
+        rest = str_slice(rest, 18, rest.len);
+    else if (str_starts(rest, STR("azureml-")))
+        rest = str_slice(rest, 8, rest.len);
+    else
+        return false;
+    struct str guid = str_slice(rest, 0, GUID_LEN);
+    struct str tail = str_slice(rest, GUID_LEN, rest.len);
+    if (!is_guid(guid) || (tail.len > 0 && (tail.len != 17 || tail.ptr[0] != '-')))
+        return false;
+    *out_guid = guid;
+    return true;
+}
+
+struct str asset_uri(struct arena *arena, const struct scope *scope, const struct asset_place *place)
+{
+    bool artifacts = str_eq(place->container, asset_artifact_container(arena, scope));
+
+    return arena_printf(arena,
+                        "azureml://subscriptions/%.*s/resourcegroups/%.*s/workspaces/%.*s/datastores/%s/"
+                        "paths/%.*s", STR_ARG(scope->subscription), STR_ARG(scope->group),
+                        STR_ARG(scope->name),
+                        artifacts ? "workspaceartifactstore" : "workspaceblobstore",
+                        STR_ARG(place->prefix));
+}

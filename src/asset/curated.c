@@ -1,0 +1,11 @@
+#include "asset/asset.h"
+
+#include "environment/curated.h"
+
+#include <assert.h>
+
+struct json *asset_curated_environment(struct arena *arena, struct str name)
+{
+    assert(arena);
+    return environment_curated(arena, name);
+}

@@ -1,0 +1,255 @@
+#include "asset/asset.h"
+
+#include "content/content.h"
+#include "http/text.h"
+
+#include <assert.h>
+
+/* From a URI to container and prefix. A URI may lead to another (an asset to its datastore path, a
+ * job's output to where it was written), a few steps at most. */
+
+#define STEPS_MAX 4
+
+struct search {
+    struct store_txn *txn;
+    const struct scope *scope;
+    struct arena *arena;
+    struct str uri; /* as the client wrote it, for sentences */
+    int steps;
+    bool target;    /* nothing needs to be there */
+};
+
+static int follow(struct search *search, struct str uri, struct asset_place *out, struct error *err);
+
+/* Blob names have no empty, "." or ".." pieces; leading and trailing slashes mean nothing. */
+static int clean_path(struct search *search, struct str path, struct str *out, struct error *err)
+{
+    struct str rest = path, piece, clean = {0};
+
+    while (rest.len > 0 && str_split(&rest, '/', &piece)) {
+        if (piece.len == 0 || str_eq(piece, STR(".")))
+            continue;
+        if (str_eq(piece, STR("..")))
+            return error_set(err, ERROR_INVALID, "", "The path of '%.*s' holds '..'.",
+                             STR_ARG(search->uri));
+        clean = arena_printf(search->arena, "%.*s%s%.*s", STR_ARG(clean), clean.len ? "/" : "",
+                             STR_ARG(piece));
+    }
+    *out = clean;
+    return 0;
+}
+
+static int note_one(const struct blob *, void *context, struct error *)
+{
+    *(bool *)context = true;
+    return 0;
+}
+
+/* A blob of exactly this name, or a folder with something in it. */
+static int settle(struct search *search, struct str container, struct str path,
+                  struct asset_place *out, struct error *err)
+{
+    struct asset_place place = {.container = container};
+    struct blob blob;
+    bool any = false;
+
+    if (clean_path(search, path, &place.prefix, err) < 0)
+        return -1;
+    if (search->target || place.prefix.len == 0) {
+        *out = place;
+        return 0;
+    }
+    place.single = blob_get(search->txn, container, place.prefix, &blob, err) == 0;
+    if (!place.single) {
+        struct blob_query query = {
+            .container = container,
+            .prefix = arena_printf(search->arena, "%.*s/", STR_ARG(place.prefix)),
+            .limit = 1,
+        };
+        if (err->code != ERROR_NOT_FOUND ||
+            blob_list(search->txn, &query, note_one, &any, err) < 0)
+            return -1;
+        if (!any)
+            return error_set(err, ERROR_NOT_FOUND, "", "There is nothing at '%.*s'.",
+                             STR_ARG(search->uri));
+    }
+    *out = place;
+    return 0;
+}
+
+static bool container_is_ours(const struct search *search, struct str container)
+{
+    struct str guid;
+
+    return asset_container_guid(container, &guid) && str_eq(guid, search->scope->guid);
+}
+
+static int in_datastore(struct search *search, struct str name, struct str path,
+                        struct asset_place *out, struct error *err)
+{
+    struct document_key key = {search->scope->number, STR("datastores"), 0, name};
+    struct document document;
+
+    if (document_get(search->txn, &key, &document, err) < 0)
+        return err->code != ERROR_NOT_FOUND
+                   ? -1
+                   : error_set(err, ERROR_NOT_FOUND, "",
+                               "There is no datastore '%.*s' in workspace '%.*s'.", STR_ARG(name),
+                               STR_ARG(search->scope->name));
+    struct json *body = json_parse(search->arena, document.body, err);
+    if (!body)
+        return -1;
+    struct str container = json_str_at(body, "properties.containerName");
+    if (!container_is_ours(search, container)) {
+        struct str type = json_str_at(body, "properties.datastoreType");
+        return error_set(err, ERROR_NOT_IMPLEMENTED, "",
+                         "Datastore '%.*s' (%.*s) lies outside this server; reading and writing it "
+                         "is not built yet.", STR_ARG(document.name), STR_ARG(type));
+    }
+    return settle(search, container, path, out, err);
+}
+
+/* Where a named output of a job was written: its document says so, else the rule does. */
+static int in_output(struct search *search, const struct reference *r, struct asset_place *out,
+                     struct error *err)
+{
+    struct document_key key = {search->scope->number, STR("jobs"), 0, r->name};
+    struct document document;
+    struct str uri = {0};
+
+    if (str_eq_fold(r->output, STR("artifacts")) || str_eq_fold(r->output, STR("default")))
+        return settle(search, asset_artifact_container(search->arena, search->scope),
+                      arena_printf(search->arena, "%.*s/%.*s",
+                                   STR_ARG(asset_run_prefix(search->arena, r->name)),
+                                   STR_ARG(r->path)), out, err);
+    if (document_get(search->txn, &key, &document, err) == 0) {
+        struct json *body = json_parse(search->arena, document.body, err);
+        struct json *output = json_get(json_at(body, "properties.outputs"), r->output);
+        if (!output)
+            return error_set(err, ERROR_NOT_FOUND, "", "Job '%.*s' has no output '%.*s'.",
+                             STR_ARG(document.name), STR_ARG(r->output));
+        uri = json_str_at(output, "uri");
+    } else if (err->code == ERROR_NOT_FOUND) {
+        return error_set(err, ERROR_NOT_FOUND, "", "There is no job '%.*s' in workspace '%.*s'.",
+                         STR_ARG(r->name), STR_ARG(search->scope->name));
+    } else {
+        return -1;
+    }
+    if (uri.len == 0)
+        return settle(search, asset_blob_container(search->arena, search->scope),
+                      arena_printf(search->arena, "azureml/%.*s/%.*s/%.*s", STR_ARG(document.name),
+                                   STR_ARG(r->output), STR_ARG(r->path)), out, err);
+    return follow(search, r->path.len ? arena_printf(search->arena, "%.*s/%.*s", STR_ARG(uri),
+                                                     STR_ARG(r->path)) : uri, out, err);
+}
+
+/* Our own blob surface, by path ("/{account}.blob.{suffix}/{container}/…") or bare ("/{container}/…"). The
+ * host is not looked at: clients reach us under several names. */
+static int at_url(struct search *search, struct str url, struct asset_place *out, struct error *err)
+{
+    ssize_t scheme = str_find(url, STR("://"));
+    struct str rest = scheme < 0 ? url : str_slice(url, (size_t)scheme + 3, url.len);
+    struct str host, path, first, tail, container, decoded;
+
+    if (str_cut(rest, '?', &path, &tail))
+        rest = path;
+    if (str_starts_fold(url, STR("https://")) && str_cut(rest, '/', &host, &path)) {
+        if (str_find(path, STR(".blob.")) > 0 && str_cut(path, '/', &first, &tail) &&
+            str_find(first, STR(".blob.")) > 0)
+            path = tail;
+        if (!str_cut(path, '/', &container, &tail)) {
+            container = path;
+            tail = (struct str){0};
+        }
+        if (container_is_ours(search, container)) {
+            if (http_decode(search->arena, tail, &decoded, err) < 0)
+                return -1;
+            return settle(search, container, decoded, out, err);
+        }
+    }
+    return error_set(err, ERROR_NOT_IMPLEMENTED, "",
+                     "'%.*s' lies outside this server; reading it is not built yet.", STR_ARG(url));
+}
+
+/* An asset's own URI. Curated environments have none. */
+static int of_asset(struct search *search, struct str text, struct asset_place *out,
+                    struct error *err)
+{
+    static const char *const FIELDS[] = {"properties.dataUri", "properties.modelUri",
+                                         "properties.codeUri"};
+    struct asset_query query = {.scope = search->scope, .text = text};
+    struct asset asset;
+    struct str uri = {0};
+
+    if (asset_resolve(search->txn, &query, &asset, err) < 0)
+        return -1;
+    struct json *body = json_parse(search->arena, asset.version.body, err);
+    if (!body)
+        return -1;
+    for (size_t i = 0; i < COUNT(FIELDS) && uri.len == 0; i++)
+        uri = json_str_at(body, FIELDS[i]);
+    if (uri.len == 0)
+        return error_set(err, ERROR_INVALID, "", "'%.*s' holds no files.", STR_ARG(text));
+    return follow(search, uri, out, err);
+}
+
+static int follow(struct search *search, struct str uri, struct asset_place *out, struct error *err)
+{
+    struct reference r;
+
+    if (search->steps++ == STEPS_MAX)
+        return error_set(err, ERROR_INVALID, "", "'%.*s' leads in a circle.", STR_ARG(search->uri));
+    if (reference_parse(search->arena, uri, &r, err) < 0)
+        return -1;
+    switch (r.kind) {
+    case REFERENCE_DATASTORE:
+        return in_datastore(search, r.name, r.path, out, err);
+    case REFERENCE_URL:
+        return at_url(search, uri, out, err);
+    case REFERENCE_JOB:
+        return in_output(search, &r, out, err);
+    case REFERENCE_RUN:
+        return settle(search, asset_artifact_container(search->arena, search->scope),
+                      arena_printf(search->arena, "%.*s/%.*s",
+                                   STR_ARG(asset_run_prefix(search->arena, r.name)), STR_ARG(r.path)),
+                      out, err);
+    case REFERENCE_ASSET:
+        return of_asset(search, uri, out, err);
+    case REFERENCE_MODEL_ID:
+        return settle(search, asset_artifact_container(search->arena, search->scope),
+                      arena_printf(search->arena, "models/%.*s/%.*s", STR_ARG(r.name), STR_ARG(r.path)),
+                      out, err);
+    case REFERENCE_LOCAL:
+        break;
+    }
+    return error_set(err, ERROR_INVALID, "", "'%.*s' is a path of the client, not of the workspace.",
+                     STR_ARG(search->uri));
+}
+
+static int search_start(struct search *search, struct asset_place *out, struct error *err)
+{
+    struct asset_place place = {0};
+
+    assert(search->txn && search->scope && out);
+    search->arena = store_arena(search->txn);
+    if (follow(search, search->uri, &place, err) < 0)
+        return -1;
+    *out = place;
+    return 0;
+}
+
+int asset_place(struct store_txn *txn, const struct scope *scope, struct str uri,
+                struct asset_place *out, struct error *err)
+{
+    struct search search = {.txn = txn, .scope = scope, .uri = uri};
+
+    return search_start(&search, out, err);
+}
+
+int asset_target(struct store_txn *txn, const struct scope *scope, struct str uri,
+                 struct asset_place *out, struct error *err)
+{
+    struct search search = {.txn = txn, .scope = scope, .uri = uri, .target = true};
+
+    return search_start(&search, out, err);
+}
