@@ -8,6 +8,7 @@
 
 #define FIRST_CHUNK_BYTES (4 * KIB)
 #define LARGEST_CHUNK_BYTES (256 * KIB)
+#define KEPT_CHUNK_BYTES (32 * KIB) /* what a reset may keep */
 
 struct chunk {
     struct chunk *next;
@@ -44,6 +45,27 @@ void arena_free(struct arena **arena)
     }
     free(*arena);
     *arena = NULL;
+}
+
+void arena_reset(struct arena *arena)
+{
+    struct chunk *kept = NULL;
+
+    while (arena->chunks) {
+        struct chunk *chunk = arena->chunks;
+        arena->chunks = chunk->next;
+        if (!kept && chunk->size <= KEPT_CHUNK_BYTES)
+            kept = chunk;
+        else
+            free(chunk);
+    }
+    if (kept) {
+        kept->next = NULL;
+        kept->used = 0;
+    }
+    arena->chunks = kept;
+    arena->used_bytes = 0;
+    arena->json_slot = NULL;
 }
 
 /* Larger requests than a chunk get one of their own, put behind the one being filled. */

@@ -18,6 +18,9 @@ struct arena *arena_new(size_t budget_bytes);
 /* Frees everything; NULL is fine. For CLEANUP. */
 void arena_free(struct arena **arena);
 
+/* Forgets everything in it, so that it can be used again; keeps a little of the memory. */
+void arena_reset(struct arena *arena);
+
 /* Zeroed, aligned for any type, never NULL (aborts when the system has no memory). */
 void *arena_alloc(struct arena *arena, size_t size);
 #define arena_new_array(arena, type, count) ((type *)arena_alloc_array(arena, count, sizeof(type)))

@@ -81,6 +81,32 @@ TEST(arena_survives_many_sizes)
     CHECK_STR("abc", arena_lower(arena, STR("AbC")));
 }
 
+TEST(arena_reset_forgets_and_can_be_filled_again)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(1 * MIB);
+    struct error err = {0};
+
+    for (int round = 0; round < 3; round++) {
+        CHECK_INT(0, arena_used(arena));
+        CHECK_OK(arena_fits(arena, 1 * MIB, &err), &err);
+        CHECK(!*arena_json_slot(arena));
+        struct json *object = json_object(arena);
+        json_set_int(arena, object, "round", round);
+        for (size_t i = 1; i < 100; i++) {
+            char *bytes = arena_alloc(arena, i * 50);
+            CHECK_INT(0, bytes[i * 50 - 1]);
+            memset(bytes, 0xee, i * 50);
+        }
+        CHECK_ERROR(ERROR_TOO_LARGE, arena_fits(arena, 1 * MIB, &err), &err);
+        CHECK_INT(round, json_int_at(object, "round", -1));
+        arena_reset(arena);
+    }
+    /* An arena that never held anything may be reset, too. */
+    CLEANUP(arena_free) struct arena *empty = arena_new(10);
+    arena_reset(empty);
+    CHECK_INT(0, arena_used(empty));
+}
+
 TEST(buf_stops_at_its_cap_and_says_so)
 {
     CLEANUP(buf_free) struct buf buf = buf_make(8);

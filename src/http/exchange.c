@@ -1,0 +1,187 @@
+#include "http/connection_private.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define SPARE_MAX 64
+
+struct http_exchange *exchange_new(struct loop *loop, struct connection *connection)
+{
+    struct http_exchange *ex = loop->spare;
+    struct arena *arena;
+
+    if (ex) {
+        loop->spare = ex->next;
+        loop->spare_count--;
+        arena = ex->arena;
+    } else {
+        ex = malloc(sizeof(*ex));
+        if (!ex)
+            abort();
+        arena = arena_new(HTTP_ARENA_BYTES);
+    }
+    *ex = (struct http_exchange){.loop = loop, .connection = connection, .arena = arena};
+    ex->peer = connection->peer;
+    ex->body_bytes = buf_make(HTTP_BODY_WHOLE_BYTES);
+    ex->reply.fd = -1;
+    ex->reply.last_header = &ex->reply.headers;
+    atomic_init(&ex->holds, 1);
+    loop->exchange_count++;
+    return ex;
+}
+
+void exchange_free(struct http_exchange *ex)
+{
+    struct loop *loop = ex->loop;
+
+    assert(!ex->connection && atomic_load(&ex->holds) == 0);
+    if (ex->reply.fd >= 0)
+        close(ex->reply.fd);
+    sink_free(ex);
+    free(ex->window);
+    buf_free(&ex->body_bytes);
+    assert(loop->exchange_count > 0);
+    loop->exchange_count--;
+    if (loop->spare_count < SPARE_MAX) {
+        arena_reset(ex->arena);
+        ex->next = loop->spare;
+        loop->spare = ex;
+        loop->spare_count++;
+    } else {
+        arena_free(&ex->arena);
+        free(ex);
+    }
+}
+
+void exchange_free_spares(struct loop *loop)
+{
+    while (loop->spare) {
+        struct http_exchange *ex = loop->spare;
+        loop->spare = ex->next;
+        arena_free(&ex->arena);
+        free(ex);
+    }
+    loop->spare_count = 0;
+}
+
+void exchange_hold(struct http_exchange *ex)
+{
+    unsigned before = atomic_fetch_add(&ex->holds, 1);
+    assert(before > 0);
+    (void)before;
+}
+
+/* Freeing waits for events that were posted but not read: the mail still points here. They are
+ * read with EVENT_RELEASE, which loop.c turns into another call of this. */
+void exchange_release(struct http_exchange *ex)
+{
+    struct loop *loop = ex->loop;
+    unsigned before = atomic_fetch_sub(&ex->holds, 1);
+
+    assert(before > 0);
+    if (before > 1)
+        return;
+    if (!loop_is_current(loop) || atomic_load(&ex->events)) {
+        loop_post(ex, EVENT_RELEASE);
+        return;
+    }
+    exchange_free(ex);
+}
+
+void exchange_finish(struct http_exchange *ex)
+{
+    if (ex->finished)
+        return;
+    ex->finished = true;
+    ex->connection = NULL;
+    if (ex->forward)
+        forward_end(ex);
+    if (ex->reply.source) {
+        struct http_source *source = ex->reply.source;
+        ex->reply.source = NULL;
+        source->close(source);
+    }
+    if (ex->sink)
+        sink_abandon(ex);
+    /* A handler that still owes its reply finds the exchange until it has given it. */
+    if (!ex->awaits)
+        exchange_release(ex);
+}
+
+/* --- What handlers ask ------------------------------------------------------------------------- */
+
+struct str http_method(const struct http_exchange *ex)
+{
+    return ex->head.method;
+}
+
+struct str http_target(const struct http_exchange *ex)
+{
+    return ex->head.target;
+}
+
+struct str http_path(const struct http_exchange *ex)
+{
+    return ex->head.path;
+}
+
+struct str http_query(const struct http_exchange *ex)
+{
+    return ex->head.query;
+}
+
+struct str http_header(const struct http_exchange *ex, const char *name)
+{
+    const struct http_header *header =
+        parser_header(ex->head.headers, ex->head.header_count, str_from(name));
+    return header ? header->value : (struct str){"", 0};
+}
+
+bool http_has_header(const struct http_exchange *ex, const char *name)
+{
+    return parser_header(ex->head.headers, ex->head.header_count, str_from(name)) != NULL;
+}
+
+const struct http_header *http_headers(const struct http_exchange *ex, size_t *out_count)
+{
+    *out_count = ex->head.header_count;
+    return ex->head.headers;
+}
+
+struct str http_body(const struct http_exchange *ex)
+{
+    return ex->body;
+}
+
+int64_t http_content_length(const struct http_exchange *ex)
+{
+    return ex->head.content_length;
+}
+
+struct arena *http_arena(struct http_exchange *ex)
+{
+    return ex->arena;
+}
+
+const struct http_peer *http_peer(const struct http_exchange *ex)
+{
+    return &ex->peer;
+}
+
+void http_set_context(struct http_exchange *ex, void *context)
+{
+    ex->user = context;
+}
+
+void *http_get_context(const struct http_exchange *ex)
+{
+    return ex->user;
+}
+
+void http_proceed(struct http_exchange *ex, const struct http_plan *plan)
+{
+    assert(plan->run);
+    ex->plan = *plan;
+    loop_post(ex, EVENT_PROCEED);
+}

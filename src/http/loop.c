@@ -1,0 +1,179 @@
+#include "http/connection_private.h"
+
+#include "os/clock.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define SWEEP_MS 100
+
+bool loop_is_current(const struct loop *loop)
+{
+    return pthread_equal(pthread_self(), loop->self);
+}
+
+/* A stack of exchanges: the first event of one pushes it, later ones are only noted. The thread
+ * that finds the stack empty wakes the loop, so that a batch costs one wake. */
+void loop_post(struct http_exchange *ex, enum loop_event event)
+{
+    struct loop *loop = ex->loop;
+    struct http_exchange *first;
+
+    if (atomic_fetch_or(&ex->events, event) != 0)
+        return;
+    first = atomic_load(&loop->mail);
+    do
+        ex->next = first;
+    while (!atomic_compare_exchange_weak(&loop->mail, &first, ex));
+    if (!first)
+        uv_async_send(&loop->async);
+}
+
+static void loop_read_mail(struct loop *loop)
+{
+    struct http_exchange *mail = atomic_exchange(&loop->mail, NULL), *oldest = NULL;
+
+    while (mail) {
+        struct http_exchange *next = mail->next;
+        mail->next = oldest;
+        oldest = mail;
+        mail = next;
+    }
+    while (oldest) {
+        struct http_exchange *ex = oldest;
+        oldest = ex->next;
+        unsigned events = atomic_exchange(&ex->events, 0);
+        assert(events);
+        connection_event(ex, events & ~(unsigned)EVENT_RELEASE);
+        if (events & EVENT_RELEASE)
+            exchange_free(ex);
+    }
+}
+
+static bool loop_is_empty(struct loop *loop)
+{
+    return list_empty(&loop->connections) && loop->exchange_count == 0;
+}
+
+static void loop_end_when_empty(struct loop *loop)
+{
+    if (!loop->stopping || !loop_is_empty(loop) || uv_is_closing((uv_handle_t *)&loop->async))
+        return;
+    upstream_close_all(loop);
+    uv_timer_stop(&loop->sweep);
+    uv_close((uv_handle_t *)&loop->sweep, NULL);
+    uv_close((uv_handle_t *)&loop->async, NULL);
+}
+
+/* Deadlines are compared here and nowhere else, with the clock that tests can move. */
+static void on_sweep(uv_timer_t *timer)
+{
+    struct loop *loop = timer->data;
+    bool cut;
+
+    loop->now_us = clock_mono_us();
+    cut = loop->stopping && loop->now_us >= loop->stop_at_us;
+    for (struct list *at = loop->connections.next, *next; at != &loop->connections; at = next) {
+        struct connection *connection = CONTAINER_OF(at, struct connection, link);
+        next = at->next;
+        if (cut)
+            connection_close(connection);
+        else
+            connection_sweep(connection);
+    }
+    forward_sweep(loop);
+    loop_end_when_empty(loop);
+}
+
+void loop_busy(struct loop *loop)
+{
+    if (!uv_is_active((uv_handle_t *)&loop->sweep))
+        uv_timer_start(&loop->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+}
+
+void loop_quiet(struct loop *loop)
+{
+    if (!loop->stopping && list_empty(&loop->upstreams) && loop_is_empty(loop))
+        uv_timer_stop(&loop->sweep);
+}
+
+static void loop_begin_stop(struct loop *loop, int grace_ms)
+{
+    loop->stopping = true;
+    loop->stop_at_us = clock_mono_us() + grace_ms * US_PER_MS;
+    server_close_acceptors(loop);
+    loop_busy(loop);
+    for (struct list *at = loop->connections.next, *next; at != &loop->connections; at = next) {
+        struct connection *connection = CONTAINER_OF(at, struct connection, link);
+        next = at->next;
+        connection->close_after = true;
+        if (connection->state == CONNECTION_HEAD && connection->idle)
+            connection_close(connection);
+    }
+}
+
+static void on_async(uv_async_t *async)
+{
+    struct loop *loop = async->data;
+
+    loop->now_us = clock_mono_us();
+    server_sync(loop);
+    loop_read_mail(loop);
+    loop_end_when_empty(loop);
+}
+
+void loop_stop(struct loop *loop, int grace_ms)
+{
+    assert(grace_ms >= 0);
+    if (!loop->stopping)
+        loop_begin_stop(loop, grace_ms);
+}
+
+int loop_init(struct loop *loop, struct http_server *server, struct error *err)
+{
+    loop->server = server;
+    loop->head = buf_make(MIB);
+    list_init(&loop->connections);
+    list_init(&loop->listeners);
+    list_init(&loop->upstreams);
+    list_init(&loop->forwards);
+    atomic_init(&loop->mail, NULL);
+    if (uv_loop_init(&loop->uv) < 0)
+        return error_set(err, ERROR_IO, "", "An event loop could not be made.");
+    if (uv_async_init(&loop->uv, &loop->async, on_async) < 0 ||
+        uv_timer_init(&loop->uv, &loop->sweep) < 0) {
+        uv_loop_close(&loop->uv);
+        return error_set(err, ERROR_IO, "", "An event loop could not be made.");
+    }
+    loop->async.data = loop->sweep.data = loop;
+    return 0;
+}
+
+void loop_run(struct loop *loop)
+{
+    loop->self = pthread_self();
+    int left = uv_run(&loop->uv, UV_RUN_DEFAULT);
+
+    assert(left == 0);
+    (void)left;
+    uv_loop_close(&loop->uv);
+    exchange_free_spares(loop);
+    buf_free(&loop->head);
+}
+
+void loop_discard(struct loop *loop)
+{
+    uv_close((uv_handle_t *)&loop->sweep, NULL);
+    uv_close((uv_handle_t *)&loop->async, NULL);
+    loop_run(loop);
+}
+
+struct str loop_date(struct loop *loop)
+{
+    if (loop->now_us >= loop->date_until_us) {
+        int64_t now_us = clock_now_us();
+        clock_http_date(now_us, loop->date);
+        loop->date_until_us = loop->now_us + US_PER_S - now_us % US_PER_S;
+    }
+    return str_from(loop->date);
+}

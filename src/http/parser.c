@@ -1,0 +1,435 @@
+#include "http/parser.h"
+
+#include "http/limits.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* What a byte may be part of. */
+enum { TOKEN = 1, PATH = 2, QUERY = 4, VALUE = 8, NAME_CHARS = TOKEN | PATH | QUERY | VALUE };
+
+static const unsigned char CLASSES[256] = {
+    ['\t'] = VALUE,
+    [' '] = VALUE,
+    ['!'] = NAME_CHARS,
+    ['"'] = VALUE,
+    ['#'] = TOKEN | VALUE,
+    ['$' ... '\''] = NAME_CHARS,
+    ['(' ... ')'] = PATH | QUERY | VALUE,
+    ['*' ... '+'] = NAME_CHARS,
+    [','] = PATH | QUERY | VALUE,
+    ['-' ... '.'] = NAME_CHARS,
+    ['/'] = PATH | QUERY | VALUE,
+    ['0' ... '9'] = NAME_CHARS,
+    [':' ... ';'] = PATH | QUERY | VALUE,
+    ['<'] = VALUE,
+    ['='] = PATH | QUERY | VALUE,
+    ['>'] = VALUE,
+    ['?'] = QUERY | VALUE,
+    ['@'] = PATH | QUERY | VALUE,
+    ['A' ... 'Z'] = NAME_CHARS,
+    ['['] = PATH | QUERY | VALUE,
+    ['\\'] = VALUE,
+    [']'] = PATH | QUERY | VALUE,
+    ['^'] = TOKEN | VALUE,
+    ['_'] = NAME_CHARS,
+    ['`'] = TOKEN | VALUE,
+    ['a' ... 'z'] = NAME_CHARS,
+    ['{'] = VALUE,
+    ['|'] = TOKEN | VALUE,
+    ['}'] = VALUE,
+    ['~'] = NAME_CHARS,
+    [0x80 ... 0xff] = VALUE,
+};
+
+static int refuse(struct http_refusal *out_why, int status, const char *sentence)
+{
+    assert(status >= 400 && sentence);
+    *out_why = (struct http_refusal){status, sentence};
+    return -1;
+}
+
+static bool all_in(struct str text, unsigned char class)
+{
+    unsigned char common = class;
+
+    for (size_t i = 0; i < text.len; i++)
+        common &= CLASSES[(unsigned char)text.ptr[i]];
+    return common == class;
+}
+
+ssize_t parser_find_head(struct str bytes, size_t *scanned, struct http_refusal *out_why)
+{
+    size_t at = *scanned;
+
+    assert(at <= bytes.len);
+    /* What does not begin like a method is no HTTP (a TLS hello, say): no need to wait for more. */
+    if (bytes.len && !(CLASSES[(unsigned char)bytes.ptr[0]] & TOKEN))
+        return refuse(out_why, 400, "The request does not begin with a method.");
+    while (at < bytes.len) {
+        const char *end = memchr(bytes.ptr + at, '\n', bytes.len - at);
+        if (!end)
+            break;
+        size_t line_end = (size_t)(end - bytes.ptr);
+        if (line_end == 0 || bytes.ptr[line_end - 1] != '\r')
+            return refuse(out_why, 400, "A line of the head does not end in CR LF.");
+        if (line_end + 1 > HTTP_HEAD_BYTES)
+            return refuse(out_why, 431, "The head of the request is too long.");
+        at = line_end + 1;
+        if (line_end >= 3 && bytes.ptr[line_end - 2] == '\n')
+            return (ssize_t)at;
+    }
+    *scanned = at;
+    if (bytes.len > HTTP_HEAD_BYTES)
+        return refuse(out_why, 431, "The head of the request is too long.");
+    return 0;
+}
+
+static bool is_hex(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+/* "%XX" at the start of text: the byte, or -1. */
+static int escaped_byte(struct str text)
+{
+    if (text.len < 3 || !is_hex(text.ptr[1]) || !is_hex(text.ptr[2]))
+        return -1;
+    int high = text.ptr[1] <= '9' ? text.ptr[1] - '0' : (text.ptr[1] | 0x20) - 'a' + 10;
+    int low = text.ptr[2] <= '9' ? text.ptr[2] - '0' : (text.ptr[2] | 0x20) - 'a' + 10;
+    return high << 4 | low;
+}
+
+/* One segment between slashes, its escapes included. */
+static int check_segment(struct str segment, struct http_refusal *out_why)
+{
+    size_t chars = 0, dots = 0;
+
+    for (size_t i = 0; i < segment.len; i++, chars++) {
+        int c = (unsigned char)segment.ptr[i];
+        if (c == '%') {
+            c = escaped_byte(str_slice(segment, i, segment.len));
+            if (c < 0)
+                return refuse(out_why, 400, "The path holds an invalid percent escape.");
+            if (c == '/' || c == '\\' || c == '\0')
+                return refuse(out_why, 400, "The path holds an encoded slash, backslash or NUL.");
+            i += 2;
+        }
+        dots += c == '.';
+    }
+    if (dots == chars && (dots == 1 || dots == 2))
+        return refuse(out_why, 400, "The path holds a dot segment.");
+    return 0;
+}
+
+static int check_path(struct str path, struct http_refusal *out_why)
+{
+    struct str rest, segment;
+
+    if (path.len == 0 || path.ptr[0] != '/')
+        return refuse(out_why, 400, "The target is not a path.");
+    if (!all_in(path, PATH))
+        return refuse(out_why, 400, "The path holds a character that must be encoded.");
+    rest = str_slice(path, 1, path.len);
+    while (str_split(&rest, '/', &segment)) {
+        if (segment.len == 0 && rest.ptr)
+            return refuse(out_why, 400, "The path holds an empty segment.");
+        if (check_segment(segment, out_why) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int check_query(struct str query, struct http_refusal *out_why)
+{
+    if (!all_in(query, QUERY))
+        return refuse(out_why, 400, "The query holds a character that must be encoded.");
+    for (size_t i = 0; i < query.len; i++)
+        if (query.ptr[i] == '%' && escaped_byte(str_slice(query, i, query.len)) <= 0)
+            return refuse(out_why, 400, "The query holds an invalid percent escape.");
+    return 0;
+}
+
+/* METHOD SP target SP HTTP/1.1, nothing else. */
+static int read_request_line(struct str line, struct http_head *head, struct http_refusal *out_why)
+{
+    struct str rest, version;
+
+    if (!str_cut(line, ' ', &head->method, &rest) || !str_cut(rest, ' ', &head->target, &version))
+        return refuse(out_why, 400, "The request line is not whole.");
+    if (head->method.len == 0 || !all_in(head->method, TOKEN))
+        return refuse(out_why, 400, "The method is no word.");
+    if (head->target.len > HTTP_TARGET_BYTES)
+        return refuse(out_why, 414, "The address is too long.");
+    if (!str_eq(version, STR("HTTP/1.1")))
+        return str_starts(version, STR("HTTP/"))
+                   ? refuse(out_why, 505, "Only HTTP/1.1 is spoken here.")
+                   : refuse(out_why, 400, "The request line does not end in a version.");
+    head->path = head->target;
+    head->query = (struct str){"", 0};
+    str_cut(head->target, '?', &head->path, &head->query);
+    if (check_path(head->path, out_why) < 0)
+        return -1;
+    return check_query(head->query, out_why);
+}
+
+/* HTTP/1.x SP three digits SP reason. */
+static int read_status_line(struct str line, struct http_head *head, struct http_refusal *out_why)
+{
+    int64_t status;
+
+    if (!str_starts(line, STR("HTTP/1.")) || line.len < 12 || line.ptr[8] != ' ' ||
+        (line.len > 12 && line.ptr[12] != ' ') || !all_in(line, VALUE) ||
+        !str_to_int64(str_slice(line, 9, 12), &status) || status < 100 || status > 999)
+        return refuse(out_why, 502, "The reply does not begin with a status line.");
+    head->status = (int)status;
+    head->close = line.ptr[7] == '0';
+    return 0;
+}
+
+static int read_header(struct str line, struct http_header *out, struct http_refusal *out_why)
+{
+    if (line.len && (line.ptr[0] == ' ' || line.ptr[0] == '\t'))
+        return refuse(out_why, 400, "A header is folded over two lines.");
+    if (!str_cut(line, ':', &out->name, &out->value))
+        return refuse(out_why, 400, "A header has no colon.");
+    if (out->name.len == 0 || !all_in(out->name, TOKEN))
+        return refuse(out_why, 400, "A header name holds a character that it must not.");
+    if (!all_in(out->value, VALUE))
+        return refuse(out_why, 400, "A header value holds a control character.");
+    out->value = str_trim(out->value);
+    return 0;
+}
+
+bool parser_has_token(struct str value, struct str token)
+{
+    struct str rest = value, piece;
+
+    while (str_split(&rest, ',', &piece))
+        if (str_eq_fold(str_trim(piece), token))
+            return true;
+    return false;
+}
+
+/* Plain digits that fit 63 bits; str_to_int64 would take a sign. */
+static bool read_length(struct str value, int64_t *out)
+{
+    return value.len && value.ptr[0] >= '0' && value.ptr[0] <= '9' && str_to_int64(value, out);
+}
+
+/* The headers that say how long the message is and what becomes of the connection. */
+static int read_framing(const struct http_header *header, struct http_head *head,
+                        struct http_refusal *out_why)
+{
+    switch (header->name.len) {
+    case 14:
+        if (!str_eq_fold(header->name, STR("content-length")))
+            return 0;
+        if (head->has_length)
+            return refuse(out_why, 400, "There are two Content-Length headers.");
+        if (!read_length(header->value, &head->content_length))
+            return refuse(out_why, 400, "Content-Length is no number.");
+        head->has_length = true;
+        return 0;
+    case 17:
+        if (!str_eq_fold(header->name, STR("transfer-encoding")))
+            return 0;
+        if (head->chunked || !str_eq(header->value, STR("chunked")))
+            return refuse(out_why, 400, "Transfer-Encoding is not exactly chunked.");
+        head->chunked = true;
+        return 0;
+    case 10:
+        if (str_eq_fold(header->name, STR("connection")) &&
+            parser_has_token(header->value, STR("close")))
+            head->close = true;
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+/* Host and Expect; headers by which only a proxy of ours could vouch for somebody are dropped. */
+static int read_request_header(const struct http_header *header, struct http_head *head,
+                               bool *has_host, bool *out_keep, struct http_refusal *out_why)
+{
+    struct str name = header->name;
+
+    *out_keep = !str_starts_fold(name, STR("x-forwarded-")) &&
+                !str_starts_fold(name, STR("x-ms-client-principal")) &&
+                !str_eq_fold(name, STR("x-remote-user")) && !str_eq_fold(name, STR("x-real-ip")) &&
+                !str_eq_fold(name, STR("forwarded"));
+    if (str_eq_fold(name, STR("host"))) {
+        if (*has_host)
+            return refuse(out_why, 400, "There are two Host headers.");
+        *has_host = true;
+        for (size_t i = 0; i < header->value.len; i++) {
+            unsigned char c = (unsigned char)header->value.ptr[i];
+            if (CLASSES[c] != NAME_CHARS && c != ':' && c != '[' && c != ']')
+                return refuse(out_why, 400, "The Host header is no host.");
+        }
+        if (header->value.len == 0)
+            return refuse(out_why, 400, "The Host header is empty.");
+    } else if (str_eq_fold(name, STR("expect"))) {
+        if (!str_eq_fold(header->value, STR("100-continue")))
+            return refuse(out_why, 417, "Only 100-continue can be expected.");
+        head->expect_continue = true;
+    }
+    return 0;
+}
+
+/* The line from *at on, without its CR LF; *at moves behind it. Bytes end in CR LF CR LF. */
+static struct str next_line(struct str bytes, size_t *at)
+{
+    const char *end = memchr(bytes.ptr + *at, '\n', bytes.len - *at);
+    size_t from = *at;
+
+    assert(end && end > bytes.ptr);
+    *at = (size_t)(end - bytes.ptr) + 1;
+    return str_slice(bytes, from, *at - 2);
+}
+
+static int read_headers(struct arena *arena, struct str bytes, size_t at, bool request,
+                        struct http_head *head, struct http_refusal *out_why)
+{
+    struct http_header fields[HTTP_HEADER_COUNT];
+    size_t count = 0, lines = 0;
+    bool has_host = false, keep = true;
+
+    for (struct str line = next_line(bytes, &at); line.len; line = next_line(bytes, &at)) {
+        if (++lines > HTTP_HEADER_COUNT)
+            return refuse(out_why, 431, "There are too many headers.");
+        if (read_header(line, &fields[count], out_why) < 0 ||
+            read_framing(&fields[count], head, out_why) < 0)
+            return -1;
+        if (request &&
+            read_request_header(&fields[count], head, &has_host, &keep, out_why) < 0)
+            return -1;
+        count += keep;
+    }
+    if (request && !has_host)
+        return refuse(out_why, 400, "There is no Host header.");
+    if (head->chunked && head->has_length)
+        return refuse(out_why, 400, "There are both Content-Length and Transfer-Encoding.");
+    head->headers = arena_new_array(arena, struct http_header, count + 1);
+    memcpy(head->headers, fields, count * sizeof(fields[0]));
+    head->header_count = count;
+    return 0;
+}
+
+static int on_chunk_header(llhttp_t *llhttp)
+{
+    return llhttp->content_length > INT64_MAX ? -1 : 0;
+}
+
+static int on_body(llhttp_t *llhttp, const char *at, size_t length)
+{
+    struct http_parser *parser = llhttp->data;
+
+    if (!parser->take)
+        return -1;
+    parser->refused = parser->take(parser->context, (struct str){at, length}) < 0;
+    return parser->refused ? -1 : 0;
+}
+
+/* Chunk extensions and trailers have no use here and have let requests be smuggled elsewhere. */
+static int on_extension(llhttp_t *, const char *, size_t)
+{
+    return -1;
+}
+
+static int on_field(llhttp_t *llhttp, const char *, size_t)
+{
+    struct http_parser *parser = llhttp->data;
+    return parser->take ? -1 : 0;
+}
+
+static int on_message_complete(llhttp_t *llhttp)
+{
+    struct http_parser *parser = llhttp->data;
+
+    parser->ended = true;
+    return parser->take ? HPE_PAUSED : 0;
+}
+
+static const llhttp_settings_t SETTINGS = {
+    .on_chunk_header = on_chunk_header,
+    .on_body = on_body,
+    .on_chunk_extension_name = on_extension,
+    .on_chunk_extension_value = on_extension,
+    .on_header_field = on_field,
+    .on_message_complete = on_message_complete,
+};
+
+/* The second reader. It also is then where the chunks begin. */
+static bool llhttp_agrees(struct http_parser *parser, llhttp_type_t type, struct str bytes)
+{
+    parser->take = NULL;
+    parser->ended = parser->refused = false;
+    llhttp_init(&parser->llhttp, type, &SETTINGS);
+    parser->llhttp.data = parser;
+    llhttp_errno_t end = llhttp_execute(&parser->llhttp, bytes.ptr, bytes.len);
+    return end == HPE_OK || end == HPE_PAUSED_UPGRADE;
+}
+
+int parser_read_request(struct http_parser *parser, struct arena *arena, struct str bytes,
+                        struct http_head *out, struct http_refusal *out_why)
+{
+    struct http_head head = {0};
+    size_t at = 0;
+
+    assert(bytes.len >= 4 && str_ends(bytes, STR("\r\n\r\n")));
+    if (read_request_line(next_line(bytes, &at), &head, out_why) < 0 ||
+        read_headers(arena, bytes, at, true, &head, out_why) < 0)
+        return -1;
+    if (!llhttp_agrees(parser, HTTP_REQUEST, bytes))
+        return refuse(out_why, 400, "The request is not well-formed HTTP.");
+    if (head.chunked && parser->llhttp.upgrade)
+        return refuse(out_why, 400, "An upgrade cannot have a chunked body.");
+    if (head.chunked)
+        head.content_length = -1;
+    *out = head;
+    return 0;
+}
+
+int parser_read_response(struct http_parser *parser, struct arena *arena, struct str bytes,
+                         struct http_head *out, struct http_refusal *out_why)
+{
+    struct http_head head = {0};
+    size_t at = 0;
+
+    assert(bytes.len >= 4 && str_ends(bytes, STR("\r\n\r\n")));
+    if (read_status_line(next_line(bytes, &at), &head, out_why) < 0 ||
+        read_headers(arena, bytes, at, false, &head, out_why) < 0)
+        return -1;
+    if (!llhttp_agrees(parser, HTTP_RESPONSE, bytes))
+        return refuse(out_why, 502, "The reply is not well-formed HTTP.");
+    if (!head.has_length)
+        head.content_length = -1;
+    if (!head.has_length && !head.chunked)
+        head.close = true;
+    *out = head;
+    return 0;
+}
+
+ssize_t parser_read_chunks(struct http_parser *parser, struct str bytes,
+                           int (*take)(void *context, struct str bytes), void *context)
+{
+    assert(take && !parser->ended);
+    parser->take = take;
+    parser->context = context;
+    llhttp_errno_t end = llhttp_execute(&parser->llhttp, bytes.ptr, bytes.len);
+    if (end == HPE_OK)
+        return (ssize_t)bytes.len;
+    if (end == HPE_PAUSED && parser->ended)
+        return llhttp_get_error_pos(&parser->llhttp) - bytes.ptr;
+    return -1;
+}
+
+const struct http_header *parser_header(const struct http_header *headers, size_t count,
+                                        struct str name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_eq_fold(headers[i].name, name))
+            return &headers[i];
+    return NULL;
+}

@@ -1,0 +1,168 @@
+#include "http/connection_private.h"
+#include "http/text.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* A control character in a header would end it, or the reply. It can only come from text that
+ * somebody else chose, so it becomes a blank. */
+static struct str header_text(struct arena *arena, struct str text)
+{
+    struct str copy = arena_str(arena, text);
+    char *bytes = (char *)copy.ptr;
+
+    for (size_t i = 0; i < copy.len; i++)
+        if ((unsigned char)bytes[i] < 0x20 || bytes[i] == 0x7f)
+            bytes[i] = ' ';
+    return copy;
+}
+
+void http_add_header(struct http_exchange *ex, const char *name, struct str value)
+{
+    struct reply_header *header = arena_make(ex->arena, struct reply_header);
+
+    assert(!atomic_load(&ex->reply_called));
+    header->name = header_text(ex->arena, str_from(name));
+    header->value = header_text(ex->arena, value);
+    *ex->reply.last_header = header;
+    ex->reply.last_header = &header->next;
+}
+
+/* Says that the reply is there: at once when the loop itself is calling, else by mail. */
+static void reply_given(struct http_exchange *ex, enum reply_kind kind, int status)
+{
+    bool before = atomic_exchange(&ex->reply_called, true);
+
+    assert(!before);
+    (void)before;
+    assert(status >= 100 && status <= 599);
+    ex->reply.kind = kind;
+    ex->reply.status = status;
+    if (loop_is_current(ex->loop) && ex->calling)
+        ex->replied = true;
+    else
+        loop_post(ex, EVENT_REPLY);
+}
+
+void http_reply(struct http_exchange *ex, int status, const char *content_type, struct str body)
+{
+    ex->reply.content_type = content_type;
+    ex->reply.body = body;
+    ex->reply.length = (int64_t)body.len;
+    reply_given(ex, REPLY_WHOLE, status);
+}
+
+void http_reply_file(struct http_exchange *ex, int status, const char *content_type, int fd,
+                     int64_t offset, int64_t length)
+{
+    assert(fd >= 0 && offset >= 0 && length >= 0);
+    ex->reply.content_type = content_type;
+    ex->reply.fd = fd;
+    ex->reply.offset = offset;
+    ex->reply.length = length;
+    reply_given(ex, REPLY_FILE, status);
+}
+
+void http_reply_source(struct http_exchange *ex, int status, const char *content_type,
+                       int64_t length, struct http_source *source)
+{
+    assert(source && length >= -1);
+    ex->reply.content_type = content_type;
+    ex->reply.source = source;
+    ex->reply.length = length;
+    reply_given(ex, REPLY_SOURCE, status);
+}
+
+void http_wake(struct http_exchange *ex)
+{
+    loop_post(ex, EVENT_WAKE);
+}
+
+void http_tunnel(struct http_exchange *ex, int fd, struct str head)
+{
+    assert(fd >= 0);
+    ex->reply.fd = fd;
+    ex->reply.body = head;
+    reply_given(ex, REPLY_TUNNEL, 101);
+}
+
+static void add_line(struct buf *head, struct str name, struct str value)
+{
+    buf_add(head, name);
+    buf_add(head, STR(": "));
+    buf_add(head, value);
+    buf_add(head, STR("\r\n"));
+}
+
+static void add_number(struct buf *head, struct str name, int64_t number)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+
+    do
+        digits[--at] = (char)('0' + number % 10);
+    while (number /= 10);
+    add_line(head, name, (struct str){digits + at, sizeof(digits) - at});
+}
+
+static void make_head(struct connection *connection, struct buf *head)
+{
+    struct loop *loop = connection->loop;
+    const struct reply *reply = &connection->ex->reply;
+    char status[16] = "HTTP/1.1 000 ";
+    bool bodiless = reply->status == 204 || reply->status == 304 || reply->status < 200;
+
+    status[9] = (char)('0' + reply->status / 100);
+    status[10] = (char)('0' + reply->status / 10 % 10);
+    status[11] = (char)('0' + reply->status % 10);
+    buf_clear(head);
+    buf_add(head, (struct str){status, 13});
+    buf_add(head, str_from(http_reason(reply->status)));
+    buf_add(head, STR("\r\n"));
+    add_line(head, STR("Date"), loop_date(loop));
+    if (reply->content_type && !bodiless)
+        add_line(head, STR("Content-Type"), str_from(reply->content_type));
+    for (const struct reply_header *header = reply->headers; header; header = header->next)
+        add_line(head, header->name, header->value);
+    if (reply->length < 0)
+        buf_add(head, STR("Transfer-Encoding: chunked\r\n"));
+    else if (!bodiless)
+        add_number(head, STR("Content-Length"), reply->length);
+    if (connection->close_after || loop->stopping)
+        buf_add(head, STR("Connection: close\r\n"));
+    buf_add(head, STR("\r\n"));
+    assert(!head->failed);
+}
+
+/* No body follows: to HEAD, and with statuses that have none. */
+static void drop_body(struct reply *reply)
+{
+    reply->body = (struct str){"", 0};
+    if (reply->source) {
+        struct http_source *source = reply->source;
+        reply->source = NULL;
+        source->close(source);
+    }
+    reply->kind = REPLY_WHOLE;
+}
+
+void reply_start(struct connection *connection)
+{
+    struct http_exchange *ex = connection->ex;
+    struct reply *reply = &ex->reply;
+
+    assert(ex->replied);
+    connection->state = CONNECTION_RUNNING;
+    if (connection->loop->stopping)
+        connection->close_after = true;
+    if (reply->kind == REPLY_TUNNEL) {
+        output_add(connection, reply->body);
+        return;
+    }
+    make_head(connection, &connection->loop->head);
+    output_add_head(connection, buf_str(&connection->loop->head));
+    if (str_eq(ex->head.method, STR("HEAD")) || reply->status == 204 || reply->status == 304)
+        drop_body(reply);
+    else
+        output_add(connection, reply->body);
+}

@@ -1,0 +1,279 @@
+#include "http/text.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+/* Decodes into `to`, which has room for text.len bytes; the length, or -1. */
+static ssize_t decode_into(struct str text, bool plus_is_blank, char *to)
+{
+    size_t len = 0;
+
+    assert(to);
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (c == '%') {
+            if (text.len - i < 3)
+                return -1;
+            int high = hex_value(text.ptr[i + 1]), low = hex_value(text.ptr[i + 2]);
+            if (high < 0 || low < 0 || (high == 0 && low == 0))
+                return -1;
+            c = (char)(high << 4 | low);
+            i += 2;
+        } else if (c == '\0') {
+            return -1;
+        } else if (c == '+' && plus_is_blank) {
+            c = ' ';
+        }
+        to[len++] = c;
+    }
+    return (ssize_t)len;
+}
+
+static bool decode_text(struct arena *arena, struct str text, bool plus_is_blank, struct str *out)
+{
+    char *to = arena_cstr(arena, text);
+    ssize_t len = decode_into(text, plus_is_blank, to);
+
+    if (len < 0)
+        return false;
+    to[len] = '\0';
+    *out = (struct str){to, (size_t)len};
+    return true;
+}
+
+int http_decode(struct arena *arena, struct str text, struct str *out, struct error *err)
+{
+    if (!decode_text(arena, text, false, out))
+        return error_set(err, ERROR_INVALID, "", "The address holds an invalid percent escape.");
+    return 0;
+}
+
+static bool unreserved(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
+}
+
+struct str http_encode(struct arena *arena, struct str text, bool keep_slash)
+{
+    static const char DIGITS[] = "0123456789ABCDEF";
+    char *to = arena_new_array(arena, char, text.len * 3 + 1);
+    size_t len = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        if (unreserved((char)c) || (c == '/' && keep_slash)) {
+            to[len++] = (char)c;
+        } else {
+            to[len++] = '%';
+            to[len++] = DIGITS[c >> 4];
+            to[len++] = DIGITS[c & 15];
+        }
+    }
+    assert(len <= text.len * 3);
+    return (struct str){to, len};
+}
+
+bool http_query_get(struct arena *arena, struct str query, const char *name, size_t nth,
+                    struct str *out)
+{
+    struct str wanted = str_from(name), rest = query, piece;
+
+    while (str_split(&rest, '&', &piece)) {
+        struct str key = piece, value = {"", 0};
+        str_cut(piece, '=', &key, &value);
+        /* Names are short words; one that is longer than ours even encoded thrice cannot match. */
+        if (key.len > wanted.len * 3 || key.len < wanted.len)
+            continue;
+        if (!decode_text(arena, key, true, &key) || !str_eq_fold(key, wanted))
+            continue;
+        if (nth-- > 0)
+            continue;
+        return decode_text(arena, value, true, out);
+    }
+    return false;
+}
+
+/* Digits only; an empty text is -1. What overflows is as large as can be. */
+static int64_t range_number(struct str digits)
+{
+    int64_t number = 0;
+
+    if (digits.len == 0)
+        return -1;
+    for (size_t i = 0; i < digits.len; i++) {
+        if (digits.ptr[i] < '0' || digits.ptr[i] > '9')
+            return -2;
+        if (number > (INT64_MAX - 9) / 10)
+            number = INT64_MAX / 10 - 9;
+        number = number * 10 + (digits.ptr[i] - '0');
+    }
+    return number;
+}
+
+int http_range(struct str header, int64_t size, int64_t *out_offset, int64_t *out_length)
+{
+    struct str first, last;
+
+    assert(size >= 0);
+    if (!str_starts_fold(header, STR("bytes=")))
+        return 0;
+    struct str set = str_slice(header, 6, header.len);
+    if (!str_cut(set, '-', &first, &last))
+        return 0;
+    int64_t from = range_number(first), to = range_number(last);
+    if (from == -2 || to == -2 || (from == -1 && to == -1))
+        return 0;
+    if (from == -1) {
+        if (to == 0 || size == 0)
+            return -1;
+        from = to < size ? size - to : 0;
+        to = size - 1;
+    } else if (to != -1 && to < from) {
+        return 0;
+    }
+    if (from >= size)
+        return -1;
+    if (to == -1 || to >= size)
+        to = size - 1;
+    *out_offset = from;
+    *out_length = to - from + 1;
+    return 1;
+}
+
+/* A line of an event must not hold a line end, or it would become two fields. */
+static void event_field(struct buf *out, const char *name, struct str value)
+{
+    buf_add(out, str_from(name));
+    buf_add(out, STR(": "));
+    buf_add(out, value);
+    buf_add_char(out, '\n');
+}
+
+void http_event(struct buf *out, struct str id, struct str event, struct str data)
+{
+    struct str rest = data, line;
+
+    assert(str_find_char(id, '\n') < 0 && str_find_char(event, '\n') < 0);
+    if (id.len)
+        event_field(out, "id", id);
+    if (event.len)
+        event_field(out, "event", event);
+    while (str_split(&rest, '\n', &line)) {
+        /* A carriage return ends a line for the reader of events, too. */
+        struct str part;
+        if (line.len && line.ptr[line.len - 1] == '\r')
+            line.len--;
+        while (str_split(&line, '\r', &part))
+            event_field(out, "data", part);
+    }
+    buf_add_char(out, '\n');
+}
+
+static const struct {
+    int status;
+    const char *reason;
+} REASONS[] = {
+    {100, "Continue"},
+    {101, "Switching Protocols"},
+    {200, "OK"},
+    {201, "Created"},
+    {202, "Accepted"},
+    {204, "No Content"},
+    {206, "Partial Content"},
+    {301, "Moved Permanently"},
+    {302, "Found"},
+    {303, "See Other"},
+    {304, "Not Modified"},
+    {307, "Temporary Redirect"},
+    {308, "Permanent Redirect"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {406, "Not Acceptable"},
+    {408, "Request Timeout"},
+    {409, "Conflict"},
+    {410, "Gone"},
+    {411, "Length Required"},
+    {412, "Precondition Failed"},
+    {413, "Content Too Large"},
+    {414, "URI Too Long"},
+    {415, "Unsupported Media Type"},
+    {416, "Range Not Satisfiable"},
+    {417, "Expectation Failed"},
+    {421, "Misdirected Request"},
+    {422, "Unprocessable Content"},
+    {424, "Failed Dependency"},
+    {426, "Upgrade Required"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+    {505, "HTTP Version Not Supported"},
+    {507, "Insufficient Storage"},
+};
+
+const char *http_reason(int status)
+{
+    for (size_t i = 0; i < COUNT(REASONS); i++)
+        if (REASONS[i].status == status)
+            return REASONS[i].reason;
+    return "Status";
+}
+
+static const struct {
+    struct str ending;
+    const char *type;
+} TYPES[] = {
+    {STR_INIT(".json"), "application/json"},
+    {STR_INIT(".txt"), "text/plain; charset=utf-8"},
+    {STR_INIT(".log"), "text/plain; charset=utf-8"},
+    {STR_INIT(".md"), "text/plain; charset=utf-8"},
+    {STR_INIT(".csv"), "text/csv"},
+    {STR_INIT(".yaml"), "text/plain; charset=utf-8"},
+    {STR_INIT(".yml"), "text/plain; charset=utf-8"},
+    {STR_INIT(".html"), "text/html; charset=utf-8"},
+    {STR_INIT(".css"), "text/css; charset=utf-8"},
+    {STR_INIT(".js"), "text/javascript; charset=utf-8"},
+    {STR_INIT(".svg"), "image/svg+xml"},
+    {STR_INIT(".png"), "image/png"},
+    {STR_INIT(".jpg"), "image/jpeg"},
+    {STR_INIT(".jpeg"), "image/jpeg"},
+    {STR_INIT(".gif"), "image/gif"},
+    {STR_INIT(".webp"), "image/webp"},
+    {STR_INIT(".ico"), "image/vnd.microsoft.icon"},
+    {STR_INIT(".woff2"), "font/woff2"},
+    {STR_INIT(".pdf"), "application/pdf"},
+    {STR_INIT(".xml"), "application/xml"},
+    {STR_INIT(".zip"), "application/zip"},
+};
+
+const char *http_media_type(struct str name)
+{
+    ssize_t dot = str_find_last(name, '.');
+
+    if (dot >= 0) {
+        struct str ending = str_slice(name, (size_t)dot, name.len);
+        for (size_t i = 0; i < COUNT(TYPES); i++)
+            if (str_eq_fold(ending, TYPES[i].ending))
+                return TYPES[i].type;
+    }
+    return "application/octet-stream";
+}

@@ -1,0 +1,126 @@
+#include "http/tls_private.h"
+
+#include "os/file.h"
+
+#include <assert.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509_vfy.h>
+#include <stdlib.h>
+
+#define PEM_LIMIT_BYTES (64 * KIB)
+
+void tls_reason(char *out, size_t size)
+{
+    unsigned long number = ERR_peek_last_error();
+    const char *reason = number ? ERR_reason_error_string(number) : NULL;
+
+    assert(size > 0);
+    struct buf text = buf_make(size - 1);
+    buf_add(&text, str_from(reason));
+    snprintf(out, size, "%.*s", STR_ARG(buf_str(&text)));
+    buf_free(&text);
+    ERR_clear_error();
+}
+
+/* Only what we speak is agreed to; a client that offers only others gets an alert. */
+static int on_alpn(SSL *, const unsigned char **out, unsigned char *out_len,
+                   const unsigned char *in, unsigned int in_len, void *)
+{
+    static const unsigned char OURS[] = "\x08http/1.1";
+
+    if (SSL_select_next_proto((unsigned char **)out, out_len, OURS, sizeof(OURS) - 1, in, in_len) !=
+        OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+/* Records are written as they come, from wherever they lie, and idle connections keep no buffers. */
+static void set_modes(SSL_CTX *context)
+{
+    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                  SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                     SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_read_ahead(context, 1);
+}
+
+static int use_pair(SSL_CTX *context, int dir, struct error *err)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    struct str pem, key;
+
+    if (file_read(arena, dir, "server.pem", PEM_LIMIT_BYTES, &pem, err) < 0 ||
+        file_read(arena, dir, "server.key", PEM_LIMIT_BYTES, &key, err) < 0)
+        return -1;
+    BIO *pem_bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
+    BIO *key_bio = BIO_new_mem_buf(key.ptr, (int)key.len);
+    X509 *certificate = PEM_read_bio_X509(pem_bio, NULL, NULL, NULL);
+    EVP_PKEY *private = PEM_read_bio_PrivateKey(key_bio, NULL, NULL, NULL);
+    bool fits = certificate && private && SSL_CTX_use_certificate(context, certificate) == 1 &&
+                SSL_CTX_use_PrivateKey(context, private) == 1 &&
+                SSL_CTX_check_private_key(context) == 1;
+    X509_free(certificate);
+    EVP_PKEY_free(private);
+    BIO_free(pem_bio);
+    BIO_free(key_bio);
+    ERR_clear_error();
+    if (!fits)
+        return error_set(err, ERROR_CORRUPT, "server.pem",
+                         "The server's certificate and key cannot be used together.");
+    return 0;
+}
+
+struct http_tls *http_tls_open(int dir, struct error *err)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    struct http_tls *tls;
+
+    if (!context)
+        abort();
+    set_modes(context);
+    SSL_CTX_set_alpn_select_cb(context, on_alpn, NULL);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_num_tickets(context, 1);
+    if (use_pair(context, dir, err) < 0) {
+        SSL_CTX_free(context);
+        return NULL;
+    }
+    tls = malloc(sizeof(*tls));
+    if (!tls)
+        abort();
+    *tls = (struct http_tls){.context = context};
+    return tls;
+}
+
+void http_tls_free(struct http_tls **tls)
+{
+    if (!*tls)
+        return;
+    SSL_CTX_free((*tls)->context);
+    free(*tls);
+    *tls = NULL;
+}
+
+SSL_CTX *tls_client_context(struct str ca_file, struct error *err)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    int loaded;
+
+    if (!context)
+        abort();
+    set_modes(context);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_alpn_protos(context, (const unsigned char *)"\x08http/1.1", 9);
+    if (ca_file.len)
+        loaded = SSL_CTX_load_verify_file(context, ca_file.ptr);
+    else
+        loaded = SSL_CTX_set_default_verify_paths(context);
+    ERR_clear_error();
+    if (loaded == 1)
+        return context;
+    SSL_CTX_free(context);
+    error_set(err, ERROR_NOT_FOUND, "", "The file of trusted certificates cannot be read.");
+    return NULL;
+}

@@ -1,0 +1,197 @@
+#include "http/transport.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Small parts are joined into one record, so that head and body leave in one packet. */
+#define RECORD_BYTES (16 * KIB)
+
+static int bio_write(BIO *bio, const char *bytes, int size)
+{
+    int fd = (int)(intptr_t)BIO_get_data(bio);
+    ssize_t n = send(fd, bytes, (size_t)size, MSG_NOSIGNAL);
+
+    BIO_clear_retry_flags(bio);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        BIO_set_retry_write(bio);
+    return (int)n;
+}
+
+static int bio_read(BIO *bio, char *out, int size)
+{
+    int fd = (int)(intptr_t)BIO_get_data(bio);
+    ssize_t n = recv(fd, out, (size_t)size, 0);
+
+    BIO_clear_retry_flags(bio);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        BIO_set_retry_read(bio);
+    return (int)n;
+}
+
+static long bio_control(BIO *, int command, long, void *)
+{
+    return command == BIO_CTRL_FLUSH || command == BIO_CTRL_DUP;
+}
+
+static BIO_METHOD *bio_method;
+
+static void bio_method_make(void)
+{
+    bio_method = BIO_meth_new(BIO_TYPE_SOURCE_SINK | BIO_get_new_index(), "socket without signals");
+    assert(bio_method);
+    BIO_meth_set_write(bio_method, bio_write);
+    BIO_meth_set_read(bio_method, bio_read);
+    BIO_meth_set_ctrl(bio_method, bio_control);
+}
+
+int transport_start_tls(struct transport *transport, SSL_CTX *context, struct error *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    assert(transport->fd >= 0 && !transport->ssl);
+    pthread_once(&once, bio_method_make);
+    SSL *ssl = SSL_new(context);
+    BIO *bio = BIO_new(bio_method);
+    if (!ssl || !bio) {
+        SSL_free(ssl);
+        BIO_free(bio);
+        return error_set(err, ERROR_INTERNAL, "", "TLS could not be started.");
+    }
+    BIO_set_data(bio, (void *)(intptr_t)transport->fd);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(ssl, bio, bio);
+    transport->ssl = ssl;
+    return 0;
+}
+
+int transport_handshake(struct transport *transport, bool *out_write)
+{
+    ERR_clear_error();
+    int result = SSL_do_handshake(transport->ssl);
+    if (result == 1)
+        return 1;
+    int why = SSL_get_error(transport->ssl, result);
+    if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE)
+        return TRANSPORT_BROKEN;
+    *out_write = why == SSL_ERROR_WANT_WRITE;
+    return TRANSPORT_AGAIN;
+}
+
+static ssize_t tls_read(SSL *ssl, void *out, size_t size)
+{
+    size_t n;
+
+    ERR_clear_error();
+    if (SSL_read_ex(ssl, out, size, &n) == 1)
+        return (ssize_t)n;
+    switch (SSL_get_error(ssl, 0)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+        return TRANSPORT_AGAIN;
+    case SSL_ERROR_ZERO_RETURN:
+        return 0;
+    default:
+        return TRANSPORT_BROKEN;
+    }
+}
+
+ssize_t transport_read(struct transport *transport, void *out, size_t size)
+{
+    assert(size > 0);
+    if (transport->ssl)
+        return tls_read(transport->ssl, out, size);
+    for (;;) {
+        ssize_t n = recv(transport->fd, out, size, 0);
+        if (n >= 0)
+            return n;
+        if (errno != EINTR)
+            return errno == EAGAIN ? TRANSPORT_AGAIN : TRANSPORT_BROKEN;
+    }
+}
+
+static ssize_t tls_write(SSL *ssl, const struct iovec *parts, int count)
+{
+    char joint[RECORD_BYTES];
+    const void *bytes = parts[0].iov_base;
+    size_t size = parts[0].iov_len, n;
+
+    if (count > 1 && size < sizeof(joint)) {
+        size = 0;
+        for (int i = 0; i < count && size < sizeof(joint); i++) {
+            size_t room = sizeof(joint) - size;
+            size_t part = parts[i].iov_len < room ? parts[i].iov_len : room;
+            if (part)
+                memcpy(joint + size, parts[i].iov_base, part);
+            size += part;
+        }
+        bytes = joint;
+    }
+    ERR_clear_error();
+    if (SSL_write_ex(ssl, bytes, size, &n) == 1)
+        return (ssize_t)n;
+    switch (SSL_get_error(ssl, 0)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+        return TRANSPORT_AGAIN;
+    default:
+        return TRANSPORT_BROKEN;
+    }
+}
+
+ssize_t transport_write(struct transport *transport, const struct iovec *parts, int count)
+{
+    assert(count > 0 && parts[0].iov_len > 0);
+    if (transport->ssl)
+        return tls_write(transport->ssl, parts, count);
+    struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
+    for (;;) {
+        ssize_t n = sendmsg(transport->fd, &message, MSG_NOSIGNAL);
+        if (n >= 0)
+            return n;
+        if (errno != EINTR)
+            return errno == EAGAIN ? TRANSPORT_AGAIN : TRANSPORT_BROKEN;
+    }
+}
+
+bool transport_has_more(const struct transport *transport)
+{
+    return transport->ssl && SSL_has_pending(transport->ssl);
+}
+
+void transport_shutdown(struct transport *transport)
+{
+    if (transport->ssl && SSL_is_init_finished(transport->ssl)) {
+        ERR_clear_error();
+        SSL_shutdown(transport->ssl);
+    }
+    shutdown(transport->fd, SHUT_WR);
+}
+
+void transport_close(struct transport *transport)
+{
+    SSL_free(transport->ssl);
+    transport->ssl = NULL;
+    if (transport->fd >= 0)
+        close(transport->fd);
+    transport->fd = -1;
+}
+
+void transport_prepare(int fd, bool tcp)
+{
+    int one = 1;
+
+    assert(fd >= 0);
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    if (tcp)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+}
