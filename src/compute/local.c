@@ -157,7 +157,7 @@ static void kill_work(struct arena *arena, const struct compute_start *where)
     id.start_time = (uint64_t)json_int_at(work, "startTime", 0);
     snprintf(id.boot_id, sizeof(id.boot_id), "%.*s", STR_ARG(json_str_at(work, "bootId")));
     if (id.pid > 1 && process_alive(&id))
-        process_signal_group(id.pid, SIGKILL, NULL);
+        process_signal_descendants(id.pid, 0, SIGKILL);
     struct str name = json_str_at(work, "cgroup");
     if (!name.len || str_find_char(name, '/') >= 0)
         return;

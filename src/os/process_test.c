@@ -200,3 +200,24 @@ TEST(this_executable_has_a_path)
     CHECK(self.ptr[0] == '/');
     CHECK_INT(0, access(self.ptr, X_OK));
 }
+
+TEST(descendants_are_signaled_from_a_generation_on)
+{
+    const char *argv[] = {"sh", "-c", "setsid sh -c 'sleep 30; exit 4'; exit 5", NULL};
+    struct process_spec spec = {.argv = argv, .input = -1, .output = -1, .errors = -1};
+    CLEANUP(process_close) struct process process = {.pidfd = -1};
+    struct process_end end;
+    struct error err = {0};
+
+    CHECK_OK(process_start(&spec, &process, &err), &err);
+    clock_sleep_us(100000);
+    process_signal_descendants(process.id.pid, 1, SIGKILL); /* also what left the group */
+    CHECK_INT(1, process_wait(&process, 5000, &end, &err));
+    CHECK(!end.signaled);
+    CHECK_INT(5, end.status);
+    process_close(&process);
+    CHECK_OK(process_start(&spec, &process, &err), &err);
+    process_signal_descendants(process.id.pid, 0, SIGKILL);
+    CHECK_INT(1, process_wait(&process, 5000, &end, &err));
+    CHECK(end.signaled);
+}
