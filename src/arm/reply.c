@@ -85,10 +85,7 @@ void arm_refuse(struct call *call, const struct error *err)
 {
     int status = arm_status(err->code);
 
-    if (status == 401)
-        http_add_header(call->ex, "WWW-Authenticate", STR("Bearer realm=\"lazurite\""));
     if (status == 429 || status == 503)
         http_add_header(call->ex, "Retry-After", STR("1"));
-    http_add_header(call->ex, "x-ms-error-code", str_from(WIRE[err->code].code ? WIRE[err->code].code : ""));
     arm_reply(call, status, arm_error_body(call->arena, err));
 }

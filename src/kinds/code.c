@@ -1,0 +1,124 @@
+#include "kinds/kinds.h"
+
+#include "kinds/fields.h"
+#include "route/reference.h"
+
+#include <assert.h>
+
+/* Snapshots of source code. Clients give each a random name and ask first whether the same content is
+ * there already, under any name: the hash is an attribute that the whole workspace is searched by. */
+
+#define HASH_FIELD "codeHash"
+
+static const struct field FIELDS[] = {
+    FIELDS_OF_ASSETS,
+    {"properties.codeUri", FIELD_TEXT, true, NULL},
+};
+
+static const struct field CONTAINER_FIELDS[] = {FIELDS_OF_ASSETS};
+
+static int code_prepare(struct arm_request *req, struct error *err)
+{
+    if (fields_check(req->arena, req->body, CONTAINER_FIELDS, COUNT(CONTAINER_FIELDS), err) < 0)
+        return -1;
+    fields_asset_defaults(req->arena, req->body);
+    return 0;
+}
+
+static int code_version_prepare(struct arm_request *req, struct error *err)
+{
+    struct reference reference;
+
+    if (fields_check(req->arena, req->body, FIELDS, COUNT(FIELDS), err) < 0)
+        return -1;
+    struct str uri = json_str_at(req->body, "properties.codeUri");
+    if (reference_parse(req->arena, uri, &reference, err) < 0 || reference.kind == REFERENCE_LOCAL)
+        return error_set(err, ERROR_INVALID, "properties.codeUri",
+                         "'%.*s' is no address of code: https or azureml://datastores/….",
+                         STR_ARG(uri));
+    fields_asset_defaults(req->arena, req->body);
+    return 0;
+}
+
+static int code_version_change(struct arm_request *req, struct store_txn *txn,
+                               const struct document *after, struct error *err)
+{
+    struct str hash = json_str_at(req->body, "properties.properties.hash_sha256");
+
+    return hash.len ? document_set_text(txn, after, HASH_FIELD, hash, err) : 0;
+}
+
+#define HITS_MAX 16
+
+static int list_by_hash(struct arm_request *req, struct store_txn *txn, struct str hash,
+                        document_each *each, void *context, struct error *err)
+{
+    int64_t hits[HITS_MAX];
+    size_t count = 0;
+    struct sql *q = sql(txn,
+                        "SELECT document.doc FROM attr JOIN document ON document.doc = attr.doc "
+                        "WHERE attr.scope = ? AND attr.field = '" HASH_FIELD "' AND attr.text = ? AND "
+                        "document.type = 'codes/versions' AND document.archived = 0 "
+                        "ORDER BY document.doc LIMIT 16", err);
+
+    assert(hash.len > 0);
+    if (!q)
+        return -1;
+    sql_bind_int(q, 1, req->scope.number);
+    sql_bind_text(q, 2, hash);
+    while (count < HITS_MAX && sql_step(q) > 0)
+        hits[count++] = sql_int(q, 0);
+    if (sql_end(q, err) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        struct document document;
+        if (document_by_id(txn, hits[i], &document, err) < 0 || each(&document, context, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int code_version_list(struct arm_request *req, struct store_txn *txn,
+                             const struct document_query *page, document_each *each, void *context,
+                             struct error *err)
+{
+    struct str hash = call_query(req->call, "hash");
+
+    if (hash.len > 0)
+        return list_by_hash(req, txn, hash, each, context, err);
+    if (req->parent.doc == 0)
+        return error_set(err, ERROR_NOT_FOUND, "codes", "There is no code '%.*s'.",
+                         STR_ARG(req->parent_name));
+    return document_list(txn, page, each, context, err);
+}
+
+static int code_version_show(struct arm_request *req, struct store_txn *, const struct document *,
+                             struct json *wire, struct error *)
+{
+    json_set_str(req->arena, json_at(wire, "properties"), "provisioningState", STR("Succeeded"));
+    return 0;
+}
+
+static const struct arm_action ACTIONS[] = {
+    {.name = "startPendingUpload", .run = upload_start, .without_document = true},
+};
+
+const struct arm_kind code_kind = {
+    .type = "codes",
+    .wire = "Microsoft.MachineLearningServices/workspaces/codes",
+    .prepare = code_prepare,
+};
+
+const struct arm_kind code_version_kind = {
+    .type = "codes/versions",
+    .wire = "Microsoft.MachineLearningServices/workspaces/codes/versions",
+    .parent = &code_kind,
+    .makes_parent = true,
+    .immutable = true,
+    .prepare = code_version_prepare,
+    .change = code_version_change,
+    .show = code_version_show,
+    .list = code_version_list,
+    .actions = ACTIONS,
+    .action_count = COUNT(ACTIONS),
+};

@@ -1,0 +1,89 @@
+#include "kinds/fields.h"
+
+#include <assert.h>
+
+static const char *const WANTED[] = {
+    [FIELD_TEXT] = "a text",     [FIELD_BOOL] = "true or false",  [FIELD_NUMBER] = "a number",
+    [FIELD_OBJECT] = "an object", [FIELD_TEXTS] = "an object of texts", [FIELD_WORD] = "a word",
+};
+
+static bool fits(const struct json *value, enum field_type type)
+{
+    struct json_iter it = json_iter(value);
+
+    switch (type) {
+    case FIELD_TEXT:
+    case FIELD_WORD:
+        return json_kind(value) == JSON_STRING;
+    case FIELD_BOOL:
+        return json_kind(value) == JSON_BOOL;
+    case FIELD_NUMBER:
+        return json_kind(value) == JSON_NUMBER;
+    case FIELD_OBJECT:
+        return json_kind(value) == JSON_OBJECT;
+    case FIELD_TEXTS:
+        if (json_kind(value) != JSON_OBJECT)
+            return false;
+        while (json_next(&it))
+            if (json_kind(it.value) != JSON_STRING && !json_is_null(it.value))
+                return false;
+        return true;
+    }
+    return false;
+}
+
+static int take_word(struct arena *arena, struct json *body, const struct field *field,
+                     struct error *err)
+{
+    struct str word = json_str_at(body, field->path), known = {0};
+
+    assert(field->words);
+    for (size_t i = 0; field->words[i]; i++) {
+        if (str_eq_fold(word, str_from(field->words[i])))
+            return json_put(arena, body, field->path, json_text(arena, str_from(field->words[i])),
+                            err);
+        known = arena_printf(arena, "%.*s%s%s", STR_ARG(known), i ? ", " : "", field->words[i]);
+    }
+    return error_set(err, ERROR_INVALID, field->path, "'%.*s' is none of: %.*s.", STR_ARG(word),
+                     STR_ARG(known));
+}
+
+int fields_check(struct arena *arena, struct json *body, const struct field *fields, size_t count,
+                 struct error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct field *field = &fields[i];
+        const struct json *value = json_at(body, field->path);
+        bool empty = json_is_null(value) ||
+                     (json_kind(value) == JSON_STRING && json_as_str(value).len == 0);
+
+        assert(field->path && field->type < COUNT(WANTED));
+        if (field->required && empty)
+            return error_set(err, ERROR_INVALID, field->path, "This field is required.");
+        if (json_is_null(value))
+            continue;
+        if (!fits(value, field->type))
+            return error_set(err, ERROR_INVALID, field->path, "Expected %s here.",
+                             WANTED[field->type]);
+        if (field->type == FIELD_WORD && take_word(arena, body, field, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+void fields_default(struct arena *arena, struct json *body, const char *path, const char *text)
+{
+    if (json_is_null(json_at(body, path)))
+        json_put(arena, body, path, json_text(arena, str_from(text)), NULL);
+}
+
+void fields_asset_defaults(struct arena *arena, struct json *body)
+{
+    struct json *properties = json_at(body, "properties");
+
+    assert(json_kind(properties) == JSON_OBJECT);
+    if (json_is_null(json_get(properties, STR("tags"))))
+        json_set(arena, properties, STR("tags"), json_object(arena));
+    if (json_is_null(json_get(properties, STR("properties"))))
+        json_set(arena, properties, STR("properties"), json_object(arena));
+}

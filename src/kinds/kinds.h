@@ -1,0 +1,28 @@
+/* kinds.h - the resource kinds of this folder that have no header of their own */
+#pragma once
+
+#include "arm/kind.h"
+
+extern const struct arm_kind workspace_kind;
+extern const struct arm_kind datastore_kind;
+extern const struct arm_kind code_kind, code_version_kind;
+extern const struct arm_kind data_kind, data_version_kind;
+extern const struct arm_kind environment_kind, environment_version_kind;
+extern const struct arm_kind model_kind, model_version_kind;
+extern const struct arm_kind compute_kind;
+
+/* The workspace every folder has: subscription …0001, group `default`, name `default`, with its two
+ * datastores and the experiment Default. Made when missing; *out lives in `arena`. */
+int workspace_make_default(struct engines *engines, struct arena *arena, struct scope *out,
+                           struct error *err);
+
+/* Cores that one node of an AmlCompute size has, cut to those of this host. */
+int compute_size_cores(struct str vm_size);
+
+/* POST …/versions/{v}/startPendingUpload of every versioned kind: a fresh container and a signature
+ * that opens it for a day. upload.c */
+int upload_start(struct arm_request *req, const struct document *document, struct arm_reply *out,
+                 struct error *err);
+/* A signature for one container of the request's workspace. Units: hours, at most 24. */
+struct str upload_sign(struct arm_request *req, struct str container, const char *permissions,
+                       int64_t hours);

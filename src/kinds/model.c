@@ -1,0 +1,140 @@
+#include "kinds/kinds.h"
+
+#include "asset/asset.h"
+#include "content/content.h"
+#include "kinds/fields.h"
+
+#include <assert.h>
+
+static const char *const MODEL_TYPES[] = {"custom_model", "mlflow_model", "triton_model", NULL};
+
+static const struct field FIELDS[] = {
+    FIELDS_OF_ASSETS,
+    {"properties.modelUri", FIELD_TEXT, true, NULL},
+    {"properties.modelType", FIELD_WORD, false, MODEL_TYPES},
+    {"properties.flavors", FIELD_OBJECT, false, NULL},
+    {"properties.stage", FIELD_TEXT, false, NULL},
+    {"properties.jobName", FIELD_TEXT, false, NULL},
+};
+
+static const struct field CONTAINER_FIELDS[] = {FIELDS_OF_ASSETS};
+
+static int model_prepare(struct arm_request *req, struct error *err)
+{
+    if (fields_check(req->arena, req->body, CONTAINER_FIELDS, COUNT(CONTAINER_FIELDS), err) < 0)
+        return -1;
+    fields_asset_defaults(req->arena, req->body);
+    return 0;
+}
+
+static int need_mlmodel(struct arm_request *req, struct store_txn *txn,
+                        const struct asset_place *place, struct error *err)
+{
+    struct blob blob;
+    struct str name = arena_printf(req->arena, "%.*s/MLmodel", STR_ARG(place->prefix));
+
+    if (!str_eq(json_str_at(req->body, "properties.modelType"), STR("mlflow_model")))
+        return 0;
+    if (!place->single && blob_get(txn, place->container, name, &blob, err) == 0)
+        return 0;
+    if (!place->single && err->code != ERROR_NOT_FOUND)
+        return -1;
+    error_set(err, ERROR_INVALID, "properties.modelUri",
+              "A model of type mlflow_model is a folder with a file MLmodel; there is none at '%.*s'.",
+              STR_ARG(json_str_at(req->body, "properties.modelUri")));
+    return error_hint(err, "Register it as custom_model, or give the folder that holds MLmodel.");
+}
+
+/* Addresses by job or run are stored as where the files lie: the SDK can download only those. What
+ * lies outside of this server is kept as it is. */
+static int settle_uri(struct arm_request *req, struct error *err)
+{
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(req->engines->store, err);
+    struct str uri = json_str_at(req->body, "properties.modelUri");
+    struct json *properties = json_at(req->body, "properties");
+    struct reference reference;
+    struct asset_place place;
+
+    if (!txn)
+        return -1;
+    if (reference_parse(req->arena, uri, &reference, err) < 0 || reference.kind == REFERENCE_LOCAL)
+        return error_set(err, ERROR_INVALID, "properties.modelUri",
+                         "'%.*s' is no address of a model: azureml://datastores/…, azureml://jobs/…, "
+                         "runs:/… or https.", STR_ARG(uri));
+    if (asset_place(txn, &req->scope, uri, &place, err) < 0)
+        return err->code == ERROR_NOT_IMPLEMENTED ? 0 : -1;
+    if (need_mlmodel(req, txn, &place, err) < 0)
+        return -1;
+    if (reference.kind == REFERENCE_DATASTORE)
+        return 0;
+    json_set_str(req->arena, properties, "modelUri", asset_uri(req->arena, &req->scope, &place));
+    if (reference.kind == REFERENCE_JOB || reference.kind == REFERENCE_RUN)
+        json_set_str(req->arena, properties, "jobName", reference.name);
+    return 0;
+}
+
+static int model_version_prepare(struct arm_request *req, struct error *err)
+{
+    fields_default(req->arena, req->body, "properties.modelType", "custom_model");
+    if (fields_check(req->arena, req->body, FIELDS, COUNT(FIELDS), err) < 0 ||
+        settle_uri(req, err) < 0)
+        return -1;
+    struct json *properties = json_at(req->body, "properties");
+    /* Clients walk the flavors without asking whether there are any. */
+    if (json_is_null(json_get(properties, STR("flavors"))))
+        json_set(req->arena, properties, STR("flavors"), json_object(req->arena));
+    fields_asset_defaults(req->arena, req->body);
+    return 0;
+}
+
+/* Which job made it: an edge that lineage follows. */
+static int model_version_change(struct arm_request *req, struct store_txn *txn,
+                                const struct document *after, struct error *err)
+{
+    struct str job = json_str_at(req->body, "properties.jobName");
+    struct asset_edge edge = {
+        .scope = req->scope.number,
+        .from_kind = STR("job"),
+        .from_id = job,
+        .role = STR("output"),
+        .to_kind = STR("models/versions"),
+        .to_id = req->id,
+    };
+
+    assert(after->doc > 0);
+    return job.len ? asset_link(txn, &edge, err) : 0;
+}
+
+static int model_version_show(struct arm_request *req, struct store_txn *, const struct document *,
+                              struct json *wire, struct error *)
+{
+    struct json *properties = json_at(wire, "properties");
+
+    json_set_str(req->arena, properties, "provisioningState", STR("Succeeded"));
+    if (json_kind(json_get(properties, STR("flavors"))) != JSON_OBJECT)
+        json_set(req->arena, properties, STR("flavors"), json_object(req->arena));
+    return 0;
+}
+
+static const struct arm_action ACTIONS[] = {
+    {.name = "startPendingUpload", .run = upload_start, .without_document = true},
+};
+
+const struct arm_kind model_kind = {
+    .type = "models",
+    .wire = "Microsoft.MachineLearningServices/workspaces/models",
+    .prepare = model_prepare,
+};
+
+const struct arm_kind model_version_kind = {
+    .type = "models/versions",
+    .wire = "Microsoft.MachineLearningServices/workspaces/models/versions",
+    .parent = &model_kind,
+    .makes_parent = true,
+    .immutable = true,
+    .prepare = model_version_prepare,
+    .change = model_version_change,
+    .show = model_version_show,
+    .actions = ACTIONS,
+    .action_count = COUNT(ACTIONS),
+};

@@ -1,0 +1,56 @@
+#include "kinds/kinds.h"
+
+#include "asset/asset.h"
+#include "os/clock.h"
+#include "os/random.h"
+#include "vault/sas.h"
+
+#include <assert.h>
+
+struct str upload_sign(struct arm_request *req, struct str container, const char *permissions,
+                       int64_t hours)
+{
+    int64_t now = clock_now_us();
+    struct sas sas = {
+        .account = asset_account(req->arena, &req->scope),
+        .container = container,
+        .permissions = str_from(permissions),
+        .start_us = now,
+        .end_us = now + (hours < 1 ? 1 : hours > 24 ? 24 : hours) * 3600 * US_PER_S,
+    };
+
+    assert(req->engines->vault);
+    return sas_make(req->engines->vault, req->arena, &sas);
+}
+
+int upload_start(struct arm_request *req, const struct document *, struct arm_reply *out,
+                 struct error *err)
+{
+    struct arena *arena = req->arena;
+    struct json *body = json_object(arena), *reference = json_object(arena);
+    struct json *credential = json_object(arena);
+    struct str wanted = json_str_at(req->body, "pendingUploadType");
+    struct str container = asset_upload_container(arena, &req->scope);
+    struct str url = arm_container_url(req->call, req->engines, &req->scope, container);
+
+    if (wanted.len && !str_eq_fold(wanted, STR("TemporaryBlobReference")))
+        return error_set(err, ERROR_NOT_IMPLEMENTED, "pendingUploadType",
+                         "Uploads of type '%.*s' are not built yet; TemporaryBlobReference is.",
+                         STR_ARG(wanted));
+    json_set_str(arena, credential, "credentialType", STR("SAS"));
+    json_set_str(arena, credential, "sasUri",
+                 arena_printf(arena, "%.*s?%.*s", STR_ARG(url),
+                              STR_ARG(upload_sign(req, container, "rcwl", 24))));
+    json_set_str(arena, reference, "blobUri", url);
+    json_set_str(arena, reference, "storageAccountArmId",
+                 arena_printf(arena, "/subscriptions/%.*s/resourceGroups/%.*s/providers/"
+                              "Microsoft.Storage/storageAccounts/%.*s",
+                              STR_ARG(req->scope.subscription), STR_ARG(req->scope.group),
+                              STR_ARG(asset_account(arena, &req->scope))));
+    json_set(arena, reference, STR("credential"), credential);
+    json_set_str(arena, body, "pendingUploadId", random_uuid(arena));
+    json_set_str(arena, body, "pendingUploadType", STR("TemporaryBlobReference"));
+    json_set(arena, body, STR("blobReferenceForConsumption"), reference);
+    *out = (struct arm_reply){.status = 200, .body = body};
+    return 0;
+}
