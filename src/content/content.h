@@ -20,7 +20,7 @@ void content_close(struct content **content);
 /* Bytes on their way in. Errors on write: ERROR_STORAGE_FULL, ERROR_IO. */
 struct content_writer *content_writer_new(struct content *content, struct error *err);
 int content_write(struct content_writer *writer, struct str bytes, struct error *err);
-/* Drops what was not finished. For CLEANUP; also frees after finish. */
+/* Drops what was not finished. For CLEANUP; also frees after finish, with the memory of `chunks`. */
 void content_writer_free(struct content_writer **writer);
 
 struct content_object {
@@ -28,7 +28,8 @@ struct content_object {
     char hash[65];     /* hex SHA-256 of the content (one chunk) or of its chunk hashes */
     char md5[33];      /* hex, of the whole */
     int64_t size;
-    struct str chunks; /* hex hashes joined by blanks, in the writer's or transaction's memory */
+    struct str chunks; /* hex hashes joined by blanks, in the writer's or transaction's memory;
+                          empty: one chunk, whose hash is `hash` */
 };
 /* All chunks are on disk and synced; nothing points to them yet. */
 int content_finish(struct content_writer *writer, struct content_object *out, struct error *err);
@@ -66,6 +67,12 @@ int blob_list(struct store_txn *txn, const struct blob_query *query, blob_each *
 /* Reading an object: one chunk is opened as it is, several are put together once in cache/. */
 int content_open_object(struct content *content, struct store_txn *txn, int64_t object,
                         struct error *err); /* a descriptor for reading, or -1 */
+/* The same in two steps, so that no snapshot is held while many chunks are put together: look up
+ * inside the transaction, copy what must outlive it, open outside. */
+int content_object_get(struct store_txn *txn, int64_t object, struct content_object *out,
+                       struct error *err);
+int content_open_chunks(struct content *content, const struct content_object *object,
+                        struct error *err);
 
 /* Staged blocks of an upload (put block); commit makes an object out of them in the given order. */
 struct content_block {
@@ -78,7 +85,8 @@ struct content_block_list {
     const struct str *block_ids;
     size_t count;
 };
-/* Errors: ERROR_INVALID naming a block that was never staged. The staged rows are removed. */
+/* Errors: ERROR_INVALID naming a block that was never staged. The staged rows are removed. The row
+ * of the object is made (out->object); its md5 is empty unless the same bytes were there before. */
 int content_commit_blocks(struct store_txn *txn, const struct content_block_list *list,
                           struct content_object *out, struct error *err);
 
@@ -87,9 +95,19 @@ int content_commit_blocks(struct store_txn *txn, const struct content_block_list
  * gap, its message naming the wanted offset). */
 int content_log_append(struct content *content, struct str key, int64_t offset, struct str bytes,
                        struct error *err);
-/* Size so far, -1 when there is none; a descriptor for reading; turning it into an object. */
+/* Size so far, -1 when there is none; a descriptor for reading; turning it into an object, whose
+ * `chunks` live until the log is dropped or the content closed. */
 int64_t content_log_size(struct content *content, struct str key);
 int content_log_open(struct content *content, struct str key, struct error *err);
 int content_log_seal(struct content *content, struct str key, struct content_object *out,
                      struct error *err);
 void content_log_drop(struct content *content, struct str key);
+
+/* Removes what nothing names: blocks staged over a week ago, objects without a blob, chunks without
+ * a reference, files without a row; each only when untouched for 24 h. Threads: any, one at a time;
+ * it writes and reads in small steps. */
+struct content_collected {
+    size_t blocks, objects, chunks, files;
+    int64_t bytes; /* given back to the disk */
+};
+int content_collect(struct content *content, struct content_collected *out, struct error *err);
