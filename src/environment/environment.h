@@ -27,10 +27,6 @@ int environment_describe(struct arena *arena, const struct environment_describe 
 /* The key under which an environment of spec.json is kept: hex SHA-256 of its normalized text. */
 struct str environment_key(struct arena *arena, const struct json *environment);
 
-/* Reads the folder of an MLflow model (MLmodel, requirements.txt or conda.yaml, python_env.yaml) as
- * data and gives the `environment` of spec.json it asks for. Errors: ERROR_INVALID naming the file. */
-int environment_from_model(struct arena *arena, int folder, struct json **out, struct error *err);
-
 /* How a build reports: state as in docs/run-folder.md, log lines of uv. */
 struct environment_watch {
     void (*state)(const char *state, const char *reason, void *context);

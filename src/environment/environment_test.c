@@ -226,51 +226,6 @@ TEST(a_python_that_is_not_there_is_named)
     CHECK_ERROR(ERROR_INVALID, uv_find_python(arena, STR("/../sh"), &path, &err), &err);
 }
 
-/* A model folder with one file of that name beside MLmodel. */
-static int model_folder(const char *file, const char *text)
-{
-    struct error err = {0};
-    CLEANUP(fd_close) int base = dir_open(test_folder(), &err);
-
-    CHECK_OK(dir_remove_tree(base, "model", &err), &err);
-    int dir = dir_open_at(base, "model", 0700, &err);
-    CHECK_OK(file_write_atomic(dir, "MLmodel", STR("flavors: {}\n"), 0600, &err), &err);
-    CHECK_OK(file_write_atomic(dir, file, str_from(text), 0600, &err), &err);
-    return dir;
-}
-
-TEST(a_model_says_what_it_needs)
-{
-    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
-    CLEANUP(fd_close) int one = model_folder("requirements.txt", "mlflow==3.0 # why\n\n# note\nscikit-learn\n");
-    struct json *environment;
-    struct error err = {0};
-
-    CHECK_OK(file_write_atomic(one, "python_env.yaml", STR("python: 3.10.4\n"), 0600, &err), &err);
-    CHECK_OK(environment_from_model(arena, one, &environment, &err), &err);
-    CHECK_STR("{\"kind\":\"python\",\"python\":\"3.10\",\"packages\":[\"mlflow==3.0\",\"scikit-learn\"]}",
-              json_write(arena, environment));
-    CLEANUP(fd_close) int two = model_folder("conda.yaml", "dependencies: [python=3.9, {pip: [mlflow]}]\n");
-    CHECK_OK(environment_from_model(arena, two, &environment, &err), &err);
-    CHECK_STR("3.9", json_str_at(environment, "python"));
-}
-
-TEST(a_model_folder_that_says_nothing_is_refused_by_the_missing_file)
-{
-    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
-    CLEANUP(fd_close) int dir = model_folder("other", "");
-    struct json *environment;
-    struct error err = {0};
-
-    CHECK_ERROR(ERROR_INVALID, environment_from_model(arena, dir, &environment, &err), &err);
-    CHECK(strstr(err.message, "requirements.txt"));
-    CHECK_OK(file_write_atomic(dir, "requirements.txt", STR("-r /etc/passwd\n"), 0600, &err), &err);
-    CHECK_ERROR(ERROR_INVALID, environment_from_model(arena, dir, &environment, &err), &err);
-    CHECK_OK(dir_remove_tree(dir, "MLmodel", &err), &err);
-    CHECK_ERROR(ERROR_INVALID, environment_from_model(arena, dir, &environment, &err), &err);
-    CHECK(strstr(err.message, "MLmodel"));
-}
-
 /* --- Builds. The index is a folder of this test with two wheels that hold nothing. ------------- */
 
 /* A wheel is a zip file; Python makes it, as uv would not take one that we only pretend. */
