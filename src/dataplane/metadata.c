@@ -1,0 +1,84 @@
+/* The SDK picks the entry whose resourceManager is a part of the URL it asked, and asks again for
+ * each look-up: so the answer is public, quick, and spelled as the client's own address. */
+#include "dataplane/dataplane.h"
+
+#include "identity/identity.h"
+
+#include <assert.h>
+
+/* The address the client used when that is the TLS one, else ours. */
+static struct str base_url(const struct call *call)
+{
+    const struct engines *engines = call->face;
+
+    if (http_peer(call->ex)->tls)
+        return arena_printf(call->arena, "https://%.*s", STR_ARG(http_header(call->ex, "host")));
+    return engines->arm_endpoint;
+}
+
+/* Sets `before`, the domain, `after`. */
+static void set_name(struct call *call, struct json *object, const char *key, const char *before,
+                     const char *after)
+{
+    const struct engines *engines = call->face;
+
+    assert(engines->domain.len > 0);
+    json_set_str(call->arena, object, key,
+                 arena_printf(call->arena, "%s.%.*s%s", before, STR_ARG(engines->domain), after));
+}
+
+static struct json *authentication(struct call *call)
+{
+    const struct engines *engines = call->face;
+    struct json *object = json_object(call->arena), *audiences = json_array(call->arena);
+
+    json_append(call->arena, audiences, json_text(call->arena, base_url(call)));
+    json_append(call->arena, audiences,
+                json_text(call->arena, identity_audience(engines->identity)));
+    json_set_str(call->arena, object, "loginEndpoint", base_url(call));
+    json_set(call->arena, object, STR("audiences"), audiences);
+    json_set_str(call->arena, object, "tenant", STR("adfs"));
+    json_set_str(call->arena, object, "identityProvider", STR("ADFS"));
+    return object;
+}
+
+static void metadata_run(struct call *call)
+{
+    struct arena *arena = call->arena;
+    struct json *list = json_array(arena), *cloud = json_object(arena),
+                *suffixes = json_object(arena);
+
+    json_set_str(arena, cloud, "name", STR("Lazurite"));
+    json_set_str(arena, cloud, "resourceManager", base_url(call));
+    set_name(call, cloud, "portal", "https://portal", "/");
+    json_set(arena, cloud, STR("authentication"), authentication(call));
+    set_name(call, suffixes, "storage", "core", "");
+    set_name(call, suffixes, "keyVaultDns", "vault", "");
+    set_name(call, suffixes, "acrLoginServer", "registry", "");
+    json_set(arena, cloud, STR("suffixes"), suffixes);
+    json_append(arena, list, cloud);
+    arm_reply(call, 200, list);
+}
+
+/* discoveryUrl of a workspace: where the data plane is. */
+static void discovery_run(struct call *call)
+{
+    struct json *body = json_object(call->arena);
+
+    assert(call->face);
+    json_set_str(call->arena, body, "api", base_url(call));
+    arm_reply(call, 200, body);
+}
+
+static const struct route ROUTES[] = {
+    {"GET", "/metadata/endpoints", PERMIT_PUBLIC, NULL, 0, ROUTE_ON_LOOP, LISTEN_ALL, metadata_run,
+     NULL, arm_refuse},
+    {"GET", "/discovery", PERMIT_PUBLIC, NULL, 0, ROUTE_ON_LOOP, LISTEN_ALL, discovery_run, NULL,
+     arm_refuse},
+};
+
+struct route_table dataplane_routes(struct engines *engines)
+{
+    assert(engines);
+    return (struct route_table){ROUTES, COUNT(ROUTES), engines};
+}

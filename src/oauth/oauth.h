@@ -1,0 +1,7 @@
+/* oauth.h - the token service's addresses: metadata and keys today, tokens later */
+#pragma once
+
+#include "arm/kind.h"
+
+/* Rows below /{tenant}/: openid-configuration, keys; the token routes answer 501 in OAuth's form. */
+struct route_table oauth_routes(struct engines *engines);

@@ -1,0 +1,184 @@
+#include "server/dispatch.h"
+
+#include "arm/kind.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+struct dispatch {
+    struct pool *pool;
+    struct router *router;
+    struct identity *identity;
+    atomic_bool serving;
+};
+
+/* A request that was put off to a worker; lives in its own arena. */
+struct deferred {
+    struct pool_task task;
+    struct dispatch *dispatch;
+    struct call *call;
+};
+
+struct dispatch *dispatch_new(struct pool *pool)
+{
+    struct dispatch *dispatch = calloc(1, sizeof(*dispatch));
+
+    if (!dispatch)
+        abort();
+    dispatch->pool = pool;
+    return dispatch;
+}
+
+void dispatch_free(struct dispatch **dispatch)
+{
+    assert(dispatch);
+    free(*dispatch);
+    *dispatch = NULL;
+}
+
+void dispatch_serve(struct dispatch *dispatch, struct router *router, struct identity *identity)
+{
+    assert(router && identity);
+    dispatch->router = router;
+    dispatch->identity = identity;
+    atomic_store(&dispatch->serving, true);
+}
+
+/* In the words of the face at hand, or ARM's when the address is nobody's. */
+static void refuse(struct call *call, const struct error *err)
+{
+    assert(err->code != ERROR_NONE);
+    if (call->route)
+        call->route->refuse(call, err);
+    else
+        arm_refuse(call, err);
+}
+
+static void run_call(struct http_exchange *ex, void *context)
+{
+    struct call *call = context;
+
+    assert(call->ex == ex);
+    call->route->run(call);
+}
+
+/* What http/ is to do with the body of a call that may go on. */
+static struct http_plan plan_for(struct call *call)
+{
+    return (struct http_plan){
+        .body_limit = call->route->body_limit,
+        .where = call->route->flags & ROUTE_ON_LOOP ? HTTP_ON_LOOP : HTTP_ON_WORKER,
+        .sink = call->sink,
+        .run = run_call,
+        .context = call,
+    };
+}
+
+/* The guard, and the declared length against the row's limit: a client that says beforehand that it
+ * will send too much is told in its face's own words. */
+static int admit(struct dispatch *dispatch, struct call *call, struct error *err)
+{
+    if (identity_guard(dispatch->identity, call, err) < 0)
+        return -1;
+    int64_t length = http_content_length(call->ex);
+    if (length > 0 && (uint64_t)length > call->route->body_limit)
+        return error_set(err, ERROR_TOO_LARGE, "",
+                         "The body has %lld bytes; at most %zu are taken here.", (long long)length,
+                         call->route->body_limit);
+    return 0;
+}
+
+/* On a worker: what the IO thread could not decide without waiting, and the making of sinks. */
+static void decide_later(struct pool_task *task)
+{
+    struct deferred *deferred = CONTAINER_OF(task, struct deferred, task);
+    struct call *call = deferred->call;
+    struct error err = {0};
+
+    if (admit(deferred->dispatch, call, &err) < 0) {
+        refuse(call, &err);
+        return;
+    }
+    if (call->route->flags & ROUTE_STREAM_IN) {
+        call->sink = call->route->open(call, &err);
+        if (!call->sink) {
+            refuse(call, &err);
+            return;
+        }
+    }
+    struct http_plan plan = plan_for(call);
+    http_proceed(call->ex, &plan);
+}
+
+static enum http_verdict defer(struct dispatch *dispatch, struct call *call)
+{
+    struct deferred *deferred = arena_make(call->arena, struct deferred);
+
+    assert(call->route);
+    *deferred = (struct deferred){.task.run = decide_later, .dispatch = dispatch, .call = call};
+    pool_run(dispatch->pool, &deferred->task);
+    return HTTP_DEFERRED;
+}
+
+/* Which listener of the table a connection came in by. */
+static unsigned listener_of(const struct http_exchange *ex)
+{
+    int tag = http_peer(ex)->tag;
+
+    assert(tag == LISTEN_TLS || tag == LISTEN_PLAIN || tag == LISTEN_SOCKET);
+    return (unsigned)tag;
+}
+
+static enum http_verdict dispatch_head(struct http_exchange *ex, struct http_plan *plan,
+                                       void *context)
+{
+    struct dispatch *dispatch = context;
+    struct call *call = arena_make(http_arena(ex), struct call);
+    struct str allow = STR("");
+    struct error err = {0};
+
+    call->ex = ex;
+    call->arena = http_arena(ex);
+    if (!atomic_load(&dispatch->serving)) {
+        error_set(&err, ERROR_UNAVAILABLE, "", "The server is starting; try again.");
+        http_add_header(ex, "Retry-After", STR("1"));
+        refuse(call, &err);
+        return HTTP_REPLIED;
+    }
+    if (router_match(dispatch->router, call, listener_of(ex), &allow, &err) < 0) {
+        if (allow.len > 0)
+            http_add_header(ex, "Allow", allow);
+        refuse(call, &err);
+        return HTTP_REPLIED;
+    }
+    if ((call->route->flags & ROUTE_STREAM_IN) || identity_needs_worker(dispatch->identity, call))
+        return defer(dispatch, call);
+    if (admit(dispatch, call, &err) < 0) {
+        refuse(call, &err);
+        return HTTP_REPLIED;
+    }
+    *plan = plan_for(call);
+    return HTTP_GO;
+}
+
+/* Replies that the parser or a limit gives by itself: nothing is known of a face then. */
+static struct str dispatch_refusal(struct arena *arena, int status, const char *sentence,
+                                   void *context)
+{
+    struct json *body = json_object(arena), *inner = json_object(arena);
+
+    assert(context);
+    json_set_str(arena, inner, "code",
+                 status == 413 ? STR("RequestEntityTooLarge") : STR("BadRequest"));
+    json_set_str(arena, inner, "message", str_from(sentence));
+    json_set(arena, body, STR("error"), inner);
+    return json_write(arena, body);
+}
+
+void dispatch_app(struct dispatch *dispatch, struct http_app *out)
+{
+    assert(dispatch && out);
+    *out =
+        (struct http_app){.head = dispatch_head, .context = dispatch, .refusal = dispatch_refusal};
+}

@@ -1,0 +1,26 @@
+#include "server/faces.h"
+
+#include "dataplane/dataplane.h"
+#include "kinds/kinds.h"
+#include "oauth/oauth.h"
+
+#include <assert.h>
+
+static const struct arm_kind *const KINDS[] = {
+    &workspace_kind,   &datastore_kind,           &code_kind,    &code_version_kind,
+    &data_kind,        &data_version_kind,        &model_kind,   &model_version_kind,
+    &environment_kind, &environment_version_kind, &compute_kind,
+};
+
+int faces_join(struct server *server, struct error *err)
+{
+    assert(server->engines.store && !server->router);
+    server->arm = arm_new(KINDS, COUNT(KINDS), &server->engines);
+    const struct route_table tables[] = {
+        admin_routes(server),
+        arm_routes(server->arm),
+        dataplane_routes(&server->engines),
+        oauth_routes(&server->engines),
+    };
+    return router_new(tables, COUNT(tables), &server->router, err);
+}

@@ -1,0 +1,21 @@
+#include "server/sandbox.h"
+
+#include "os/process.h"
+
+#include <assert.h>
+
+bool sandbox_works(void)
+{
+    static const char *const ARGV[] = {"bwrap",         "--ro-bind",     "/",         "/",
+                                       "--dev",         "/dev",          "--proc",    "/proc",
+                                       "--unshare-pid", "--unshare-ipc", "/bin/true", NULL};
+    struct process_spec spec = {.argv = ARGV, .input = -1, .output = -1, .errors = -1};
+    struct process_end end = {0};
+    struct str text;
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+
+    assert(ARGV[COUNT(ARGV) - 1] == NULL);
+    if (process_run(arena, &spec, 64 * KIB, &text, &end, NULL) < 0)
+        return false;
+    return !end.signaled && end.status == 0;
+}

@@ -1,0 +1,189 @@
+#include "server/wire.h"
+
+#include "content/content.h"
+#include "kinds/kinds.h"
+#include "os/clock.h"
+#include "os/file.h"
+#include "server/faces.h"
+#include "server/sandbox.h"
+#include "tracking/tracking.h"
+#include "vault/vault.h"
+
+#include <assert.h>
+#include <unistd.h>
+
+/* Requests under way are finished for this long; streams end then, and clients resume them. */
+#define STOP_GRACE_MS 10000
+
+static int open_engines(struct server *server, struct error *err)
+{
+    struct engines *engines = &server->engines;
+    struct str url =
+        arena_printf(server->arena, "sqlite:%.*s/state/lazurite.db", STR_ARG(server->folder.path));
+
+    engines->dir = server->folder.dir;
+    engines->domain = server->config.domain;
+    if (store_open(url.ptr, NULL, &engines->store, err) < 0)
+        return -1;
+    engines->vault = vault_open(engines->dir, err);
+    if (!engines->vault)
+        return -1;
+    engines->content = content_open(engines->dir, engines->store, err);
+    if (!engines->content)
+        return -1;
+    engines->tracking = tracking_open(engines->store, err);
+    if (!engines->tracking)
+        return -1;
+    return workspace_make_default(engines, server->arena, &server->workspace, err);
+}
+
+/* The hosts are told later, once the ports are known. */
+static int open_identity(struct server *server, struct error *err)
+{
+    struct identity_options options = {
+        .dir = server->folder.dir,
+        .store = server->engines.store,
+        .domain = server->config.domain,
+        .anonymous_same_user = server->config.anonymous,
+        .default_scope = server->workspace.number,
+    };
+
+    assert(options.default_scope > 0);
+    server->engines.identity = identity_open(&options, server->pool, err);
+    return server->engines.identity ? 0 : -1;
+}
+
+static int open_tls(struct server *server, struct error *err)
+{
+    struct str names[CONFIG_NAMES_MAX + 3] = {STR("localhost"), STR("127.0.0.1"), STR("::1")};
+    size_t count = 3;
+
+    for (size_t i = 0; i < server->config.name_count; i++)
+        names[count++] = server->config.names[i];
+    CLEANUP(fd_close) int dir = dir_open_at(server->folder.dir, "tls", 0755, err);
+    if (dir < 0 || http_tls_prepare(dir, names, count, err) < 0)
+        return -1;
+    server->tls = http_tls_open(dir, err);
+    return server->tls ? 0 : -1;
+}
+
+int wire_open(struct server *server, struct error *err)
+{
+    assert(server->folder.lock >= 0);
+    server->started_us = clock_now_us();
+    server->pool = pool_new((unsigned)server->config.workers);
+    server->sandbox = sandbox_works();
+    if (open_engines(server, err) < 0 || open_identity(server, err) < 0 ||
+        open_tls(server, err) < 0)
+        return -1;
+    server->dispatch = dispatch_new(server->pool);
+    dispatch_app(server->dispatch, &server->app);
+    server->http = http_server_new(server->pool, &server->app, 0, err);
+    if (!server->http)
+        return -1;
+    return faces_join(server, err);
+}
+
+/* Opens one TCP listener. Port 0 takes the port of the last time again when it is free: running
+ * jobs hold it (decisions 54). */
+static int listen_tcp(struct server *server, struct http_listener *listener, struct str text,
+                      uint16_t earlier, uint16_t *out_port, struct error *err)
+{
+    struct config_address address;
+
+    if (config_address_read(text, listener->tls ? "--listen" : "--plain-listen", &address, err) < 0)
+        return -1;
+    listener->host = arena_cstr(server->arena, address.host);
+    listener->port = address.port ? address.port : earlier;
+    struct error why = {0};
+    int result = http_server_listen(server->http, listener, out_port, &why);
+    if (result < 0 && address.port == 0 && earlier != 0) {
+        listener->port = 0;
+        result = http_server_listen(server->http, listener, out_port, &why);
+    }
+    if (result < 0) {
+        if (why.code == ERROR_CONFLICT)
+            folder_blame_port(listener->port, &why);
+        *err = why;
+    }
+    return result;
+}
+
+static int open_listeners(struct server *server, struct error *err)
+{
+    struct folder_ports earlier = folder_read_ports(server->arena, &server->folder);
+    struct http_listener tls = {.tag = LISTEN_TLS, .tls = server->tls};
+    struct http_listener plain = {.tag = LISTEN_PLAIN};
+    struct http_listener local = {
+        .tag = LISTEN_SOCKET, .unix_dir = server->folder.dir, .unix_path = "run/lazurite.sock"};
+    uint16_t none;
+
+    assert(server->http);
+    if (listen_tcp(server, &tls, server->config.listen, earlier.tls, &server->ports.tls, err) < 0 ||
+        listen_tcp(server, &plain, server->config.plain_listen, earlier.plain, &server->ports.plain,
+                   err) < 0)
+        return -1;
+    return http_server_listen(server->http, &local, &none, err);
+}
+
+/* Every Host that is ours: loopback's names and those of the configuration, with the TLS port. */
+static void tell_hosts(struct server *server)
+{
+    struct str hosts[CONFIG_NAMES_MAX + 3];
+    size_t count = 0;
+    static const char *const LOOPBACK[] = {"localhost", "127.0.0.1", "[::1]"};
+
+    for (size_t i = 0; i < COUNT(LOOPBACK); i++)
+        hosts[count++] = arena_printf(server->arena, "%s:%u", LOOPBACK[i], server->ports.tls);
+    for (size_t i = 0; i < server->config.name_count; i++)
+        hosts[count++] = arena_printf(server->arena, "%.*s:%u", STR_ARG(server->config.names[i]),
+                                      server->ports.tls);
+    identity_set_hosts(server->engines.identity, hosts, count);
+}
+
+int wire_listen(struct server *server, struct error *err)
+{
+    struct engines *engines = &server->engines;
+
+    if (open_listeners(server, err) < 0)
+        return -1;
+    engines->arm_endpoint = arena_printf(server->arena, "https://localhost:%u", server->ports.tls);
+    engines->plain_endpoint =
+        arena_printf(server->arena, "http://127.0.0.1:%u", server->ports.plain);
+    tell_hosts(server);
+    return 0;
+}
+
+int wire_start(struct server *server, struct error *err)
+{
+    struct engines *engines = &server->engines;
+
+    assert(engines->arm_endpoint.len > 0);
+    engines->scoring_endpoint =
+        arena_printf(server->arena, "https://localhost:%u", server->ports.scoring);
+    dispatch_serve(server->dispatch, server->router, engines->identity);
+    return folder_write_server(server->arena, &server->folder, &server->ports, err);
+}
+
+void wire_close(struct server *server)
+{
+    struct engines *engines = &server->engines;
+
+    assert(server->arena);
+    if (server->http)
+        http_server_stop(server->http, STOP_GRACE_MS);
+    http_server_free(&server->http);
+    if (engines->store)
+        store_on_event(engines->store, NULL, NULL);
+    dispatch_free(&server->dispatch);
+    router_free(&server->router);
+    arm_free(&server->arm);
+    identity_close(&engines->identity);
+    tracking_close(&engines->tracking);
+    content_close(&engines->content);
+    vault_close(&engines->vault);
+    store_close(&engines->store);
+    pool_free(&server->pool);
+    http_tls_free(&server->tls);
+    folder_close(&server->folder);
+}
