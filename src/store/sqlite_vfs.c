@@ -1,5 +1,6 @@
 #include "store/sqlite_vfs.h"
 
+#include "base/base.h"
 #include "os/fault.h"
 
 #include <assert.h>
@@ -7,16 +8,27 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
-/* The usual file methods, and a copy of them in which writing and syncing ask for faults first. The
- * table of an open file is swapped, so its own struct stays exactly what SQLite's code expects. */
+#define KINDS 4 /* of file methods: databases lock, logs do not */
+
+/* A table of file methods, and a copy of it in which writing and syncing ask for faults first. An
+ * open file is given the copy; its own struct stays exactly what SQLite's code expects. */
+struct vfs_methods {
+    const sqlite3_io_methods *usual;
+    sqlite3_io_methods patched;
+};
+
 static struct {
     pthread_once_t once;
     pthread_mutex_t lock;
     sqlite3_vfs *usual;
     sqlite3_vfs ours;
-    const sqlite3_io_methods *methods;
-    sqlite3_io_methods patched;
+    struct vfs_methods methods[KINDS];
 } vfs = {.once = PTHREAD_ONCE_INIT, .lock = PTHREAD_MUTEX_INITIALIZER};
+
+static const sqlite3_io_methods *vfs_usual(const sqlite3_file *file)
+{
+    return CONTAINER_OF(file->pMethods, struct vfs_methods, patched)->usual;
+}
 
 static int vfs_write(sqlite3_file *file, const void *bytes, int size, sqlite3_int64 offset)
 {
@@ -24,30 +36,32 @@ static int vfs_write(sqlite3_file *file, const void *bytes, int size, sqlite3_in
 
     if (number)
         return number == ENOSPC || number == EDQUOT ? SQLITE_FULL : SQLITE_IOERR_WRITE;
-    return vfs.methods->xWrite(file, bytes, size, offset);
+    return vfs_usual(file)->xWrite(file, bytes, size, offset);
 }
 
 static int vfs_sync(sqlite3_file *file, int flags)
 {
-    return fault_hit(FAULT_FSYNC) ? SQLITE_IOERR_FSYNC : vfs.methods->xSync(file, flags);
+    return fault_hit(FAULT_FSYNC) ? SQLITE_IOERR_FSYNC : vfs_usual(file)->xSync(file, flags);
 }
 
 static int vfs_open(sqlite3_vfs *, const char *name, sqlite3_file *file, int flags, int *out_flags)
 {
     int rc = vfs.usual->xOpen(vfs.usual, name, file, flags, out_flags);
 
+    size_t at = 0;
+
     if (rc != SQLITE_OK || !file->pMethods)
         return rc;
     pthread_mutex_lock(&vfs.lock);
-    if (!vfs.methods) {
-        vfs.patched = *file->pMethods;
-        vfs.patched.xWrite = vfs_write;
-        vfs.patched.xSync = vfs_sync;
-        vfs.methods = file->pMethods;
+    while (at < KINDS && vfs.methods[at].usual && vfs.methods[at].usual != file->pMethods)
+        at++;
+    assert(at < KINDS);
+    if (!vfs.methods[at].usual) {
+        vfs.methods[at] = (struct vfs_methods){file->pMethods, *file->pMethods};
+        vfs.methods[at].patched.xWrite = vfs_write;
+        vfs.methods[at].patched.xSync = vfs_sync;
     }
-    /* A file with other methods (another way of locking) stays as it is, without faults. */
-    if (file->pMethods == vfs.methods)
-        file->pMethods = &vfs.patched;
+    file->pMethods = &vfs.methods[at].patched;
     pthread_mutex_unlock(&vfs.lock);
     return rc;
 }
