@@ -24,6 +24,10 @@ struct compute_backend {
 
 extern const struct compute_backend compute_local;
 
+/* What of our environment programs that we start on this host get: how to find programs, speak and
+ * reach package indexes; nothing of LAZURITE_*. NULL at its end. */
+const char *const *compute_environment(struct arena *arena);
+
 /* Makes runs/{attempt} with its spec.json (0600), synced. Doing it again with the same spec is fine. */
 int compute_make_folder(const struct compute_start *start, const struct json *spec, struct error *err);
 

@@ -76,7 +76,7 @@ static bool is_passed_on(const char *variable)
     return false;
 }
 
-static const char *const *runner_environment(struct arena *arena)
+const char *const *compute_environment(struct arena *arena)
 {
     size_t count = 0;
 
@@ -107,7 +107,7 @@ static int local_start(const struct compute_start *start, struct process_id *out
     if (fd < 0)
         return -1;
     struct process_spec spec = {
-        .argv = argv, .envp = runner_environment(arena), .cwd = folder.ptr,
+        .argv = argv, .envp = compute_environment(arena), .cwd = folder.ptr,
         .input = -1,  .output = fd,                      .errors = fd,
         .own_session = true,
     };
