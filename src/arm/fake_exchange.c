@@ -18,6 +18,7 @@ struct http_exchange {
     bool done;
     int status;
     struct str reply;
+    int64_t length;
 };
 
 struct fake {
@@ -127,7 +128,7 @@ struct fake_reply fake_send(struct fake *fake, const char *method, const char *t
         call.route->run(&call);
     }
     CHECK(ex->done);
-    struct fake_reply reply = {.status = ex->status, .body = ex->reply};
+    struct fake_reply reply = {.status = ex->status, .body = ex->reply, .length = ex->length};
     if (reply.body.len && reply.body.ptr[0] == '{')
         reply.json = json_parse(fake->arena, reply.body, NULL);
     return reply;
@@ -240,6 +241,8 @@ void http_reply(struct http_exchange *ex, int status, const char *, struct str b
     ex->done = true;
     ex->status = status;
     ex->reply = body;
+    if (ex->length == 0)
+        ex->length = (int64_t)body.len;
 }
 
 void http_reply_file(struct http_exchange *ex, int status, const char *type, int fd, int64_t offset,
@@ -252,14 +255,15 @@ void http_reply_file(struct http_exchange *ex, int status, const char *type, int
     http_reply(ex, status, type, (struct str){bytes, (size_t)length});
 }
 
-void http_reply_source(struct http_exchange *ex, int status, const char *type, int64_t,
-                       struct http_source *source)
+void http_reply_source(struct http_exchange *ex, int status, const char *type,
+                       int64_t length, struct http_source *source)
 {
     char *bytes = arena_alloc(ex->arena, MIB);
     ssize_t got = source->read(source, bytes, MIB);
 
     source->close(source);
     CHECK(got >= 0);
+    ex->length = length;
     http_reply(ex, status, type, (struct str){bytes, (size_t)got});
 }
 

@@ -26,6 +26,7 @@ struct fake_reply {
     int status;
     struct str body;
     struct json *json; /* the body when it is JSON */
+    int64_t length;    /* as a HEAD tells it */
 };
 struct fake_reply fake_send(struct fake *fake, const char *method, const char *target,
                             struct str body);

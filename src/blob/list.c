@@ -1,0 +1,218 @@
+#include "blob/internal.h"
+
+#include "base/buf.h"
+#include "os/clock.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <string.h>
+
+/* GET of a container: its blobs by name, or, with a delimiter, one level of them. */
+
+#define LIST_MAX 5000
+#define LIST_XML_BYTES (16 * MIB)
+
+struct listing {
+    struct call *call;
+    struct blob_target target;
+    struct str prefix, delimiter;
+    bool metadata;
+    size_t limit;
+    struct str after; /* where to go on */
+    size_t count;
+    bool more;
+    bool jump;        /* the walk ended at a folder; go on behind it */
+    struct buf blobs;
+};
+
+/* Markers are hex, since names may hold what XML cannot. */
+static int read_marker(struct arena *arena, struct str marker, struct str *out, struct error *err)
+{
+    char *bytes = arena_alloc(arena, marker.len + 1);
+    size_t len = 0;
+
+    *out = (struct str){0};
+    if (marker.len == 0)
+        return 0;
+    if (sodium_hex2bin((unsigned char *)bytes, marker.len, marker.ptr, marker.len, NULL, &len, NULL) != 0 ||
+        len * 2 != marker.len)
+        return error_set(err, ERROR_INVALID, "OutOfRangeInput",
+                         "A marker is what NextMarker of a list of ours said.");
+    *out = (struct str){bytes, len};
+    return 0;
+}
+
+static struct str write_marker(struct arena *arena, struct str name)
+{
+    char *text = arena_alloc(arena, name.len * 2 + 1);
+
+    sodium_bin2hex(text, name.len * 2 + 1, (const unsigned char *)name.ptr, name.len);
+    return str_from(text);
+}
+
+static void add_metadata(struct listing *listing, const struct json *meta)
+{
+    struct json_iter it = json_iter(json_get(meta, STR("meta")));
+
+    buf_add(&listing->blobs, STR("<Metadata>"));
+    while (json_next(&it))
+        blob_xml_element(&listing->blobs, arena_cstr(listing->call->arena, it.key),
+                         json_as_str(it.value));
+    buf_add(&listing->blobs, STR("</Metadata>"));
+}
+
+static void add_blob(struct listing *listing, const struct blob *blob)
+{
+    struct arena *arena = listing->call->arena;
+    struct json *meta = json_parse(arena, blob->meta.len ? blob->meta : STR("{}"), NULL);
+    struct str type = json_str_at(meta, "contentType");
+    struct buf *out = &listing->blobs;
+    char text[CLOCK_ISO_BYTES];
+
+    assert(blob->name.len > 0);
+    buf_add(out, STR("<Blob>"));
+    blob_xml_element(out, "Name", blob->name);
+    buf_add(out, STR("<Properties>"));
+    blob_xml_element(out, "Creation-Time", clock_http_date(blob->created_us, text));
+    blob_xml_element(out, "Last-Modified", clock_http_date(blob->updated_us, text));
+    blob_xml_element(out, "Etag", blob->etag);
+    buf_printf(out, "<Content-Length>%lld</Content-Length>", (long long)blob->size);
+    blob_xml_element(out, "Content-Type", type.len ? type : STR("application/octet-stream"));
+    blob_xml_element(out, "Content-MD5", blob_md5_text(arena, blob->md5));
+    buf_add(out, STR("<BlobType>BlockBlob</BlobType><LeaseStatus>unlocked</LeaseStatus>"
+                     "<LeaseState>available</LeaseState><ServerEncrypted>false</ServerEncrypted>"
+                     "</Properties>"));
+    if (listing->metadata)
+        add_metadata(listing, meta);
+    buf_add(out, STR("</Blob>"));
+}
+
+/* "a/b/" of "a/b/c" when the list stops at the delimiter behind its prefix; else "". */
+static struct str folder_of(const struct listing *listing, struct str name)
+{
+    struct str rest = str_slice(name, listing->prefix.len, name.len);
+    ssize_t at = listing->delimiter.len ? str_find(rest, listing->delimiter) : -1;
+
+    if (at < 0)
+        return (struct str){0};
+    return str_slice(name, 0, listing->prefix.len + (size_t)at + listing->delimiter.len);
+}
+
+static int add_one(const struct blob *blob, void *context, struct error *)
+{
+    struct listing *listing = context;
+    struct arena *arena = listing->call->arena;
+
+    if (listing->count == listing->limit) {
+        listing->more = true;
+        return -1;
+    }
+    struct str folder = folder_of(listing, blob->name);
+    listing->count++;
+    if (folder.len == 0) {
+        listing->after = arena_str(arena, blob->name);
+        add_blob(listing, blob);
+        return 0;
+    }
+    buf_add(&listing->blobs, STR("<BlobPrefix>"));
+    blob_xml_element(&listing->blobs, "Name", folder);
+    buf_add(&listing->blobs, STR("</BlobPrefix>"));
+    /* No name begins with 0xff: what follows lies behind the whole folder. */
+    listing->after = arena_printf(arena, "%.*s\xff", STR_ARG(folder));
+    listing->jump = true;
+    return -1;
+}
+
+static int walk(struct listing *listing, struct error *err)
+{
+    struct engines *engines = listing->call->face;
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(engines->store, err);
+
+    if (!txn)
+        return -1;
+    do {
+        struct blob_query query = {.container = listing->target.container,
+                                   .prefix = listing->prefix,
+                                   .after = listing->after,
+                                   .limit = listing->limit + 1};
+        listing->jump = false;
+        if (blob_list(txn, &query, add_one, listing, err) < 0 && !listing->jump && !listing->more)
+            return -1;
+    } while (listing->jump);
+    return buf_ok(&listing->blobs, err);
+}
+
+static int read_query(struct listing *listing, struct error *err)
+{
+    struct call *call = listing->call;
+    struct str max = call_query(call, "maxresults");
+    int64_t limit = LIST_MAX;
+
+    if (max.len > 0 && (!str_to_int64(max, &limit) || limit < 1))
+        return error_set(err, ERROR_INVALID, "OutOfRangeQueryParameterValue",
+                         "maxresults is a number from 1 on.");
+    listing->limit = limit > LIST_MAX ? LIST_MAX : (size_t)limit;
+    listing->prefix = call_query(call, "prefix");
+    listing->delimiter = call_query(call, "delimiter");
+    listing->metadata = str_find(call_query(call, "include"), STR("metadata")) >= 0;
+    return read_marker(call->arena, call_query(call, "marker"), &listing->after, err);
+}
+
+static int list(struct call *call, struct error *err)
+{
+    struct listing listing = {.call = call, .blobs = buf_make(LIST_XML_BYTES)};
+    CLEANUP(buf_free) struct buf head = buf_make(LIST_XML_BYTES + MIB);
+    int result = -1;
+
+    if (blob_open_target(call, 'l', &listing.target, err) == 0 && read_query(&listing, err) == 0)
+        result = walk(&listing, err);
+    if (result == 0) {
+        buf_add(&head, STR("<?xml version=\"1.0\" encoding=\"utf-8\"?>"
+                           "<EnumerationResults ServiceEndpoint=\"https://"));
+        blob_xml_text(&head, arm_host(call));
+        buf_add(&head, STR("/\" ContainerName=\""));
+        blob_xml_text(&head, listing.target.container);
+        buf_add(&head, STR("\">"));
+        blob_xml_element(&head, "Prefix", listing.prefix);
+        if (listing.delimiter.len)
+            blob_xml_element(&head, "Delimiter", listing.delimiter);
+        buf_printf(&head, "<MaxResults>%zu</MaxResults><Blobs>", listing.limit);
+        buf_add(&head, buf_str(&listing.blobs));
+        buf_add(&head, STR("</Blobs>"));
+        blob_xml_element(&head, "NextMarker",
+                         listing.more ? write_marker(call->arena, listing.after) : STR(""));
+        buf_add(&head, STR("</EnumerationResults>"));
+        blob_headers(call);
+        http_reply(call->ex, 200, "application/xml", arena_str(call->arena, buf_str(&head)));
+    }
+    buf_free(&listing.blobs);
+    return result;
+}
+
+void blob_get_container(struct call *call)
+{
+    struct error err = {0};
+    struct blob_target target;
+    struct str comp = call_query(call, "comp");
+
+    if (str_eq_fold(comp, STR("list"))) {
+        if (list(call, &err) < 0)
+            blob_refuse(call, &err);
+        return;
+    }
+    if (comp.len > 0)
+        error_set(&err, ERROR_NOT_IMPLEMENTED, "", "'comp=%.*s' of a container is not built yet.",
+                  STR_ARG(comp));
+    if (comp.len > 0 || blob_open_target(call, 'r', &target, &err) < 0) {
+        blob_refuse(call, &err);
+        return;
+    }
+    char text[CLOCK_ISO_BYTES];
+    http_add_header(call->ex, "ETag", STR("\"0x1\""));
+    http_add_header(call->ex, "Last-Modified", clock_http_date(target.scope.created_us, text));
+    http_add_header(call->ex, "x-ms-lease-status", STR("unlocked"));
+    http_add_header(call->ex, "x-ms-lease-state", STR("available"));
+    http_add_header(call->ex, "x-ms-has-immutability-policy", STR("false"));
+    http_add_header(call->ex, "x-ms-has-legal-hold", STR("false"));
+    blob_reply(call, 200);
+}

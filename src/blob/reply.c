@@ -1,0 +1,98 @@
+#include "blob/internal.h"
+
+#include "base/buf.h"
+#include "os/clock.h"
+#include "os/random.h"
+
+#include <assert.h>
+
+/* What each error is called when nothing more particular is known. */
+static const struct {
+    int status;
+    const char *code;
+} WIRE[ERROR_COUNT_] = {
+    [ERROR_INVALID] = {400, "InvalidInput"},
+    [ERROR_USER] = {400, "InvalidInput"},
+    [ERROR_UNAUTHENTICATED] = {401, "NoAuthenticationInformation"},
+    [ERROR_FORBIDDEN] = {403, "AuthorizationFailure"},
+    [ERROR_NOT_FOUND] = {404, "ResourceNotFound"},
+    [ERROR_METHOD] = {405, "UnsupportedHttpVerb"},
+    [ERROR_EXISTS] = {409, "BlobAlreadyExists"},
+    [ERROR_CONFLICT] = {409, "ResourceTypeMismatch"},
+    [ERROR_PRECONDITION] = {412, "ConditionNotMet"},
+    [ERROR_TOO_LARGE] = {413, "RequestBodyTooLarge"},
+    [ERROR_RANGE] = {416, "InvalidRange"},
+    [ERROR_MISDIRECTED] = {421, "InvalidUri"},
+    [ERROR_TOO_MANY] = {503, "ServerBusy"},
+    [ERROR_NOT_IMPLEMENTED] = {501, "FeatureNotYetSupported"},
+    [ERROR_UNAVAILABLE] = {503, "ServerBusy"},
+    [ERROR_TIMEOUT] = {500, "OperationTimedOut"},
+    [ERROR_STORAGE_FULL] = {507, "InsufficientStorage"},
+};
+
+void blob_headers(struct call *call)
+{
+    http_add_header(call->ex, "x-ms-version", STR(BLOB_VERSION));
+    http_add_header(call->ex, "x-ms-request-id", random_uuid(call->arena));
+}
+
+static bool is_word(const char *text)
+{
+    size_t len = 0;
+
+    for (; text[len]; len++)
+        if (!((text[len] >= 'a' && text[len] <= 'z') || (text[len] >= 'A' && text[len] <= 'Z') ||
+              (text[len] >= '0' && text[len] <= '9')))
+            return false;
+    return len > 2 && text[0] >= 'A' && text[0] <= 'Z';
+}
+
+void blob_refuse(struct call *call, const struct error *err)
+{
+    CLEANUP(buf_free) struct buf xml = buf_make(64 * KIB);
+    int status = WIRE[err->code].status;
+    const char *code = WIRE[err->code].code;
+
+    if (!code) {
+        status = 500;
+        code = "InternalError";
+    }
+    if (is_word(err->target))
+        code = err->target;
+    blob_headers(call);
+    http_add_header(call->ex, "x-ms-error-code", str_from(code));
+    if (status == 503)
+        http_add_header(call->ex, "Retry-After", STR("1"));
+    buf_add(&xml, STR("<?xml version=\"1.0\" encoding=\"utf-8\"?><Error>"));
+    blob_xml_element(&xml, "Code", str_from(code));
+    blob_xml_element(&xml, "Message", str_from(err->message));
+    if (err->hint[0])
+        blob_xml_element(&xml, "Hint", str_from(err->hint));
+    buf_add(&xml, STR("</Error>"));
+    http_reply(call->ex, status, "application/xml", arena_str(call->arena, buf_str(&xml)));
+}
+
+void blob_reply(struct call *call, int status)
+{
+    assert(status >= 200 && status < 400);
+    blob_headers(call);
+    http_reply(call->ex, status, NULL, (struct str){0});
+}
+
+void blob_describe(struct call *call, const struct blob *blob)
+{
+    struct json *meta = blob->meta.len ? json_parse(call->arena, blob->meta, NULL) : NULL;
+    struct json_iter it = json_iter(json_get(meta, STR("meta")));
+    char text[CLOCK_ISO_BYTES];
+
+    http_add_header(call->ex, "ETag", arena_printf(call->arena, "\"%.*s\"", STR_ARG(blob->etag)));
+    http_add_header(call->ex, "Last-Modified", clock_http_date(blob->updated_us, text));
+    http_add_header(call->ex, "x-ms-creation-time", clock_http_date(blob->created_us, text));
+    http_add_header(call->ex, "x-ms-blob-type", STR("BlockBlob"));
+    http_add_header(call->ex, "x-ms-server-encrypted", STR("false"));
+    http_add_header(call->ex, "x-ms-lease-status", STR("unlocked"));
+    http_add_header(call->ex, "x-ms-lease-state", STR("available"));
+    while (json_next(&it))
+        http_add_header(call->ex, arena_printf(call->arena, "x-ms-meta-%.*s", STR_ARG(it.key)).ptr,
+                        json_as_str(it.value));
+}

@@ -1,0 +1,35 @@
+#include "blob/internal.h"
+
+#define ACTION "Microsoft.MachineLearningServices/workspaces/metadata/artifacts/"
+#define LONG "/{account}.blob.{suffix}/{container}"
+#define BARE "/azureml-{container}"
+
+#define ROW(verb, template, what, handler)                                                         \
+    {.method = verb, .path = template, .permit = PERMIT_ACTION, .action = ACTION what,             \
+     .flags = ROUTE_SAS, .listeners = LISTEN_TLS | LISTEN_SOCKET, .run = handler,                  \
+     .refuse = blob_refuse}
+#define PUT_ROW(template)                                                                          \
+    {.method = "PUT", .path = template, .permit = PERMIT_ACTION, .action = ACTION "write",         \
+     .body_limit = BLOB_BODY_BYTES, .flags = ROUTE_SAS | ROUTE_STREAM_IN,                          \
+     .listeners = LISTEN_TLS | LISTEN_SOCKET, .run = blob_put_run, .open = blob_put_open,          \
+     .refuse = blob_refuse}
+
+static const struct route ROWS[] = {
+    ROW("GET", LONG, "read", blob_get_container),
+    ROW("HEAD", LONG, "read", blob_get_container),
+    ROW("GET", LONG "/{blob*}", "read", blob_get_item),
+    ROW("HEAD", LONG "/{blob*}", "read", blob_get_item),
+    ROW("DELETE", LONG "/{blob*}", "delete", blob_delete_item),
+    PUT_ROW(LONG "/{blob*}"),
+    ROW("GET", BARE, "read", blob_get_container),
+    ROW("HEAD", BARE, "read", blob_get_container),
+    ROW("GET", BARE "/{blob*}", "read", blob_get_item),
+    ROW("HEAD", BARE "/{blob*}", "read", blob_get_item),
+    ROW("DELETE", BARE "/{blob*}", "delete", blob_delete_item),
+    PUT_ROW(BARE "/{blob*}"),
+};
+
+struct route_table blob_routes(struct engines *engines)
+{
+    return (struct route_table){.rows = ROWS, .count = COUNT(ROWS), .face = engines};
+}
