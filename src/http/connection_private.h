@@ -112,7 +112,8 @@ struct http_exchange {
     void *user;
     struct reply reply;
     struct sink_queue *sink;      /* sink.c */
-    struct forward *forward;      /* forward.c */
+    struct forward *forward;      /* forward.c, once the loop knows of it */
+    struct forward *forward_wanted; /* until then */
     char *window;                 /* WINDOW_BYTES, for sources and files; NULL until needed */
     ssize_t window_len;           /* what a read of a file gave */
     bool window_busy;             /* a part of the output lies in it */

@@ -97,7 +97,8 @@ void exchange_finish(struct http_exchange *ex)
     ex->connection = NULL;
     if (ex->forward)
         forward_end(ex);
-    if (ex->reply.source) {
+    /* Before the loop knows of it, the reply is still its maker's. */
+    if (ex->replied && ex->reply.source) {
         struct http_source *source = ex->reply.source;
         ex->reply.source = NULL;
         source->close(source);

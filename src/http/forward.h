@@ -18,7 +18,8 @@ enum http_forward_end {
     HTTP_FORWARD_DONE,      /* the reply was passed on whole */
     HTTP_FORWARD_REFUSED,   /* no connection, or it closed before a byte of the reply: may be retried */
     HTTP_FORWARD_TIMEOUT,   /* nothing in time; nothing was passed on */
-    HTTP_FORWARD_BROKEN,    /* it broke after the head was passed on; the client connection is cut */
+    HTTP_FORWARD_BROKEN,    /* it broke after a part of the reply, or the client went away; what can
+                             * still be told to the client (cut, or 502) was */
 };
 
 struct http_forward {
@@ -30,11 +31,12 @@ struct http_forward {
     const struct http_header *reply_headers; /* added to the reply */
     size_t reply_header_count;
     int timeout_ms;                    /* from now to the head of the reply */
-    /* Called once, on the IO thread. After REFUSED and TIMEOUT the exchange still wants a reply. */
+    /* Called once, on the IO thread. After REFUSED and TIMEOUT the exchange still wants a reply, or to
+     * be forwarded once more; after the others it is not the caller's any more. */
     void (*done)(struct http_exchange *ex, enum http_forward_end end, int status, void *context);
     void *context;
 };
 
 /* Starts forwarding an exchange whose body is whole. Everything in *forward is copied. Threads:
- * any; the exchange must not have been replied to. */
+ * any; the exchange must not have been replied to, and its arena is not the caller's from here on. */
 void http_forward_start(struct http_exchange *ex, const struct http_forward *forward);
