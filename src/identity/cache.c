@@ -1,7 +1,8 @@
 /* What the guard learned in the last 5 s, so that the IO thread need not ask a disk. */
-#include "identity/guard.h"
+#include "identity/identity_private.h"
 
 #include "os/clock.h"
+#include "store/scope.h"
 
 #include <assert.h>
 #include <string.h>

@@ -4,6 +4,8 @@
 #include "identity/guard.h"
 
 #include "http/text.h"
+#include "identity/identity.h"
+#include "identity/identity_private.h"
 #include "identity/peer.h"
 #include "identity/role.h"
 #include "os/clock.h"

@@ -1,5 +1,7 @@
 #include "base/test.h"
 #include "identity/guard.h"
+#include "identity/identity.h"
+#include "identity/identity_private.h"
 #include "os/clock.h"
 #include "os/file.h"
 

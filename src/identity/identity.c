@@ -1,6 +1,6 @@
 #include "identity/identity.h"
 
-#include "identity/guard.h"
+#include "identity/identity_private.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/pool.h"
@@ -46,7 +46,7 @@ static int write_self(struct identity *identity, struct error *err)
     return file_write_atomic(identity->dir, SELF_FILE, json_write_pretty(arena, self), 0600, err);
 }
 
-int identity_read_self(struct identity *identity, struct error *err)
+static int identity_read_self(struct identity *identity, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(64 * KIB);
     struct str text;

@@ -21,7 +21,8 @@ struct identity_options {
     size_t host_count;
 };
 
-/* Loads or makes the signing keys on `pool`, after which identity_ready is true. Owns: the caller. */
+/* Loads the signing keys, or makes them on `pool` (NULL: here); then identity_ready is true. Owns:
+ * the caller. */
 struct identity *identity_open(const struct identity_options *options, struct pool *pool,
                                struct error *err);
 void identity_close(struct identity **identity);
@@ -35,7 +36,8 @@ typedef bool identity_attempt_alive(int64_t scope, struct str run, int attempt, 
 void identity_on_attempt(struct identity *identity, identity_attempt_alive *ask, void *context);
 
 /* Checks a SAS for ROUTE_SAS rows; set by blob/. 0 and a filled caller, or -1. */
-typedef int identity_check_sas(struct call *call, struct caller *out, void *context, struct error *err);
+typedef int identity_check_sas(struct call *call, struct caller *out, void *context,
+                               struct error *err);
 void identity_on_sas(struct identity *identity, identity_check_sas *check, void *context);
 
 /* Decides whether this matched call may go on; fills call->caller and call->action.

@@ -12,6 +12,6 @@ bool role_matches(struct str pattern, struct str action);
 bool role_data_scientist_may(struct str action);
 
 /* The action of an ARM request: the type path after /providers/ and the verb, as
- * "Microsoft.MachineLearningServices/workspaces/jobs/write"; for POST the last piece is the action's
- * name. Empty when the path is no ARM path. */
+ * "Microsoft.MachineLearningServices/workspaces/jobs/write"; for POST the last piece names the
+ * action. Empty when the path is no ARM path. */
 struct str role_action_of(struct arena *arena, struct str method, struct str path);

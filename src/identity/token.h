@@ -20,8 +20,8 @@ struct token {
 int token_sign(struct keys *keys, struct arena *arena, const struct token *token, struct str *out,
                struct error *err);
 
-/* Reads and checks form, algorithm, key, signature, times and tenant; the audience is the caller's to
- * compare. Errors: ERROR_UNAUTHENTICATED with a sentence that says which check failed. */
+/* Reads and checks form, algorithm, key, signature, times and tenant; the audience is the caller's
+ * to compare. Errors: ERROR_UNAUTHENTICATED with a sentence that says which check failed. */
 struct token_check {
     struct keys *keys;
     struct str tenant;

@@ -22,7 +22,7 @@ struct reference {
     enum reference_kind kind;
     struct str subscription, group, workspace; /* empty: the workspace at hand */
     struct str registry;                       /* empty: none */
-    struct str type;                           /* "environments", "data", "models", "codes", "computes", … */
+    struct str type; /* "environments", "data", "models", "codes", "computes", … */
     struct str name, version, label;
     struct str output;                         /* REFERENCE_JOB */
     struct str path;

@@ -4,11 +4,11 @@
  * its own. A row without a permission fails the table test and the start.
  *
  * Templates: "/api/2.0/mlflow/runs/get", "/subscriptions/{subscription}/…/{type}/{name}"; a last
- * piece "{path*}" takes the rest (at least one piece, which may be empty), slashes included. A piece
- * may mix text and parameters: "azureml-{guid}", "{account}.blob.{suffix}". Where several templates
- * fit, text wins over a mixed piece, that over a parameter, that over a rest. Literal pieces are compared without ASCII case
- * when ROUTE_FOLD is set. A piece is percent-decoded once, after matching; encoded slashes and dot
- * segments never reach a handler.
+ * piece "{path*}" takes the rest (at least one piece, which may be empty), slashes included. A
+ * piece may mix text and parameters: "azureml-{guid}", "{account}.blob.{suffix}". Where several
+ * templates fit, text wins over a mixed piece, that over a parameter, that over a rest. Literal
+ * pieces are compared without ASCII case when ROUTE_FOLD is set. A piece is percent-decoded once,
+ * before matching; encoded slashes and dot segments never reach a handler.
  */
 #pragma once
 
@@ -56,7 +56,14 @@ struct route_table {
 };
 
 /* Who asks; filled by identity/guard.c, plain data so that every layer may read it. */
-enum caller_kind { CALLER_NOBODY, CALLER_ADMIN, CALLER_LOCAL, CALLER_USER, CALLER_ATTEMPT, CALLER_SAS };
+enum caller_kind {
+    CALLER_NOBODY,
+    CALLER_ADMIN,
+    CALLER_LOCAL,
+    CALLER_USER,
+    CALLER_ATTEMPT,
+    CALLER_SAS
+};
 struct caller {
     enum caller_kind kind;
     struct str name;       /* shown in systemData and events: "admin", "local", a user's name */
@@ -64,8 +71,8 @@ struct caller {
     int64_t scope;         /* ATTEMPT, LOCAL: the only workspace; 0: any */
     struct str run;        /* ATTEMPT: the job's name */
     int attempt;           /* ATTEMPT: its number */
-    struct str container, prefix, permissions; /* SAS: what it opens: sp letters, sr=b the exact name */
-    bool blob_only;        /* SAS: sr=b */
+    struct str container, prefix, permissions; /* SAS: what it opens, and the letters of sp */
+    bool blob_only;        /* SAS: sr=b, `prefix` is the exact name */
 };
 
 #define ROUTE_PARAMS_MAX 10
@@ -97,7 +104,8 @@ struct router;
 
 /* Joins tables into a tree. Errors: ERROR_INVALID naming the row that lacks a permission, a handler
  * or a refusal, or that another row shadows. */
-int router_new(const struct route_table *tables, size_t count, struct router **out, struct error *err);
+int router_new(const struct route_table *tables, size_t count, struct router **out,
+               struct error *err);
 void router_free(struct router **router);
 
 /* Finds the row for a method and a raw path; fills route, face and params of *call.

@@ -1,0 +1,65 @@
+/* identity_private.h - what an identity holds; only src/identity includes this */
+#pragma once
+
+#include "identity/token.h"
+#include "route/route.h"
+#include "store/store.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct pool;
+
+/* A workspace in the words of a path, kept so that the loop need not ask the store. */
+#define SCOPE_CACHE 16
+struct scope_words {
+    int64_t scope;
+    int64_t read_us;
+    struct str subscription, group, name;
+};
+
+#define ATTEMPT_CACHE 64
+struct attempt_answer {
+    int64_t scope;
+    char run[256];
+    int attempt;
+    int64_t asked_us;
+    bool alive;
+};
+
+struct host_list {
+    struct arena *arena;
+    struct str *hosts;
+    size_t count;
+    struct host_list *older; /* readers may still look at it: freed with the identity */
+};
+
+struct identity {
+    struct keys *keys;
+    struct store *store;
+    struct pool *pool;
+    struct arena *arena; /* texts that live as long as this */
+    int dir;
+    uid_t owner;         /* of the data folder */
+    bool anonymous;
+    int64_t default_scope;
+    struct str domain, audience, tenant, admin_id;
+    _Atomic int64_t admin_epoch_us;
+    struct host_list *_Atomic hosts;
+    bool (*ask_attempt)(int64_t scope, struct str run, int attempt, void *context);
+    void *ask_attempt_context;
+    int (*check_sas)(struct call *call, struct caller *out, void *context, struct error *err);
+    void *check_sas_context;
+    pthread_mutex_t lock; /* the two caches, and waiting for the keys' maker */
+    pthread_cond_t made;
+    bool making;
+    struct scope_words scopes[SCOPE_CACHE];
+    struct attempt_answer attempts[ATTEMPT_CACHE];
+};
+
+/* cache.c: the words of a workspace, by its number. False when it is not there. With `cached_only`
+ * also when the store would have to be asked. */
+bool guard_scope_words(struct identity *identity, struct arena *arena, int64_t scope,
+                       bool cached_only, struct scope_words *out);
+/* Whether the attempt of a token still runs; -1 not known without asking, with `cached_only`. */
+int guard_attempt_alive(struct identity *identity, const struct token *token, bool cached_only);
