@@ -1,14 +1,20 @@
 /* The one executable: the first word picks the program. */
+#include "gateway/gateway.h"
+#include "scoring/scoring.h"
 #include "server/server.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const struct {
+struct program {
     const char *word;
     int (*main)(int argc, char **argv);
-} PROGRAMS[] = {
+};
+
+static const struct program PROGRAMS[] = {
     {"serve", server_main},
+    {"gateway", gateway_main},
+    {"score", score_main},
 };
 
 int main(int argc, char **argv)
@@ -16,6 +22,6 @@ int main(int argc, char **argv)
     for (size_t i = 0; argc > 1 && i < sizeof(PROGRAMS) / sizeof(PROGRAMS[0]); i++)
         if (strcmp(argv[1], PROGRAMS[i].word) == 0)
             return PROGRAMS[i].main(argc - 1, argv + 1);
-    fprintf(stderr, "lazurite: %s is not a program of this build\n", argc > 1 ? argv[1] : "nothing");
+    fputs("lazurite: the first word is no program of this build\n", stderr);
     return 2;
 }

@@ -3,5 +3,5 @@
 
 #include "arm/kind.h"
 
-/* Rows below /{tenant}/: openid-configuration, keys; the token routes answer 501 in OAuth's form. */
+/* Rows below /{tenant}/: openid-configuration and keys; the token routes answer 501. */
 struct route_table oauth_routes(struct engines *engines);

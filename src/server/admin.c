@@ -1,7 +1,6 @@
 /* The server's own rows: whether it answers, how clients get to it, how it is, and its end. */
-#include "server/wire.h"
+#include "server/admin.h"
 
-#include "job/job.h"
 #include "os/clock.h"
 
 #include <assert.h>

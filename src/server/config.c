@@ -112,14 +112,16 @@ static bool take_level(struct config *config, const struct value *value)
     return false;
 }
 
-static const struct key {
+struct key {
     const char *table, *name;
     enum value_kind kind;
     config_take *take;
     const char *fits;     /* what it may be */
     const char *fallback; /* as written in the file */
     const char *help;     /* lines for the file */
-} KEYS[] = {
+};
+
+static const struct key KEYS[] = {
     {"server", "listen", VALUE_TEXT, take_listen, "HOST:PORT", "\"127.0.0.1:10443\"",
      "# TLS: every face but scoring. Port 0 picks one; run/server.json tells which.\n"},
     {"server", "plain_listen", VALUE_TEXT, take_plain, "HOST:PORT on loopback",

@@ -14,7 +14,7 @@
 
 struct config {
     struct str listen, plain_listen, scoring_listen; /* HOST:PORT */
-    struct str names[CONFIG_NAMES_MAX];              /* more names that clients use for this server */
+    struct str names[CONFIG_NAMES_MAX]; /* more names that clients use for this server */
     size_t name_count;
     struct str domain;
     int64_t workers;
@@ -29,7 +29,8 @@ struct config {
 /* The defaults. */
 struct config config_default(void);
 
-/* Reads a text over the defaults in *config; strs live in `arena`. Errors: ERROR_INVALID, "line N: …". */
+/* Reads a text over the defaults in *config; strs live in `arena`. Errors: ERROR_INVALID with the
+ * line. */
 int config_read(struct arena *arena, struct str text, struct config *config, struct error *err);
 
 /* Reads the file of a data folder; makes it, every key documented, when it is missing. */

@@ -1,7 +1,7 @@
 /* dispatch.h - one way in for every request: match, guard, handler (decisions 45)
  *
- * The handler of a row cannot be reached otherwise. What is decided on the IO thread comes from memory;
- * what needs a disk, and sinks, go to a worker first.
+ * The handler of a row cannot be reached otherwise. What is decided on the IO thread comes from
+ * memory; what needs a disk, and sinks, go to a worker first.
  */
 #pragma once
 

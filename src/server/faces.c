@@ -1,16 +1,29 @@
 #include "server/faces.h"
 
+#include "blob/blob.h"
 #include "dataplane/dataplane.h"
+#include "kinds/job.h"
 #include "kinds/kinds.h"
+#include "kinds/online_deployment.h"
+#include "kinds/online_endpoint.h"
 #include "oauth/oauth.h"
+#include "server/admin.h"
 
 #include <assert.h>
 
+/* clang-format off */
 static const struct arm_kind *const KINDS[] = {
-    &workspace_kind,   &datastore_kind,           &code_kind,    &code_version_kind,
-    &data_kind,        &data_version_kind,        &model_kind,   &model_version_kind,
-    &environment_kind, &environment_version_kind, &compute_kind,
+    &workspace_kind,
+    &datastore_kind,
+    &code_kind, &code_version_kind,
+    &data_kind, &data_version_kind,
+    &model_kind, &model_version_kind,
+    &environment_kind, &environment_version_kind,
+    &compute_kind,
+    &job_kind,
+    &online_endpoint_kind, &online_deployment_kind,
 };
+/* clang-format on */
 
 int faces_join(struct server *server, struct error *err)
 {
@@ -19,6 +32,8 @@ int faces_join(struct server *server, struct error *err)
     const struct route_table tables[] = {
         admin_routes(server),
         arm_routes(server->arm),
+        job_routes(&server->engines),
+        blob_routes(&server->engines),
         dataplane_routes(&server->engines),
         oauth_routes(&server->engines),
     };

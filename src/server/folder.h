@@ -10,9 +10,9 @@ struct folder {
     struct str path;      /* absolute */
 };
 
-/* Finds (flag, LAZURITE_HOME, ~/.lazurite), makes and opens the folder and what is in it. It must be
- * ours and closed to writing by others. Errors: ERROR_FORBIDDEN, ERROR_INVALID for a path that is
- * too long for sockets, ERROR_IO. */
+/* Finds (flag, LAZURITE_HOME, ~/.lazurite), makes and opens the folder and what is in it. It must
+ * be ours and closed to writing by others. Errors: ERROR_FORBIDDEN, ERROR_INVALID for a path that
+ * is too long for sockets, ERROR_IO. */
 int folder_open(struct arena *arena, struct str flag, struct folder *out, struct error *err);
 
 /* Takes the lock. Errors: ERROR_CONFLICT naming the process that serves the folder. */

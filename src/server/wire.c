@@ -1,6 +1,9 @@
 #include "server/wire.h"
 
+#include "blob/blob.h"
 #include "content/content.h"
+#include "endpoint/endpoint.h"
+#include "job/job.h"
 #include "kinds/kinds.h"
 #include "os/clock.h"
 #include "os/file.h"
@@ -53,6 +56,61 @@ static int open_identity(struct server *server, struct error *err)
     return server->engines.identity ? 0 : -1;
 }
 
+/* Which of the two owners of attempts is asked: replicas' runs are called "endpoint:…". */
+static bool attempt_alive(int64_t scope, struct str run, int attempt, void *context)
+{
+    const struct engines *engines = context;
+
+    if (str_starts(run, STR("endpoint:")))
+        return endpoints_attempt_alive(scope, run, attempt, engines->endpoints);
+    return job_attempt_alive(scope, run, attempt, engines->jobs);
+}
+
+static void wake_lives(int64_t, void *context)
+{
+    const struct engines *engines = context;
+
+    assert(engines->jobs && engines->endpoints);
+    jobs_wake(engines->jobs);
+    endpoints_wake(engines->endpoints);
+}
+
+/* Jobs and endpoints are made here and started once the addresses are known. */
+static void make_lives(struct server *server)
+{
+    struct engines *engines = &server->engines;
+    const struct config *config = &server->config;
+    const struct jobs_options jobs = {
+        .store = engines->store,
+        .content = engines->content,
+        .identity = engines->identity,
+        .dir = server->folder.dir,
+        .dir_path = server->folder.path.ptr,
+        .images_missing = config->images_missing,
+        .separate_users = config->separate_users,
+        .uid_first = (unsigned)config->uid_first,
+        .sandbox = server->sandbox,
+    };
+    const struct endpoints_options endpoints = {
+        .store = engines->store,
+        .vault = engines->vault,
+        .identity = engines->identity,
+        .dir = server->folder.dir,
+        .dir_path = server->folder.path.ptr,
+        .listen = config->scoring_listen,
+        .images_missing = config->images_missing,
+        .separate_users = config->separate_users,
+        .uid_first = (unsigned)config->uid_first,
+        .sandbox = server->sandbox,
+    };
+
+    engines->jobs = jobs_new(&jobs);
+    engines->endpoints = endpoints_new(&endpoints);
+    identity_on_attempt(engines->identity, attempt_alive, engines);
+    identity_on_sas(engines->identity, blob_check_sas, engines);
+    store_on_event(engines->store, wake_lives, engines);
+}
+
 static int open_tls(struct server *server, struct error *err)
 {
     struct str names[CONFIG_NAMES_MAX + 3] = {STR("localhost"), STR("127.0.0.1"), STR("::1")};
@@ -76,6 +134,7 @@ int wire_open(struct server *server, struct error *err)
     if (open_engines(server, err) < 0 || open_identity(server, err) < 0 ||
         open_tls(server, err) < 0)
         return -1;
+    make_lives(server);
     server->dispatch = dispatch_new(server->pool);
     dispatch_app(server->dispatch, &server->app);
     server->http = http_server_new(server->pool, &server->app, 0, err);
@@ -154,15 +213,41 @@ int wire_listen(struct server *server, struct error *err)
     return 0;
 }
 
+/* Requests are answered from here on, since what is started asks back. */
 int wire_start(struct server *server, struct error *err)
 {
     struct engines *engines = &server->engines;
+    struct str host = arena_printf(server->arena, "localhost:%u", server->ports.tls);
+    struct str socket =
+        arena_printf(server->arena, "%.*s/run/lazurite.sock", STR_ARG(server->folder.path));
 
     assert(engines->arm_endpoint.len > 0);
+    dispatch_serve(server->dispatch, server->router, engines->identity);
+    jobs_set_endpoints(engines->jobs, engines->arm_endpoint, host);
+    endpoints_set_server(engines->endpoints, socket, host);
+    if (endpoints_start(engines->endpoints, err) < 0)
+        return -1;
+    server->ports.scoring = endpoints_port(engines->endpoints);
     engines->scoring_endpoint =
         arena_printf(server->arena, "https://localhost:%u", server->ports.scoring);
-    dispatch_serve(server->dispatch, server->router, engines->identity);
+    if (jobs_start(engines->jobs, err) < 0)
+        return -1;
     return folder_write_server(server->arena, &server->folder, &server->ports, err);
+}
+
+/* Scheduling ends first, then the threads behind it; runners, gateway and replicas go on unless a
+ * stop was asked for that ends the gateway too. */
+static void end_lives(struct server *server)
+{
+    struct engines *engines = &server->engines;
+    struct error err = {0};
+
+    if (engines->store)
+        store_on_event(engines->store, NULL, NULL);
+    if (engines->endpoints && server->stop_replicas && endpoints_stop(engines->endpoints, &err) < 0)
+        log_error("server.stop_gateway", &err);
+    jobs_free(&engines->jobs);
+    endpoints_free(&engines->endpoints);
 }
 
 void wire_close(struct server *server)
@@ -173,8 +258,7 @@ void wire_close(struct server *server)
     if (server->http)
         http_server_stop(server->http, STOP_GRACE_MS);
     http_server_free(&server->http);
-    if (engines->store)
-        store_on_event(engines->store, NULL, NULL);
+    end_lives(server);
     dispatch_free(&server->dispatch);
     router_free(&server->router);
     arm_free(&server->arm);

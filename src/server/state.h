@@ -1,0 +1,31 @@
+/* state.h - what a running server holds: every file of this folder works on one of these */
+#pragma once
+
+#include "arm/kind.h"
+#include "http/server.h"
+#include "http/tls.h"
+#include "os/pool.h"
+#include "server/config.h"
+#include "server/dispatch.h"
+#include "server/folder.h"
+
+/* What the rows of this folder know. */
+struct server {
+    struct arena *arena;
+    struct config config;
+    struct folder folder;
+    struct folder_ports ports;
+    struct engines engines;
+    struct scope workspace;      /* the default one */
+    struct pool *pool;
+    struct http_app app;
+    struct dispatch *dispatch;
+    struct router *router;
+    struct arm *arm;
+    struct http_tls *tls;
+    struct http_server *http;
+    bool sandbox;                /* bubblewrap works */
+    bool stop_replicas;          /* a stop was asked for that ends the gateway too */
+    int64_t started_us;
+    int stop_fd;                 /* an eventfd: somebody asked to stop */
+};
