@@ -1,3 +1,5 @@
+/* Names in containers. A blob points to an object; replacing or deleting it leaves the object to
+ * collection. */
 #include "content/content_private.h"
 
 #include "os/clock.h"
@@ -30,6 +32,7 @@ static int blob_find(struct store_txn *txn, struct str container, struct str nam
 
     if (!q)
         return -1;
+    assert(container.len);
     sql_bind_text(q, 1, container);
     sql_bind_text(q, 2, name);
     *out_found = sql_step(q) > 0;
@@ -56,6 +59,7 @@ static void blob_stamp(struct store_txn *txn, struct blob *blob, int64_t before_
 {
     int64_t now_us = clock_now_us();
 
+    assert(before_us >= 0);
     blob->updated_us = now_us > before_us ? now_us : before_us + 1;
     blob->etag = arena_printf(store_arena(txn), "0x%016llX", (unsigned long long)blob->updated_us);
 }
@@ -137,6 +141,7 @@ int blob_delete(struct store_txn *txn, struct str container, struct str name, st
 
     if (!q)
         return -1;
+    assert(container.len);
     sql_bind_text(q, 1, container);
     sql_bind_text(q, 2, name);
     if (sql_run(q, err) < 0)
@@ -149,10 +154,10 @@ int blob_delete(struct store_txn *txn, struct str container, struct str name, st
 
 #define PAGE 64
 
-/* Names are compared by bytes. *out_count stops at the first name without the prefix; *out_more
- * says whether another page may hold some. */
+/* Names are compared by bytes. *out_count stops at the first name without the prefix. 1 when
+ * another page may hold more, 0 when none can. */
 static int blob_page(struct store_txn *txn, const struct blob_query *query, struct blob *out,
-                     size_t *out_count, bool *out_more, struct error *err)
+                     size_t *out_count, struct error *err)
 {
     struct sql *q = sql(txn, "SELECT " COLUMNS FROM " WHERE b.container = ? AND b.name >= ? AND"
                              " b.name > ? ORDER BY b.name LIMIT ?", err);
@@ -170,9 +175,11 @@ static int blob_page(struct store_txn *txn, const struct blob_query *query, stru
         if (inside)
             blob_read(q, &out[count++]);
     }
+    assert(count <= query->limit);
+    if (sql_end(q, err) < 0)
+        return -1;
     *out_count = count;
-    *out_more = inside && count == query->limit;
-    return sql_end(q, err);
+    return inside && count == query->limit;
 }
 
 /* A page is read before any of it is shown: a visitor may list blobs itself. */
@@ -182,11 +189,13 @@ int blob_list(struct store_txn *txn, const struct blob_query *query, blob_each *
     struct blob *page = arena_new_array(store_arena(txn), struct blob, PAGE);
     struct blob_query part = *query;
     size_t left = query->limit, count;
-    bool more = left > 0;
+    int more = left > 0;
 
+    assert(each && query->container.len);
     while (more) {
         part.limit = left < PAGE ? left : PAGE;
-        if (blob_page(txn, &part, page, &count, &more, err) < 0)
+        more = blob_page(txn, &part, page, &count, err);
+        if (more < 0)
             return -1;
         for (size_t i = 0; i < count; i++)
             if (each(&page[i], context, err) < 0)

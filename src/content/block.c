@@ -24,6 +24,7 @@ static int block_find(struct store_txn *txn, const struct content_block *block,
 
     if (!q)
         return -1;
+    assert(block->container.len && block->block_id.ptr);
     sql_bind_text(q, 1, block->container);
     sql_bind_text(q, 2, block->name);
     sql_bind_text(q, 3, block->block_id);
@@ -42,6 +43,7 @@ static int block_drop(struct store_txn *txn, const struct staged *staged, struct
 
     if (!q)
         return -1;
+    assert(staged->chunks.len);
     sql_bind_text(q, 1, staged->container);
     sql_bind_text(q, 2, staged->name);
     sql_bind_text(q, 3, staged->block_id);
@@ -59,8 +61,10 @@ int content_stage(struct store_txn *txn, const struct content_block *block,
 
     if (block_find(txn, block, &before, &found, err) < 0 || object_touch(txn, bytes, err) < 0)
         return -1;
+    /* The same id again replaces the block. */
     if (found && block_drop(txn, &before, err) < 0)
         return -1;
+    assert(bytes->size >= 0);
     struct sql *q = sql(txn, "INSERT INTO staged (container, name, block_id, chunk, size, at_us)"
                              " VALUES (?, ?, ?, ?, ?, ?)", err);
     if (!q)
@@ -82,6 +86,7 @@ static int block_gather(struct store_txn *txn, const struct content_block_list *
 {
     int64_t size = 0;
 
+    assert(list->block_ids || !list->count);
     for (size_t i = 0; i < list->count; i++) {
         struct content_block block = {list->container, list->name, list->block_ids[i]};
         struct staged staged;
@@ -91,7 +96,7 @@ static int block_gather(struct store_txn *txn, const struct content_block_list *
         if (!found)
             return error_set(err, ERROR_INVALID, arena_cstr(store_arena(txn), block.block_id),
                              "The block '%.*s' was never staged.", STR_ARG(block.block_id));
-        if (!staged.size)
+        if (!staged.size) /* the empty chunk has no place in a list */
             continue;
         if (chunks->len)
             buf_add_char(chunks, ' ');
@@ -147,7 +152,7 @@ int content_commit_blocks(struct store_txn *txn, const struct content_block_list
         return -1;
     object.chunks = arena_str(store_arena(txn), buf_str(&chunks));
     if (!object.size) { /* nothing: the empty chunk, which content_open made */
-        object_hash(STR(""), object.hash);
+        object_hash((struct str){0}, object.hash);
         object.chunks = arena_str(store_arena(txn), str_from(object.hash));
         if (content_keep(txn, &object, err) < 0)
             return -1;

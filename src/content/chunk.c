@@ -18,6 +18,7 @@ int chunk_temporary(struct content *content, struct content_temporary *out, stru
 {
     unsigned char chance[16];
 
+    assert(content->tmp >= 0);
     random_bytes(chance, sizeof(chance));
     content_hex(chance, sizeof(chance), out->name);
     out->fd = file_open(content->tmp, out->name, O_RDWR | O_CREAT | O_EXCL, 0600, err);
@@ -53,6 +54,7 @@ bool chunk_present(struct content *content, const char *hash, int64_t size)
     struct chunk_path path = chunk_path(hash);
     struct stat status;
 
+    assert(size >= 0 && size <= (int64_t)CONTENT_CHUNK_BYTES);
     pthread_mutex_lock(&content->touch);
     bool there = fstatat(content->chunks, path.name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
                  S_ISREG(status.st_mode) && status.st_size == size &&
@@ -112,6 +114,7 @@ int64_t chunk_remove(struct content *content, const char *hash, int64_t before_u
     struct stat status;
     int64_t bytes = 0;
 
+    assert(before_us > 0);
     pthread_mutex_lock(&content->touch);
     /* The empty chunk stays: an empty block list may be committed at any time. */
     if (fstatat(content->chunks, path.name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&

@@ -25,6 +25,8 @@ struct step {
 static int step_blocks(struct store_txn *txn, void *context, struct error *err)
 {
     struct step *step = context;
+
+    assert(step->before_us > 0);
     return block_expire(txn, step->before_us - STAGED_KEEP_US + CONTENT_KEEP_US, STEP,
                         &step->count, err);
 }
@@ -40,6 +42,7 @@ static int step_delete_object(struct store_txn *txn, const struct unused *unused
 
     if (!q)
         return -1;
+    assert(unused->object > 0);
     sql_bind_int(q, 1, unused->object);
     if (sql_run(q, err) < 0)
         return -1;
@@ -175,6 +178,7 @@ struct sweep {
 static int collect_all(struct content *content, const struct sweep *sweep, struct step *step,
                        struct content_collected *out, struct error *err)
 {
+    assert(sweep->apply && sweep->gone);
     do {
         if (store_write(content->store, sweep->apply, step, err) < 0)
             return -1;

@@ -1,3 +1,4 @@
+/* Opening the folders. What a stopped server left in tmp/ is named by nothing and goes. */
 #include "content/content_private.h"
 
 #include "os/file.h"
@@ -20,7 +21,6 @@ static int content_open_folders(struct content *content, int dir, struct error *
     content->chunks = dir_open_at(dir, "content", 0700, err);
     if (content->chunks < 0)
         return -1;
-    /* What a stopped server left half written is named by nothing. */
     if (dir_remove_tree(content->chunks, "tmp", err) < 0)
         return -1;
     content->tmp = dir_open_at(content->chunks, "tmp", 0700, err);
@@ -59,6 +59,7 @@ void content_close(struct content **out)
 
     if (!content)
         return;
+    assert(content->sealed);
     *out = NULL;
     while (map_next(content->sealed, &cursor, &key, &chunks))
         free(chunks);
@@ -78,6 +79,7 @@ void content_hex(const unsigned char *bytes, size_t size, char *out)
 {
     static const char DIGITS[] = "0123456789abcdef";
 
+    assert(bytes && out);
     for (size_t i = 0; i < size; i++) {
         *out++ = DIGITS[bytes[i] >> 4];
         *out++ = DIGITS[bytes[i] & 15];

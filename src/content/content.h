@@ -1,8 +1,8 @@
 /* content.h - bytes by hash: chunks, objects, blobs in containers, growing logs
  *
- * A chunk is a read-only file of at most 64 MiB named by its SHA-256. An object is a list of chunks.
- * A blob is a name in a container that points to an object. decisions 19-21. Order of writing: file,
- * sync, rename, sync of the folder, then the row.
+ * A chunk is a read-only file of at most 64 MiB named by its SHA-256. An object is a list of
+ * chunks. A blob is a name in a container that points to an object. decisions 19-21. Order of
+ * writing: file, sync, rename, sync of the folder, then the row.
  */
 #pragma once
 
@@ -13,14 +13,16 @@
 struct content;
 struct content_writer;
 
-/* `dir`: the open data folder; uses content/ and cache/ in it. Owns: the caller; store outlives it. */
+/* `dir`: the open data folder; uses content/ and cache/ in it. Owns: the caller; the store outlives
+ * it. */
 struct content *content_open(int dir, struct store *store, struct error *err);
 void content_close(struct content **content);
 
 /* Bytes on their way in. Errors on write: ERROR_STORAGE_FULL, ERROR_IO. */
 struct content_writer *content_writer_new(struct content *content, struct error *err);
 int content_write(struct content_writer *writer, struct str bytes, struct error *err);
-/* Drops what was not finished. For CLEANUP; also frees after finish, with the memory of `chunks`. */
+/* Drops what was not finished. For CLEANUP; also frees after finish, with the memory of
+ * `chunks`. */
 void content_writer_free(struct content_writer **writer);
 
 struct content_object {

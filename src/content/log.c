@@ -57,6 +57,7 @@ static int log_append(struct content *content, struct str key, int64_t offset, s
     CLEANUP(fd_close) int fd = log_open(content, key, O_WRONLY | O_CREAT, err);
     struct stat status;
 
+    assert(offset >= 0);
     if (fd < 0)
         return -1;
     if (fstat(fd, &status) < 0)
@@ -66,6 +67,7 @@ static int log_append(struct content *content, struct str key, int64_t offset, s
                          (long long)status.st_size);
     if (offset + (int64_t)bytes.len <= status.st_size)
         return 0;
+    /* A part may have arrived before; after a write that stopped halfway, too. */
     if (lseek(fd, status.st_size, SEEK_SET) < 0)
         return error_errno(err, errno, "A log cannot be written");
     bytes = str_slice(bytes, (size_t)(status.st_size - offset), bytes.len);
@@ -106,6 +108,7 @@ static struct str log_remember(struct content *content, struct str key, struct s
 {
     char *text = strndup(chunks.ptr, chunks.len);
 
+    assert(chunks.len);
     if (!text)
         abort();
     pthread_mutex_lock(&content->sealed_lock);

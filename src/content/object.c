@@ -1,3 +1,7 @@
+/* Objects: lists of chunks with a row each, and how their bytes are read again.
+ *
+ * References are counted per chunk: one for every place in the list of an object, and one for every
+ * staged block. A chunk that counts none and was not touched for a day may be collected. */
 #include "content/content_private.h"
 
 #include "os/clock.h"
@@ -38,6 +42,7 @@ int object_count(struct store_txn *txn, struct str chunks, int change, int64_t t
 {
     struct str hash;
 
+    assert(chunks.len);
     while (str_split(&chunks, ' ', &hash)) {
         struct sql *q = sql(txn, "UPDATE chunk SET refs = refs + ?, touched_us = CASE WHEN ? > 0"
                                  " THEN ? ELSE touched_us END WHERE hash = ?", err);
@@ -89,6 +94,7 @@ static int object_find(struct store_txn *txn, struct content_object *object, boo
 
     if (!q)
         return -1;
+    assert(strlen(object->hash) == HASH_CHARS);
     sql_bind_int(q, 1, clock_now_us());
     sql_bind_text_or_null(q, 2, str_from(object->md5));
     sql_bind_text(q, 3, str_from(object->hash));
@@ -107,6 +113,7 @@ int object_insert(struct store_txn *txn, struct content_object *object, struct e
     struct str chunks = object_chunks(object);
     bool found = false;
 
+    assert(object->size >= 0);
     if (object_find(txn, object, &found, err) < 0)
         return -1;
     if (found) /* a chunk that is used again may not go meanwhile */
@@ -144,6 +151,7 @@ int content_object_get(struct store_txn *txn, int64_t object, struct content_obj
 
     if (!q)
         return -1;
+    assert(object >= 0);
     sql_bind_int(q, 1, object);
     bool found = sql_step(q) > 0;
     if (found) {
@@ -164,6 +172,7 @@ static int object_copy_slowly(int from, int to, struct error *err)
     char bytes[16 * KIB];
     ssize_t got;
 
+    assert(from >= 0 && to >= 0);
     while ((got = fd_read_all(from, bytes, sizeof(bytes), err)) > 0)
         if (fd_write_all(to, (struct str){bytes, (size_t)got}, err) < 0)
             return -1;
@@ -193,6 +202,7 @@ static int object_join(struct content *content, const struct content_object *obj
     struct str rest = object_chunks(object), hash;
     struct stat status;
 
+    assert(rest.len > HASH_CHARS);
     if (chunk_temporary(content, to, err) < 0)
         return -1;
     while (str_split(&rest, ' ', &hash)) {
@@ -216,6 +226,7 @@ int content_open_chunks(struct content *content, const struct content_object *ob
     struct str chunks = object_chunks(object);
     struct content_temporary to = {.fd = -1};
 
+    assert(strlen(object->hash) == HASH_CHARS);
     if (chunks.len == HASH_CHARS)
         return chunk_open(content, chunks, err);
     if (!file_exists(content->cache, object->hash)) {

@@ -30,6 +30,7 @@ struct content_writer *content_writer_new(struct content *content, struct error 
 
     if (!writer)
         abort();
+    assert(content);
     writer->content = content;
     writer->temporary.fd = -1;
     writer->memory = buf_make(MEMORY_BYTES);
@@ -57,7 +58,7 @@ void content_writer_free(struct content_writer **out)
     buf_free(&writer->memory);
     buf_free(&writer->chunks);
     free(writer);
-    *out = NULL;
+    *out = NULL; /* after a finish there is nothing on the disk to drop */
 }
 
 /* Opens the file and gives it what was kept in memory. */
@@ -88,6 +89,7 @@ static int writer_seal(struct content_writer *writer, struct error *err)
     else if ((writer->temporary.fd < 0 && writer_spill(writer, err) < 0) ||
              chunk_place(writer->content, &writer->temporary, hash, err) < 0)
         return -1;
+    assert(writer->temporary.fd < 0); /* placed or dropped */
     if (writer->chunks.len)
         buf_add_char(&writer->chunks, ' ');
     buf_add(&writer->chunks, str_from(hash));
@@ -99,6 +101,7 @@ static int writer_seal(struct content_writer *writer, struct error *err)
 /* Bytes that all belong to the chunk being filled. */
 static int writer_fill(struct content_writer *writer, struct str bytes, struct error *err)
 {
+    assert(writer->chunk_size + (int64_t)bytes.len <= (int64_t)CONTENT_CHUNK_BYTES);
     if (!EVP_DigestUpdate(writer->chunk_hash, bytes.ptr, bytes.len) ||
         !EVP_DigestUpdate(writer->md5, bytes.ptr, bytes.len))
         return error_set(err, ERROR_INTERNAL, "", "OpenSSL failed to hash.");

@@ -1,3 +1,5 @@
+/* Resources as rows. Names are found by their ASCII lower case and shown as first spelled; a change
+ * names the revision it was made from, so that two writers cannot overwrite each other unseen. */
 #include "store/document.h"
 
 #include "os/clock.h"
@@ -31,6 +33,7 @@ static void document_read(struct sql *q, struct document *out)
 /* The target of an error: a name as a C string, cut to its room. */
 static const char *document_target(struct store_txn *txn, struct str name)
 {
+    assert(name.ptr || !name.len);
     return arena_cstr(store_arena(txn), name);
 }
 
@@ -50,6 +53,7 @@ static int document_one(struct store_txn *txn, struct sql *q, struct str name,
                      STR_ARG(name));
 }
 
+/* Scope first: what a client names is looked for within one. */
 int document_get(struct store_txn *txn, const struct document_key *key, struct document *out,
                  struct error *err)
 {
@@ -76,6 +80,7 @@ int document_by_id(struct store_txn *txn, int64_t doc, struct document *out, str
     return document_one(txn, q, arena_printf(store_arena(txn), "#%lld", (long long)doc), out, err);
 }
 
+/* All columns of a new row but doc and rev. */
 static void document_bind_new(struct sql *q, struct store_txn *txn, const struct document *d)
 {
     sql_bind_int(q, 1, d->scope);
@@ -92,6 +97,7 @@ static void document_bind_new(struct sql *q, struct store_txn *txn, const struct
     sql_bind_text(q, 12, d->system);
 }
 
+/* Works on a copy: the caller's is untouched when the name is taken. */
 int document_insert(struct store_txn *txn, struct document *document, struct error *err)
 {
     struct document new = *document;
@@ -126,6 +132,7 @@ int document_insert(struct store_txn *txn, struct document *document, struct err
     return -1;
 }
 
+/* `next_version` may only rise: the counter may have moved since the document was read. */
 int document_update(struct store_txn *txn, struct document *document, struct error *err)
 {
     int64_t now_us = clock_now_us();
@@ -135,6 +142,7 @@ int document_update(struct store_txn *txn, struct document *document, struct err
 
     if (!q)
         return -1;
+    assert(document->doc > 0 && document->rev > 0);
     sql_bind_text(q, 1, document->body);
     sql_bind_text(q, 2, document->system);
     sql_bind_int(q, 3, document->archived);
@@ -161,12 +169,14 @@ static int document_run(struct store_txn *txn, const char *text, int64_t number,
 
     if (!q)
         return -1;
+    assert(strchr(text, '?'));
     sql_bind_int(q, 1, number);
     if (strchr(strchr(text, '?') + 1, '?'))
         sql_bind_int(q, 2, number);
     return sql_run(q, err);
 }
 
+/* Checks before it changes, as every write must: the children first. */
 int document_delete(struct store_txn *txn, int64_t doc, struct error *err)
 {
     struct sql *q = sql(txn, "SELECT doc FROM document WHERE parent = ? AND parent > 0 LIMIT 1",
@@ -190,6 +200,7 @@ int document_delete(struct store_txn *txn, int64_t doc, struct error *err)
 
 /* --- Versions ------------------------------------------------------------------------------- */
 
+/* The counter moves in the statement that reads it: two writers never get the same number. */
 int document_next_version(struct store_txn *txn, int64_t container, int64_t *out, struct error *err)
 {
     struct sql *q = sql(txn, "UPDATE document SET next_version = next_version + 1 WHERE doc = ?"
@@ -203,6 +214,7 @@ int document_next_version(struct store_txn *txn, int64_t container, int64_t *out
         return -1;
     if (!next)
         return error_set(err, ERROR_NOT_FOUND, "", "The container is not there.");
+    assert(next > 1);
     *out = next - 1;
     return 0;
 }
@@ -224,6 +236,7 @@ int document_saw_version(struct store_txn *txn, int64_t container, struct str ve
     return sql_run(q, err);
 }
 
+/* Not stored anywhere: the newest child that is not archived. */
 int document_latest(struct store_txn *txn, int64_t scope, int64_t container, struct document *out,
                     struct error *err)
 {
@@ -233,6 +246,7 @@ int document_latest(struct store_txn *txn, int64_t scope, int64_t container, str
 
     if (!q)
         return -1;
+    assert(scope && container > 0);
     sql_bind_int(q, 1, container);
     sql_bind_int(q, 2, scope);
     return document_one(txn, q, STR("latest"), out, err);
@@ -245,7 +259,8 @@ int document_latest(struct store_txn *txn, int64_t scope, int64_t container, str
 #define PLACE " d.scope = ? AND d.type = ? AND d.parent = ?"
 #define ARCHIVED " AND d.archived = ?"
 #define AFTER " AND (d.created_us, d.doc) < (?, ?) ORDER BY d.created_us DESC, d.doc DESC LIMIT ?"
-#define WITH_ATTR " JOIN attr a ON a.doc = d.doc WHERE a.scope = ? AND a.field = ? AND a.text = ? AND"
+#define WITH_ATTR                                                                                  \
+    " JOIN attr a ON a.doc = d.doc WHERE a.scope = ? AND a.field = ? AND a.text = ? AND"
 
 /* Four texts rather than one with conditions that are always true: each is led by its index. */
 static struct sql *document_list_sql(struct store_txn *txn, const struct document_query *query,
@@ -258,6 +273,7 @@ static struct sql *document_list_sql(struct store_txn *txn, const struct documen
                                    : sql(txn, HEAD " WHERE" PLACE ARCHIVED AFTER, err);
 }
 
+/* At most PAGE documents after the position in the query. */
 static int document_page(struct store_txn *txn, const struct document_query *query,
                          struct document *out, size_t *out_count, struct error *err)
 {
@@ -268,6 +284,7 @@ static int document_page(struct store_txn *txn, const struct document_query *que
 
     if (!q)
         return -1;
+    assert(query->limit <= PAGE);
     if (query->field) {
         sql_bind_int(q, at++, query->scope);
         sql_bind_text(q, at++, str_from(query->field));
@@ -295,7 +312,7 @@ int document_list(struct store_txn *txn, const struct document_query *query, doc
     struct document_query part = *query;
     size_t left = query->limit, count;
 
-    assert(query->scope);
+    assert(query->scope && each);
     do {
         part.limit = left < PAGE ? left : PAGE;
         if (document_page(txn, &part, page, &count, err) < 0)
@@ -314,6 +331,7 @@ int document_list(struct store_txn *txn, const struct document_query *query, doc
 
 /* --- Attributes and labels ------------------------------------------------------------------ */
 
+/* The upsert of one field, with both values still NULL. */
 static struct sql *document_attr(struct store_txn *txn, const struct document *document,
                                  const char *field, struct error *err)
 {
@@ -381,6 +399,7 @@ int document_set_label(struct store_txn *txn, int64_t container, struct str labe
 
     if (!q)
         return -1;
+    assert(container > 0 && version_doc >= 0);
     sql_bind_int(q, 1, container);
     sql_bind_text(q, 2, key);
     if (version_doc) {
@@ -406,6 +425,7 @@ int document_by_label(struct store_txn *txn, int64_t container, struct str label
     return document_one(txn, q, label, out, err);
 }
 
+/* A statement per step: the visitor may change labels itself. */
 int document_labels(struct store_txn *txn, int64_t container, document_each_label *each,
                     void *context, struct error *err)
 {
@@ -413,6 +433,7 @@ int document_labels(struct store_txn *txn, int64_t container, document_each_labe
     int64_t version_doc;
     bool found;
 
+    assert(each && container > 0);
     do {
         struct sql *q = sql(txn, "SELECT label_key, label, version_doc FROM label WHERE parent = ?"
                                  " AND label_key > ? ORDER BY label_key LIMIT 1", err);

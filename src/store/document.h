@@ -46,7 +46,8 @@ int document_update(struct store_txn *txn, struct document *document, struct err
 int document_delete(struct store_txn *txn, int64_t doc, struct error *err);
 
 /* The next whole-number version of a container; moves its counter, which never falls. */
-int document_next_version(struct store_txn *txn, int64_t container, int64_t *out, struct error *err);
+int document_next_version(struct store_txn *txn, int64_t container, int64_t *out,
+                          struct error *err);
 /* Tells the counter that a client chose this text as a version. */
 int document_saw_version(struct store_txn *txn, int64_t container, struct str version,
                          struct error *err);

@@ -1,3 +1,5 @@
+/* The stream of what happened. Appending is part of the change it tells of; whoever follows reads
+ * from a position of its own, which it moves in the transaction of its effect. */
 #include "store/event.h"
 
 #include "os/clock.h"
@@ -5,6 +7,7 @@
 
 #include <assert.h>
 
+/* The number is given by the insert; listeners hear of it after the commit. */
 int event_append(struct store_txn *txn, struct event *event, struct error *err)
 {
     struct sql *q = sql(txn, "INSERT INTO event (at_us, scope, type, subject_kind, subject, actor,"
@@ -28,7 +31,7 @@ int event_append(struct store_txn *txn, struct event *event, struct error *err)
         event->seq = sql_int(q, 0);
     if (sql_end(q, err) < 0)
         return -1;
-    txn_appended(txn, event->seq);
+    store_txn_appended(txn, event->seq);
     return 0;
 }
 
@@ -36,6 +39,7 @@ int event_append(struct store_txn *txn, struct event *event, struct error *err)
 
 static void event_read_row(struct sql *q, struct event *out)
 {
+    assert(sql_int(q, 0) > 0);
     *out = (struct event){
         .seq = sql_int(q, 0),
         .at_us = sql_int(q, 1),
@@ -52,6 +56,7 @@ static void event_read_row(struct sql *q, struct event *out)
 /* Rows are read before any is shown: a visitor may read events itself. */
 #define PAGE 64
 
+/* At most PAGE events after a number. */
 static int event_page(struct store_txn *txn, const struct event_range *range, struct event *out,
                       size_t *out_count, struct error *err)
 {
@@ -68,6 +73,7 @@ static int event_page(struct store_txn *txn, const struct event_range *range, st
     if (range->scope)
         sql_bind_int(q, at++, range->scope);
     sql_bind_int(q, at, (int64_t)range->limit);
+    assert(range->limit <= PAGE);
     while (sql_step(q) > 0)
         event_read_row(q, &out[count++]);
     *out_count = count;
@@ -81,6 +87,7 @@ int event_read(struct store_txn *txn, const struct event_range *range, event_eac
     struct event_range part = *range;
     size_t left = range->limit, count;
 
+    assert(each && range->after >= 0);
     do {
         part.limit = left < PAGE ? left : PAGE;
         if (event_page(txn, &part, page, &count, err) < 0)
@@ -106,6 +113,7 @@ static int event_number(struct sql *q, int64_t *out, struct error *err)
     return 0;
 }
 
+/* 0 also when the database cannot be asked: nobody is misled into skipping something. */
 int64_t event_last(struct store_txn *txn)
 {
     struct sql *q = sql(txn, "SELECT seq FROM event ORDER BY seq DESC LIMIT 1", NULL);
@@ -120,6 +128,7 @@ int event_cursor(struct store_txn *txn, struct str follower, int64_t *out, struc
 
     if (!q)
         return -1;
+    assert(follower.len);
     sql_bind_text(q, 1, follower);
     return event_number(q, out, err);
 }
@@ -132,6 +141,7 @@ int event_cursor_set(struct store_txn *txn, struct str follower, int64_t seq, st
 
     if (!q)
         return -1;
+    assert(follower.len && seq >= 0);
     sql_bind_text(q, 1, follower);
     sql_bind_int(q, 2, seq);
     return sql_run(q, err);

@@ -1,3 +1,4 @@
+/* Hands every call on to the engine inside, but for the one that the plan names. */
 #include "store/store_fault.h"
 
 #include "store/store_engine.h"
@@ -44,6 +45,7 @@ static bool fault_meets(enum store_fault what)
         return false;
     unsigned count = atomic_fetch_add(&plan.count, 1) + 1;
     unsigned nth = atomic_load(&plan.nth);
+    assert(nth > 0);
     return count == nth || (count > nth && atomic_load(&plan.onwards));
 }
 
@@ -72,6 +74,7 @@ static int fault_open(const char *url, bool writer, struct store_connection **ou
         strncmp(inner_url, "memory:", 7) == 0 ? &store_memory : &store_sqlite;
     struct store_connection *connection;
 
+    assert(strncmp(url, "fault:", 6) == 0);
     if (writer && fault_meets(STORE_FAULT_REOPEN))
         return fault_set(err);
     if (inner->open(inner_url, writer, &connection, err) < 0)
@@ -215,6 +218,7 @@ static enum store_end fault_commit(struct store_connection *connection, struct e
 {
     struct fault_connection *c = fault_of(connection);
 
+    /* Stored all right, but the answer is lost on its way. */
     if (c->writer && fault_meets(STORE_FAULT_UNKNOWN_KEPT)) {
         enum store_end end = c->inner->engine->commit(c->inner, err);
         fault_set(err);

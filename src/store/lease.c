@@ -13,6 +13,7 @@ static int lease_fenced(struct str name, struct error *err)
     return error_set(err, ERROR_FENCED, "", "The lease '%.*s' is another's now.", STR_ARG(name));
 }
 
+/* One statement takes, fences and says the token; no row comes back while another holds it. */
 int lease_take(struct store_txn *txn, struct str name, struct str holder, int64_t *out_token,
                struct error *err)
 {
@@ -52,6 +53,7 @@ static int lease_set(struct store_txn *txn, struct str name, int64_t token, int6
 
     if (!q)
         return -1;
+    assert(token > 0);
     sql_bind_int(q, 1, until_us);
     sql_bind_text(q, 2, str_from(store_of(txn)->boot_id));
     sql_bind_int(q, 3, until_us);
@@ -67,11 +69,13 @@ int lease_renew(struct store_txn *txn, struct str name, int64_t token, struct er
     return lease_set(txn, name, token, clock_mono_us() + LEASE_US, err);
 }
 
+/* The row stays: its token must never fall. */
 int lease_release(struct store_txn *txn, struct str name, int64_t token, struct error *err)
 {
     return lease_set(txn, name, token, 0, err);
 }
 
+/* The token alone decides, not the time: an expired lease that nobody took is still ours. */
 int lease_check(struct store_txn *txn, struct str name, int64_t token, struct error *err)
 {
     struct sql *q = sql(txn, "SELECT token FROM lease WHERE name = ? AND token = ? AND"
@@ -79,6 +83,7 @@ int lease_check(struct store_txn *txn, struct str name, int64_t token, struct er
 
     if (!q)
         return -1;
+    assert(token > 0);
     sql_bind_text(q, 1, name);
     sql_bind_int(q, 2, token);
     bool ours = sql_step(q) > 0;

@@ -1,3 +1,5 @@
+/* Workspaces and registries. Keys are lower-cased here once; what is shown is the spelling of the
+ * row. Everything else in the database hangs on the number. */
 #include "store/scope.h"
 
 #include "os/clock.h"
@@ -6,6 +8,7 @@
 
 #define COLUMNS "scope, kind, subscription, rgroup, name, guid, data_key, created_us"
 
+/* Texts are copied into the transaction's arena. */
 static void scope_read(struct sql *q, struct scope *out)
 {
     *out = (struct scope){
@@ -29,6 +32,7 @@ static int scope_one(struct sql *q, struct str name, struct scope *out, struct e
         scope_read(q, out);
     if (sql_end(q, err) < 0)
         return -1;
+    assert(!found || out->number > 0);
     if (found)
         return 0;
     return error_set(err, ERROR_NOT_FOUND, "", "There is no workspace '%.*s'.", STR_ARG(name));
@@ -91,6 +95,7 @@ static int scope_check_registry(struct store_txn *txn, const struct scope *scope
                      STR_ARG(other.name));
 }
 
+/* Subscription and GUID are kept in lower case, group and name as spelled. */
 int scope_insert(struct store_txn *txn, struct scope *scope, struct error *err)
 {
     struct arena *arena = store_arena(txn);
@@ -131,6 +136,7 @@ int scope_each(struct store_txn *txn, int (*each)(const struct scope *, void *),
     struct scope scope = {0};
     bool found;
 
+    assert(each);
     /* A statement per step: `each` may look up scopes itself. */
     do {
         struct sql *q = sql(txn, "SELECT " COLUMNS " FROM scope WHERE scope > ?"
@@ -149,6 +155,7 @@ int scope_each(struct store_txn *txn, int (*each)(const struct scope *, void *),
 
 struct str scope_arm_id(struct arena *arena, const struct scope *scope)
 {
+    assert(scope->number > 0 && scope->name.len);
     return arena_printf(arena,
                         "/subscriptions/%.*s/resourceGroups/%.*s/providers/"
                         "Microsoft.MachineLearningServices/%s/%.*s",

@@ -8,14 +8,21 @@
 #define STATEMENTS_MAX 512 /* on one connection; texts made at run time must not pile up */
 #define ARENA_BYTES (256 * MIB)
 
+/* The statements of one connection, and the transaction that uses them.
+ *
+ * Preparing costs more than running, so every text is prepared once per connection and found again
+ * by the address of its literal. The list `used` is what a transaction has touched: it is reset
+ * before COMMIT, which an open statement would hold up, and before the memory bound to it goes. */
 static void sql_free(struct sql *q)
 {
+    assert(!q->used);
     q->txn->engine->finalize(q->statement);
     free(q->text);
     free(q);
 }
 
-static void txn_forget_statements(struct store_txn *txn)
+/* Only between transactions: nothing is in use then. */
+static void store_txn_forget_statements(struct store_txn *txn)
 {
     size_t cursor = 0;
     struct str key;
@@ -28,13 +35,14 @@ static void txn_forget_statements(struct store_txn *txn)
     memset(txn->recent, 0, sizeof(txn->recent));
 }
 
-int txn_open(struct store *store, const char *url, bool writer, struct store_txn **out,
+int store_txn_open(struct store *store, const char *url, bool writer, struct store_txn **out,
              struct error *err)
 {
     struct store_connection *connection;
 
     if (store->engine->open(url, writer, &connection, err) < 0)
         return -1;
+    assert(connection->engine == store->engine);
     struct store_txn *txn = calloc(1, sizeof(*txn));
     if (!txn)
         abort();
@@ -47,22 +55,23 @@ int txn_open(struct store *store, const char *url, bool writer, struct store_txn
     return 0;
 }
 
-void txn_close(struct store_txn **txn)
+void store_txn_close(struct store_txn **txn)
 {
     if (!*txn)
         return;
-    txn_reset(*txn);
-    txn_forget_statements(*txn);
+    store_txn_reset(*txn);
+    store_txn_forget_statements(*txn);
     (*txn)->engine->close((*txn)->connection);
     free(*txn);
     *txn = NULL;
 }
 
-int txn_begin(struct store_txn *txn, struct error *err)
+/* A fresh arena per transaction: what was read dies with it. */
+int store_txn_begin(struct store_txn *txn, struct error *err)
 {
     assert(!txn->arena);
     if (map_count(txn->statements) > STATEMENTS_MAX) {
-        txn_forget_statements(txn);
+        store_txn_forget_statements(txn);
         txn->statements = map_new();
     }
     if (txn->engine->begin(txn->connection, txn->writer, err) < 0)
@@ -74,10 +83,11 @@ int txn_begin(struct store_txn *txn, struct error *err)
     return 0;
 }
 
-void txn_reset(struct store_txn *txn)
+void store_txn_reset(struct store_txn *txn)
 {
     while (txn->used) {
         struct sql *q = txn->used;
+        assert(q->txn == txn && q->used);
         txn->used = q->next_used;
         txn->engine->reset(q->statement);
         q->used = q->failed = false;
@@ -86,19 +96,21 @@ void txn_reset(struct store_txn *txn)
     txn->flushes = NULL;
 }
 
-void txn_rollback(struct store_txn *txn)
+void store_txn_rollback(struct store_txn *txn)
 {
-    txn_reset(txn);
+    store_txn_reset(txn);
     txn->engine->rollback(txn->connection);
+    assert(!txn->engine->in_transaction(txn->connection));
 }
 
-void txn_appended(struct store_txn *txn, int64_t seq)
+void store_txn_appended(struct store_txn *txn, int64_t seq)
 {
-    assert(txn->writer);
+    assert(txn->writer && seq > 0);
     if (seq > txn->event_seq)
         txn->event_seq = seq;
 }
 
+/* Owns a copy of the text: the caller's may be gone when the statement is looked for again. */
 static struct sql *sql_prepare(struct store_txn *txn, const char *text, struct error *err)
 {
     struct store_statement *statement;
@@ -112,8 +124,10 @@ static struct sql *sql_prepare(struct store_txn *txn, const char *text, struct e
     q->txn = txn;
     q->statement = statement;
     q->text = copy;
+    /* Only a SELECT is sure to change nothing; a WITH may lead to anything. */
     q->reads = strncasecmp(text, "SELECT", 6) == 0;
-    map_set(txn->statements, str_from(copy), q);
+    void *before = map_set(txn->statements, str_from(copy), q);
+    assert(!before);
     return q;
 }
 
@@ -138,6 +152,7 @@ static struct sql *sql_find(struct store_txn *txn, const char *text, struct erro
 struct sql *sql(struct store_txn *txn, const char *text, struct error *err)
 {
     assert(txn->arena); /* a transaction is open */
+    /* What the engine has left, nothing may be added to: it would be committed on its own. */
     if (txn->lost) {
         if (err)
             *err = txn->err;
@@ -159,6 +174,7 @@ struct sql *sql(struct store_txn *txn, const char *text, struct error *err)
 
 void sql_bind_int(struct sql *q, int at, int64_t value)
 {
+    assert(q->used && at > 0);
     q->txn->engine->bind_int(q->statement, at, value);
 }
 
@@ -169,11 +185,13 @@ void sql_bind_double(struct sql *q, int at, double value)
 
 void sql_bind_text(struct sql *q, int at, struct str value)
 {
+    assert(q->used && at > 0);
     q->txn->engine->bind_text(q->statement, at, value);
 }
 
 void sql_bind_blob(struct sql *q, int at, struct str value)
 {
+    assert(q->used && at > 0);
     q->txn->engine->bind_blob(q->statement, at, value);
 }
 
@@ -196,6 +214,7 @@ static int sql_step_failed(struct sql *q)
 {
     struct store_txn *txn = q->txn;
 
+    assert(txn->err.code != ERROR_NONE);
     q->failed = true;
     if (!txn->engine->in_transaction(txn->connection))
         txn->lost = true;
@@ -216,6 +235,7 @@ int sql_step(struct sql *q)
     int row = txn->engine->step(q->statement, &txn->err);
     if (row < 0)
         return sql_step_failed(q);
+    /* A row from a statement that is no SELECT is one of its RETURNING: something changed. */
     if (!q->reads && !txn->changed)
         txn->changed = row > 0 || txn->engine->changes(txn->connection) > 0;
     return row;
@@ -252,6 +272,7 @@ int sql_end(struct sql *q, struct error *err)
 {
     bool failed = q->failed;
 
+    assert(q->used);
     q->txn->engine->reset(q->statement);
     q->failed = false;
     if (failed && err)
@@ -259,6 +280,7 @@ int sql_end(struct sql *q, struct error *err)
     return failed ? -1 : 0;
 }
 
+/* Rows are stepped over: an INSERT may return what nobody asked for. */
 int sql_run(struct sql *q, struct error *err)
 {
     while (sql_step(q) > 0)

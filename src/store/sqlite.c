@@ -1,3 +1,10 @@
+/* SQLite as two engines: files, and `memory:` by its memdb.
+ *
+ * Files use the write-ahead log with synchronous=FULL: a commit is durable when it returns, readers
+ * keep snapshots while the writer goes on, and the log is checkpointed by the writer itself, since a
+ * thread for it keeps the log from ever starting over. memdb has neither log nor snapshots; there a
+ * reader and the writer take turns. Threads: SQLite's own locks are off (NOMUTEX); a connection is
+ * used by one thread at a time. */
 #include "os/fault.h"
 #include "os/file.h"
 #include "store/sqlite_vfs.h"
@@ -42,67 +49,71 @@ static const char WRITER_PRAGMAS[] = "PRAGMA cache_size=-8192; PRAGMA wal_autoch
 static const char READER_PRAGMAS[] =
     "PRAGMA cache_size=-2048; PRAGMA wal_autocheckpoint=0; PRAGMA query_only=ON;";
 
+/* An engine is handed only its own connections. */
 static struct sqlite *sqlite_of(struct store_connection *connection)
 {
     assert(connection->engine == &store_sqlite || connection->engine == &store_memory);
     return (struct sqlite *)connection;
 }
 
+/* A statement is SQLite's own; it knows its connection. */
 static sqlite3_stmt *stmt_of(struct store_statement *statement)
 {
     assert(statement);
     return (sqlite3_stmt *)statement;
 }
 
-/* SQLite's result as ours. Always -1. */
+/* SQLite's results as ours. Extended ones are looked up before their plain ones, which are in the
+ * lower eight bits. */
+static const struct {
+    int result;
+    enum error_code code;
+    const char *sentence;
+} ERRORS[] = {
+    {SQLITE_CONSTRAINT_UNIQUE, ERROR_EXISTS, "A row with this key exists already"},
+    {SQLITE_CONSTRAINT_PRIMARYKEY, ERROR_EXISTS, "A row with this key exists already"},
+    {SQLITE_CONSTRAINT_ROWID, ERROR_EXISTS, "A row with this key exists already"},
+    {SQLITE_CONSTRAINT, ERROR_INTERNAL, "The database refused a row"},
+    {SQLITE_FULL, ERROR_STORAGE_FULL, "The disk of the database is full"},
+    {SQLITE_IOERR, ERROR_IO, "The disk failed the database"},
+    {SQLITE_CORRUPT, ERROR_CORRUPT, "The database is damaged"},
+    {SQLITE_NOTADB, ERROR_CORRUPT, "The database is damaged"},
+    {SQLITE_BUSY, ERROR_UNAVAILABLE, "The database is busy; try again"},
+    {SQLITE_LOCKED, ERROR_UNAVAILABLE, "The database is busy; try again"},
+    {SQLITE_NOMEM, ERROR_UNAVAILABLE, "The database has no memory left"},
+    {SQLITE_TOOBIG, ERROR_TOO_LARGE, "A value is too large for the database"},
+    {SQLITE_INTERRUPT, ERROR_CANCELED, "The statement was interrupted"},
+    {SQLITE_CANTOPEN, ERROR_IO, "The database cannot be opened"},
+    {SQLITE_READONLY, ERROR_IO, "The database cannot be written"},
+    {SQLITE_PERM, ERROR_IO, "The database cannot be opened"},
+};
+
+/* Always -1. */
 static int sqlite_error(sqlite3 *db, int rc, struct error *err)
 {
     const char *said = db ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
     int number = db ? sqlite3_system_errno(db) : 0;
 
-    switch (rc & 0xff) {
-    case SQLITE_CONSTRAINT:
-        if (rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_PRIMARYKEY ||
-            rc == SQLITE_CONSTRAINT_ROWID)
-            return error_set(err, ERROR_EXISTS, "", "A row with this key exists already.");
-        return error_set(err, ERROR_INTERNAL, "", "The database refused a row: %s.", said);
-    case SQLITE_FULL:
-        return error_set(err, ERROR_STORAGE_FULL, "", "The disk of the database is full.");
-    case SQLITE_IOERR:
-        if (number == ENOSPC || number == EDQUOT)
-            return error_set(err, ERROR_STORAGE_FULL, "", "The disk of the database is full.");
-        return error_set(err, ERROR_IO, "", "The disk failed the database (%s).", said);
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return error_set(err, ERROR_CORRUPT, "", "The database is damaged: %s.", said);
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return error_set(err, ERROR_UNAVAILABLE, "", "The database is busy; try again.");
-    case SQLITE_NOMEM:
-        return error_set(err, ERROR_UNAVAILABLE, "", "The database has no memory left.");
-    case SQLITE_TOOBIG:
-        return error_set(err, ERROR_TOO_LARGE, "", "A value is too large for the database.");
-    case SQLITE_INTERRUPT:
-        return error_set(err, ERROR_CANCELED, "", "The statement was interrupted.");
-    case SQLITE_CANTOPEN:
-    case SQLITE_READONLY:
-    case SQLITE_PERM:
-        return error_set(err, ERROR_IO, "", "The database cannot be opened or written (%s).", said);
-    default:
-        return error_set(err, ERROR_INTERNAL, "", "The database refused a statement: %s.", said);
-    }
+    assert(rc != SQLITE_OK && rc != SQLITE_ROW);
+    if ((rc & 0xff) == SQLITE_IOERR && (number == ENOSPC || number == EDQUOT))
+        rc = SQLITE_FULL;
+    for (size_t i = 0; i < COUNT(ERRORS); i++)
+        if (ERRORS[i].result == rc || ERRORS[i].result == (rc & 0xff))
+            return error_set(err, ERRORS[i].code, "", "%s (%s).", ERRORS[i].sentence, said);
+    return error_set(err, ERROR_INTERNAL, "", "The database refused a statement (%s).", said);
 }
 
 /* Runs one of the engine's own statements; SQLite's result. */
 static int sqlite_own(struct sqlite *c, enum own which)
 {
+    assert(which < OWN_COUNT_);
     if (!c->own[which]) {
         int rc = sqlite3_prepare_v3(c->db, OWN[which], -1, SQLITE_PREPARE_PERSISTENT,
                                     &c->own[which], NULL);
         if (rc != SQLITE_OK)
             return rc;
     }
-    sqlite3_step(c->own[which]);
+    sqlite3_step(c->own[which]); /* reset gives the same result, and ends the statement */
     return sqlite3_reset(c->own[which]);
 }
 
@@ -130,6 +141,7 @@ static int sqlite_pragma(sqlite3 *db, const char *sql, char *out, size_t size)
     sqlite3_stmt *stmt = NULL;
     int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
 
+    assert(size > 0);
     if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
         snprintf(out, size, "%.*s", sqlite3_column_bytes(stmt, 0),
                  (const char *)sqlite3_column_text(stmt, 0));
@@ -145,10 +157,12 @@ static int sqlite_busy_memory(void *, int tries)
     return tries < BUSY_MS * 1000 / 100;
 }
 
+/* Everything of decisions 16 that is set per connection. */
 static int sqlite_configure(struct sqlite *c, bool writer, struct error *err)
 {
     char mode[16] = "";
 
+    /* Statements can neither write SQLite's own tables nor take "x" for a text by mistake. */
     sqlite3_extended_result_codes(c->db, 1);
     sqlite3_db_config(c->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(c->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
@@ -195,6 +209,7 @@ static int sqlite_make_file(const char *path, struct error *err)
     return fd < 0 ? -1 : dir_sync(dir, err);
 }
 
+/* The last connection to close removes the log; one that was killed leaves it. */
 static bool sqlite_log_left(const char *path)
 {
     char name[4096];
@@ -204,6 +219,7 @@ static bool sqlite_log_left(const char *path)
     return stat(name, &status) == 0 && status.st_size > 0;
 }
 
+/* Opens and configures; what fails half-way is closed again. */
 static int sqlite_open_with(const struct store_engine *engine, const char *name, bool writer,
                             struct store_connection **out, struct error *err)
 {
@@ -216,8 +232,9 @@ static int sqlite_open_with(const struct store_engine *engine, const char *name,
     *c = (struct sqlite){.base = {engine}, .file = file};
     c->unclean = file && writer && sqlite_log_left(name);
     const char *vfs = sqlite_vfs_name();
-    int rc = sqlite3_open_v2(name, &c->db, file ? flags : flags | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI,
-                             file ? vfs : NULL);
+    if (!file)
+        flags |= SQLITE_OPEN_CREATE | SQLITE_OPEN_URI;
+    int rc = sqlite3_open_v2(name, &c->db, flags, file ? vfs : NULL);
     if (rc != SQLITE_OK)
         sqlite_error(c->db, rc, err);
     if (rc != SQLITE_OK || sqlite_configure(c, writer, err) < 0) {
@@ -235,7 +252,8 @@ static int sqlite_open(const char *url, bool writer, struct store_connection **o
     const char *path = url + strlen("sqlite:");
 
     if (!*path || strlen(path) > 4000)
-        return error_set(err, ERROR_INVALID, "", "A database needs a path, as in sqlite:/path/file.");
+        return error_set(err, ERROR_INVALID, "",
+                         "A database needs a path, as in sqlite:/path/file.");
     if (writer && sqlite_make_file(path, err) < 0)
         return -1;
     return sqlite_open_with(&store_sqlite, path, writer, out, err);
@@ -317,6 +335,7 @@ static int sqlite_step(struct store_statement *statement, struct error *err)
     return rc == SQLITE_DONE ? 0 : sqlite_error(sqlite3_db_handle(stmt), rc, err);
 }
 
+/* Also drops the bindings, whose memory may go now. */
 static void sqlite_reset(struct store_statement *statement)
 {
     sqlite3_reset(stmt_of(statement));
@@ -345,6 +364,7 @@ static struct str sqlite_get_bytes(struct store_statement *statement, int column
     return (struct str){ptr, (size_t)sqlite3_column_bytes(stmt_of(statement), column)};
 }
 
+/* IMMEDIATE takes the write lock at once, so that no later statement can find it taken. */
 static int sqlite_begin(struct store_connection *connection, bool write, struct error *err)
 {
     struct sqlite *c = sqlite_of(connection);
@@ -368,6 +388,7 @@ static void sqlite_rollback(struct store_connection *connection)
 static enum store_end sqlite_commit(struct store_connection *connection, struct error *err)
 {
     struct sqlite *c = sqlite_of(connection);
+    /* Only a commit that writes has an end that can fail. */
     int number = sqlite3_txn_state(c->db, NULL) == SQLITE_TXN_WRITE ? fault_hit(FAULT_COMMIT) : 0;
     int rc = SQLITE_OK;
 
@@ -381,6 +402,7 @@ static enum store_end sqlite_commit(struct store_connection *connection, struct 
     return (rc & 0xff) == SQLITE_IOERR ? STORE_UNKNOWN : STORE_FAILED;
 }
 
+/* Savepoints are not nested, so one name is enough. */
 static int sqlite_savepoint(struct store_connection *connection, struct error *err)
 {
     struct sqlite *c = sqlite_of(connection);
@@ -394,6 +416,7 @@ static int sqlite_savepoint_end(struct store_connection *connection, bool keep, 
     struct sqlite *c = sqlite_of(connection);
     int rc = keep ? SQLITE_OK : sqlite_own(c, OWN_UNDO);
 
+    assert(!sqlite3_get_autocommit(c->db));
     if (rc == SQLITE_OK)
         rc = sqlite_own(c, OWN_KEEP);
     return rc == SQLITE_OK ? 0 : sqlite_error(c->db, rc, err);
@@ -421,6 +444,7 @@ static void sqlite_idle(struct store_connection *connection)
     sqlite3_busy_timeout(c->db, BUSY_MS);
 }
 
+/* The schema's number lies in the head of the file, where it changes with the transaction. */
 static int sqlite_schema(struct store_connection *connection, int64_t *out, struct error *err)
 {
     struct sqlite *c = sqlite_of(connection);
@@ -438,6 +462,7 @@ static int sqlite_set_schema(struct store_connection *connection, int64_t number
 {
     char text[64];
 
+    assert(number > 0 && sqlite_in_transaction(connection));
     snprintf(text, sizeof(text), "PRAGMA user_version=%lld", (long long)number);
     return sqlite_script(connection, text, err);
 }
@@ -452,6 +477,7 @@ static int sqlite_stop_asked(void *stop)
     return atomic_load_explicit((const atomic_bool *)stop, memory_order_relaxed);
 }
 
+/* 0 when the table's pages and their order are sound. */
 static int sqlite_check_table(sqlite3 *db, const char *table, struct error *err)
 {
     char said[256] = "";

@@ -1,3 +1,8 @@
+/* The store as its users see it: opening and closing, handing writes to the writer, seats for
+ * readers, listeners, and the trouble that makes it refuse writes.
+ *
+ * Order at the end: the background check, the readers, then the writer, whose connection is the last
+ * to close and so leaves a database without a log behind: the mark of a clean stop. */
 #include "os/process.h"
 #include "store/store_private.h"
 
@@ -13,6 +18,7 @@
 
 static const struct store_engine *const ENGINES[] = {&store_sqlite, &store_memory, &store_fault};
 
+/* By the scheme of the URL; NULL when no engine speaks it. */
 static const struct store_engine *store_engine_of(const char *url)
 {
     for (size_t i = 0; i < COUNT(ENGINES); i++) {
@@ -36,6 +42,7 @@ static char *store_own_url(const char *url)
     return own;
 }
 
+/* Waiting is timed by the monotonic clock: people set the other one. */
 static void store_init_locks(struct store *store)
 {
     pthread_condattr_t attr;
@@ -48,12 +55,14 @@ static void store_init_locks(struct store *store)
     pthread_condattr_destroy(&attr);
 }
 
+/* The background check, on a connection of its own. */
 static void *store_check(void *context)
 {
     struct store *store = context;
     struct store_connection *connection;
     struct error err = {0};
 
+    assert(store->url);
     if (store->engine->open(store->url, false, &connection, &err) < 0)
         return NULL;
     if (store->engine->check(connection, &store->stop_check, &err) < 0 &&
@@ -66,7 +75,7 @@ static void *store_check(void *context)
 int store_open(const char *url, const struct store_options *options, struct store **out,
                struct error *err)
 {
-    const struct store_engine *engine = store_engine_of(url);
+    const struct store_engine *engine = url ? store_engine_of(url) : NULL;
     CLEANUP(store_close) struct store *store = NULL;
     struct store_txn *txn = NULL;
     struct process_id self;
@@ -83,11 +92,11 @@ int store_open(const char *url, const struct store_options *options, struct stor
     store->readers_max = options && options->readers ? options->readers : READERS;
     snprintf(store->boot_id, sizeof(store->boot_id), "%s", self.boot_id);
     store_init_locks(store);
-    if (txn_open(store, store->url, true, &txn, err) < 0)
+    if (store_txn_open(store, store->url, true, &txn, err) < 0)
         return -1;
     bool unclean = engine->was_unclean(txn->connection);
     if (schema_migrate(txn, err) < 0 || writer_start(store, txn, &store->writer, err) < 0) {
-        txn_close(&txn);
+        store_txn_close(&txn);
         return -1;
     }
     /* Reading every page takes seconds: it may not stand before the first answer. */
@@ -111,7 +120,7 @@ void store_close(struct store **out)
         struct store_txn *txn = store->free_readers;
         store->free_readers = txn->next_free;
         store->readers--;
-        txn_close(&txn);
+        store_txn_close(&txn);
     }
     assert(store->readers == 0); /* nobody reads any more */
     writer_stop(&store->writer); /* last, so that its close finds the database unused */
@@ -124,6 +133,7 @@ void store_close(struct store **out)
 
 /* --- Writing -------------------------------------------------------------------------------- */
 
+/* A caller asleep until its group's end. Lives on its stack. */
 struct waiting {
     struct store_job job;
     pthread_mutex_t lock;
@@ -137,13 +147,14 @@ static void store_write_done(struct store_job *job, int result, const struct err
 {
     struct waiting *waiting = CONTAINER_OF(job, struct waiting, job);
 
+    assert(result == 0 || err->code != ERROR_NONE);
     pthread_mutex_lock(&waiting->lock);
     waiting->result = result;
     if (result < 0 && waiting->err)
         *waiting->err = *err;
     waiting->done = true;
     pthread_cond_signal(&waiting->ended);
-    pthread_mutex_unlock(&waiting->lock);
+    pthread_mutex_unlock(&waiting->lock); /* the other thread's stack: not to be touched again */
 }
 
 int store_write(struct store *store, store_apply *apply, void *context, struct error *err)
@@ -155,7 +166,7 @@ int store_write(struct store *store, store_apply *apply, void *context, struct e
         .err = err,
     };
 
-    assert(!writer_is_me(store->writer)); /* it would wait for itself */
+    assert(apply && !writer_is_me(store->writer)); /* it would wait for itself */
     writer_queue(store->writer, &waiting.job);
     pthread_mutex_lock(&waiting.lock);
     while (!waiting.done)
@@ -172,11 +183,12 @@ void store_write_later(struct store *store, struct store_job *job)
     writer_queue(store->writer, job);
 }
 
+/* A handful of flushes at most, so a list will do. */
 void *store_flush_state(struct store_txn *txn, store_flush *run, size_t size)
 {
     struct flush **last = &txn->flushes;
 
-    assert(txn->writer);
+    assert(txn->writer && txn->arena);
     txn->gathered = true;
     for (; *last; last = &(*last)->next)
         if ((*last)->run == run)
@@ -193,6 +205,7 @@ void store_on_event(struct store *store, void (*wake)(int64_t seq, void *context
     size_t at = 0;
 
     pthread_mutex_lock(&store->wake_lock);
+    assert(wake || context);
     if (wake) {
         while (at < STORE_LISTENERS && store->listeners[at].wake)
             at++;
@@ -229,6 +242,7 @@ static int store_take_reader(struct store *store, struct store_txn **out, struct
     pthread_mutex_lock(&store->lock);
     while (!store->free_readers && store->readers == store->readers_max && rc == 0)
         rc = pthread_cond_timedwait(&store->freed, &store->lock, &until);
+    assert(store->readers <= store->readers_max);
     *out = store->free_readers;
     if (*out)
         store->free_readers = (*out)->next_free;
@@ -245,6 +259,7 @@ static int store_take_reader(struct store *store, struct store_txn **out, struct
 static void store_give_reader(struct store *store, struct store_txn *txn)
 {
     pthread_mutex_lock(&store->lock);
+    assert(store->readers > 0);
     if (txn) {
         txn->next_free = store->free_readers;
         store->free_readers = txn;
@@ -259,13 +274,14 @@ struct store_txn *store_read_begin(struct store *store, struct error *err)
 {
     struct store_txn *txn;
 
+    assert(!writer_is_me(store->writer)); /* its own transaction sees more */
     if (store_take_reader(store, &txn, err) < 0)
         return NULL;
-    if (!txn && txn_open(store, store->url, false, &txn, err) < 0) {
+    if (!txn && store_txn_open(store, store->url, false, &txn, err) < 0) {
         store_give_reader(store, NULL);
         return NULL;
     }
-    if (txn_begin(txn, err) < 0) {
+    if (store_txn_begin(txn, err) < 0) {
         store_give_reader(store, txn);
         return NULL;
     }
@@ -277,7 +293,7 @@ void store_read_end(struct store_txn **txn)
     if (!*txn)
         return;
     assert(!(*txn)->writer);
-    txn_rollback(*txn); /* it changed nothing */
+    store_txn_rollback(*txn); /* it changed nothing */
     store_give_reader((*txn)->store, *txn);
     *txn = NULL;
 }
@@ -290,6 +306,7 @@ struct arena *store_arena(struct store_txn *txn)
 
 struct store *store_of(struct store_txn *txn)
 {
+    assert(txn->store);
     return txn->store;
 }
 
@@ -315,6 +332,7 @@ void store_trouble(struct store *store, struct error *out)
 void store_set_trouble(struct store *store, const struct error *why)
 {
     pthread_mutex_lock(&store->lock);
+    /* What is damaged stays so until somebody has looked at it; a doubt may end. */
     if (store->trouble.code != ERROR_CORRUPT) {
         store->trouble = *why;
         atomic_store(&store->read_only, why->code != ERROR_NONE);

@@ -1,7 +1,7 @@
 /* store.h - transactions: one writer that groups, readers of their own
  *
- * A write is a function. `store_write` queues it; the writer thread takes everything queued, begins,
- * runs each function, commits once, and answers each. So a function may run twice (the group is
+ * A write is a function. `store_write` queues it; the writer thread takes everything queued,
+ * begins, runs each function, commits once, and answers each. So a function may run twice (the group is
  * replayed with savepoints when a statement fails after a change): it treats its context as
  * read-only input plus outputs that it overwrites whole. It checks first and changes after; it does
  * no file, network, hashing or logging work. decisions.md 17.
@@ -46,8 +46,8 @@ struct store_job {
 void store_write_later(struct store *store, struct store_job *job);
 
 /* After the last apply of a group and before COMMIT, runs `flush(txn, state)`; registering the same
- * pair again within one transaction does nothing. *out_state is zeroed memory of `size` bytes in the
- * transaction's arena, found by `flush` as its key; it dies on replay. A flush cannot refuse. */
+ * pair again within one transaction does nothing. *out_state is zeroed memory of `size` bytes in
+ * the transaction's arena, found by `flush` as its key; it dies on replay. A flush cannot refuse. */
 typedef int store_flush(struct store_txn *txn, void *state, struct error *err);
 void *store_flush_state(struct store_txn *txn, store_flush *flush, size_t size);
 
@@ -80,8 +80,8 @@ void store_trouble(struct store *store, struct error *out);
  */
 struct sql;
 
-/* A statement ready to bind, or NULL with *err. It is reset by sql_end, and by the next sql() of the
- * same text: two at once need two texts. */
+/* A statement ready to bind, or NULL with *err. It is reset by sql_end, and by the next sql() of
+ * the same text: two at once need two texts. */
 struct sql *sql(struct store_txn *txn, const char *text, struct error *err);
 void sql_bind_int(struct sql *q, int at, int64_t value);
 void sql_bind_double(struct sql *q, int at, double value);

@@ -58,17 +58,17 @@ struct store_txn {
 };
 
 /* A seat: opens a connection. Owns: the caller. */
-int txn_open(struct store *store, const char *url, bool writer, struct store_txn **out,
+int store_txn_open(struct store *store, const char *url, bool writer, struct store_txn **out,
              struct error *err);
-void txn_close(struct store_txn **txn);
-/* One transaction on it. txn_reset ends the use of all statements and frees the arena; it neither
- * commits nor rolls back. */
-int txn_begin(struct store_txn *txn, struct error *err);
-void txn_reset(struct store_txn *txn);
-void txn_rollback(struct store_txn *txn);
+void store_txn_close(struct store_txn **txn);
+/* One transaction on it. store_txn_reset ends the use of all statements and frees the arena; it
+ * neither commits nor rolls back. */
+int store_txn_begin(struct store_txn *txn, struct error *err);
+void store_txn_reset(struct store_txn *txn);
+void store_txn_rollback(struct store_txn *txn);
 
 /* event.c tells that this transaction appended an event. */
-void txn_appended(struct store_txn *txn, int64_t seq);
+void store_txn_appended(struct store_txn *txn, int64_t seq);
 
 struct writer;
 /* writer.c: takes over the seat. The queue is emptied by writer_stop. */

@@ -1,6 +1,9 @@
 /* One thread owns the one write connection. It takes everything that is queued, begins, runs each
  * function, commits once and answers each. The usual path has no savepoints; when a function fails
- * after it changed something, the group is rolled back and replayed with one around each. */
+ * after it changed something, the group is rolled back and replayed with one around each.
+ *
+ * A commit has three ends (decisions 15). Every batch that changes something writes its number, so
+ * that after an unknown end the connection is reopened and the number looked for. */
 #include "os/clock.h"
 #include "store/store_private.h"
 
@@ -43,6 +46,7 @@ struct writer {
 
 void writer_queue(struct writer *writer, struct store_job *job)
 {
+    assert(job->apply && job->done);
     job->next_ = NULL;
     pthread_mutex_lock(&writer->lock);
     assert(!writer->stopping);
@@ -89,6 +93,7 @@ static void writer_delay(const struct writer *writer)
 {
     int64_t us = (int64_t)(writer->commit_us / DELAY_SHARE);
 
+    assert(writer->commit_us >= 0);
     if (writer->commit_us < DELAY_FLOOR_US)
         return;
     if (us > DELAY_MAX_US)
@@ -116,6 +121,7 @@ static struct store_job *writer_take(struct writer *writer)
 
 /* --- A group -------------------------------------------------------------------------------- */
 
+/* Notes what the job changed, whatever it answers. */
 static void writer_run_job(struct store_txn *txn, struct store_job *job)
 {
     txn->changed = txn->gathered = false;
@@ -124,6 +130,7 @@ static void writer_run_job(struct store_txn *txn, struct store_job *job)
     assert(job->result_ == 0 || txn->lost || job->err_.code != ERROR_NONE);
 }
 
+/* The engine left the transaction by itself: everybody's changes are gone. */
 static enum end writer_lost(struct store_txn *txn, struct error *err)
 {
     assert(txn->lost && txn->err.code != ERROR_NONE);
@@ -137,10 +144,12 @@ static enum end writer_apply(struct store_txn *txn, struct store_job *group, boo
 {
     bool changed = false;
 
+    assert(group);
     for (struct store_job *job = group; job; job = job->next_) {
         writer_run_job(txn, job);
         if (txn->lost)
             return writer_lost(txn, err);
+        /* One that refuses as it should, before any change, needs nothing undone. */
         if (job->result_ < 0 && (txn->changed || txn->gathered))
             return END_REPLAY;
         changed |= txn->changed || txn->gathered;
@@ -156,6 +165,7 @@ static enum end writer_apply_safely(struct store_txn *txn, struct store_job *job
 {
     int64_t event_seq = txn->event_seq;
 
+    assert(job->result_ != RESULT_OUT);
     if (txn->engine->savepoint(txn->connection, err) < 0)
         return END_FAILED;
     writer_run_job(txn, job);
@@ -171,6 +181,7 @@ static enum end writer_apply_safely(struct store_txn *txn, struct store_job *job
     return END_REPLAY;
 }
 
+/* The whole group again, but for those that were left out. */
 static enum end writer_apply_all_safely(struct store_txn *txn, struct store_job *group,
                                         bool *out_changed, struct error *err)
 {
@@ -186,6 +197,7 @@ static enum end writer_apply_all_safely(struct store_txn *txn, struct store_job 
     return end;
 }
 
+/* What the jobs gathered becomes rows, once for all of them. */
 static enum end writer_flush(struct store_txn *txn, struct error *err)
 {
     for (struct flush *flush = txn->flushes; flush; flush = flush->next)
@@ -200,6 +212,7 @@ static int writer_number(struct store_txn *txn, int64_t batch, struct error *err
     char text[32];
     struct sql *q = sql(txn, "UPDATE meta SET value = ? WHERE key = 'batch'", err);
 
+    assert(batch > 0);
     if (!q)
         return -1;
     snprintf(text, sizeof(text), "%lld", (long long)batch);
@@ -211,6 +224,7 @@ static int writer_number(struct store_txn *txn, int64_t batch, struct error *err
                : error_set(err, ERROR_CORRUPT, "meta", "The database has lost its batch number.");
 }
 
+/* The number of the last batch that is in the database. */
 static int writer_read_number(struct store_txn *txn, int64_t *out, struct error *err)
 {
     struct sql *q = sql(txn, "SELECT value FROM meta WHERE key = 'batch'", err);
@@ -223,16 +237,16 @@ static int writer_read_number(struct store_txn *txn, int64_t *out, struct error 
     return read ? 0 : error_set(err, ERROR_CORRUPT, "meta", "The database has no batch number.");
 }
 
-/* --- A commit that nobody can tell the end of -------------------------------------------------- */
+/* --- A commit that nobody can tell the end of ----------------------------------------------- */
 
 /* Opens a new connection, and only then closes the old one: `memory:` lives by its connections. */
 static int writer_reopen(struct writer *writer, struct error *err)
 {
     struct store_txn *txn;
 
-    if (txn_open(writer->store, writer->store->url, true, &txn, err) < 0)
+    if (store_txn_open(writer->store, writer->store->url, true, &txn, err) < 0)
         return -1;
-    txn_close(&writer->txn);
+    store_txn_close(&writer->txn);
     writer->txn = txn;
     return 0;
 }
@@ -244,21 +258,22 @@ static enum store_end writer_settle(struct writer *writer, struct error *err)
 {
     int64_t found;
 
-    if (writer_reopen(writer, err) < 0 || txn_begin(writer->txn, err) < 0)
+    assert(writer->batch > 0);
+    if (writer_reopen(writer, err) < 0 || store_txn_begin(writer->txn, err) < 0)
         return STORE_UNKNOWN;
     if (writer_read_number(writer->txn, &found, err) < 0) {
-        txn_rollback(writer->txn);
+        store_txn_rollback(writer->txn);
         return STORE_UNKNOWN;
     }
     if (found == writer->batch) {
-        txn_rollback(writer->txn);
+        store_txn_rollback(writer->txn);
         return STORE_DONE;
     }
     if (writer_number(writer->txn, writer->batch + 1, err) < 0) {
-        txn_rollback(writer->txn);
+        store_txn_rollback(writer->txn);
         return STORE_UNKNOWN;
     }
-    txn_reset(writer->txn);
+    store_txn_reset(writer->txn);
     if (writer->txn->engine->commit(writer->txn->connection, err) != STORE_DONE)
         return STORE_UNKNOWN;
     writer->batch++;
@@ -283,16 +298,18 @@ static int writer_make_sure(struct writer *writer, struct error *err)
     return error_set(err, ERROR_UNAVAILABLE, "", "The database takes no writes: %s", why.message);
 }
 
+/* COMMIT, and certainty about its end where there can be any. */
 static enum end writer_commit(struct writer *writer, struct error *err)
 {
     struct store_txn *txn = writer->txn;
     struct error why = {0};
     int64_t start_us = clock_mono_us();
 
-    txn_reset(txn);
+    store_txn_reset(txn);
     writer->batch++;
     enum store_end end = txn->engine->commit(txn->connection, &why);
     writer->commit_us += ((double)(clock_mono_us() - start_us) - writer->commit_us) / DELAY_SHARE;
+    assert(end == STORE_DONE || why.code != ERROR_NONE);
     *err = why;
     if (end == STORE_UNKNOWN)
         end = writer_settle(writer, &why);
@@ -307,7 +324,7 @@ static enum end writer_commit(struct writer *writer, struct error *err)
     return END_FAILED;
 }
 
-/* --- From one group to the next ----------------------------------------------------------------- */
+/* --- From one group to the next ------------------------------------------------------------- */
 
 /* One try, from BEGIN to COMMIT. */
 static enum end writer_try(struct writer *writer, struct store_job *group, bool safely,
@@ -316,7 +333,7 @@ static enum end writer_try(struct writer *writer, struct store_job *group, bool 
     struct store_txn *txn = writer->txn;
     bool changed = false;
 
-    if (txn_begin(txn, err) < 0)
+    if (store_txn_begin(txn, err) < 0)
         return END_FAILED;
     enum end end = safely ? writer_apply_all_safely(txn, group, &changed, err)
                           : writer_apply(txn, group, &changed, err);
@@ -324,8 +341,8 @@ static enum end writer_try(struct writer *writer, struct store_job *group, bool 
         end = writer_flush(txn, err);
     if (end == END_DONE && changed && writer_number(txn, writer->batch + 1, err) < 0)
         end = END_FAILED;
-    if (end != END_DONE || !changed) {
-        txn_rollback(txn);
+    if (end != END_DONE || !changed) { /* nothing changed: nothing to sync either */
+        store_txn_rollback(txn);
         return end;
     }
     int64_t event_seq = txn->event_seq;
@@ -340,7 +357,7 @@ static void writer_answer(struct store_job *group, enum end end, const struct er
 {
     while (group) {
         struct store_job *job = group;
-        group = job->next_;
+        group = job->next_; /* done() may free or queue the job again */
         int result = end == END_DONE && job->result_ == 0 ? 0 : -1;
         if (end != END_DONE)
             job->err_ = *err;
@@ -348,6 +365,7 @@ static void writer_answer(struct store_job *group, enum end end, const struct er
     }
 }
 
+/* From BEGIN to everybody's answer. */
 static void writer_group(struct writer *writer, struct store_job *group)
 {
     struct error err = {0};
@@ -365,6 +383,7 @@ static void writer_group(struct writer *writer, struct store_job *group)
     writer_answer(group, end, &err);
 }
 
+/* The thread. */
 static void *writer_main(void *context)
 {
     struct writer *writer = context;
@@ -375,6 +394,7 @@ static void *writer_main(void *context)
     return NULL;
 }
 
+/* Reads where the last server stopped, then starts the thread. */
 int writer_start(struct store *store, struct store_txn *txn, struct writer **out,
                  struct error *err)
 {
@@ -386,12 +406,12 @@ int writer_start(struct store *store, struct store_txn *txn, struct writer **out
     writer->store = store;
     writer->txn = txn;
     writer->last = &writer->first;
-    if (txn_begin(txn, err) < 0) {
+    if (store_txn_begin(txn, err) < 0) {
         free(writer);
         return -1;
     }
     int read = writer_read_number(txn, &writer->batch, err);
-    txn_rollback(txn);
+    store_txn_rollback(txn);
     if (read < 0) {
         free(writer);
         return -1;
@@ -413,12 +433,14 @@ void writer_stop(struct writer **out)
 
     if (!writer)
         return;
+    assert(!writer_is_me(writer));
     pthread_mutex_lock(&writer->lock);
     writer->stopping = true;
     pthread_cond_signal(&writer->queued);
     pthread_mutex_unlock(&writer->lock);
     pthread_join(writer->thread, NULL);
-    txn_close(&writer->txn);
+    assert(!writer->first);
+    store_txn_close(&writer->txn);
     pthread_cond_destroy(&writer->queued);
     pthread_mutex_destroy(&writer->lock);
     free(writer);
