@@ -6,6 +6,7 @@
  * asks again.
  */
 #include "tracking/metric.h"
+#include "tracking/tracking_private.h"
 
 #include <assert.h>
 #include <pthread.h>

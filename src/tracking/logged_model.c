@@ -164,3 +164,9 @@ int logged_model_each(struct store_txn *txn, int64_t scope, int64_t experiment,
     }
     return sql_end(q, err);
 }
+
+struct str logged_model_prefix(struct arena *arena, struct str model_id)
+{
+    assert(model_id.len > 0);
+    return arena_printf(arena, "LoggedModels/%.*s", STR_ARG(model_id));
+}

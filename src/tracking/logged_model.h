@@ -40,3 +40,6 @@ struct pair_owner logged_model_owner(const struct logged_model *model);
 typedef int logged_model_visit(const struct logged_model *model, void *context, struct error *err);
 int logged_model_each(struct store_txn *txn, int64_t scope, int64_t experiment,
                       logged_model_visit *visit, void *context, struct error *err);
+
+/* Where a model's bytes lie in the workspace's artifact container: "LoggedModels/{id}". */
+struct str logged_model_prefix(struct arena *arena, struct str model_id);

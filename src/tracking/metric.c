@@ -1,6 +1,7 @@
 #include "tracking/metric.h"
 
 #include "base/json.h"
+#include "tracking/tracking_private.h"
 
 #include <assert.h>
 #include <float.h>
@@ -274,4 +275,10 @@ int metric_latest(struct tracking *tracking, struct store_txn *txn, int64_t owne
     }
     *out = list;
     return 0;
+}
+
+int metric_key(struct tracking *tracking, struct store_txn *txn, struct str key, int64_t *out,
+               struct error *err)
+{
+    return word_find(tracking->words, txn, key, out, err);
 }

@@ -7,7 +7,7 @@
 
 #include "tracking/points.h"
 #include "tracking/summary.h"
-#include "tracking/tracking_private.h"
+#include "tracking/tracking.h"
 
 /* A point on its way in. */
 struct metric_point {
@@ -43,6 +43,10 @@ struct metric_list {
 };
 int metric_latest(struct tracking *tracking, struct store_txn *txn, int64_t owner,
                   struct metric_list *out, struct error *err);
+
+/* The number of a metric's key, 0 when nobody ever logged it. */
+int metric_key(struct tracking *tracking, struct store_txn *txn, struct str key, int64_t *out,
+               struct error *err);
 
 /* One series in the order of histories, points greater than `after` (NULL: all), about `limit` at
  * least when there are so many (0: all). */

@@ -1,4 +1,5 @@
 #include "tracking/pair.h"
+#include "tracking/tracking_private.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -74,6 +75,17 @@ int pair_get(struct store_txn *txn, enum pair_kind kind, int64_t owner, int64_t 
     *out = value;
     *out_found = found;
     return 0;
+}
+
+int tag_get(struct tracking *tracking, struct store_txn *txn, int64_t owner, struct str key,
+            struct str *out, bool *out_found, struct error *err)
+{
+    int64_t word;
+
+    *out_found = false;
+    if (word_find(tracking->words, txn, key, &word, err) < 0)
+        return -1;
+    return word ? pair_get(txn, PAIR_TAG, owner, word, out, out_found, err) : 0;
 }
 
 static int param_conflict(const struct pair_owner *owner, const struct pair *param, struct str value,

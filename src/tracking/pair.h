@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "tracking/tracking_private.h"
+#include "tracking/tracking.h"
 
 #define PARAM_VALUE_MAX 6000 /* characters; more is cut, as MLflow does by default */
 #define TAG_VALUE_MAX 8000
@@ -35,6 +35,10 @@ int pairs_read(struct tracking *tracking, struct store_txn *txn, enum pair_kind 
 /* One value; *out_found tells. */
 int pair_get(struct store_txn *txn, enum pair_kind kind, int64_t owner, int64_t word,
              struct str *out, bool *out_found, struct error *err);
+
+/* One tag by its key. */
+int tag_get(struct tracking *tracking, struct store_txn *txn, int64_t owner, struct str key,
+            struct str *out, bool *out_found, struct error *err);
 
 /* Inside a write, before anything was changed: whether params may be set. Errors: ERROR_INVALID
  * with MLflow's sentence when one has another value already. */

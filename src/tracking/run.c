@@ -2,6 +2,7 @@
 
 #include "os/clock.h"
 #include "os/random.h"
+#include "tracking/tracking_private.h"
 
 #include <assert.h>
 

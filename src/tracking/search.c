@@ -2,6 +2,7 @@
 
 #include "tracking/lineage.h"
 #include "tracking/metric.h"
+#include "tracking/tracking_private.h"
 
 #include <assert.h>
 #include <string.h>

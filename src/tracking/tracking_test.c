@@ -4,6 +4,7 @@
 #include "tracking/lineage.h"
 #include "tracking/metric.h"
 #include "tracking/search.h"
+#include "tracking/tracking_private.h"
 
 #include <float.h>
 #include <math.h>

@@ -1,0 +1,366 @@
+#include "mlflow/ask.h"
+
+#include "http/text.h"
+#include "tracking/run.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+static void *alc_malloc(void *arena, size_t size)
+{
+    return arena_alloc(arena, size);
+}
+
+static void *alc_realloc(void *arena, void *old, size_t old_size, size_t size)
+{
+    if (size <= old_size)
+        return old;
+    return memcpy(arena_alloc(arena, size), old, old_size);
+}
+
+static void alc_free(void *, void *)
+{
+}
+
+static yyjson_val *parse(struct arena *arena, struct str text)
+{
+    const yyjson_alc alc = {alc_malloc, alc_realloc, alc_free, arena};
+    yyjson_doc *doc = text.len ? yyjson_read_opts((char *)text.ptr, text.len, 0, &alc, NULL) : NULL;
+
+    return doc ? yyjson_doc_get_root(doc) : NULL;
+}
+
+static struct str value_str(yyjson_val *value)
+{
+    return (struct str){yyjson_get_str(value), yyjson_get_len(value)};
+}
+
+static bool is_json(struct str type)
+{
+    struct str head, rest;
+
+    return str_eq_fold(str_trim(str_cut(type, ';', &head, &rest) ? head : type),
+                       STR("application/json"));
+}
+
+int ask_read(struct call *call, struct ask *out, struct error *err)
+{
+    struct str method = http_method(call->ex);
+    struct ask ask = {.mlflow = call->face, .call = call, .arena = call->arena};
+
+    ask.query = str_eq(method, STR("GET")) || str_eq(method, STR("HEAD"));
+    /* Deleting a thing that the path names needs no body. */
+    bool bodiless = str_eq(method, STR("DELETE")) && http_body(call->ex).len == 0;
+    if (!ask.query && !bodiless) {
+        if (!is_json(http_header(call->ex, "content-type")))
+            return error_set(err, ERROR_INVALID, "",
+                             "Bad Request. Content-Type must be one of ['application/json'].");
+        ask.body = parse(call->arena, http_body(call->ex));
+        /* Very old clients send a JSON text inside a JSON string. */
+        if (yyjson_is_str(ask.body))
+            ask.body = parse(call->arena, value_str(ask.body));
+        if (!yyjson_is_obj(ask.body))
+            ask.body = NULL;
+    }
+    *out = ask;
+    return 0;
+}
+
+static int missing(const char *name, struct error *err)
+{
+    return error_set(err, ERROR_INVALID, name,
+                     "Missing value for required parameter '%s'. See the API docs for more "
+                     "information about request parameters.",
+                     name);
+}
+
+/* What Python would call the value's type. */
+static const char *type_name(yyjson_val *value)
+{
+    if (yyjson_is_bool(value))
+        return "bool";
+    if (yyjson_is_int(value))
+        return "int";
+    if (yyjson_is_real(value))
+        return "float";
+    if (yyjson_is_str(value))
+        return "str";
+    return yyjson_is_arr(value) ? "list" : yyjson_is_obj(value) ? "dict" : "NoneType";
+}
+
+static int wrong(struct ask *ask, const char *name, yyjson_val *value, struct error *err)
+{
+    const yyjson_alc alc = {alc_malloc, alc_realloc, alc_free, ask->arena};
+    size_t length = 0;
+    char *text = yyjson_val_write_opts(value, 0, &alc, &length, NULL);
+
+    return error_set(err, ERROR_INVALID, name,
+                     "Invalid value %.*s for parameter '%s' supplied:  Hint: Value was of type "
+                     "'%s'. See the API docs for more information about request parameters.",
+                     (int)(length > 200 ? 200 : length), text ? text : "", name, type_name(value));
+}
+
+static yyjson_val *field(yyjson_val *object, const char *name)
+{
+    yyjson_val *value = object ? yyjson_obj_get(object, name) : NULL;
+
+    return yyjson_is_null(value) ? NULL : value;
+}
+
+int ask_value_text(struct ask *ask, yyjson_val *object, const char *name, enum ask_need need,
+                   struct str *out, struct error *err)
+{
+    yyjson_val *value = field(object, name);
+
+    if (!value) {
+        *out = STR("");
+        return need == ASK_REQUIRED ? missing(name, err) : 0;
+    }
+    if (!yyjson_is_str(value))
+        return wrong(ask, name, value, err);
+    *out = value_str(value);
+    return 0;
+}
+
+int ask_value_int(struct ask *ask, yyjson_val *object, const char *name, enum ask_need need,
+                  int64_t *io, struct error *err)
+{
+    yyjson_val *value = field(object, name);
+
+    if (!value)
+        return need == ASK_REQUIRED ? missing(name, err) : 0;
+    if (yyjson_is_sint(value) || (yyjson_is_uint(value) && yyjson_get_uint(value) <= INT64_MAX)) {
+        *io = yyjson_get_sint(value);
+        return 0;
+    }
+    double real = yyjson_is_real(value) ? yyjson_get_real(value) : 0.5;
+    if (real == floor(real) && fabs(real) < 9e18) {
+        *io = (int64_t)real;
+        return 0;
+    }
+    if (yyjson_is_str(value) && str_to_int64(value_str(value), io))
+        return 0;
+    return wrong(ask, name, value, err);
+}
+
+int ask_value_double(struct ask *ask, yyjson_val *object, const char *name, double *out,
+                     struct error *err)
+{
+    yyjson_val *value = field(object, name);
+    struct str text = yyjson_is_str(value) ? value_str(value) : STR("");
+
+    if (!value)
+        return missing(name, err);
+    if (yyjson_is_num(value))
+        *out = yyjson_get_num(value);
+    else if (str_eq(text, STR("NaN")))
+        *out = NAN;
+    else if (str_eq(text, STR("Infinity")))
+        *out = INFINITY;
+    else if (str_eq(text, STR("-Infinity")))
+        *out = -INFINITY;
+    else if (!str_to_double(text, out))
+        return wrong(ask, name, value, err);
+    return 0;
+}
+
+static bool query_get(struct ask *ask, const char *name, size_t nth, struct str *out)
+{
+    return http_query_get(ask->arena, http_query(ask->call->ex), name, nth, out);
+}
+
+bool ask_has(struct ask *ask, const char *name)
+{
+    struct str value;
+
+    return ask->query ? query_get(ask, name, 0, &value) : field(ask->body, name) != NULL;
+}
+
+int ask_text(struct ask *ask, const char *name, enum ask_need need, struct str *out,
+             struct error *err)
+{
+    if (!ask->query) {
+        if (ask_value_text(ask, ask->body, name, need, out, err) < 0)
+            return -1;
+    } else if (!query_get(ask, name, 0, out)) {
+        *out = STR("");
+    }
+    return need == ASK_REQUIRED && out->len == 0 && !ask_has(ask, name) ? missing(name, err) : 0;
+}
+
+static int wrong_text(const char *name, struct str value, struct error *err)
+{
+    return error_set(err, ERROR_INVALID, name,
+                     "Invalid value %.*s for parameter '%s' supplied:  Hint: Value was of type "
+                     "'str'. See the API docs for more information about request parameters.",
+                     STR_ARG(str_slice(value, 0, 200)), name);
+}
+
+int ask_int(struct ask *ask, const char *name, enum ask_need need, int64_t *io, struct error *err)
+{
+    struct str text;
+
+    if (!ask->query)
+        return ask_value_int(ask, ask->body, name, need, io, err);
+    if (!query_get(ask, name, 0, &text))
+        return need == ASK_REQUIRED ? missing(name, err) : 0;
+    return str_to_int64(text, io) ? 0 : wrong_text(name, text, err);
+}
+
+int ask_bool(struct ask *ask, const char *name, bool *io, struct error *err)
+{
+    struct str text;
+    yyjson_val *value = ask->query ? NULL : field(ask->body, name);
+
+    if (value) {
+        if (!yyjson_is_bool(value))
+            return wrong(ask, name, value, err);
+        *io = yyjson_get_bool(value);
+        return 0;
+    }
+    if (!ask->query || !query_get(ask, name, 0, &text))
+        return 0;
+    *io = str_eq_fold(text, STR("true"));
+    if (!*io && !str_eq_fold(text, STR("false")))
+        return error_set(err, ERROR_INVALID, name,
+                         "Invalid boolean value: %.*s, must be 'true' or 'false'.", STR_ARG(text));
+    return 0;
+}
+
+int ask_objects(struct ask *ask, const char *name, yyjson_val **out, struct error *err)
+{
+    yyjson_val *list = ask->query ? NULL : field(ask->body, name);
+    yyjson_val *item;
+    yyjson_arr_iter it;
+
+    *out = NULL;
+    if (!list)
+        return 0;
+    if (!yyjson_is_arr(list))
+        return wrong(ask, name, list, err);
+    yyjson_arr_iter_init(list, &it);
+    while ((item = yyjson_arr_iter_next(&it)))
+        if (!yyjson_is_obj(item))
+            return wrong(ask, name, list, err);
+    *out = list;
+    return 0;
+}
+
+static int body_texts(struct ask *ask, const char *name, struct ask_texts *out, struct error *err)
+{
+    yyjson_val *list = field(ask->body, name);
+    yyjson_val *item;
+    yyjson_arr_iter it;
+
+    if (!list)
+        return 0;
+    if (!yyjson_is_arr(list))
+        return wrong(ask, name, list, err);
+    out->at = arena_new_array(ask->arena, struct str, yyjson_arr_size(list) + 1);
+    yyjson_arr_iter_init(list, &it);
+    while ((item = yyjson_arr_iter_next(&it))) {
+        if (!yyjson_is_str(item))
+            return wrong(ask, name, list, err);
+        out->at[out->count++] = value_str(item);
+    }
+    return 0;
+}
+
+int ask_texts(struct ask *ask, const char *name, struct ask_texts *out, struct error *err)
+{
+    struct str value;
+
+    *out = (struct ask_texts){0};
+    if (!ask->query)
+        return body_texts(ask, name, out, err);
+    size_t count = 0;
+    while (query_get(ask, name, count, &value))
+        count++;
+    out->at = arena_new_array(ask->arena, struct str, count + 1);
+    for (; out->count < count; out->count++)
+        query_get(ask, name, out->count, &out->at[out->count]);
+    return 0;
+}
+
+int ask_run_id(struct ask *ask, struct str *out, struct error *err)
+{
+    if (ask_text(ask, "run_id", ASK_OPTIONAL, out, err) < 0)
+        return -1;
+    if (out->len == 0 && ask_text(ask, "run_uuid", ASK_OPTIONAL, out, err) < 0)
+        return -1;
+    if (out->len == 0)
+        return missing("run_id", err);
+    bool good = out->len <= 256;
+    for (size_t i = 0; i < out->len && good; i++) {
+        char c = out->ptr[i];
+        bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        good = alphanumeric || (i > 0 && (c == '_' || c == '-'));
+    }
+    if (!good)
+        return error_set(err, ERROR_INVALID, "run_id",
+                         "Invalid value '%.*s' for parameter 'run_id' supplied.",
+                         STR_ARG(str_slice(*out, 0, 200)));
+    return 0;
+}
+
+int ask_parse_experiment_id(struct str text, int64_t *out, struct error *err)
+{
+    if (str_to_int64(text, out))
+        return 0;
+    return error_set(err, ERROR_INVALID, "experiment_id",
+                     "Invalid experiment ID '%.*s'. Experiment ID must be a valid integer.",
+                     STR_ARG(str_slice(text, 0, 200)));
+}
+
+int ask_experiment_id(struct ask *ask, enum ask_need need, int64_t *io, struct error *err)
+{
+    struct str text;
+    yyjson_val *value = ask->query ? NULL : field(ask->body, "experiment_id");
+
+    if (yyjson_is_int(value))
+        return ask_value_int(ask, ask->body, "experiment_id", need, io, err);
+    if (ask_text(ask, "experiment_id", need, &text, err) < 0)
+        return -1;
+    return text.len == 0 && need == ASK_OPTIONAL ? 0 : ask_parse_experiment_id(text, io, err);
+}
+
+int ask_scope(struct ask *ask, struct store_txn *txn, struct scope *out, struct error *err)
+{
+    const struct call *call = ask->call;
+
+    if (call_param(call, "workspace").len > 0)
+        return scope_find(txn, call_param(call, "subscription"), call_param(call, "group"),
+                          call_param(call, "workspace"), out, err);
+    return scope_by_number(txn, ask->mlflow->default_scope, out, err);
+}
+
+int ask_scope_number(struct ask *ask, struct store_txn *txn, int64_t *out, struct error *err)
+{
+    struct scope scope;
+
+    if (call_param(ask->call, "workspace").len == 0) {
+        *out = ask->mlflow->default_scope;
+        return 0;
+    }
+    if (ask_scope(ask, txn, &scope, err) < 0)
+        return -1;
+    *out = scope.number;
+    return 0;
+}
+
+int ask_may_write(struct ask *ask, struct store_txn *txn, const struct run *run, struct error *err)
+{
+    const struct caller *caller = &ask->call->caller;
+    bool within = true;
+
+    assert(caller->kind != CALLER_NOBODY);
+    if (caller->kind == CALLER_ATTEMPT &&
+        run_within(txn, run, caller->scope, caller->run, &within, err) < 0)
+        return -1;
+    if (!within)
+        return error_set(err, ERROR_FORBIDDEN, "run_id",
+                         "The job '%.*s' may write its own run and what is below it, not '%.*s'.",
+                         STR_ARG(caller->run), STR_ARG(run->run_id));
+    return 0;
+}

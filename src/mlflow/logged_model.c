@@ -1,0 +1,235 @@
+#include "tracking/logged_model.h"
+
+#include "mlflow/name.h"
+#include "mlflow/work.h"
+#include "os/random.h"
+
+#include <assert.h>
+
+/* Keys and values of a list in the body, checked. */
+static int read_list(struct ask *ask, const char *name, const char *what, struct pairs *out,
+                     struct error *err)
+{
+    yyjson_val *list, *item;
+    yyjson_arr_iter it;
+
+    if (ask_objects(ask, name, &list, err) < 0)
+        return -1;
+    *out = (struct pairs){arena_new_array(ask->arena, struct pair, yyjson_arr_size(list) + 1), 0};
+    if (!list)
+        return 0;
+    yyjson_arr_iter_init(list, &it);
+    while ((item = yyjson_arr_iter_next(&it))) {
+        struct pair *pair = &out->at[out->count++];
+        if (ask_value_text(ask, item, "key", ASK_REQUIRED, &pair->key, err) < 0 ||
+            ask_value_text(ask, item, "value", ASK_OPTIONAL, &pair->value, err) < 0 ||
+            name_check_key("key", what, pair->key, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* What creating takes besides name and pairs. */
+struct made {
+    struct logged_model model;
+    struct str run_id;
+    struct pairs params, tags;
+};
+
+static int model_writable(struct work *work, struct store_txn *txn, const struct logged_model *model,
+                          struct error *err)
+{
+    struct run run;
+
+    if (model->run == 0 || work->ask->call->caller.kind != CALLER_ATTEMPT)
+        return 0;
+    if (run_by_row(txn, model->run, &run, err) < 0)
+        return -1;
+    return ask_may_write(work->ask, txn, &run, err);
+}
+
+static int model_result(struct work *work, struct store_txn *txn, const struct logged_model *model,
+                        struct error *err)
+{
+    buf_clear(&work->out->buf);
+    out_begin(work->out, NULL, '{');
+    if (show_logged_model(work->ask, txn, model, "model", work->out, err) < 0)
+        return -1;
+    out_end(work->out, '}');
+    return 0;
+}
+
+static int create_apply(struct store_txn *txn, void *context, struct error *err)
+{
+    struct work *work = context;
+    const struct made *made = work->detail;
+    struct tracking *tracking = work->ask->mlflow->engines->tracking;
+    struct logged_model model = made->model;
+    struct experiment experiment;
+    struct run run = {0};
+
+    if (ask_scope_number(work->ask, txn, &model.scope, err) < 0 ||
+        experiment_get(txn, model.scope, model.experiment, &experiment, err) < 0)
+        return -1;
+    if (made->run_id.len) {
+        if (run_get(txn, model.scope, made->run_id, &run, err) < 0 ||
+            ask_may_write(work->ask, txn, &run, err) < 0)
+            return -1;
+        model.run = run.run;
+        model.run_id = run.run_id;
+    }
+    if (logged_model_insert(txn, &model, err) < 0)
+        return -1;
+    const struct pair_owner owner = logged_model_owner(&model);
+    if (pairs_set(tracking, txn, &owner, PAIR_PARAM, &made->params, err) < 0 ||
+        pairs_set(tracking, txn, &owner, PAIR_TAG, &made->tags, err) < 0)
+        return -1;
+    return model_result(work, txn, &model, err);
+}
+
+int mlflow_model_create(struct ask *ask, struct out *out, struct error *err)
+{
+    struct made made = {.model = {.status = LOGGED_MODEL_PENDING}};
+    struct work work = {.ask = ask, .out = out, .detail = &made};
+
+    if (ask_experiment_id(ask, ASK_REQUIRED, &made.model.experiment, err) < 0 ||
+        ask_text(ask, "name", ASK_OPTIONAL, &made.model.name, err) < 0 ||
+        ask_text(ask, "model_type", ASK_OPTIONAL, &made.model.kind, err) < 0 ||
+        ask_text(ask, "source_run_id", ASK_OPTIONAL, &made.run_id, err) < 0 ||
+        read_list(ask, "params", "Param key", &made.params, err) < 0 ||
+        read_list(ask, "tags", "key", &made.tags, err) < 0)
+        return -1;
+    if (made.model.name.len == 0)
+        made.model.name = name_for_run(ask->arena);
+    else if (name_check_logged_model(made.model.name, err) < 0)
+        return -1;
+    made.model.model_id = arena_printf(ask->arena, "m-%.*s", STR_ARG(random_hex(ask->arena, 16)));
+    return work_write(&work, create_apply, err);
+}
+
+static int find(struct work *work, struct store_txn *txn, struct logged_model *out, struct error *err)
+{
+    int64_t scope;
+
+    if (ask_scope_number(work->ask, txn, &scope, err) < 0 ||
+        logged_model_get(txn, scope, call_param(work->ask->call, "model_id"), out, err) < 0)
+        return -1;
+    return store_is_writer(txn) ? model_writable(work, txn, out, err) : 0;
+}
+
+int mlflow_model_get(struct ask *ask, struct out *out, struct error *err)
+{
+    struct work work = {.ask = ask, .out = out};
+    struct logged_model model;
+
+    CLEANUP(store_read_end) struct store_txn *txn = work_read(ask, err);
+    if (!txn || find(&work, txn, &model, err) < 0)
+        return -1;
+    return model_result(&work, txn, &model, err);
+}
+
+static int finalize_apply(struct store_txn *txn, void *context, struct error *err)
+{
+    struct work *work = context;
+    struct logged_model model;
+
+    if (find(work, txn, &model, err) < 0)
+        return -1;
+    model.status = (enum logged_model_status)work->number;
+    if (logged_model_set_status(txn, &model, err) < 0)
+        return -1;
+    return model_result(work, txn, &model, err);
+}
+
+int mlflow_model_finalize(struct ask *ask, struct out *out, struct error *err)
+{
+    static const char *const STATUSES[] = {"LOGGED_MODEL_PENDING", "LOGGED_MODEL_READY",
+                                           "LOGGED_MODEL_UPLOAD_FAILED"};
+    struct work work = {.ask = ask, .out = out};
+    yyjson_val *value = ask->body ? yyjson_obj_get(ask->body, "status") : NULL;
+    struct str status = STR("");
+
+    if (yyjson_is_int(value))
+        work.number = yyjson_get_sint(value);
+    else if (ask_text(ask, "status", ASK_REQUIRED, &status, err) < 0)
+        return -1;
+    for (size_t i = 0; i < COUNT(STATUSES); i++)
+        if (str_eq(status, str_from(STATUSES[i])))
+            work.number = (int64_t)i + 1;
+    if (work.number < LOGGED_MODEL_READY || work.number > LOGGED_MODEL_FAILED)
+        return error_set(err, ERROR_INVALID, "status",
+                         "Invalid model status: %.*s. Expected statuses are LOGGED_MODEL_READY, "
+                         "LOGGED_MODEL_UPLOAD_FAILED.",
+                         STR_ARG(str_slice(status, 0, 100)));
+    return work_write(&work, finalize_apply, err);
+}
+
+static int delete_apply(struct store_txn *txn, void *context, struct error *err)
+{
+    struct logged_model model;
+
+    return find(context, txn, &model, err) < 0 ? -1 : logged_model_delete(txn, &model, err);
+}
+
+int mlflow_model_delete(struct ask *ask, struct out *, struct error *err)
+{
+    struct work work = {.ask = ask};
+
+    return work_write(&work, delete_apply, err);
+}
+
+/* Tags, or params when number is 1. */
+static int pairs_apply(struct store_txn *txn, void *context, struct error *err)
+{
+    struct work *work = context;
+    struct tracking *tracking = work->ask->mlflow->engines->tracking;
+    bool params = work->number == 1;
+    struct logged_model model;
+
+    if (find(work, txn, &model, err) < 0)
+        return -1;
+    const struct pair_owner owner = logged_model_owner(&model);
+    if (params && params_check(tracking, txn, &owner, &work->pairs, err) < 0)
+        return -1;
+    if (pairs_set(tracking, txn, &owner, params ? PAIR_PARAM : PAIR_TAG, &work->pairs, err) < 0 ||
+        logged_model_set_status(txn, &model, err) < 0)
+        return -1;
+    return params ? 0 : model_result(work, txn, &model, err);
+}
+
+int mlflow_model_set_tags(struct ask *ask, struct out *out, struct error *err)
+{
+    struct work work = {.ask = ask, .out = out};
+
+    if (read_list(ask, "tags", "key", &work.pairs, err) < 0)
+        return -1;
+    return work_write(&work, pairs_apply, err);
+}
+
+int mlflow_model_log_params(struct ask *ask, struct out *, struct error *err)
+{
+    struct work work = {.ask = ask, .number = 1};
+
+    if (read_list(ask, "params", "Param key", &work.pairs, err) < 0)
+        return -1;
+    return work_write(&work, pairs_apply, err);
+}
+
+static int delete_tag_apply(struct store_txn *txn, void *context, struct error *err)
+{
+    struct work *work = context;
+    struct logged_model model;
+
+    if (find(work, txn, &model, err) < 0)
+        return -1;
+    const struct pair_owner owner = logged_model_owner(&model);
+    return tag_delete(work->ask->mlflow->engines->tracking, txn, &owner,
+                      call_param(work->ask->call, "tag_key"), err);
+}
+
+int mlflow_model_delete_tag(struct ask *ask, struct out *, struct error *err)
+{
+    struct work work = {.ask = ask};
+
+    return work_write(&work, delete_tag_apply, err);
+}

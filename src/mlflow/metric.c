@@ -1,0 +1,317 @@
+/* metric.c - histories of metrics, whole, in pages, and thinned out for charts
+ *
+ * A whole history may have millions of points: it is kept as points (32 bytes each) and written as
+ * JSON only as fast as the client takes it.
+ */
+#include "tracking/metric.h"
+
+#include "mlflow/work.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define HISTORY_SLICE 512  /* points written at once */
+#define HISTORY_PAGE_MAX 50000
+#define BULK_RUNS_MAX 100
+#define BULK_POINTS_MAX 25000
+#define INTERVAL_POINTS_MAX 2500
+
+static void show_point(struct out *out, struct str key, const struct point *point, struct str run_id)
+{
+    out_begin(out, NULL, '{');
+    out_text(out, "key", key);
+    out_double(out, "value", point->value);
+    out_int(out, "timestamp", point->at_ms);
+    out_int(out, "step", point->step);
+    if (run_id.len)
+        out_text(out, "run_id", run_id);
+    out_end(out, '}');
+}
+
+/* --- One series, streamed --------------------------------------------------------------------- */
+
+struct history {
+    struct http_source source;
+    struct points points;
+    size_t count; /* of them to be written */
+    size_t next;
+    struct str key;
+    struct str token; /* of the next page; "" none */
+    struct out out;   /* written, not yet taken */
+    size_t taken;
+    bool begun, ended;
+};
+
+static void history_close(struct http_source *source)
+{
+    struct history *history = CONTAINER_OF(source, struct history, source);
+
+    points_free(&history->points);
+    out_free(&history->out);
+}
+
+/* Writes the next slice. */
+static void history_fill(struct history *history)
+{
+    struct out *out = &history->out;
+    size_t end = history->next + HISTORY_SLICE;
+
+    buf_clear(&out->buf);
+    history->taken = 0;
+    if (!history->begun) {
+        out_begin(out, NULL, '{');
+        if (history->count > 0)
+            out_begin(out, "metrics", '[');
+    }
+    history->begun = true;
+    if (end > history->count)
+        end = history->count;
+    for (; history->next < end; history->next++)
+        show_point(out, history->key, &history->points.at[history->next], STR(""));
+    if (history->next < history->count)
+        return;
+    /* The comma behind the last point is in this very slice. */
+    if (history->count > 0)
+        out_end(out, ']');
+    if (history->token.len)
+        out_text(out, "next_page_token", history->token);
+    out_end(out, '}');
+    out->buf.len--;
+    history->ended = true;
+}
+
+static ssize_t history_read(struct http_source *source, void *bytes, size_t size)
+{
+    struct history *history = CONTAINER_OF(source, struct history, source);
+
+    assert(size > 0);
+    if (history->taken == history->out.buf.len) {
+        if (history->ended)
+            return 0;
+        history_fill(history);
+    }
+    size_t rest = history->out.buf.len - history->taken;
+    size_t count = rest < size ? rest : size;
+    memcpy(bytes, history->out.buf.ptr + history->taken, count);
+    history->taken += count;
+    return (ssize_t)count;
+}
+
+/* A page ends at a point, and the next one begins behind it, whatever arrives meanwhile. */
+static struct str token_of(struct arena *arena, const struct point *point)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &point->value, sizeof bits);
+    return arena_printf(arena, "%lld.%lld.%llu", (long long)point->at_ms, (long long)point->step,
+                        (unsigned long long)bits);
+}
+
+static int read_token(struct ask *ask, struct point *out, bool *out_given, struct error *err)
+{
+    struct str token, at, step, bits;
+    uint64_t value = 0;
+
+    if (ask_text(ask, "page_token", ASK_OPTIONAL, &token, err) < 0)
+        return -1;
+    *out_given = token.len > 0;
+    if (!*out_given)
+        return 0;
+    bool good = str_cut(token, '.', &at, &step) && str_cut(step, '.', &step, &bits) &&
+                str_to_int64(at, &out->at_ms) && str_to_int64(step, &out->step) && bits.len > 0;
+    for (size_t i = 0; good && i < bits.len; i++) {
+        good = bits.ptr[i] >= '0' && bits.ptr[i] <= '9' && i < 20;
+        value = value * 10 + (uint64_t)(bits.ptr[i] - '0');
+    }
+    if (!good)
+        return error_set(err, ERROR_INVALID, "page_token",
+                         "Invalid page token, it was not given by this search.");
+    memcpy(&out->value, &value, sizeof value);
+    return 0;
+}
+
+/* The points of one key of one run. */
+static int read_series(struct ask *ask, struct store_txn *txn, struct str run_id, struct str key,
+                       const struct metric_range *wanted, struct points *out, struct error *err)
+{
+    struct metric_range range = *wanted;
+    struct run run;
+    int64_t scope;
+
+    if (ask_scope_number(ask, txn, &scope, err) < 0 || run_get(txn, scope, run_id, &run, err) < 0 ||
+        metric_key(ask->mlflow->engines->tracking, txn, key, &range.key, err) < 0)
+        return -1;
+    range.owner = run.run;
+    return range.key ? metric_history(txn, &range, out, err) : 0;
+}
+
+static int history_open(struct ask *ask, struct history *history, struct error *err)
+{
+    struct point after = {0};
+    struct metric_range range = {0};
+    struct str run_id;
+    bool paged;
+
+    if (ask_run_id(ask, &run_id, err) < 0 ||
+        ask_text(ask, "metric_key", ASK_REQUIRED, &history->key, err) < 0 ||
+        read_token(ask, &after, &paged, err) < 0)
+        return -1;
+    range.after = paged ? &after : NULL;
+    if (ask_has(ask, "max_results") && work_limit(ask, 1, INT32_MAX, &range.limit, err) < 0)
+        return -1;
+    if (range.limit > HISTORY_PAGE_MAX)
+        range.limit = HISTORY_PAGE_MAX;
+    CLEANUP(store_read_end) struct store_txn *txn = work_read(ask, err);
+    if (!txn || read_series(ask, txn, run_id, history->key, &range, &history->points, err) < 0)
+        return -1;
+    history->count = history->points.count;
+    if (range.limit && history->count > range.limit) {
+        history->count = range.limit;
+        history->token = token_of(ask->arena, &history->points.at[range.limit - 1]);
+    }
+    return 0;
+}
+
+void mlflow_history(struct call *call)
+{
+    struct history *history = arena_make(call->arena, struct history);
+    struct error err = {0};
+    struct ask ask;
+
+    history->out = out_make();
+    history->source = (struct http_source){history_read, history_close};
+    if (ask_read(call, &ask, &err) < 0 || history_open(&ask, history, &err) < 0) {
+        history_close(&history->source);
+        reply_error(call, &err);
+        return;
+    }
+    http_reply_source(call->ex, 200, "application/json", -1, &history->source);
+}
+
+/* --- Several runs -------------------------------------------------------------------------------- */
+
+static int read_runs(struct ask *ask, const char *field, struct ask_texts *out, struct error *err)
+{
+    if (ask_texts(ask, field, out, err) < 0)
+        return -1;
+    if (out->count == 0)
+        return error_set(err, ERROR_INVALID, field,
+                         "GetMetricHistoryBulk request must specify at least one run_id.");
+    if (out->count > BULK_RUNS_MAX)
+        return error_set(err, ERROR_INVALID, field,
+                         "GetMetricHistoryBulk request cannot specify more than %d run_ids. Received "
+                         "%zu run_ids.",
+                         BULK_RUNS_MAX, out->count);
+    return 0;
+}
+
+int mlflow_history_bulk(struct ask *ask, struct out *out, struct error *err)
+{
+    struct ask_texts runs;
+    struct str key;
+    size_t limit, written = 0;
+
+    if (read_runs(ask, "run_id", &runs, err) < 0 ||
+        ask_text(ask, "metric_key", ASK_REQUIRED, &key, err) < 0 ||
+        work_limit(ask, BULK_POINTS_MAX, INT32_MAX, &limit, err) < 0)
+        return -1;
+    limit = limit > BULK_POINTS_MAX ? BULK_POINTS_MAX : limit;
+    CLEANUP(store_read_end) struct store_txn *txn = work_read(ask, err);
+    if (!txn)
+        return -1;
+    out_begin(out, NULL, '{');
+    out_begin(out, "metrics", '[');
+    for (size_t i = 0; i < runs.count && written < limit; i++) {
+        CLEANUP(points_free) struct points points = {0};
+        struct metric_range range = {.limit = limit - written};
+        if (read_series(ask, txn, runs.at[i], key, &range, &points, err) < 0)
+            return -1;
+        for (size_t p = 0; p < points.count && written < limit; p++, written++)
+            show_point(out, key, &points.at[p], runs.at[i]);
+    }
+    out_end(out, ']');
+    out_end(out, '}');
+    return 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+
+    return (left > right) - (left < right);
+}
+
+/* The steps between both ends, each once, in order. */
+static size_t steps_of(struct arena *arena, const struct points *points, int64_t from, int64_t to,
+                       int64_t **out)
+{
+    int64_t *steps = arena_new_array(arena, int64_t, points->count + 1);
+    size_t count = 0, kept = 0;
+
+    for (size_t i = 0; i < points->count; i++)
+        if (points->at[i].step >= from && points->at[i].step <= to)
+            steps[count++] = points->at[i].step;
+    qsort(steps, count, sizeof *steps, by_number);
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || steps[i] != steps[kept - 1])
+            steps[kept++] = steps[i];
+    *out = steps;
+    return kept;
+}
+
+static bool has_step(const int64_t *steps, size_t count, int64_t step)
+{
+    return count > 0 && bsearch(&step, steps, count, sizeof *steps, by_number) != NULL;
+}
+
+/* Evenly spaced steps of those that are there, the first and the last among them. */
+static size_t pick_steps(int64_t *steps, size_t count, size_t limit)
+{
+    if (count <= limit)
+        return count;
+    if (limit == 1)
+        return 1;
+    int64_t last = steps[count - 1];
+    for (size_t i = 0; i < limit - 1; i++)
+        steps[i] = steps[i * (count - 1) / (limit - 1)];
+    steps[limit - 1] = last;
+    return limit;
+}
+
+int mlflow_history_interval(struct ask *ask, struct out *out, struct error *err)
+{
+    struct ask_texts runs;
+    struct str key;
+    int64_t from = INT64_MIN, to = INT64_MAX;
+    size_t limit;
+
+    if (read_runs(ask, "run_ids", &runs, err) < 0 ||
+        ask_text(ask, "metric_key", ASK_REQUIRED, &key, err) < 0 ||
+        ask_int(ask, "start_step", ASK_OPTIONAL, &from, err) < 0 ||
+        ask_int(ask, "end_step", ASK_OPTIONAL, &to, err) < 0 ||
+        work_limit(ask, INTERVAL_POINTS_MAX, INTERVAL_POINTS_MAX, &limit, err) < 0)
+        return -1;
+    if (ask_has(ask, "start_step") != ask_has(ask, "end_step") || from > to)
+        return error_set(err, ERROR_INVALID, "start_step",
+                         "If either start step or end step are specified, both must be specified, "
+                         "and end_step must not be less than start_step.");
+    CLEANUP(store_read_end) struct store_txn *txn = work_read(ask, err);
+    if (!txn)
+        return -1;
+    out_begin(out, NULL, '{');
+    out_begin(out, "metrics", '[');
+    for (size_t i = 0; i < runs.count; i++) {
+        CLEANUP(points_free) struct points points = {0};
+        int64_t *steps;
+        if (read_series(ask, txn, runs.at[i], key, &(struct metric_range){0}, &points, err) < 0)
+            return -1;
+        size_t count = steps_of(ask->arena, &points, from, to, &steps);
+        count = pick_steps(steps, count, limit);
+        for (size_t p = 0; p < points.count; p++)
+            if (has_step(steps, count, points.at[p].step))
+                show_point(out, key, &points.at[p], runs.at[i]);
+    }
+    out_end(out, ']');
+    out_end(out, '}');
+    return 0;
+}

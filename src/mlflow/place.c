@@ -1,0 +1,118 @@
+#include "mlflow/place.h"
+
+#include "asset/asset.h"
+#include "mlflow/name.h"
+#include "tracking/logged_model.h"
+
+#include <assert.h>
+
+struct str place_name(struct arena *arena, const struct place *place)
+{
+    if (place->path.len == 0)
+        return place->prefix;
+    if (place->prefix.len == 0)
+        return place->path;
+    return arena_printf(arena, "%.*s/%.*s", STR_ARG(place->prefix), STR_ARG(place->path));
+}
+
+static int place_base(struct ask *ask, struct store_txn *txn, struct str path, struct place *out,
+                      struct error *err)
+{
+    struct scope scope;
+
+    if (name_check_path(path, err) < 0 || ask_scope(ask, txn, &scope, err) < 0)
+        return -1;
+    *out = (struct place){.container = asset_artifact_container(ask->arena, &scope),
+                          .prefix = STR(""),
+                          .path = path,
+                          .scope = scope.number};
+    return 0;
+}
+
+/* The run's texts are copied: a place outlives its transaction. */
+static void place_take_run(struct ask *ask, const struct run *run, struct place *out)
+{
+    out->run = *run;
+    out->run.run_id = arena_str(ask->arena, run->run_id);
+    out->run.name = out->run.user = out->run.reason = STR("");
+}
+
+int place_of_run(struct ask *ask, struct store_txn *txn, struct str run_id, struct str path,
+                 struct place *out, struct error *err)
+{
+    struct place place;
+    struct run run;
+
+    if (place_base(ask, txn, path, &place, err) < 0 ||
+        run_get(txn, place.scope, run_id, &run, err) < 0)
+        return -1;
+    place_take_run(ask, &run, &place);
+    place.prefix = asset_run_prefix(ask->arena, run.run_id);
+    *out = place;
+    return 0;
+}
+
+int place_of_model(struct ask *ask, struct store_txn *txn, struct str model_id, struct str path,
+                   struct place *out, struct error *err)
+{
+    struct logged_model model;
+    struct place place;
+    struct run run;
+
+    if (place_base(ask, txn, path, &place, err) < 0 ||
+        logged_model_get(txn, place.scope, model_id, &model, err) < 0)
+        return -1;
+    if (model.run) {
+        if (run_by_row(txn, model.run, &run, err) < 0)
+            return -1;
+        place_take_run(ask, &run, &place);
+    }
+    place.prefix = logged_model_prefix(ask->arena, model.model_id);
+    *out = place;
+    return 0;
+}
+
+/* Cuts the next piece off; "" at the end. */
+static struct str next_piece(struct str *rest)
+{
+    struct str piece = STR("");
+
+    if (rest->len > 0)
+        str_split(rest, '/', &piece);
+    return piece;
+}
+
+int place_of(struct ask *ask, struct store_txn *txn, struct str address, struct place *out,
+             struct error *err)
+{
+    struct str rest = address;
+    struct str experiment = next_piece(&rest), second = next_piece(&rest);
+    int64_t number;
+
+    if (name_check_path(address, err) < 0)
+        return -1;
+    bool numbered = str_to_int64(experiment, &number);
+    struct str third = next_piece(&rest);
+    if (numbered && str_eq(third, STR("artifacts")))
+        return place_of_run(ask, txn, second, rest, out, err);
+    if (numbered && str_eq(second, STR("models")) && str_eq(next_piece(&rest), STR("artifacts")))
+        return place_of_model(ask, txn, third, rest, out, err);
+    return error_set(err, ERROR_NOT_FOUND, "path",
+                     "There is no artifact root at '%.*s'; runs and logged models have one.",
+                     STR_ARG(str_slice(address, 0, 200)));
+}
+
+bool place_fall_through(struct ask *ask, struct store_txn *txn, struct place *io)
+{
+    struct str rest = io->path;
+    struct str name = next_piece(&rest);
+    struct logged_model model;
+
+    if (io->run.run == 0 || name.len == 0 || str_starts(io->prefix, STR("LoggedModels/")))
+        return false;
+    if (logged_model_of_run(txn, io->scope, io->run.run, name, &model, NULL) < 0)
+        return false;
+    io->prefix = logged_model_prefix(ask->arena, model.model_id);
+    io->path = rest;
+    return true;
+}

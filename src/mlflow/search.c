@@ -1,0 +1,225 @@
+#include "tracking/search.h"
+
+#include "base/map.h"
+#include "mlflow/work.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define EXPERIMENTS_MAX 10000
+#define RUNS_DEFAULT 1000
+#define RUNS_MAX 50000
+
+/* ACTIVE_ONLY, DELETED_ONLY, ALL as name or number. */
+static int read_view(struct ask *ask, enum search_view *out, struct error *err)
+{
+    static const char *const VIEWS[] = {"", "ACTIVE_ONLY", "DELETED_ONLY", "ALL"};
+    yyjson_val *value = ask->body ? yyjson_obj_get(ask->body, "run_view_type") : NULL;
+    struct str text = STR("");
+    int64_t number = SEARCH_ACTIVE;
+
+    if (yyjson_is_int(value))
+        number = yyjson_get_sint(value);
+    else if (ask_text(ask, "run_view_type", ASK_OPTIONAL, &text, err) < 0)
+        return -1;
+    if (text.len > 0)
+        for (number = 3; number > 0 && !str_eq(text, str_from(VIEWS[number]));)
+            number--;
+    if (number < 1 || number > 3)
+        return error_set(err, ERROR_INVALID, "run_view_type",
+                         "Invalid value %.*s for parameter 'run_view_type' supplied:  Hint: Value "
+                         "was of type 'str'. See the API docs for more information about request "
+                         "parameters.",
+                         STR_ARG(str_slice(text, 0, 100)));
+    *out = (enum search_view)number;
+    return 0;
+}
+
+static int read_experiments(struct ask *ask, struct search *search, struct error *err)
+{
+    struct ask_texts ids;
+
+    if (ask_texts(ask, "experiment_ids", &ids, err) < 0)
+        return -1;
+    if (ids.count > EXPERIMENTS_MAX)
+        return error_set(err, ERROR_INVALID, "experiment_ids", "At most %d experiments can be searched.",
+                         EXPERIMENTS_MAX);
+    int64_t *numbers = arena_new_array(ask->arena, int64_t, ids.count + 1);
+    for (size_t i = 0; i < ids.count; i++)
+        if (ask_parse_experiment_id(ids.at[i], &numbers[i], err) < 0)
+            return -1;
+    search->experiments = numbers;
+    search->experiment_count = ids.count;
+    return 0;
+}
+
+static int read_search(struct ask *ask, const struct filter_grammar *grammar, struct search *search,
+                       struct error *err)
+{
+    struct work_orders orders;
+    struct str filter;
+
+    if (read_experiments(ask, search, err) < 0 ||
+        ask_text(ask, "filter", ASK_OPTIONAL, &filter, err) < 0 ||
+        filter_parse(ask->arena, grammar, filter, &search->filter, err) < 0 ||
+        work_orders(ask, grammar, &orders, err) < 0 || work_offset(ask, 0, &search->offset, err) < 0)
+        return -1;
+    search->orders = orders.at;
+    search->order_count = orders.count;
+    return 0;
+}
+
+/* Runs of one experiment stand together, so its location is asked once for each stretch. */
+static int show_page(struct ask *ask, struct store_txn *txn, const struct run_page *page,
+                     const struct search *search, struct out *out, struct error *err)
+{
+    struct str location = STR("");
+
+    out_begin(out, NULL, '{');
+    if (page->count > 0) {
+        out_begin(out, "runs", '[');
+        for (size_t i = 0; i < page->count; i++) {
+            const struct run *run = &page->runs[i];
+            if ((i == 0 || run->experiment != page->runs[i - 1].experiment) &&
+                work_location(txn, run, &location, err) < 0)
+                return -1;
+            if (show_run(ask, txn, run, location, out, err) < 0)
+                return -1;
+        }
+        out_end(out, ']');
+    }
+    if (page->more)
+        out_text(out, "next_page_token", work_token(ask->arena, search->offset + page->count, 0));
+    out_end(out, '}');
+    return 0;
+}
+
+int mlflow_search_runs(struct ask *ask, struct out *out, struct error *err)
+{
+    struct search search = {.view = SEARCH_ACTIVE};
+    struct run_page page;
+
+    if (work_limit(ask, RUNS_DEFAULT, RUNS_MAX, &search.limit, err) < 0 ||
+        read_view(ask, &search.view, err) < 0 || read_search(ask, &filter_runs, &search, err) < 0)
+        return -1;
+    CLEANUP(store_read_end) struct store_txn *txn = work_read(ask, err);
+    if (!txn || ask_scope_number(ask, txn, &search.scope, err) < 0 ||
+        search_runs(ask->mlflow->engines->tracking, txn, &search, &page, err) < 0)
+        return -1;
+    return show_page(ask, txn, &page, &search, out, err);
+}
+
+/* --- Logged models ------------------------------------------------------------------------------ */
+
+/* Their order is a list of objects {field_name, ascending, …}. */
+static int read_object_orders(struct ask *ask, struct search *search, struct error *err)
+{
+    yyjson_val *list, *item;
+    yyjson_arr_iter it;
+
+    if (ask_objects(ask, "order_by", &list, err) < 0)
+        return -1;
+    struct order_clause *orders =
+        arena_new_array(ask->arena, struct order_clause, yyjson_arr_size(list) + 1);
+    search->orders = orders;
+    if (!list)
+        return 0;
+    yyjson_arr_iter_init(list, &it);
+    while ((item = yyjson_arr_iter_next(&it))) {
+        struct order_clause *order = &orders[search->order_count++];
+        struct str name;
+        if (ask_value_text(ask, item, "field_name", ASK_REQUIRED, &name, err) < 0 ||
+            order_parse(ask->arena, &filter_logged_models, name, order, err) < 0)
+            return -1;
+        yyjson_val *ascending = yyjson_obj_get(item, "ascending");
+        order->descending = ascending && yyjson_is_false(ascending);
+    }
+    return 0;
+}
+
+/* A token is bound to what was searched. */
+static uint64_t mark_of(struct ask *ask, struct str filter)
+{
+    const char *const fields[] = {"experiment_ids", "order_by", "datasets"};
+    uint64_t mark = map_hash(filter);
+
+    assert(!ask->query);
+    for (size_t i = 0; i < COUNT(fields); i++) {
+        size_t length = 0;
+        yyjson_val *value = ask->body ? yyjson_obj_get(ask->body, fields[i]) : NULL;
+        char *text = value ? yyjson_val_write(value, 0, &length) : NULL;
+        mark = mark * 31 + map_hash((struct str){text, length});
+        free(text);
+    }
+    return mark;
+}
+
+int mlflow_model_search(struct ask *ask, struct out *out, struct error *err)
+{
+    struct search search = {0};
+    struct logged_model_page page;
+    struct str filter;
+
+    if (work_limit(ask, 50, 1000, &search.limit, err) < 0 || read_experiments(ask, &search, err) < 0 ||
+        ask_text(ask, "filter", ASK_OPTIONAL, &filter, err) < 0 ||
+        filter_parse(ask->arena, &filter_logged_models, filter, &search.filter, err) < 0 ||
+        read_object_orders(ask, &search, err) < 0)
+        return -1;
+    uint64_t mark = mark_of(ask, filter);
+    if (work_offset(ask, mark, &search.offset, err) < 0)
+        return -1;
+    CLEANUP(store_read_end) struct store_txn *txn = work_read(ask, err);
+    if (!txn || ask_scope_number(ask, txn, &search.scope, err) < 0 ||
+        search_logged_models(ask->mlflow->engines->tracking, txn, &search, &page, err) < 0)
+        return -1;
+    out_begin(out, NULL, '{');
+    if (page.count > 0) {
+        out_begin(out, "models", '[');
+        for (size_t i = 0; i < page.count; i++)
+            if (show_logged_model(ask, txn, &page.models[i], NULL, out, err) < 0)
+                return -1;
+        out_end(out, ']');
+    }
+    if (page.more)
+        out_text(out, "next_page_token", work_token(ask->arena, search.offset + page.count, mark));
+    out_end(out, '}');
+    return 0;
+}
+
+/* --- Datasets of experiments ------------------------------------------------------------------ */
+
+int mlflow_search_datasets(struct ask *ask, struct out *out, struct error *err)
+{
+    struct search search = {0};
+
+    if (read_experiments(ask, &search, err) < 0)
+        return -1;
+    CLEANUP(store_read_end) struct store_txn *txn = work_read(ask, err);
+    if (!txn || ask_scope_number(ask, txn, &search.scope, err) < 0)
+        return -1;
+    out_begin(out, NULL, '{');
+    out_begin(out, "dataset_summaries", '[');
+    for (size_t i = 0; i < search.experiment_count; i++) {
+        struct sql *q = sql(txn,
+                            "SELECT name, digest FROM dataset WHERE scope = ? AND experiment = ?"
+                            " ORDER BY name, digest LIMIT 1000",
+                            err);
+        if (!q)
+            return -1;
+        sql_bind_int(q, 1, search.scope);
+        sql_bind_int(q, 2, search.experiments[i]);
+        while (sql_step(q) > 0) {
+            out_begin(out, NULL, '{');
+            out_text(out, "experiment_id",
+                     arena_printf(ask->arena, "%lld", (long long)search.experiments[i]));
+            out_text(out, "name", sql_text(q, 0));
+            out_text(out, "digest", sql_text(q, 1));
+            out_end(out, '}');
+        }
+        if (sql_end(q, err) < 0)
+            return -1;
+    }
+    out_end(out, ']');
+    out_end(out, '}');
+    return 0;
+}

@@ -1,0 +1,27 @@
+/* show.h - runs, experiments and logged models as MLflow writes them */
+#pragma once
+
+#include "mlflow/ask.h"
+#include "tracking/experiment.h"
+#include "tracking/logged_model.h"
+#include "tracking/metric.h"
+#include "tracking/run.h"
+
+/* The members of RunInfo under `key`. */
+void show_run_info(struct out *out, const char *key, struct arena *arena, const struct run *run,
+                   struct str location);
+
+/* A whole run: info, data, inputs, outputs. `location` is its experiment's. */
+int show_run(struct ask *ask, struct store_txn *txn, const struct run *run, struct str location,
+             struct out *out, struct error *err);
+
+/* A list "key": [{key, value}, …], left out when empty. */
+void show_pairs(struct out *out, const char *key, const struct pairs *pairs);
+
+/* The members of Experiment. */
+int show_experiment(struct store_txn *txn, const struct experiment *experiment, struct out *out,
+                    struct error *err);
+
+/* info and data of a logged model, as an object under `key`. */
+int show_logged_model(struct ask *ask, struct store_txn *txn, const struct logged_model *model,
+                      const char *key, struct out *out, struct error *err);
