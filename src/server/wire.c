@@ -243,7 +243,7 @@ static void end_lives(struct server *server)
     struct error err = {0};
 
     if (engines->store)
-        store_on_event(engines->store, NULL, NULL);
+        store_on_event(engines->store, NULL, engines);
     if (engines->endpoints && server->stop_replicas && endpoints_stop(engines->endpoints, &err) < 0)
         log_error("server.stop_gateway", &err);
     jobs_free(&engines->jobs);
