@@ -1,0 +1,101 @@
+/* judge.c - how a command ended, in one word and one sentence */
+#include "runner/work.h"
+
+#include "os/clock.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <string.h>
+
+#define SIGNAL_LAST 64
+#define NOT_FOUND 127
+
+/* "KILL" for 9. */
+static const char *signal_name(int number)
+{
+    const char *name = sigabbrev_np(number);
+
+    assert(number > 0);
+    return name ? name : "unknown";
+}
+
+/* What bash complained about: the end of the last line that begins with "bash: ". */
+static struct str complaint(struct str log)
+{
+    struct str line, found = {0};
+
+    while (str_split(&log, '\n', &line))
+        if (str_starts(line, STR("bash: ")) || str_starts(line, STR("/bin/bash: ")))
+            found = line;
+    ssize_t at = str_find(found, STR(": "));
+    if (at < 0)
+        return found;
+    found = str_slice(found, (size_t)at + 2, found.len);
+    at = str_starts(found, STR("line ")) ? str_find(found, STR(": ")) : -1;
+    assert(at < (ssize_t)found.len);
+    return str_trim(at < 0 ? found : str_slice(found, (size_t)at + 2, found.len));
+}
+
+/* Shells say 128 + n for a command that signal n ended. */
+static int signal_of(const struct work_facts *facts)
+{
+    assert(facts->status >= 0);
+    if (facts->signaled)
+        return facts->status;
+    return facts->status > 128 && facts->status <= 128 + SIGNAL_LAST ? facts->status - 128 : 0;
+}
+
+static void judge_exit(struct arena *arena, const struct work_facts *facts, struct work_end *out)
+{
+    struct str said = complaint(facts->log_tail);
+
+    assert(!facts->signaled);
+    out->kind = "exit";
+    out->code = facts->status;
+    out->reason = arena_printf(arena, "The command ended with exit code %d.", facts->status);
+    if (facts->status != NOT_FOUND)
+        return;
+    out->kind = "notFound";
+    out->reason = said.len ? arena_printf(arena, "The command was not found: %.*s.", STR_ARG(said))
+                           : STR("A command was not found (exit code 127).");
+}
+
+void work_judge(struct arena *arena, const struct work_facts *facts, struct work_end *out)
+{
+    int number = signal_of(facts);
+    bool ended_well = !facts->signaled && facts->status == 0;
+
+    assert(out);
+    out->signal = number;
+    out->code = facts->signaled ? 128 + number : facts->status;
+    if (facts->timed_out) {
+        out->kind = "timeout";
+        out->reason = arena_printf(arena, "The command was ended after its time limit of %lld s.",
+                                   (long long)facts->timeout_s);
+    } else if (facts->asked) {
+        out->kind = "canceled";
+        out->reason = STR("The command was ended because somebody asked for it.");
+    } else if (!ended_well && facts->oom_kills > 0) {
+        out->kind = "memory";
+        out->reason = STR("The command ran out of memory: the kernel ended a process of it.");
+    } else if (number) {
+        out->kind = "signal";
+        out->reason = arena_printf(arena, "The command was ended by signal %d (%s).", number, signal_name(number));
+    } else {
+        judge_exit(arena, facts, out);
+    }
+}
+
+struct json *work_end_json(struct arena *arena, const struct work_end *end)
+{
+    struct json *record = json_object(arena);
+
+    assert(end->kind);
+    json_set_str(arena, record, "kind", str_from(end->kind));
+    json_set_int(arena, record, "code", end->code);
+    json_set_int(arena, record, "signal", end->signal);
+    json_set_str(arena, record, "reason", end->reason);
+    json_set_int(arena, record, "endedUs", clock_now_us());
+    json_set_int(arena, record, "peakMemoryBytes", end->peak_memory_bytes);
+    return record;
+}
