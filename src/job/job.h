@@ -61,7 +61,8 @@ struct json *job_spec_resolved(const struct job_spec *spec);
 int job_insert(struct store_txn *txn, const struct job_submit *submit, const struct job_spec *spec,
                const struct document *document, struct error *err);
 
-/* Puts the live fields of a job (status, services, outputs.default, …) into its wire properties. */
+/* Puts the live fields of a job (status, services, outputs.default, …) into its wire properties; they
+ * live as long as the transaction. */
 int job_show(struct jobs *jobs, struct store_txn *txn, const struct run *run, struct json *properties,
              struct error *err);
 

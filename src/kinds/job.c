@@ -168,7 +168,11 @@ static int job_kind_show(struct arm_request *req, struct store_txn *txn,
         return -1;
     if (json_count(tags) > 0)
         json_set(req->arena, properties, STR("tags"), tags);
-    return job_show(req->engines->jobs, txn, &run, properties, err);
+    if (job_show(req->engines->jobs, txn, &run, properties, err) < 0)
+        return -1;
+    /* What engines put in lives as long as the transaction; the reply lives longer. */
+    json_set(req->arena, wire, STR("properties"), json_copy(req->arena, properties));
+    return 0;
 }
 
 /* A run that MLflow made has no document: it is a Command job without a command (decisions 8). */
