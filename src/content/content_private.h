@@ -64,7 +64,7 @@ int object_insert(struct store_txn *txn, struct content_object *object, struct e
 /* The hash of an object with these chunks. */
 void object_hash(struct str chunks, char out[HASH_CHARS + 1]);
 
-/* --- block.c ----------------------------------------------------------------------------------- */
+/* --- block.c --------------------------------------------------------------------------------- */
 
 /* Removes at most `limit` blocks staged before then; *out_count says how many. */
 int block_expire(struct store_txn *txn, int64_t before_us, size_t limit, size_t *out_count,

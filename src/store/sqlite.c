@@ -1,8 +1,8 @@
 /* SQLite as two engines: files, and `memory:` by its memdb.
  *
  * Files use the write-ahead log with synchronous=FULL: a commit is durable when it returns, readers
- * keep snapshots while the writer goes on, and the log is checkpointed by the writer itself, since a
- * thread for it keeps the log from ever starting over. memdb has neither log nor snapshots; there a
+ * keep snapshots while the writer goes on, and the log is checkpointed by the writer itself, since
+ * a thread for it keeps the log from ever starting over. memdb has neither log nor snapshots; there a
  * reader and the writer take turns. Threads: SQLite's own locks are off (NOMUTEX); a connection is
  * used by one thread at a time. */
 #include "os/fault.h"

@@ -1,8 +1,8 @@
 /* The store as its users see it: opening and closing, handing writes to the writer, seats for
  * readers, listeners, and the trouble that makes it refuse writes.
  *
- * Order at the end: the background check, the readers, then the writer, whose connection is the last
- * to close and so leaves a database without a log behind: the mark of a clean stop. */
+ * Order at the end: the background check, the readers, then the writer, whose connection is the
+ * last to close and so leaves a database without a log behind: the mark of a clean stop. */
 #include "os/process.h"
 #include "store/store_private.h"
 
@@ -196,6 +196,14 @@ void *store_flush_state(struct store_txn *txn, store_flush *run, size_t size)
     *last = arena_make(txn->arena, struct flush);
     **last = (struct flush){.run = run, .state = arena_alloc(txn->arena, size)};
     return (*last)->state;
+}
+
+const void *store_flush_peek(struct store_txn *txn, store_flush *run)
+{
+    for (const struct flush *flush = txn->flushes; flush; flush = flush->next)
+        if (flush->run == run)
+            return flush->state;
+    return NULL;
 }
 
 /* --- Events --------------------------------------------------------------------------------- */

@@ -1,8 +1,8 @@
 /* store.h - transactions: one writer that groups, readers of their own
  *
  * A write is a function. `store_write` queues it; the writer thread takes everything queued,
- * begins, runs each function, commits once, and answers each. So a function may run twice (the group is
- * replayed with savepoints when a statement fails after a change): it treats its context as
+ * begins, runs each function, commits once, and answers each. So a function may run twice (the
+ * group is replayed with savepoints when a statement fails after a change): it treats its context as
  * read-only input plus outputs that it overwrites whole. It checks first and changes after; it does
  * no file, network, hashing or logging work. decisions.md 17.
  */
@@ -47,9 +47,13 @@ void store_write_later(struct store *store, struct store_job *job);
 
 /* After the last apply of a group and before COMMIT, runs `flush(txn, state)`; registering the same
  * pair again within one transaction does nothing. *out_state is zeroed memory of `size` bytes in
- * the transaction's arena, found by `flush` as its key; it dies on replay. A flush cannot refuse. */
+ * the transaction's arena, found by `flush` as its key; it dies on replay. A flush cannot
+ * refuse. */
 typedef int store_flush(struct store_txn *txn, void *state, struct error *err);
 void *store_flush_state(struct store_txn *txn, store_flush *flush, size_t size);
+/* The state when somebody asked for it in this transaction, else NULL. For looking only: a function
+ * that asked by store_flush_state and then refuses counts as one that had changed something. */
+const void *store_flush_peek(struct store_txn *txn, store_flush *flush);
 
 /* Called on the writer thread after each commit that appended events, with the newest number. */
 /* Several may listen; a NULL wake takes back those of this context, which then runs no more. */

@@ -151,8 +151,10 @@ static int flush_gathered(struct store_txn *txn, void *state, struct error *err)
 static int gather(struct store_txn *txn, void *context, struct error *err)
 {
     struct later *later = context;
+    const void *before = store_flush_peek(txn, flush_gathered);
     struct gathered *state = store_flush_state(txn, flush_gathered, sizeof(*state));
 
+    CHECK(!before || before == state);
     CHECK(state == store_flush_state(txn, flush_gathered, sizeof(*state)));
     state->count++;
     return later->key[1] == '7' ? error_set(err, ERROR_PRECONDITION, "", "Not 7.") : 0;
