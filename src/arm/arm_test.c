@@ -2,7 +2,7 @@
 
 #include "base/test.h"
 
-/* --- Page tokens and links ----------------------------------------------------------------------- */
+/* --- Page tokens and links ------------------------------------------------------------------- */
 
 TEST(a_page_token_gives_back_its_position)
 {
@@ -18,7 +18,8 @@ TEST(a_page_token_gives_back_its_position)
 
 TEST(a_page_token_of_another_make_is_refused)
 {
-    static const char *const BAD[] = {"", ".", "1", "1.", ".1", "a.b", "1.2.3", "-1.2", "1.-2", "1 .2"};
+    static const char *const BAD[] = {"",    ".",     "1",    "1.",   ".1",
+                                      "a.b", "1.2.3", "-1.2", "1.-2", "1 .2"};
     int64_t us = 7, doc = 7;
 
     for (size_t i = 0; i < COUNT(BAD); i++)
@@ -37,7 +38,7 @@ TEST(a_next_link_keeps_the_query_and_replaces_the_token)
     CHECK_STR("$skip=9.8", arm_page_query(arena, STR(""), STR("9.8")));
 }
 
-/* --- Etags --------------------------------------------------------------------------------------- */
+/* --- Etags ----------------------------------------------------------------------------------- */
 
 TEST(an_etag_changes_with_the_revision)
 {
@@ -58,7 +59,7 @@ TEST(a_list_of_etags_is_searched_whole)
     CHECK(!arm_etag_among(STR(""), STR("\"b\"")));
 }
 
-/* --- Versions ------------------------------------------------------------------------------------ */
+/* --- Versions -------------------------------------------------------------------------------- */
 
 static enum arm_change compare(struct arena *arena, const char *before, const char *after,
                                struct str *out_diff)
@@ -77,7 +78,8 @@ TEST(a_version_said_again_is_no_change)
     struct str diff;
 
     CHECK_INT(ARM_CHANGE_NONE,
-              compare(arena, "{\"properties\":{\"dataUri\":\"a\",\"tags\":{},\"description\":null}}",
+              compare(arena,
+                      "{\"properties\":{\"dataUri\":\"a\",\"tags\":{},\"description\":null}}",
                       "{\"properties\":{\"dataUri\":\"a\",\"isArchived\":false}}", &diff));
     CHECK_INT(0, diff.len);
 }
@@ -97,9 +99,9 @@ TEST(another_path_is_told_from_another_field)
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     struct str diff;
 
-    CHECK_INT(ARM_CHANGE_PATH, compare(arena, "{\"properties\":{\"dataUri\":\"a\"}}",
-                                       "{\"properties\":{\"dataUri\":\"b\",\"tags\":{\"x\":\"1\"}}}",
-                                       &diff));
+    CHECK_INT(ARM_CHANGE_PATH,
+              compare(arena, "{\"properties\":{\"dataUri\":\"a\"}}",
+                      "{\"properties\":{\"dataUri\":\"b\",\"tags\":{\"x\":\"1\"}}}", &diff));
     CHECK_INT(ARM_CHANGE_HARD,
               compare(arena, "{\"properties\":{\"image\":\"a\",\"osType\":\"Linux\"}}",
                       "{\"properties\":{\"image\":\"b\",\"osType\":\"Linux\"}}", &diff));
@@ -109,7 +111,7 @@ TEST(another_path_is_told_from_another_field)
     CHECK_STR("condaFile is null, not \"x\"", diff);
 }
 
-/* --- Errors -------------------------------------------------------------------------------------- */
+/* --- Errors ---------------------------------------------------------------------------------- */
 
 TEST(an_error_becomes_the_envelope_with_its_hint)
 {
@@ -118,9 +120,10 @@ TEST(an_error_becomes_the_envelope_with_its_hint)
 
     error_set(&err, ERROR_CONFLICT, "properties", "It is so.");
     CHECK_INT(409, arm_status(err.code));
-    CHECK_STR("{\"error\":{\"code\":\"Conflict\",\"message\":\"It is so.\",\"target\":\"properties\","
-              "\"details\":[],\"additionalInfo\":[]}}",
-              json_write(arena, arm_error_body(arena, &err)));
+    CHECK_STR(
+        "{\"error\":{\"code\":\"Conflict\",\"message\":\"It is so.\",\"target\":\"properties\","
+        "\"details\":[],\"additionalInfo\":[]}}",
+        json_write(arena, arm_error_body(arena, &err)));
     error_hint(&err, "Do that.");
     CHECK_STR("Do that.",
               json_str_at(arm_error_body(arena, &err), "error.additionalInfo[0].info.text"));
@@ -137,7 +140,7 @@ TEST(every_error_code_has_a_status)
     CHECK_INT(501, arm_status(ERROR_NOT_IMPLEMENTED));
 }
 
-/* --- Types --------------------------------------------------------------------------------------- */
+/* --- Types ----------------------------------------------------------------------------------- */
 
 TEST(types_of_azure_that_wait_are_told_from_mistakes)
 {

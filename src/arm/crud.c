@@ -5,8 +5,9 @@
 
 #include <assert.h>
 
-/* GET, PUT, PATCH and DELETE of one resource. A PUT runs in two halves: `prepare` with nothing open,
- * then `put_apply` on the writer thread, which may run it twice and therefore only reads *req. */
+/* GET, PUT, PATCH and DELETE of one resource. A PUT runs in two halves: `prepare` with nothing
+ * open, then `put_apply` on the writer thread, which may run it twice and therefore only reads
+ * *req. */
 
 int arm_get(struct arm_request *req, struct arm_reply *out, struct error *err)
 {
@@ -28,9 +29,8 @@ struct str arm_system_data(struct arm_request *req, const struct document *befor
 {
     char text[CLOCK_ISO_BYTES];
     struct str now = arena_str(req->arena, clock_iso(clock_now_us(), text));
-    struct json *system = before && before->system.len
-                              ? json_parse(req->arena, before->system, NULL)
-                              : NULL;
+    struct json *system =
+        before && before->system.len ? json_parse(req->arena, before->system, NULL) : NULL;
 
     if (!system) {
         system = json_object(req->arena);
@@ -87,9 +87,9 @@ static int check_media(struct arm_request *req, struct error *err)
 
 struct put {
     struct arm_request *req;
-    int64_t base_rev;         /* PATCH: the revision that the body was merged into; else 0 */
+    int64_t base_rev; /* PATCH: the revision that the body was merged into; else 0 */
     bool stale, found;
-    bool changed;             /* something was stored */
+    bool changed; /* something was stored */
     enum arm_change change;
     struct document after;
     struct str operation;
@@ -121,8 +121,7 @@ static int find_before(struct put *put, struct store_txn *txn, struct document *
     const struct arm_kind *kind = req->kind;
 
     put->found = false;
-    if (arm_find_parent(req, txn, err) < 0 &&
-        !(kind->makes_parent && err->code == ERROR_NOT_FOUND))
+    if (arm_find_parent(req, txn, err) < 0 && !(kind->makes_parent && err->code == ERROR_NOT_FOUND))
         return -1;
     if (kind->parent && req->parent.doc == 0)
         return 0;
@@ -185,10 +184,11 @@ static int store_document(struct put *put, struct store_txn *txn, const struct d
 {
     struct arm_request *req = put->req;
 
-    *out = before ? *before : (struct document){.scope = req->scope.number,
-                                                .type = str_from(req->kind->type),
-                                                .name = req->name,
-                                                .created_by = req->actor};
+    *out = before ? *before
+                  : (struct document){.scope = req->scope.number,
+                                      .type = str_from(req->kind->type),
+                                      .name = req->name,
+                                      .created_by = req->actor};
     out->body = json_write(req->arena, req->body);
     out->system = arm_system_data(req, before);
     out->archived = json_bool_at(req->body, "properties.isArchived", false);
@@ -240,9 +240,8 @@ static int put_reply(struct put *put, struct arm_reply *out, struct error *err)
     if (!wire)
         return -1;
     http_add_header(req->call->ex, "ETag", arm_etag(req->arena, &put->after));
-    *out = (struct arm_reply){.status = put->found ? 200 : 201,
-                              .body = wire,
-                              .operation = put->operation};
+    *out = (struct arm_reply){
+        .status = put->found ? 200 : 201, .body = wire, .operation = put->operation};
     return 0;
 }
 
@@ -286,9 +285,10 @@ int arm_put(struct arm_request *req, struct arm_reply *out, struct error *err)
     return put_reply(&put, out, err);
 }
 
-/* --- DELETE -------------------------------------------------------------------------------------- */
+/* --- DELETE ---------------------------------------------------------------------------------- */
 
-struct delete {
+struct delete
+{
     struct arm_request *req;
     bool missing;
     struct document document;

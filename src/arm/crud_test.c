@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-/* The generic part, with two kinds made for it: `things` with versions, and `engines` that take time. */
+/* The generic part, with two kinds made for it: `things` with versions, and `engines` that take
+ * time. */
 
 static int thing_prepare(struct arm_request *req, struct error *err)
 {
@@ -104,8 +105,10 @@ static int insert_scope(struct store_txn *txn, void *, struct error *err)
                           .group = STR("rg"),
                           .name = STR("ws"),
                           .guid = STR("0123abcd-0000-4000-8000-000000000001")};
-    struct document document = {.type = STR("workspaces"), .name = STR("ws"),
-                                .created_by = STR("t"), .body = STR("{\"properties\":{}}"),
+    struct document document = {.type = STR("workspaces"),
+                                .name = STR("ws"),
+                                .created_by = STR("t"),
+                                .body = STR("{\"properties\":{}}"),
                                 .system = STR("{}")};
 
     if (scope_insert(txn, &scope, err) < 0)
@@ -140,8 +143,9 @@ static void fixture_close(struct fixture **f)
     arena_free(&arena);
 }
 
-#define WS                                                                                         \
-    "/subscriptions/s1/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/ws"
+#define WS                                                                                        \
+    "/subscriptions/s1/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/" \
+    "ws"
 
 TEST(a_put_creates_then_updates_and_a_get_gives_it_back)
 {
@@ -152,7 +156,8 @@ TEST(a_put_creates_then_updates_and_a_get_gives_it_back)
     CHECK_INT(201, reply.status);
     CHECK_STR(WS "/things/One", json_str_at(reply.json, "id"));
     CHECK_STR("One", json_str_at(reply.json, "name"));
-    CHECK_STR("Microsoft.MachineLearningServices/workspaces/things", json_str_at(reply.json, "type"));
+    CHECK_STR("Microsoft.MachineLearningServices/workspaces/things",
+              json_str_at(reply.json, "type"));
     CHECK_STR("admin", json_str_at(reply.json, "systemData.createdBy"));
     CHECK(json_bool_at(reply.json, "properties.prepared", false));
     reply = fake_json(f->fake, "PUT", WS "/things/one", "{\"properties\":{\"a\":2}}");
@@ -172,7 +177,8 @@ TEST(paths_match_in_any_case_and_head_is_a_get)
     CHECK_INT(200, fake_send(f->fake, "HEAD",
                              "/Subscriptions/S1/resourcegroups/RG/Providers/"
                              "microsoft.machinelearningservices/Workspaces/WS/things/one",
-                             STR("")).status);
+                             STR(""))
+                       .status);
     CHECK_INT(404, fake_send(f->fake, "HEAD", WS "/things/two", STR("")).status);
 }
 
@@ -183,14 +189,16 @@ TEST(what_is_missing_is_told_apart)
 
     CHECK_INT(404, reply.status);
     CHECK_STR("ResourceNotFound", json_str_at(reply.json, "error.code"));
-    CHECK_STR("There is no thing 'none' in workspace 'ws'.", json_str_at(reply.json, "error.message"));
+    CHECK_STR("There is no thing 'none' in workspace 'ws'.",
+              json_str_at(reply.json, "error.message"));
     CHECK_INT(404, fake_send(f->fake, "GET", WS "/thnigs/none", STR("")).status);
     CHECK_INT(501, fake_send(f->fake, "GET", WS "/schedules/none", STR("")).status);
     CHECK_INT(501, fake_send(f->fake, "GET", WS "/schedules", STR("")).status);
     CHECK_INT(404, fake_send(f->fake, "GET",
                              "/subscriptions/s1/resourceGroups/rg/providers/"
                              "Microsoft.MachineLearningServices/workspaces/other/things/none",
-                             STR("")).status);
+                             STR(""))
+                       .status);
 }
 
 TEST(a_bad_body_is_refused_and_stores_nothing)
@@ -200,7 +208,8 @@ TEST(a_bad_body_is_refused_and_stores_nothing)
     CHECK_INT(400, fake_json(f->fake, "PUT", WS "/things/x", "{").status);
     CHECK_INT(400, fake_json(f->fake, "PUT", WS "/things/x", "[]").status);
     CHECK_INT(400, fake_json(f->fake, "PUT", WS "/things/x", "{}").status);
-    CHECK_INT(400, fake_json(f->fake, "PUT", WS "/things/x", "{\"properties\":{\"bad\":true}}").status);
+    CHECK_INT(400,
+              fake_json(f->fake, "PUT", WS "/things/x", "{\"properties\":{\"bad\":true}}").status);
     CHECK_INT(415, fake_send(f->fake, "PUT", WS "/things/x", STR("{\"properties\":{}}")).status);
     CHECK_INT(400, fake_json(f->fake, "PUT", WS "/things/-x", "{\"properties\":{}}").status);
     CHECK_INT(404, fake_send(f->fake, "GET", WS "/things/x", STR("")).status);
@@ -211,9 +220,11 @@ TEST(a_check_that_refuses_leaves_no_trace)
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
 
     fake_json(f->fake, "PUT", WS "/things/x", "{\"properties\":{\"a\":1}}");
-    CHECK_INT(409, fake_json(f->fake, "PUT", WS "/things/x",
-                             "{\"properties\":{\"a\":2,\"refuse\":true}}").status);
-    CHECK_INT(1, json_int_at(fake_send(f->fake, "GET", WS "/things/x", STR("")).json, "properties.a", 0));
+    CHECK_INT(
+        409, fake_json(f->fake, "PUT", WS "/things/x", "{\"properties\":{\"a\":2,\"refuse\":true}}")
+                 .status);
+    CHECK_INT(
+        1, json_int_at(fake_send(f->fake, "GET", WS "/things/x", STR("")).json, "properties.a", 0));
 }
 
 TEST(a_patch_is_merged_into_what_is_stored)
@@ -302,18 +313,22 @@ TEST(a_version_makes_its_container_and_counts)
 
     CHECK_INT(404, fake_send(f->fake, "GET", WS "/things/v/versions", STR("")).status);
     CHECK_INT(201, fake_json(f->fake, "PUT", WS "/things/v/versions/1",
-                             "{\"properties\":{\"dataUri\":\"a\"}}").status);
+                             "{\"properties\":{\"dataUri\":\"a\"}}")
+                       .status);
     reply = fake_send(f->fake, "GET", WS "/things/v", STR(""));
     CHECK_STR("2", json_str_at(reply.json, "properties.nextVersion"));
     CHECK_STR("1", json_str_at(reply.json, "properties.latestVersion"));
     CHECK_INT(201, fake_json(f->fake, "PUT", WS "/things/v/versions/7",
-                             "{\"properties\":{\"dataUri\":\"b\"}}").status);
+                             "{\"properties\":{\"dataUri\":\"b\"}}")
+                       .status);
     CHECK_INT(201, fake_json(f->fake, "PUT", WS "/things/v/versions/beta",
-                             "{\"properties\":{\"dataUri\":\"c\"}}").status);
+                             "{\"properties\":{\"dataUri\":\"c\"}}")
+                       .status);
     reply = fake_send(f->fake, "GET", WS "/things/v", STR(""));
     CHECK_STR("8", json_str_at(reply.json, "properties.nextVersion"));
     CHECK_STR("beta", json_str_at(reply.json, "properties.latestVersion"));
-    reply = fake_send(f->fake, "GET", WS "/things/v/versions?$orderBy=createdtime%20desc&$top=1", STR(""));
+    reply = fake_send(f->fake, "GET", WS "/things/v/versions?$orderBy=createdtime%20desc&$top=1",
+                      STR(""));
     CHECK_STR("beta", json_str_at(reply.json, "value[0].name"));
     CHECK_STR(WS "/things/v/versions/beta", json_str_at(reply.json, "value[0].id"));
     CHECK_INT(200, fake_send(f->fake, "DELETE", WS "/things/v/versions/7", STR("")).status);
@@ -328,8 +343,9 @@ TEST(a_second_put_of_a_version_follows_the_rules)
     struct fake_reply reply;
 
     fake_json(f->fake, "PUT", v1, "{\"properties\":{\"dataUri\":\"a\",\"image\":\"x\"}}");
-    CHECK_INT(200, fake_json(f->fake, "PUT", v1, "{\"properties\":{\"dataUri\":\"a\",\"image\":\"x\"}}")
-                       .status);
+    CHECK_INT(200,
+              fake_json(f->fake, "PUT", v1, "{\"properties\":{\"dataUri\":\"a\",\"image\":\"x\"}}")
+                  .status);
     reply = fake_json(f->fake, "PUT", v1, "{\"properties\":{\"dataUri\":\"b\",\"image\":\"x\"}}");
     CHECK_INT(400, reply.status);
     CHECK_STR("UserError", json_str_at(reply.json, "error.code"));
@@ -343,11 +359,13 @@ TEST(a_second_put_of_a_version_follows_the_rules)
                       "\"isArchived\":true,\"provisioningState\":\"Succeeded\"}}");
     CHECK_INT(200, reply.status);
     CHECK_STR("1", json_str_at(reply.json, "properties.tags.t"));
-    CHECK_INT(0, json_count(json_at(fake_send(f->fake, "GET", WS "/things/v/versions", STR("")).json,
-                                    "value")));
-    CHECK_INT(1, json_count(json_at(fake_send(f->fake, "GET",
-                                              WS "/things/v/versions?listViewType=ArchivedOnly", STR(""))
-                                        .json, "value")));
+    CHECK_INT(0, json_count(json_at(
+                     fake_send(f->fake, "GET", WS "/things/v/versions", STR("")).json, "value")));
+    CHECK_INT(
+        1, json_count(json_at(
+               fake_send(f->fake, "GET", WS "/things/v/versions?listViewType=ArchivedOnly", STR(""))
+                   .json,
+               "value")));
 }
 
 TEST(actions_run_by_name_and_some_before_there_is_anything)
@@ -393,20 +411,23 @@ TEST(an_operation_is_followed_to_its_end)
 TEST(workspaces_are_listed_by_subscription_and_group)
 {
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
-    struct fake_reply reply =
-        fake_send(f->fake, "GET", "/subscriptions/S1/providers/Microsoft.MachineLearningServices/workspaces",
-                  STR(""));
+    struct fake_reply reply = fake_send(
+        f->fake, "GET", "/subscriptions/S1/providers/Microsoft.MachineLearningServices/workspaces",
+        STR(""));
 
     CHECK_INT(1, json_count(json_at(reply.json, "value")));
     CHECK_STR(WS, json_str_at(reply.json, "value[0].id"));
-    reply = fake_send(f->fake, "GET",
-                      "/subscriptions/s1/resourceGroups/other/providers/Microsoft.MachineLearningServices/"
-                      "workspaces", STR(""));
+    reply = fake_send(
+        f->fake, "GET",
+        "/subscriptions/s1/resourceGroups/other/providers/Microsoft.MachineLearningServices/"
+        "workspaces",
+        STR(""));
     CHECK_INT(0, json_count(json_at(reply.json, "value")));
     CHECK_INT(501, fake_json(f->fake, "PUT",
                              "/subscriptions/s1/resourceGroups/rg/providers/"
                              "Microsoft.MachineLearningServices/workspaces/more",
-                             "{\"properties\":{}}").status);
+                             "{\"properties\":{}}")
+                       .status);
     CHECK_INT(200, fake_send(f->fake, "GET", WS, STR("")).status);
 }
 

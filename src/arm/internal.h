@@ -13,7 +13,7 @@ struct arm {
 #define ARM_PROVIDER "Microsoft.MachineLearningServices"
 #define ARM_BODY_BYTES (4 * MIB)
 
-/* --- id.c ---------------------------------------------------------------------------------------- */
+/* --- id.c ------------------------------------------------------------------------------------ */
 
 /* The kind of a type path in any case, or NULL. */
 const struct arm_kind *arm_kind_of(const struct arm *arm, struct str type);
@@ -27,7 +27,7 @@ bool arm_type_unbuilt(struct str type);
 /* A copy whose texts live in `arena`. */
 struct scope arm_keep_scope(struct arena *arena, const struct scope *scope);
 
-/* --- etag.c -------------------------------------------------------------------------------------- */
+/* --- etag.c ---------------------------------------------------------------------------------- */
 
 /* "\\"2a-7\\"": document and revision. */
 struct str arm_etag(struct arena *arena, const struct document *document);
@@ -36,7 +36,7 @@ int arm_etag_check(struct arm_request *req, const struct document *present, stru
 /* Whether a list of etags ("a, W/\\"b\\", *") holds this one. */
 bool arm_etag_among(struct str list, struct str etag);
 
-/* --- page.c -------------------------------------------------------------------------------------- */
+/* --- page.c ---------------------------------------------------------------------------------- */
 
 #define ARM_PAGE_DEFAULT 100
 #define ARM_PAGE_MAX 1000
@@ -49,22 +49,23 @@ bool arm_page_token_read(struct str token, int64_t *out_us, int64_t *out_doc);
 /* The query with its $skip replaced, ready to be put behind "?". */
 struct str arm_page_query(struct arena *arena, struct str query, struct str token);
 
-/* --- version.c ----------------------------------------------------------------------------------- */
+/* --- version.c ------------------------------------------------------------------------------- */
 
 enum arm_change {
-    ARM_CHANGE_NONE,  /* the same again */
-    ARM_CHANGE_SOFT,  /* only description, tags, properties, isArchived, stage, flavors */
-    ARM_CHANGE_PATH,  /* another dataUri, modelUri or codeUri */
-    ARM_CHANGE_HARD,  /* anything else */
+    ARM_CHANGE_NONE, /* the same again */
+    ARM_CHANGE_SOFT, /* only description, tags, properties, isArchived, stage, flavors */
+    ARM_CHANGE_PATH, /* another dataUri, modelUri or codeUri */
+    ARM_CHANGE_HARD, /* anything else */
 };
-/* How a version's body differs (decisions 6); for HARD *out_diff names the fields and both values. */
+/* How a version's body differs (decisions 6); for HARD *out_diff names the fields and both values.
+ */
 enum arm_change arm_version_compare(struct arena *arena, const struct json *before,
                                     const struct json *after, struct str *out_diff);
 /* Refuses PATH and HARD in the words the clients know. */
-int arm_version_check(struct arm_request *req, const struct document *before,
-                      enum arm_change *out, struct error *err);
+int arm_version_check(struct arm_request *req, const struct document *before, enum arm_change *out,
+                      struct error *err);
 
-/* --- operation.c --------------------------------------------------------------------------------- */
+/* --- operation.c ----------------------------------------------------------------------------- */
 
 /* Inside a write; document NULL: finished already. */
 int arm_operation_insert(struct store_txn *txn, struct arm_request *req,
@@ -74,7 +75,7 @@ int arm_operation_get(struct arm_request *req, struct arm_reply *out, struct err
 /* The headers by which a client follows an operation. */
 void arm_operation_headers(struct arm_request *req, int status, struct str id);
 
-/* --- wire.c -------------------------------------------------------------------------------------- */
+/* --- wire.c ---------------------------------------------------------------------------------- */
 
 /* Finds req->parent for kinds that have one. Errors: ERROR_NOT_FOUND. */
 int arm_find_parent(struct arm_request *req, struct store_txn *txn, struct error *err);
@@ -85,7 +86,7 @@ int arm_find(struct arm_request *req, struct store_txn *txn, struct document *ou
 struct json *arm_wire(struct arm_request *req, struct store_txn *txn,
                       const struct document *document, struct error *err);
 
-/* --- crud.c, list.c, action.c: one request each ------------------------------------------------- */
+/* --- crud.c, list.c, action.c: one request each ---------------------------------------------- */
 
 int arm_get(struct arm_request *req, struct arm_reply *out, struct error *err);
 int arm_put(struct arm_request *req, struct arm_reply *out, struct error *err);
@@ -96,7 +97,7 @@ int arm_act(struct arm_request *req, struct arm_reply *out, struct error *err);
 /* The systemData of a document that is about to be stored; before NULL: it is new. */
 struct str arm_system_data(struct arm_request *req, const struct document *before);
 
-/* --- reply.c ------------------------------------------------------------------------------------- */
+/* --- reply.c --------------------------------------------------------------------------------- */
 
 /* The status of an error code. */
 int arm_status(enum error_code code);

@@ -30,7 +30,8 @@ struct engines {
     struct environments *environments;
     struct jobs *jobs;
     struct endpoints *endpoints;
-    struct str arm_endpoint;     /* "https://localhost:10443", no final slash; set once ports are known */
+    struct str
+        arm_endpoint; /* "https://localhost:10443", no final slash; set once ports are known */
     struct str scoring_endpoint; /* "https://localhost:10444" */
     struct str plain_endpoint;   /* "http://127.0.0.1:5000" */
     struct str domain;           /* "lazurite.test" */
@@ -46,16 +47,16 @@ struct arm_request {
     struct engines *engines;
     const struct call *call;
     const struct arm_kind *kind;
-    struct scope scope;      /* number 0 for kinds above a workspace */
-    struct str id;           /* full ARM id, names as the client spelled them */
-    struct str name;         /* last name; empty for lists */
-    struct document parent;  /* the container; doc 0 when the kind has none */
-    struct json *body;       /* NULL when the request has none; prepare may change it */
+    struct scope scope;     /* number 0 for kinds above a workspace */
+    struct str id;          /* full ARM id, names as the client spelled them */
+    struct str name;        /* last name; empty for lists */
+    struct document parent; /* the container; doc 0 when the kind has none */
+    struct json *body;      /* NULL when the request has none; prepare may change it */
     struct str actor;
-    bool patch;              /* body came by PATCH and is merged already */
-    void *prepared;          /* prepare's own result, for check and change */
-    struct str parent_name;  /* the container as the path spells it; empty: none */
-    struct arm *arm;         /* for arm/ itself */
+    bool patch;             /* body came by PATCH and is merged already */
+    void *prepared;         /* prepare's own result, for check and change */
+    struct str parent_name; /* the container as the path spells it; empty: none */
+    struct arm *arm;        /* for arm/ itself */
 };
 
 /* An operation that takes time: the reply carries Azure-AsyncOperation or Location, and the kind
@@ -64,23 +65,23 @@ enum arm_async { ARM_SYNC, ARM_ASYNC };
 
 struct arm_reply {
     int status;
-    struct json *body;        /* NULL: none */
-    struct str operation;     /* id of an operation; empty: none */
+    struct json *body;    /* NULL: none */
+    struct str operation; /* id of an operation; empty: none */
 };
 
 struct arm_action {
-    const char *name;         /* last path segment of a POST, any case */
+    const char *name; /* last path segment of a POST, any case */
     int (*run)(struct arm_request *req, const struct document *document, struct arm_reply *out,
                struct error *err); /* on a worker; opens transactions itself */
-    bool without_document;    /* runs although the resource is not there yet; document is then NULL */
+    bool without_document; /* runs although the resource is not there yet; document is then NULL */
 };
 
 struct arm_kind {
-    const char *type;             /* "data", "data/versions", "onlineEndpoints/deployments" */
-    const char *wire;             /* "Microsoft.MachineLearningServices/workspaces/data/versions" */
-    const struct arm_kind *parent;/* container kind, or NULL */
-    bool makes_parent;            /* PUT of a version makes its container */
-    bool immutable;               /* versions: arm/version.c compares by decisions 6 */
+    const char *type; /* "data", "data/versions", "onlineEndpoints/deployments" */
+    const char *wire; /* "Microsoft.MachineLearningServices/workspaces/data/versions" */
+    const struct arm_kind *parent; /* container kind, or NULL */
+    bool makes_parent;             /* PUT of a version makes its container */
+    bool immutable;                /* versions: arm/version.c compares by decisions 6 */
 
     /* On a worker, nothing open: read and check the body, resolve references with a reader of its
      * own, seal secrets. Fills req->prepared and puts defaults into req->body. */
@@ -97,7 +98,8 @@ struct arm_kind {
                   struct error *err);
     /* After the commit of a PUT or DELETE, on the worker: wake engines. */
     void (*after)(struct arm_request *req, const struct document *document, bool removed);
-    /* In a read: puts live fields (status, provisioningState, latestVersion …) into the wire body. */
+    /* In a read: puts live fields (status, provisioningState, latestVersion …) into the wire body.
+     */
     int (*show)(struct arm_request *req, struct store_txn *txn, const struct document *document,
                 struct json *wire, struct error *err);
     /* PUT and DELETE answer as long-running operations; NULL: they are done at once. `progress`
@@ -108,7 +110,7 @@ struct arm_kind {
     const struct arm_action *actions;
     size_t action_count;
 
-    enum name_rule names;         /* which names may be made; the default is NAME_ASSET */
+    enum name_rule names; /* which names may be made; the default is NAME_ASSET */
     /* In a read: a resource without a document of its own (a run that MLflow made, a pool that is
      * always there). Makes one up with doc 0. Asked when no document has the name.
      * Errors: ERROR_NOT_FOUND. */
@@ -134,13 +136,14 @@ void arm_reply(struct call *call, int status, const struct json *body);
 /* For kinds: copies what a transaction's arena holds, so that it outlives the transaction. */
 struct document arm_keep(struct arena *arena, const struct document *document);
 
-/* An operation over a document, for an action that ends later: its id goes into arm_reply.operation.
- * It is done when the kind's `progress` says so, at once without one. Opens a write of its own. */
+/* An operation over a document, for an action that ends later: its id goes into
+ * arm_reply.operation. It is done when the kind's `progress` says so, at once without one. Opens a
+ * write of its own. */
 int arm_operation_start(struct arm_request *req, const struct document *document,
                         struct str *out_id, struct error *err);
 
-/* --- Addresses in replies, address.c: built from the request's Host, since clients reach one server
- * under several names. */
+/* --- Addresses in replies, address.c: built from the request's Host, since clients reach one
+ * server under several names. */
 
 /* "https://host:port" by which this client reaches us. */
 struct str arm_base_url(const struct call *call);

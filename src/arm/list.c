@@ -19,8 +19,8 @@ static int gather_one(const struct document *document, void *context, struct err
     return 0;
 }
 
-static int gather_page(struct arm_request *req, struct store_txn *txn,
-                       struct document_query *query, struct gather *out, struct error *err)
+static int gather_page(struct arm_request *req, struct store_txn *txn, struct document_query *query,
+                       struct gather *out, struct error *err)
 {
     const struct arm_kind *kind = req->kind;
 
@@ -75,7 +75,7 @@ int arm_list(struct arm_request *req, struct arm_reply *out, struct error *err)
     return 0;
 }
 
-/* --- Workspaces of a subscription or a resource group ------------------------------------------- */
+/* --- Workspaces of a subscription or a resource group ---------------------------------------- */
 
 struct walk {
     struct arm_request *req;

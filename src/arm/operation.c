@@ -5,8 +5,8 @@
 
 #include <assert.h>
 
-/* A long-running operation is a document of type `operations` that points to what it is about, so it
- * survives a restart. It holds no state: whoever polls asks the kind how far the resource is. */
+/* A long-running operation is a document of type `operations` that points to what it is about, so
+ * it survives a restart. It holds no state: whoever polls asks the kind how far the resource is. */
 
 #define TYPE STR("operations")
 #define KEEP_US (7 * 24 * 3600 * US_PER_S)
@@ -16,8 +16,10 @@ static int forget_old(struct store_txn *txn, int64_t scope, struct error *err)
 {
     int64_t old[8];
     size_t count = 0;
-    struct sql *q = sql(txn, "SELECT doc FROM document WHERE scope = ? AND type = 'operations' AND "
-                             "parent = 0 AND created_us < ? LIMIT 8", err);
+    struct sql *q = sql(txn,
+                        "SELECT doc FROM document WHERE scope = ? AND type = 'operations' AND "
+                        "parent = 0 AND created_us < ? LIMIT 8",
+                        err);
 
     if (!q)
         return -1;
@@ -48,8 +50,7 @@ int arm_operation_insert(struct store_txn *txn, struct arm_request *req,
     json_set_str(req->arena, body, "kind", str_from(req->kind->type));
     json_set_int(req->arena, body, "doc", document ? document->doc : 0);
     operation.body = json_write(req->arena, body);
-    if (forget_old(txn, req->scope.number, err) < 0 ||
-        document_insert(txn, &operation, err) < 0)
+    if (forget_old(txn, req->scope.number, err) < 0 || document_insert(txn, &operation, err) < 0)
         return -1;
     *out_id = operation.name;
     return 0;
@@ -89,10 +90,10 @@ void arm_operation_headers(struct arm_request *req, int status, struct str id)
     assert(id.len > 0);
     if (version.len == 0)
         version = STR("2025-01-01-preview");
-    struct str url = arena_printf(req->arena, "%.*s%.*s/%s/%.*s?api-version=%.*s",
-                                  STR_ARG(arm_base_url(req->call)), STR_ARG(workspace),
-                                  result ? "operationResults" : "operations", STR_ARG(id),
-                                  STR_ARG(version));
+    struct str url =
+        arena_printf(req->arena, "%.*s%.*s/%s/%.*s?api-version=%.*s",
+                     STR_ARG(arm_base_url(req->call)), STR_ARG(workspace),
+                     result ? "operationResults" : "operations", STR_ARG(id), STR_ARG(version));
     http_add_header(req->call->ex, result ? "Location" : "Azure-AsyncOperation", url);
     /* 0 would count as absent, and the clients then wait 30 s. */
     http_add_header(req->call->ex, "Retry-After", STR("1"));

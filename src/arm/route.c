@@ -17,11 +17,12 @@ static int open_scope(struct arm_request *req, struct error *err)
     if (!txn)
         return -1;
     if (scope_find(txn, call_param(req->call, "subscription"), group, name, &scope, err) < 0)
-        return err->code != ERROR_NOT_FOUND
-                   ? -1
-                   : error_set(err, ERROR_NOT_FOUND, "",
-                               "The Resource '" ARM_PROVIDER "/workspaces/%.*s' under resource group "
-                               "'%.*s' was not found.", STR_ARG(name), STR_ARG(group));
+        return err->code != ERROR_NOT_FOUND ? -1
+                                            : error_set(err, ERROR_NOT_FOUND, "",
+                                                        "The Resource '" ARM_PROVIDER
+                                                        "/workspaces/%.*s' under resource group "
+                                                        "'%.*s' was not found.",
+                                                        STR_ARG(name), STR_ARG(group));
     req->scope = arm_keep_scope(req->arena, &scope);
     return 0;
 }
@@ -120,8 +121,8 @@ static void serve_workspace_delete(struct call *call)
 static void serve_get(struct call *call)
 {
     struct str type = call_param(call, "type");
-    bool operation = str_eq_fold(type, STR("operations")) ||
-                     str_eq_fold(type, STR("operationResults"));
+    bool operation =
+        str_eq_fold(type, STR("operations")) || str_eq_fold(type, STR("operationResults"));
 
     serve(call, operation ? arm_operation_get : arm_get);
 }
@@ -149,7 +150,8 @@ static void serve_action(struct call *call)
 static void serve_workspaces(struct call *call)
 {
     struct arm *arm = call->face;
-    struct arm_request req = {.arena = call->arena, .engines = arm->engines, .call = call, .arm = arm};
+    struct arm_request req = {
+        .arena = call->arena, .engines = arm->engines, .call = call, .arm = arm};
     struct arm_reply reply = {0};
     struct error err = {0};
 
@@ -165,8 +167,8 @@ static void serve_location(struct call *call)
 {
     struct error err = {0};
 
-    error_set(&err, ERROR_NOT_IMPLEMENTED, "locations",
-              "'%.*s' of a location is not built yet.", STR_ARG(call_param(call, "list")));
+    error_set(&err, ERROR_NOT_IMPLEMENTED, "locations", "'%.*s' of a location is not built yet.",
+              STR_ARG(call_param(call, "list")));
     arm_refuse(call, &err);
 }
 
@@ -176,13 +178,20 @@ static void serve_location(struct call *call)
 #define ITEM WS "/{type}/{name}"
 #define CHILD ITEM "/{child}/{version}"
 
-#define ROW(verb, template, handler)                                                               \
-    {.method = verb, .path = template, .permit = PERMIT_ACTION, .body_limit = ARM_BODY_BYTES,      \
-     .flags = ROUTE_FOLD, .listeners = LISTEN_ALL, .run = handler, .refuse = arm_refuse}
+#define ROW(verb, template, handler) \
+    {.method = verb,                 \
+     .path = template,               \
+     .permit = PERMIT_ACTION,        \
+     .body_limit = ARM_BODY_BYTES,   \
+     .flags = ROUTE_FOLD,            \
+     .listeners = LISTEN_ALL,        \
+     .run = handler,                 \
+     .refuse = arm_refuse}
 
 static const struct route ROWS[] = {
     ROW("GET", "/subscriptions/{subscription}" PROVIDER "/workspaces", serve_workspaces),
-    ROW("GET", "/subscriptions/{subscription}" PROVIDER "/locations/{location}/{list}", serve_location),
+    ROW("GET", "/subscriptions/{subscription}" PROVIDER "/locations/{location}/{list}",
+        serve_location),
     ROW("GET", GROUP, serve_workspaces),
     ROW("GET", WS, serve_get),
     ROW("HEAD", WS, serve_get),

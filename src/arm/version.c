@@ -5,8 +5,8 @@
 /* Decisions 6: two clients may pick the same number. The second PUT is fine when it says the same,
  * may change what describes a version, and never what the version is. */
 
-static const char *const SOFT[] = {"description", "tags", "properties", "isArchived", "stage",
-                                   "flavors",     "isAnonymous"};
+static const char *const SOFT[] = {"description", "tags",    "properties", "isArchived",
+                                   "stage",       "flavors", "isAnonymous"};
 static const char *const PATHS[] = {"dataUri", "modelUri", "codeUri"};
 
 static bool among(const char *const *words, size_t count, struct str key)
@@ -95,8 +95,8 @@ enum arm_change arm_version_compare(struct arena *arena, const struct json *befo
     return compare.change;
 }
 
-int arm_version_check(struct arm_request *req, const struct document *before,
-                      enum arm_change *out, struct error *err)
+int arm_version_check(struct arm_request *req, const struct document *before, enum arm_change *out,
+                      struct error *err)
 {
     struct json *stored = json_parse(req->arena, before->body, err);
     struct str diff;

@@ -28,7 +28,8 @@ int arm_find_parent(struct arm_request *req, struct store_txn *txn, struct error
     struct document found;
     if (document_get(txn, &key, &found, err) < 0) {
         if (err->code == ERROR_NOT_FOUND)
-            error_set(err, ERROR_NOT_FOUND, parent->type, "There is no %.*s '%.*s' in workspace '%.*s'.",
+            error_set(err, ERROR_NOT_FOUND, parent->type,
+                      "There is no %.*s '%.*s' in workspace '%.*s'.",
                       STR_ARG(singular(str_from(parent->type))), STR_ARG(req->parent_name),
                       STR_ARG(req->scope.name));
         return -1;
@@ -42,8 +43,9 @@ static int not_found(struct arm_request *req, struct error *err)
     struct str word = singular(child_word(req->kind));
 
     if (req->kind->parent)
-        return error_set(err, ERROR_NOT_FOUND, req->kind->type, "There is no %.*s '%.*s' of '%.*s'.",
-                         STR_ARG(word), STR_ARG(req->name), STR_ARG(req->parent_name));
+        return error_set(err, ERROR_NOT_FOUND, req->kind->type,
+                         "There is no %.*s '%.*s' of '%.*s'.", STR_ARG(word), STR_ARG(req->name),
+                         STR_ARG(req->parent_name));
     return error_set(err, ERROR_NOT_FOUND, req->kind->type,
                      "There is no %.*s '%.*s' in workspace '%.*s'.", STR_ARG(word),
                      STR_ARG(req->name), STR_ARG(req->scope.name));
@@ -118,7 +120,8 @@ struct json *arm_wire(struct arm_request *req, struct store_txn *txn,
     json_set_str(req->arena, wire, "name", document->name);
     json_set_str(req->arena, wire, "type", str_from(kind->wire));
     json_merge(req->arena, wire, body);
-    struct json *system = document->system.len ? json_parse(req->arena, document->system, err) : NULL;
+    struct json *system =
+        document->system.len ? json_parse(req->arena, document->system, err) : NULL;
     json_set(req->arena, wire, STR("systemData"), system ? system : json_object(req->arena));
     struct json *properties = json_at(wire, "properties");
     if (json_kind(properties) != JSON_OBJECT) {

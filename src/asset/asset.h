@@ -11,18 +11,18 @@
 #include "store/scope.h"
 
 struct asset {
-    struct document version;   /* the version's row */
-    struct str type;           /* "data", "models", "environments", "codes" */
+    struct document version; /* the version's row */
+    struct str type;         /* "data", "models", "environments", "codes" */
     struct str name, version_name;
-    struct str id;             /* full ARM id, or azureml://registries/… */
-    bool curated;              /* of the built-in registry: version.body is made up from what we ship */
+    struct str id; /* full ARM id, or azureml://registries/… */
+    bool curated;  /* of the built-in registry: version.body is made up from what we ship */
 };
 
 /* What is looked for. */
 struct asset_query {
     const struct scope *scope;
-    struct str type;           /* used when the reference has none */
-    struct str text;           /* as the client wrote it */
+    struct str type; /* used when the reference has none */
+    struct str text; /* as the client wrote it */
 };
 
 /* Finds the version that a reference names; labels are frozen to a version. Errors: ERROR_NOT_FOUND
@@ -45,10 +45,11 @@ int asset_place(struct store_txn *txn, const struct scope *scope, struct str uri
 
 /* The URI of a place by its datastore, in the long form that the SDK can download:
  * "azureml://subscriptions/…/workspaces/…/datastores/…/paths/…". */
-struct str asset_uri(struct arena *arena, const struct scope *scope, const struct asset_place *place);
+struct str asset_uri(struct arena *arena, const struct scope *scope,
+                     const struct asset_place *place);
 
-/* As asset_place for what is going to be written: nothing needs to be there yet. Only datastore URIs and our
- * own https URLs can be targets. */
+/* As asset_place for what is going to be written: nothing needs to be there yet. Only datastore
+ * URIs and our own https URLs can be targets. */
 int asset_target(struct store_txn *txn, const struct scope *scope, struct str uri,
                  struct asset_place *out, struct error *err);
 
@@ -57,9 +58,12 @@ int asset_target(struct store_txn *txn, const struct scope *scope, struct str ur
 struct str asset_artifact_container(struct arena *arena, const struct scope *scope);
 struct str asset_blob_container(struct arena *arena, const struct scope *scope);
 struct str asset_run_prefix(struct arena *arena, struct str run);
+/* Beside them, a model that MLflow 3 logs: "models/{model id}" in the artifact container. */
+struct str asset_logged_model_prefix(struct arena *arena, struct str model_id);
 
-/* The storage account of a workspace, "lz" and 20 characters of its GUID (decisions 21), and a fresh
- * container for an upload: "azureml-{guid}-{16 hex}". Every container of ours tells its workspace. */
+/* The storage account of a workspace, "lz" and 20 characters of its GUID (decisions 21), and a
+ * fresh container for an upload: "azureml-{guid}-{16 hex}". Every container of ours tells its
+ * workspace. */
 struct str asset_account(struct arena *arena, const struct scope *scope);
 struct str asset_upload_container(struct arena *arena, const struct scope *scope);
 /* The GUID in the name of a container of ours; false for other names. */

@@ -1,6 +1,9 @@
 #include "asset/asset.h"
 
 #include "base/test.h"
+#include "content/content.h"
+#include "os/file.h"
+#include "tracking/tracking.h"
 
 static const struct scope SCOPE = {
     .number = 1,
@@ -15,7 +18,8 @@ TEST(containers_and_account_carry_the_guid)
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     struct str upload = asset_upload_container(arena, &SCOPE), guid;
 
-    CHECK_STR("azureml-0123abcd-0000-4000-8000-000000000001", asset_artifact_container(arena, &SCOPE));
+    CHECK_STR("azureml-0123abcd-0000-4000-8000-000000000001",
+              asset_artifact_container(arena, &SCOPE));
     CHECK_STR("azureml-blobstore-0123abcd-0000-4000-8000-000000000001",
               asset_blob_container(arena, &SCOPE));
     CHECK_STR("lz0123abcd000040008000", asset_account(arena, &SCOPE));
@@ -30,7 +34,10 @@ TEST(containers_and_account_carry_the_guid)
 
 TEST(other_containers_are_not_ours)
 {
-    static const char *const NAMES[] = {"", "azureml-", "azureml-blobstore-", "azureml-ws",
+    static const char *const NAMES[] = {"",
+                                        "azureml-",
+                                        "azureml-blobstore-",
+                                        "azureml-ws",
                                         "azureml-0123abcd-0000-4000-8000-00000000000",
                                         "azureml-0123abcd-0000-4000-8000-000000000001x",
                                         "azureml-0123ABCD-0000-4000-8000-000000000001",
@@ -39,4 +46,288 @@ TEST(other_containers_are_not_ours)
 
     for (size_t i = 0; i < COUNT(NAMES); i++)
         CHECK(!asset_container_guid(str_from(NAMES[i]), &guid));
+}
+
+/* --- With a store -------------------------------------------------------------------------------
+ */
+
+struct fixture {
+    struct arena *arena;
+    struct store *store;
+    struct content *content;
+    struct scope scope;
+    int dir;
+};
+
+static int insert_scope(struct store_txn *txn, void *context, struct error *err)
+{
+    struct scope *scope = context;
+    struct document datastore = {.type = STR("datastores"),
+                                 .name = STR("workspaceblobstore"),
+                                 .created_by = STR("t"),
+                                 .system = STR("{}")};
+
+    if (scope_insert(txn, scope, err) < 0 || experiment_make_default(txn, scope->number, err) < 0)
+        return -1;
+    datastore.scope = scope->number;
+    datastore.body = arena_printf(store_arena(txn), "{\"properties\":{\"containerName\":\"%.*s\"}}",
+                                  STR_ARG(asset_blob_container(store_arena(txn), scope)));
+    if (document_insert(txn, &datastore, err) < 0)
+        return -1;
+    datastore.doc = 0;
+    datastore.name = STR("far");
+    datastore.body =
+        STR("{\"properties\":{\"containerName\":\"c\",\"datastoreType\":\"AzureFile\"}}");
+    return document_insert(txn, &datastore, err);
+}
+
+static struct fixture *fixture_open(void)
+{
+    struct arena *arena = arena_new(MIB);
+    struct fixture *f = arena_make(arena, struct fixture);
+    struct error err = {0};
+
+    f->arena = arena;
+    f->scope = SCOPE;
+    f->scope.number = 0;
+    f->scope.kind = SCOPE_WORKSPACE;
+    f->dir = dir_open(test_folder(), &err);
+    CHECK_OK(store_open("memory:", NULL, &f->store, &err), &err);
+    f->content = content_open(f->dir, f->store, &err);
+    CHECK(f->content);
+    CHECK_OK(store_write(f->store, insert_scope, &f->scope, &err), &err);
+    return f;
+}
+
+static void fixture_close(struct fixture **f)
+{
+    struct arena *arena = (*f)->arena;
+
+    content_close(&(*f)->content);
+    store_close(&(*f)->store);
+    fd_close(&(*f)->dir);
+    arena_free(&arena);
+}
+
+struct upload {
+    struct content_object object;
+    struct blob blob;
+};
+
+static int upload_apply(struct store_txn *txn, void *context, struct error *err)
+{
+    struct upload *upload = context;
+
+    if (content_keep(txn, &upload->object, err) < 0)
+        return -1;
+    upload->blob.object = upload->object.object;
+    return blob_put(txn, &upload->blob, false, err);
+}
+
+static void put_blob(struct fixture *f, struct str container, const char *name)
+{
+    struct error err = {0};
+    CLEANUP(content_writer_free)
+    struct content_writer *writer = content_writer_new(f->content, &err);
+    struct upload upload = {
+        .blob = {.container = container, .name = str_from(name), .meta = STR("{}")}};
+
+    CHECK(writer);
+    CHECK_OK(content_write(writer, STR("x"), &err), &err);
+    CHECK_OK(content_finish(writer, &upload.object, &err), &err);
+    CHECK_OK(store_write(f->store, upload_apply, &upload, &err), &err);
+}
+
+struct registration {
+    struct asset_new fresh;
+    struct asset made;
+    struct arena *arena;
+};
+
+static int register_apply(struct store_txn *txn, void *context, struct error *err)
+{
+    struct registration *r = context;
+
+    if (asset_register(txn, &r->fresh, &r->made, err) < 0)
+        return -1;
+    r->made.id = arena_str(r->arena, r->made.id);
+    r->made.version_name = arena_str(r->arena, r->made.version_name);
+    return 0;
+}
+
+/* The new version's id, or the error's name. */
+static struct str add(struct fixture *f, const char *type, const char *name, const char *version,
+                      const char *properties)
+{
+    struct registration r = {.fresh = {.scope = &f->scope,
+                                       .type = str_from(type),
+                                       .name = str_from(name),
+                                       .version = str_from(version),
+                                       .actor = STR("t")},
+                             .arena = f->arena};
+    struct error err = {0};
+
+    r.fresh.properties = json_parse(f->arena, str_from(properties), &err);
+    CHECK(r.fresh.properties);
+    if (store_write(f->store, register_apply, &r, &err) < 0)
+        return str_from(error_name(err.code));
+    return r.made.version_name;
+}
+
+/* "type name version" or "error: sentence". */
+static struct str resolve(struct fixture *f, const char *type, const char *text)
+{
+    struct error err = {0};
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(f->store, &err);
+    struct asset_query query = {&f->scope, str_from(type), str_from(text)};
+    struct asset asset;
+
+    CHECK(txn);
+    if (asset_resolve(txn, &query, &asset, &err) < 0)
+        return arena_printf(f->arena, "%s: %s", error_name(err.code), err.message);
+    return arena_printf(f->arena, "%.*s %.*s %.*s", STR_ARG(asset.type), STR_ARG(asset.name),
+                        STR_ARG(asset.version_name));
+}
+
+/* "blob|data:prefix" with "!" behind a single file, or "error: sentence". */
+static struct str place(struct fixture *f, bool target, const char *uri)
+{
+    struct error err = {0};
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(f->store, &err);
+    struct asset_place at;
+
+    CHECK(txn);
+    int result = target ? asset_target(txn, &f->scope, str_from(uri), &at, &err)
+                        : asset_place(txn, &f->scope, str_from(uri), &at, &err);
+    if (result < 0)
+        return arena_printf(f->arena, "%s: %s", error_name(err.code), err.message);
+    bool artifacts = str_eq(at.container, asset_artifact_container(f->arena, &f->scope));
+    return arena_printf(f->arena, "%s:%.*s%s", artifacts ? "artifacts" : "data", STR_ARG(at.prefix),
+                        at.single ? "!" : "");
+}
+
+TEST(versions_are_numbered_and_names_checked)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+
+    CHECK_STR("1", add(f, "data", "iris", "", "{\"dataUri\":\"https://x/y\"}"));
+    CHECK_STR("2", add(f, "data", "Iris", "", "{\"dataUri\":\"https://x/y\"}"));
+    CHECK_STR("7", add(f, "data", "iris", "7", "{\"dataUri\":\"https://x/y\"}"));
+    CHECK_STR("8", add(f, "data", "iris", "", "{\"dataUri\":\"https://x/y\"}"));
+    CHECK_STR("exists already", add(f, "data", "iris", "7", "{\"dataUri\":\"https://x/z\"}"));
+    CHECK_STR("invalid", add(f, "data", "a/b", "", "{}"));
+    CHECK_STR("invalid", add(f, "data", "ok", "a/b", "{}"));
+    CHECK_STR("1", add(f, "models", "mod\xc3\xa8le 1", "", "{}"));
+}
+
+TEST(a_reference_finds_its_version)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+
+    add(f, "environments", "e", "1", "{\"image\":\"i\"}");
+    add(f, "environments", "e", "3", "{\"image\":\"i\"}");
+    CHECK_STR("environments e 1", resolve(f, "environments", "azureml:e:1"));
+    CHECK_STR("environments e 3", resolve(f, "environments", "azureml:E@latest"));
+    CHECK_STR("environments e 3",
+              resolve(f, "",
+                      "/subscriptions/s1/resourceGroups/RG/providers/"
+                      "Microsoft.MachineLearningServices/workspaces/ws/environments/e/versions/3"));
+    CHECK_STR("environments sklearn-1.5 1",
+              resolve(f, "environments",
+                      "azureml://registries/azureml/environments/sklearn-1.5/labels/latest"));
+    CHECK_STR("environments sklearn-1.5 1",
+              resolve(f, "environments", "azureml:AzureML-sklearn-1.5@latest"));
+}
+
+TEST(a_reference_that_finds_nothing_says_what_there_is)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+
+    add(f, "environments", "e", "3", "{\"image\":\"i\"}");
+    CHECK_STR("not found: environment 'e' has no version 4 (latest is 3).",
+              resolve(f, "environments", "azureml:e:4"));
+    CHECK_STR("not found: environment 'e' has no label prod (latest is 3).",
+              resolve(f, "environments", "azureml:e@prod"));
+    CHECK_STR("not found: There is no environment 'f' in workspace 'ws'.",
+              resolve(f, "environments", "azureml:f:1"));
+    CHECK_STR("invalid: Which version of environment 'e'?",
+              resolve(f, "environments", "azureml:e"));
+    CHECK_STR("not found: There is no registry 'mine' here.",
+              resolve(f, "environments", "azureml://registries/mine/environments/e/versions/1"));
+    CHECK_STR(
+        "not found: There is no environment 'e' in workspace 'ws'.",
+        resolve(f, "environments",
+                "/subscriptions/s1/resourceGroups/rg/providers/"
+                "Microsoft.MachineLearningServices/workspaces/other/environments/e/versions/3"));
+    CHECK_STR("invalid: 'azureml://datastores/d/paths/p' does not name a versioned asset.",
+              resolve(f, "environments", "azureml://datastores/d/paths/p"));
+}
+
+TEST(a_uri_leads_to_a_file_or_a_folder)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    struct str data = asset_blob_container(f->arena, &f->scope);
+    struct str artifacts = asset_artifact_container(f->arena, &f->scope);
+
+    put_blob(f, data, "up/iris.csv");
+    put_blob(f, artifacts, "ExperimentRun/dcid.calm_owl/model/MLmodel");
+    CHECK_STR("data:up/iris.csv!",
+              place(f, false, "azureml://datastores/workspaceblobstore/paths/up/iris.csv"));
+    CHECK_STR("data:up", place(f, false, "azureml://datastores/workspaceblobstore/paths/up/"));
+    CHECK_STR("data:up", place(f, false,
+                               "https://localhost:1/lz0123abcd000040008000.blob.core.lazurite.test/"
+                               "azureml-blobstore-0123abcd-0000-4000-8000-000000000001/up?sig=x"));
+    CHECK_STR(
+        "data:up",
+        place(f, false, "https://h/azureml-blobstore-0123abcd-0000-4000-8000-000000000001/up/"));
+    CHECK_STR("artifacts:ExperimentRun/dcid.calm_owl/model",
+              place(f, false, "runs:/calm_owl/model"));
+    CHECK_STR("artifacts:ExperimentRun/dcid.calm_owl/model",
+              place(f, false, "azureml://jobs/calm_owl/outputs/artifacts/paths/model/"));
+    add(f, "data", "iris", "1",
+        "{\"dataUri\":\"azureml://datastores/workspaceblobstore/paths/up/iris.csv\"}");
+    CHECK_STR("data:up/iris.csv!", place(f, false, "azureml:iris:1"));
+}
+
+TEST(a_uri_that_leads_nowhere_says_why)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+
+    CHECK_STR("not found: There is nothing at 'azureml://datastores/workspaceblobstore/paths/no'.",
+              place(f, false, "azureml://datastores/workspaceblobstore/paths/no"));
+    CHECK_STR("not found: There is no datastore 'x' in workspace 'ws'.",
+              place(f, false, "azureml://datastores/x/paths/no"));
+    CHECK_STR("not implemented: Datastore 'far' (AzureFile) lies outside this server; reading and "
+              "writing it is not built yet.",
+              place(f, false, "azureml://datastores/far/paths/no"));
+    CHECK_STR(
+        "not implemented: 'https://example.test/iris.csv' lies outside this server; reading it "
+        "is not built yet.",
+        place(f, false, "https://example.test/iris.csv"));
+    CHECK_STR("not found: There is no job 'none' in workspace 'ws'.",
+              place(f, false, "azureml://jobs/none/outputs/x"));
+    CHECK(str_starts(place(f, false, "azureml://datastores/workspaceblobstore/paths/a/../b"),
+                     STR("invalid: ")));
+    CHECK(str_starts(place(f, false, "./local"), STR("invalid: ")));
+    add(f, "data", "loop", "1", "{\"dataUri\":\"azureml:loop:1\"}");
+    CHECK_STR("invalid: 'azureml:loop:1' leads in a circle.", place(f, false, "azureml:loop:1"));
+}
+
+TEST(a_target_need_not_be_there)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+
+    CHECK_STR("data:out/here",
+              place(f, true, "azureml://datastores/workspaceblobstore/paths/out/here/"));
+}
+
+TEST(an_address_by_datastore_is_the_long_form)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    struct asset_place at = {.container = asset_blob_container(arena, &SCOPE),
+                             .prefix = STR("a/b")};
+
+    CHECK_STR("azureml://subscriptions/s1/resourcegroups/rg/workspaces/ws/datastores/"
+              "workspaceblobstore/paths/a/b",
+              asset_uri(arena, &SCOPE, &at));
 }

@@ -31,6 +31,12 @@ struct str asset_run_prefix(struct arena *arena, struct str run)
     return arena_printf(arena, "ExperimentRun/dcid.%.*s", STR_ARG(run));
 }
 
+struct str asset_logged_model_prefix(struct arena *arena, struct str model_id)
+{
+    assert(model_id.len > 0);
+    return arena_printf(arena, "models/%.*s", STR_ARG(model_id));
+}
+
 struct str asset_account(struct arena *arena, const struct scope *scope)
 {
     struct str account = arena_str(arena, STR("lz00000000000000000000"));
@@ -74,14 +80,15 @@ bool asset_container_guid(struct str container, struct str *out_guid)
     return true;
 }
 
-struct str asset_uri(struct arena *arena, const struct scope *scope, const struct asset_place *place)
+struct str asset_uri(struct arena *arena, const struct scope *scope,
+                     const struct asset_place *place)
 {
     bool artifacts = str_eq(place->container, asset_artifact_container(arena, scope));
 
-    return arena_printf(arena,
-                        "azureml://subscriptions/%.*s/resourcegroups/%.*s/workspaces/%.*s/datastores/%s/"
-                        "paths/%.*s", STR_ARG(scope->subscription), STR_ARG(scope->group),
-                        STR_ARG(scope->name),
-                        artifacts ? "workspaceartifactstore" : "workspaceblobstore",
-                        STR_ARG(place->prefix));
+    return arena_printf(
+        arena,
+        "azureml://subscriptions/%.*s/resourcegroups/%.*s/workspaces/%.*s/datastores/%s/"
+        "paths/%.*s",
+        STR_ARG(scope->subscription), STR_ARG(scope->group), STR_ARG(scope->name),
+        artifacts ? "workspaceartifactstore" : "workspaceblobstore", STR_ARG(place->prefix));
 }

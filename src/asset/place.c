@@ -2,6 +2,8 @@
 
 #include "content/content.h"
 #include "http/text.h"
+#include "tracking/logged_model.h"
+#include "tracking/tracking.h"
 
 #include <assert.h>
 
@@ -16,10 +18,11 @@ struct search {
     struct arena *arena;
     struct str uri; /* as the client wrote it, for sentences */
     int steps;
-    bool target;    /* nothing needs to be there */
+    bool target; /* nothing needs to be there */
 };
 
-static int follow(struct search *search, struct str uri, struct asset_place *out, struct error *err);
+static int follow(struct search *search, struct str uri, struct asset_place *out,
+                  struct error *err);
 
 /* Blob names have no empty, "." or ".." pieces; leading and trailing slashes mean nothing. */
 static int clean_path(struct search *search, struct str path, struct str *out, struct error *err)
@@ -66,8 +69,7 @@ static int settle(struct search *search, struct str container, struct str path,
             .prefix = arena_printf(search->arena, "%.*s/", STR_ARG(place.prefix)),
             .limit = 1,
         };
-        if (err->code != ERROR_NOT_FOUND ||
-            blob_list(search->txn, &query, note_one, &any, err) < 0)
+        if (err->code != ERROR_NOT_FOUND || blob_list(search->txn, &query, note_one, &any, err) < 0)
             return -1;
         if (!any)
             return error_set(err, ERROR_NOT_FOUND, "", "There is nothing at '%.*s'.",
@@ -104,9 +106,44 @@ static int in_datastore(struct search *search, struct str name, struct str path,
         struct str type = json_str_at(body, "properties.datastoreType");
         return error_set(err, ERROR_NOT_IMPLEMENTED, "",
                          "Datastore '%.*s' (%.*s) lies outside this server; reading and writing it "
-                         "is not built yet.", STR_ARG(document.name), STR_ARG(type));
+                         "is not built yet.",
+                         STR_ARG(document.name), STR_ARG(type));
     }
     return settle(search, container, path, out, err);
+}
+
+/* A file that a run has not may lie in the model it logged under that name: MLflow 3 keeps those
+ * beside the run, and paths of 2.x go on to work (decisions 11). */
+static int in_logged_model(struct search *search, struct str run_id, struct str path,
+                           struct asset_place *out, struct error *err)
+{
+    struct logged_model model;
+    struct run run;
+    struct str name = path, rest = {0};
+
+    str_cut(path, '/', &name, &rest);
+    if (name.len == 0 || run_get(search->txn, search->scope->number, run_id, &run, NULL) < 0 ||
+        logged_model_of_run(search->txn, search->scope->number, run.run, name, &model, NULL) < 0)
+        return -1;
+    struct str prefix = asset_logged_model_prefix(search->arena, model.model_id);
+    return settle(search, asset_artifact_container(search->arena, search->scope),
+                  arena_printf(search->arena, "%.*s/%.*s", STR_ARG(prefix), STR_ARG(rest)), out,
+                  err);
+}
+
+static int in_run(struct search *search, struct str run_id, struct str path,
+                  struct asset_place *out, struct error *err)
+{
+    struct str prefix = asset_run_prefix(search->arena, run_id);
+    struct error other = {0};
+
+    if (settle(search, asset_artifact_container(search->arena, search->scope),
+               arena_printf(search->arena, "%.*s/%.*s", STR_ARG(prefix), STR_ARG(path)), out,
+               err) == 0)
+        return 0;
+    if (err->code != ERROR_NOT_FOUND)
+        return -1;
+    return in_logged_model(search, run_id, path, out, &other);
 }
 
 /* Where a named output of a job was written: its document says so, else the rule does. */
@@ -118,10 +155,7 @@ static int in_output(struct search *search, const struct reference *r, struct as
     struct str uri = {0};
 
     if (str_eq_fold(r->output, STR("artifacts")) || str_eq_fold(r->output, STR("default")))
-        return settle(search, asset_artifact_container(search->arena, search->scope),
-                      arena_printf(search->arena, "%.*s/%.*s",
-                                   STR_ARG(asset_run_prefix(search->arena, r->name)),
-                                   STR_ARG(r->path)), out, err);
+        return in_run(search, r->name, r->path, out, err);
     if (document_get(search->txn, &key, &document, err) == 0) {
         struct json *body = json_parse(search->arena, document.body, err);
         struct json *output = json_get(json_at(body, "properties.outputs"), r->output);
@@ -138,13 +172,17 @@ static int in_output(struct search *search, const struct reference *r, struct as
     if (uri.len == 0)
         return settle(search, asset_blob_container(search->arena, search->scope),
                       arena_printf(search->arena, "azureml/%.*s/%.*s/%.*s", STR_ARG(document.name),
-                                   STR_ARG(r->output), STR_ARG(r->path)), out, err);
-    return follow(search, r->path.len ? arena_printf(search->arena, "%.*s/%.*s", STR_ARG(uri),
-                                                     STR_ARG(r->path)) : uri, out, err);
+                                   STR_ARG(r->output), STR_ARG(r->path)),
+                      out, err);
+    return follow(search,
+                  r->path.len
+                      ? arena_printf(search->arena, "%.*s/%.*s", STR_ARG(uri), STR_ARG(r->path))
+                      : uri,
+                  out, err);
 }
 
-/* Our own blob surface, by path ("/{account}.blob.{suffix}/{container}/…") or bare ("/{container}/…"). The
- * host is not looked at: clients reach us under several names. */
+/* Our own blob surface, by path ("/{account}.blob.{suffix}/{container}/…") or bare
+ * ("/{container}/…"). The host is not looked at: clients reach us under several names. */
 static int at_url(struct search *search, struct str url, struct asset_place *out, struct error *err)
 {
     ssize_t scheme = str_find(url, STR("://"));
@@ -172,12 +210,14 @@ static int at_url(struct search *search, struct str url, struct asset_place *out
 }
 
 /* An asset's own URI. Curated environments have none. */
-static int of_asset(struct search *search, struct str text, struct asset_place *out,
+static int of_asset(struct search *search, struct str text, bool typed, struct asset_place *out,
                     struct error *err)
 {
     static const char *const FIELDS[] = {"properties.dataUri", "properties.modelUri",
                                          "properties.codeUri"};
-    struct asset_query query = {.scope = search->scope, .text = text};
+    /* "azureml:iris:1" says no type; what a URI is wanted for is data. */
+    struct asset_query query = {
+        .scope = search->scope, .type = typed ? STR("") : STR("data"), .text = text};
     struct asset asset;
     struct str uri = {0};
 
@@ -209,21 +249,20 @@ static int follow(struct search *search, struct str uri, struct asset_place *out
     case REFERENCE_JOB:
         return in_output(search, &r, out, err);
     case REFERENCE_RUN:
-        return settle(search, asset_artifact_container(search->arena, search->scope),
-                      arena_printf(search->arena, "%.*s/%.*s",
-                                   STR_ARG(asset_run_prefix(search->arena, r.name)), STR_ARG(r.path)),
-                      out, err);
+        return in_run(search, r.name, r.path, out, err);
     case REFERENCE_ASSET:
-        return of_asset(search, uri, out, err);
+        return of_asset(search, uri, r.type.len > 0, out, err);
     case REFERENCE_MODEL_ID:
         return settle(search, asset_artifact_container(search->arena, search->scope),
-                      arena_printf(search->arena, "models/%.*s/%.*s", STR_ARG(r.name), STR_ARG(r.path)),
+                      arena_printf(search->arena, "%.*s/%.*s",
+                                   STR_ARG(asset_logged_model_prefix(search->arena, r.name)),
+                                   STR_ARG(r.path)),
                       out, err);
     case REFERENCE_LOCAL:
         break;
     }
-    return error_set(err, ERROR_INVALID, "", "'%.*s' is a path of the client, not of the workspace.",
-                     STR_ARG(search->uri));
+    return error_set(err, ERROR_INVALID, "",
+                     "'%.*s' is a path of the client, not of the workspace.", STR_ARG(search->uri));
 }
 
 static int search_start(struct search *search, struct asset_place *out, struct error *err)

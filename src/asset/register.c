@@ -44,8 +44,7 @@ static int ensure_container(struct store_txn *txn, const struct asset_new *fresh
 }
 
 static int insert_version(struct store_txn *txn, const struct asset_new *fresh,
-                          const struct document *container, struct document *out,
-                          struct error *err)
+                          const struct document *container, struct document *out, struct error *err)
 {
     struct arena *arena = store_arena(txn);
     struct json *body = json_object(arena);
@@ -110,7 +109,8 @@ int asset_link(struct store_txn *txn, const struct asset_edge *edge, struct erro
 {
     struct sql *q = sql(txn,
                         "INSERT INTO edge (scope, from_kind, from_id, role, to_kind, to_id) "
-                        "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", err);
+                        "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                        err);
 
     assert(edge->scope > 0 && edge->from_id.len > 0 && edge->to_id.len > 0);
     if (!q)

@@ -8,8 +8,10 @@ static const struct {
     struct str type;
     const char *one;
 } TYPES[] = {
-    {STR_INIT("environments"), "environment"}, {STR_INIT("data"), "data asset"},
-    {STR_INIT("models"), "model"},             {STR_INIT("codes"), "code asset"},
+    {STR_INIT("environments"), "environment"},
+    {STR_INIT("data"), "data asset"},
+    {STR_INIT("models"), "model"},
+    {STR_INIT("codes"), "code asset"},
     {STR_INIT("components"), "component"},
 };
 
@@ -45,7 +47,8 @@ static int curated(const struct look *look, struct str name, struct asset *out, 
     name = json_str_at(found, "name");
     version = json_str_at(found, "version");
     json_set(arena, body, STR("properties"), json_get(found, STR("properties")));
-    *out = (struct asset){.type = look->type, .name = name, .version_name = version, .curated = true};
+    *out =
+        (struct asset){.type = look->type, .name = name, .version_name = version, .curated = true};
     out->version = (struct document){.scope = look->scope->number,
                                      .type = STR("environments/versions"),
                                      .name = version,
@@ -90,9 +93,11 @@ static int no_version(const struct look *look, const struct document *container,
         return error_set(err, ERROR_NOT_FOUND, "", "%s '%.*s' has no %s %.*s (latest is %.*s).",
                          look->one, STR_ARG(container->name), r->label.len ? "label" : "version",
                          STR_ARG(asked), STR_ARG(latest.name));
-    return error_set(err, ERROR_NOT_FOUND, "", "%s '%.*s' has no %s %.*s and no other that is not "
-                     "archived.", look->one, STR_ARG(container->name),
-                     r->label.len ? "label" : "version", STR_ARG(asked));
+    return error_set(err, ERROR_NOT_FOUND, "",
+                     "%s '%.*s' has no %s %.*s and no other that is not "
+                     "archived.",
+                     look->one, STR_ARG(container->name), r->label.len ? "label" : "version",
+                     STR_ARG(asked));
 }
 
 static int find_version(const struct look *look, const struct document *container,
@@ -126,7 +131,8 @@ static int in_workspace(const struct look *look, struct asset *out, struct error
     struct document container, version;
 
     if (r->version.len == 0 && r->label.len == 0) {
-        error_set(err, ERROR_INVALID, "", "Which version of %s '%.*s'?", look->one, STR_ARG(r->name));
+        error_set(err, ERROR_INVALID, "", "Which version of %s '%.*s'?", look->one,
+                  STR_ARG(r->name));
         return error_hint(err, "Write azureml:%.*s:VERSION or azureml:%.*s@latest.",
                           STR_ARG(r->name), STR_ARG(r->name));
     }

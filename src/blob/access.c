@@ -57,8 +57,8 @@ int blob_check_sas(struct call *call, struct caller *out, void *context, struct 
                           .container = target.container,
                           .blob = target.blob};
     if (sas_check(engines->vault, call->arena, &ask, &sas, err) < 0) {
-        const char *code = err->code == ERROR_INVALID ? "InvalidQueryParameterValue"
-                                                      : "AuthenticationFailed";
+        const char *code =
+            err->code == ERROR_INVALID ? "InvalidQueryParameterValue" : "AuthenticationFailed";
         strncpy(err->target, code, sizeof(err->target) - 1);
         return -1;
     }

@@ -23,16 +23,22 @@ struct fixture {
     int dir;
 };
 
-#define JOB_BODY                                                                                   \
-    "{\"properties\":{},\"resolved\":{\"outputs\":{\"parts\":{\"container\":\"azureml-blobstore-" GUID   \
-    "\",\"prefix\":\"azureml/calm_owl/parts\"}}}}"
+#define JOB_BODY                                                                        \
+    "{\"properties\":{},\"resolved\":{\"outputs\":{\"parts\":{\"container\":\"azureml-" \
+    "blobstore-" GUID "\",\"prefix\":\"azureml/calm_owl/parts\"}}}}"
 
 static int insert_scope(struct store_txn *txn, void *, struct error *err)
 {
-    struct scope scope = {.kind = SCOPE_WORKSPACE, .subscription = STR("s"), .group = STR("g"),
-                          .name = STR("w"), .guid = STR(GUID)};
-    struct document job = {.type = STR("jobs"), .name = STR("calm_owl"), .created_by = STR("t"),
-                           .system = STR("{}"), .body = STR(JOB_BODY)};
+    struct scope scope = {.kind = SCOPE_WORKSPACE,
+                          .subscription = STR("s"),
+                          .group = STR("g"),
+                          .name = STR("w"),
+                          .guid = STR(GUID)};
+    struct document job = {.type = STR("jobs"),
+                           .name = STR("calm_owl"),
+                           .created_by = STR("t"),
+                           .system = STR("{}"),
+                           .body = STR(JOB_BODY)};
 
     if (scope_insert(txn, &scope, err) < 0)
         return -1;
@@ -86,7 +92,7 @@ static bool holds(struct str text, const char *part)
     return str_find(text, str_from(part)) >= 0;
 }
 
-/* --- Putting and getting ------------------------------------------------------------------------- */
+/* --- Putting and getting --------------------------------------------------------------------- */
 
 TEST(a_blob_comes_back_under_both_addresses)
 {
@@ -221,16 +227,17 @@ TEST(blocks_become_a_blob_in_the_order_of_their_list)
                        "<BlockList><Latest>Qg==</Latest><Latest>Qw==</Latest></BlockList>"));
     CHECK_STR("InvalidBlockList", fake_reply_header(f->fake, "x-ms-error-code"));
     CHECK_STR("old", get(f, BARE "/x").body);
-    CHECK_INT(201, put(f, BARE "/x?comp=blocklist",
-                       "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<BlockList><Latest>Qg==</Latest>"
-                       "<Latest>QQ==</Latest></BlockList>"));
+    CHECK_INT(201,
+              put(f, BARE "/x?comp=blocklist",
+                  "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<BlockList><Latest>Qg==</Latest>"
+                  "<Latest>QQ==</Latest></BlockList>"));
     CHECK_STR("hello world", get(f, BARE "/x").body);
     CHECK_INT(400, put(f, BARE "/x?comp=block", "z"));
     CHECK_INT(400, put(f, BARE "/y", "no type"));
     CHECK_INT(501, put(f, BARE "/y?comp=appendblock", "z"));
 }
 
-/* --- Lists --------------------------------------------------------------------------------------- */
+/* --- Lists ----------------------------------------------------------------------------------- */
 
 TEST(a_list_stops_at_the_delimiter_and_escapes_names)
 {
@@ -259,14 +266,15 @@ static struct str all_names(struct fixture *f, const char *query)
     struct str names = {0}, marker = {0};
 
     for (int page = 0; page < 20; page++) {
-        struct str target = arena_printf(f->arena, BARE "?restype=container&comp=list&maxresults=2%s&marker=%.*s",
-                                         query, STR_ARG(marker));
+        struct str target =
+            arena_printf(f->arena, BARE "?restype=container&comp=list&maxresults=2%s&marker=%.*s",
+                         query, STR_ARG(marker));
         struct str xml = get(f, target.ptr).body;
         ssize_t at;
         while ((at = str_find(xml, STR("<Name>"))) >= 0) {
             xml = str_slice(xml, (size_t)at + 6, xml.len);
-            names = arena_printf(f->arena, "%.*s%.*s ", STR_ARG(names), (int)str_find_char(xml, '<'),
-                                 xml.ptr);
+            names = arena_printf(f->arena, "%.*s%.*s ", STR_ARG(names),
+                                 (int)str_find_char(xml, '<'), xml.ptr);
         }
         at = str_find(xml, STR("<NextMarker>"));
         xml = str_slice(xml, (size_t)at + 12, xml.len);
@@ -304,12 +312,15 @@ TEST(a_list_gives_metadata_when_asked)
     CHECK(!holds(get(f, BARE "?restype=container&comp=list").body, "hdi_isfolder"));
 }
 
-/* --- Who may ------------------------------------------------------------------------------------- */
+/* --- Who may --------------------------------------------------------------------------------- */
 
 static void as_attempt(struct fixture *f, int64_t scope, const char *run)
 {
-    struct caller caller = {.kind = CALLER_ATTEMPT, .name = str_from(run), .scope = scope,
-                            .run = str_from(run), .attempt = 1};
+    struct caller caller = {.kind = CALLER_ATTEMPT,
+                            .name = str_from(run),
+                            .scope = scope,
+                            .run = str_from(run),
+                            .attempt = 1};
 
     fake_caller(f->fake, &caller);
 }
@@ -335,7 +346,9 @@ TEST(an_attempt_writes_its_own_places_only)
 TEST(a_signature_gives_what_it_says)
 {
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
-    struct caller caller = {.kind = CALLER_SAS, .name = STR("sas"), .container = STR("azureml-" GUID),
+    struct caller caller = {.kind = CALLER_SAS,
+                            .name = STR("sas"),
+                            .container = STR("azureml-" GUID),
                             .permissions = STR("rc")};
 
     put(f, BARE "/x", "1");
@@ -370,10 +383,18 @@ static void run_check(struct call *call)
 }
 
 static const struct route CHECK_ROWS[] = {
-    {.method = "GET", .path = "/azureml-{container}/{blob*}", .permit = PERMIT_PUBLIC,
-     .listeners = LISTEN_ALL, .run = run_check, .refuse = blob_refuse},
-    {.method = "GET", .path = "/{account}.blob.{suffix}/{container}/{blob*}", .permit = PERMIT_PUBLIC,
-     .listeners = LISTEN_ALL, .run = run_check, .refuse = blob_refuse},
+    {.method = "GET",
+     .path = "/azureml-{container}/{blob*}",
+     .permit = PERMIT_PUBLIC,
+     .listeners = LISTEN_ALL,
+     .run = run_check,
+     .refuse = blob_refuse},
+    {.method = "GET",
+     .path = "/{account}.blob.{suffix}/{container}/{blob*}",
+     .permit = PERMIT_PUBLIC,
+     .listeners = LISTEN_ALL,
+     .run = run_check,
+     .refuse = blob_refuse},
 };
 
 TEST(signatures_are_checked_over_the_raw_query)
@@ -381,8 +402,10 @@ TEST(signatures_are_checked_over_the_raw_query)
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
     struct route_table table = {CHECK_ROWS, COUNT(CHECK_ROWS), NULL};
     CLEANUP(fake_free) struct fake *fake = fake_new(&table, 1);
-    struct sas sas = {.account = STR("lz0123abcd000040008000"), .container = STR("azureml-" GUID),
-                      .permissions = STR("r"), .start_us = clock_now_us(),
+    struct sas sas = {.account = STR("lz0123abcd000040008000"),
+                      .container = STR("azureml-" GUID),
+                      .permissions = STR("r"),
+                      .start_us = clock_now_us(),
                       .end_us = clock_now_us() + 60 * US_PER_S};
 
     checked = f;
@@ -400,7 +423,7 @@ TEST(signatures_are_checked_over_the_raw_query)
     CHECK_INT(-1, check_result);
 }
 
-/* --- Small parts --------------------------------------------------------------------------------- */
+/* --- Small parts ----------------------------------------------------------------------------- */
 
 TEST(xml_text_is_escaped)
 {
@@ -431,11 +454,16 @@ TEST(block_lists_that_are_none_are_refused)
     size_t count;
 
     for (size_t i = 0; i < COUNT(BAD); i++)
-        CHECK_ERROR(ERROR_INVALID, blob_xml_blocks(arena, str_from(BAD[i]), &ids, &count, &err), &err);
+        CHECK_ERROR(ERROR_INVALID, blob_xml_blocks(arena, str_from(BAD[i]), &ids, &count, &err),
+                    &err);
     CHECK_OK(blob_xml_blocks(arena, STR("<BlockList />"), &ids, &count, &err), &err);
     CHECK_INT(0, count);
-    CHECK_OK(blob_xml_blocks(arena, STR("<BlockList>\n <Latest>QQ==</Latest>\n <Uncommitted>Qg==</Uncommitted>"
-                                        "\n</BlockList>\n"), &ids, &count, &err), &err);
+    CHECK_OK(
+        blob_xml_blocks(arena,
+                        STR("<BlockList>\n <Latest>QQ==</Latest>\n <Uncommitted>Qg==</Uncommitted>"
+                            "\n</BlockList>\n"),
+                        &ids, &count, &err),
+        &err);
     CHECK_INT(2, count);
     CHECK_STR("Qg==", ids[1]);
 }

@@ -50,7 +50,8 @@ struct str blob_md5_text(struct arena *arena, struct str hex)
     unsigned char bytes[16];
     size_t len = 0;
 
-    if (sodium_hex2bin(bytes, sizeof(bytes), hex.ptr ? hex.ptr : "", hex.len, NULL, &len, NULL) != 0 ||
+    if (sodium_hex2bin(bytes, sizeof(bytes), hex.ptr ? hex.ptr : "", hex.len, NULL, &len, NULL) !=
+            0 ||
         len != sizeof(bytes))
         return (struct str){0};
     return base64(arena, bytes, sizeof(bytes));

@@ -6,7 +6,7 @@
 #include "store/scope.h"
 
 #define BLOB_VERSION "2021-08-06"
-#define BLOB_XML_BYTES (4 * MIB)      /* a block list: 50 000 ids */
+#define BLOB_XML_BYTES (4 * MIB) /* a block list: 50 000 ids */
 #define BLOB_BODY_BYTES (5 * GIB)
 #define BLOB_BLOCKS_MAX 50000
 
@@ -16,8 +16,8 @@ struct blob_target {
     struct scope scope;
 };
 
-/* access.c: reads the path and asks whether the caller may do what `right` (a letter of "rwcdl") says.
- * Errors: ERROR_NOT_FOUND for containers that nobody has, ERROR_FORBIDDEN. */
+/* access.c: reads the path and asks whether the caller may do what `right` (a letter of "rwcdl")
+ * says. Errors: ERROR_NOT_FOUND for containers that nobody has, ERROR_FORBIDDEN. */
 int blob_open_target(struct call *call, char right, struct blob_target *out, struct error *err);
 /* Whether a SAS that was checked opens this; other callers' rights are decided before. */
 bool blob_sas_allows(const struct caller *caller, const struct blob_target *target, char right);
@@ -36,8 +36,8 @@ struct buf;
 void blob_xml_text(struct buf *out, struct str text);
 /* An element with its escaped text. */
 void blob_xml_element(struct buf *out, const char *name, struct str text);
-/* The ids of a block list in order. Errors: ERROR_INVALID; ERROR_NOT_IMPLEMENTED for what names blocks of
- * an earlier list. */
+/* The ids of a block list in order. Errors: ERROR_INVALID; ERROR_NOT_IMPLEMENTED for what names
+ * blocks of an earlier list. */
 int blob_xml_blocks(struct arena *arena, struct str xml, struct str **out, size_t *out_count,
                     struct error *err);
 

@@ -21,7 +21,7 @@ struct listing {
     struct str after; /* where to go on */
     size_t count;
     bool more;
-    bool jump;        /* the walk ended at a folder; go on behind it */
+    bool jump; /* the walk ended at a folder; go on behind it */
     struct buf blobs;
 };
 
@@ -34,7 +34,8 @@ static int read_marker(struct arena *arena, struct str marker, struct str *out, 
     *out = (struct str){0};
     if (marker.len == 0)
         return 0;
-    if (sodium_hex2bin((unsigned char *)bytes, marker.len, marker.ptr, marker.len, NULL, &len, NULL) != 0 ||
+    if (sodium_hex2bin((unsigned char *)bytes, marker.len, marker.ptr, marker.len, NULL, &len,
+                       NULL) != 0 ||
         len * 2 != marker.len)
         return error_set(err, ERROR_INVALID, "OutOfRangeInput",
                          "A marker is what NextMarker of a list of ours said.");

@@ -26,8 +26,9 @@ static int check_conditions(struct call *call, const struct blob *blob, bool *ou
 /* Types that a browser shows without running anything; all else goes as octets. */
 static const char *passive_type(struct arena *arena, struct str type)
 {
-    static const char *const PASSIVE[] = {"text/plain", "text/csv", "application/json", "image/png",
-                                          "image/jpeg", "image/gif", "application/xml"};
+    static const char *const PASSIVE[] = {"text/plain",     "text/csv",   "application/json",
+                                          "image/png",      "image/jpeg", "image/gif",
+                                          "application/xml"};
     struct str head = type, tail;
 
     str_cut(type, ';', &head, &tail);
@@ -173,7 +174,8 @@ void blob_get_item(struct call *call)
     assert(call->face);
     if (call_param(call, "blob").len == 0)
         blob_get_container(call);
-    else if (call_query(call, "comp").len > 0 && !str_eq(call_query(call, "comp"), STR("metadata"))) {
+    else if (call_query(call, "comp").len > 0 &&
+             !str_eq(call_query(call, "comp"), STR("metadata"))) {
         error_set(&err, ERROR_NOT_IMPLEMENTED, "", "'comp=%.*s' of a blob is not built yet.",
                   STR_ARG(call_query(call, "comp")));
         blob_refuse(call, &err);
@@ -193,10 +195,9 @@ static int remove_apply(struct store_txn *txn, void *context, struct error *err)
     bool unchanged;
 
     if (blob_get(txn, removal->target->container, removal->target->blob, &blob, err) < 0)
-        return err->code != ERROR_NOT_FOUND
-                   ? -1
-                   : error_set(err, ERROR_NOT_FOUND, "BlobNotFound",
-                               "The specified blob does not exist.");
+        return err->code != ERROR_NOT_FOUND ? -1
+                                            : error_set(err, ERROR_NOT_FOUND, "BlobNotFound",
+                                                        "The specified blob does not exist.");
     if (check_conditions(removal->call, &blob, &unchanged, err) < 0)
         return -1;
     return blob_delete(txn, removal->target->container, removal->target->blob, err);

@@ -4,14 +4,25 @@
 #define LONG "/{account}.blob.{suffix}/{container}"
 #define BARE "/azureml-{container}"
 
-#define ROW(verb, template, what, handler)                                                         \
-    {.method = verb, .path = template, .permit = PERMIT_ACTION, .action = ACTION what,             \
-     .flags = ROUTE_SAS, .listeners = LISTEN_TLS | LISTEN_SOCKET, .run = handler,                  \
+#define ROW(verb, template, what, handler)    \
+    {.method = verb,                          \
+     .path = template,                        \
+     .permit = PERMIT_ACTION,                 \
+     .action = ACTION what,                   \
+     .flags = ROUTE_SAS,                      \
+     .listeners = LISTEN_TLS | LISTEN_SOCKET, \
+     .run = handler,                          \
      .refuse = blob_refuse}
-#define PUT_ROW(template)                                                                          \
-    {.method = "PUT", .path = template, .permit = PERMIT_ACTION, .action = ACTION "write",         \
-     .body_limit = BLOB_BODY_BYTES, .flags = ROUTE_SAS | ROUTE_STREAM_IN,                          \
-     .listeners = LISTEN_TLS | LISTEN_SOCKET, .run = blob_put_run, .open = blob_put_open,          \
+#define PUT_ROW(template)                     \
+    {.method = "PUT",                         \
+     .path = template,                        \
+     .permit = PERMIT_ACTION,                 \
+     .action = ACTION "write",                \
+     .body_limit = BLOB_BODY_BYTES,           \
+     .flags = ROUTE_SAS | ROUTE_STREAM_IN,    \
+     .listeners = LISTEN_TLS | LISTEN_SOCKET, \
+     .run = blob_put_run,                     \
+     .open = blob_put_open,                   \
      .refuse = blob_refuse}
 
 static const struct route ROWS[] = {

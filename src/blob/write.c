@@ -4,9 +4,9 @@
 
 #include <assert.h>
 
-/* PUT: a blob, a block of one, a list of blocks, or metadata. The body goes through a sink into the content
- * store (or, for a list, into memory); names change only at the end, in one write, so that a torn
- * upload leaves what was there. */
+/* PUT: a blob, a block of one, a list of blocks, or metadata. The body goes through a sink into the
+ * content store (or, for a list, into memory); names change only at the end, in one write, so that
+ * a torn upload leaves what was there. */
 
 enum put_kind { PUT_BLOB, PUT_BLOCK, PUT_LIST, PUT_METADATA };
 
@@ -38,7 +38,8 @@ static int put_write(struct http_sink *sink, struct str bytes, struct error *err
     struct put *put = CONTAINER_OF(sink, struct put, sink);
 
     if (put->kind == PUT_METADATA)
-        return error_set(err, ERROR_INVALID, "InvalidInput", "Metadata comes in headers, without a body.");
+        return error_set(err, ERROR_INVALID, "InvalidInput",
+                         "Metadata comes in headers, without a body.");
     if (put->wants_crc)
         put->crc = blob_crc64(put->crc, bytes);
     if (put->kind == PUT_LIST) {
@@ -74,13 +75,15 @@ static int read_kind(struct call *call, struct put *put, struct error *err)
     if (str_eq_fold(comp, STR("block")) && put->block_id.len > 0)
         put->kind = PUT_BLOCK;
     else if (str_eq_fold(comp, STR("block")))
-        return error_set(err, ERROR_INVALID, "MissingRequiredQueryParameter", "A block has a blockid.");
+        return error_set(err, ERROR_INVALID, "MissingRequiredQueryParameter",
+                         "A block has a blockid.");
     else if (str_eq_fold(comp, STR("blocklist")))
         put->kind = PUT_LIST;
     else if (str_eq_fold(comp, STR("metadata")))
         put->kind = PUT_METADATA;
     else
-        return error_set(err, ERROR_NOT_IMPLEMENTED, "", "'comp=%.*s' is not built yet.", STR_ARG(comp));
+        return error_set(err, ERROR_NOT_IMPLEMENTED, "", "'comp=%.*s' is not built yet.",
+                         STR_ARG(comp));
     return 0;
 }
 
@@ -157,9 +160,11 @@ static int apply_blob(struct put *put, struct store_txn *txn, struct error *err)
     if (check_match(put, txn, &before, &found, err) < 0)
         return -1;
     if (found && put->only_new)
-        return error_set(err, ERROR_EXISTS, "BlobAlreadyExists", "The specified blob already exists.");
+        return error_set(err, ERROR_EXISTS, "BlobAlreadyExists",
+                         "The specified blob already exists.");
     if (put->kind == PUT_LIST) {
-        struct content_block_list list = {blob.container, blob.name, put->block_ids, put->block_count};
+        struct content_block_list list = {blob.container, blob.name, put->block_ids,
+                                          put->block_count};
         if (content_commit_blocks(txn, &list, &put->object, err) < 0)
             return err->code != ERROR_INVALID
                        ? -1
@@ -184,7 +189,8 @@ static int apply_metadata(struct put *put, struct store_txn *txn, struct error *
     if (check_match(put, txn, &before, &found, err) < 0)
         return -1;
     if (!found)
-        return error_set(err, ERROR_NOT_FOUND, "BlobNotFound", "The specified blob does not exist.");
+        return error_set(err, ERROR_NOT_FOUND, "BlobNotFound",
+                         "The specified blob does not exist.");
     before.meta = blob_meta_replace(put->call, before.meta);
     if (blob_set_meta(txn, &before, err) < 0)
         return -1;
@@ -219,8 +225,8 @@ static int finish(struct put *put, struct error *err)
         return -1;
     if (check_digests(put, err) < 0)
         return -1;
-    if (put->kind == PUT_LIST && blob_xml_blocks(put->call->arena, buf_str(&put->xml), &put->block_ids,
-                                                 &put->block_count, err) < 0)
+    if (put->kind == PUT_LIST && blob_xml_blocks(put->call->arena, buf_str(&put->xml),
+                                                 &put->block_ids, &put->block_count, err) < 0)
         return -1;
     put->blob.meta = blob_meta_read(put->call);
     return store_write(engines->store, put_apply, put, err);

@@ -42,7 +42,8 @@ void blob_xml_element(struct buf *out, const char *name, struct str text)
 
 static int bad_list(struct error *err, const char *why)
 {
-    return error_set(err, ERROR_INVALID, "InvalidXmlDocument", "The block list is not valid: %s.", why);
+    return error_set(err, ERROR_INVALID, "InvalidXmlDocument", "The block list is not valid: %s.",
+                     why);
 }
 
 /* Skips blanks, declarations and comments; then takes one tag, without its angle brackets. */
@@ -64,8 +65,8 @@ static bool is_base64(struct str text)
 {
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' ||
-              c == '/' || c == '='))
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '+' || c == '/' || c == '='))
             return false;
     }
     return text.len > 0 && text.len <= 88;
@@ -89,8 +90,9 @@ static int read_block(struct str *rest, struct str tag, struct str *out, struct 
     if (!next_tag(rest, &close) || close.len != tag.len + 1 || close.ptr[0] != '/' ||
         !str_eq(str_slice(close, 1, close.len), tag))
         return bad_list(err, "an element is not closed");
-    return is_base64(*out) ? 0
-                           : error_set(err, ERROR_INVALID, "InvalidBlockId", "A block id is base64.");
+    return is_base64(*out)
+               ? 0
+               : error_set(err, ERROR_INVALID, "InvalidBlockId", "A block id is base64.");
 }
 
 int blob_xml_blocks(struct arena *arena, struct str xml, struct str **out, size_t *out_count,
@@ -113,8 +115,8 @@ int blob_xml_blocks(struct arena *arena, struct str xml, struct str **out, size_
         if (str_eq(tag, STR("/BlockList")))
             break;
         if (count == BLOB_BLOCKS_MAX)
-            return error_set(err, ERROR_INVALID, "BlockListTooLong", "A blob has at most %d blocks.",
-                             BLOB_BLOCKS_MAX);
+            return error_set(err, ERROR_INVALID, "BlockListTooLong",
+                             "A blob has at most %d blocks.", BLOB_BLOCKS_MAX);
         if (count == size) {
             struct str *more = arena_new_array(arena, struct str, size * 2);
             for (size_t i = 0; i < count; i++)

@@ -5,21 +5,15 @@
 
 #include <assert.h>
 
-/* Snapshots of source code. Clients give each a random name and ask first whether the same content is
- * there already, under any name: the hash is an attribute that the whole workspace is searched by. */
+/* Snapshots of source code. Clients give each a random name and ask first whether the same content
+ * is there already, under any name: the hash is an attribute that the whole workspace is searched
+ * by. */
 
 #define HASH_FIELD "codeHash"
 
-static const struct field FIELDS[] = {
-    FIELDS_OF_ASSETS,
-    {"properties.codeUri", FIELD_TEXT, true, NULL},
-};
-
-static const struct field CONTAINER_FIELDS[] = {FIELDS_OF_ASSETS};
-
 static int code_prepare(struct arm_request *req, struct error *err)
 {
-    if (fields_check(req->arena, req->body, CONTAINER_FIELDS, COUNT(CONTAINER_FIELDS), err) < 0)
+    if (fields_check(req->arena, req->body, &fields_code, err) < 0)
         return -1;
     fields_asset_defaults(req->arena, req->body);
     return 0;
@@ -29,7 +23,7 @@ static int code_version_prepare(struct arm_request *req, struct error *err)
 {
     struct reference reference;
 
-    if (fields_check(req->arena, req->body, FIELDS, COUNT(FIELDS), err) < 0)
+    if (fields_check(req->arena, req->body, &fields_code_version, err) < 0)
         return -1;
     struct str uri = json_str_at(req->body, "properties.codeUri");
     if (reference_parse(req->arena, uri, &reference, err) < 0 || reference.kind == REFERENCE_LOCAL)
@@ -55,11 +49,13 @@ static int list_by_hash(struct arm_request *req, struct store_txn *txn, struct s
 {
     int64_t hits[HITS_MAX];
     size_t count = 0;
-    struct sql *q = sql(txn,
-                        "SELECT document.doc FROM attr JOIN document ON document.doc = attr.doc "
-                        "WHERE attr.scope = ? AND attr.field = '" HASH_FIELD "' AND attr.text = ? AND "
-                        "document.type = 'codes/versions' AND document.archived = 0 "
-                        "ORDER BY document.doc LIMIT 16", err);
+    struct sql *q =
+        sql(txn,
+            "SELECT document.doc FROM attr JOIN document ON document.doc = attr.doc "
+            "WHERE attr.scope = ? AND attr.field = '" HASH_FIELD "' AND attr.text = ? AND "
+            "document.type = 'codes/versions' AND document.archived = 0 "
+            "ORDER BY document.doc LIMIT 16",
+            err);
 
     assert(hash.len > 0);
     if (!q)

@@ -6,27 +6,8 @@
 #include <assert.h>
 #include <unistd.h>
 
-/* Where jobs may run (decisions 35): this host is always there as `serverless`, also called `local`;
- * an AmlCompute of any size name is a named pool of this host with maxNodeCount places. */
-
-static const char *const COMPUTE_TYPES[] = {"AmlCompute", "ComputeInstance", "Kubernetes", "AKS",
-                                            "VirtualMachine", "HDInsight", "DataFactory",
-                                            "Databricks", "DataLakeAnalytics", "SynapseSpark", NULL};
-static const char *const PRIORITIES[] = {"Dedicated", "LowPriority", NULL};
-
-static const struct field FIELDS[] = {
-    {"location", FIELD_TEXT, false, NULL},
-    {"tags", FIELD_TEXTS, false, NULL},
-    {"properties.computeType", FIELD_WORD, true, COMPUTE_TYPES},
-    {"properties.description", FIELD_TEXT, false, NULL},
-    {"properties.properties", FIELD_OBJECT, false, NULL},
-    {"properties.properties.vmSize", FIELD_TEXT, false, NULL},
-    {"properties.properties.vmPriority", FIELD_WORD, false, PRIORITIES},
-    {"properties.properties.scaleSettings", FIELD_OBJECT, false, NULL},
-    {"properties.properties.scaleSettings.minNodeCount", FIELD_NUMBER, false, NULL},
-    {"properties.properties.scaleSettings.maxNodeCount", FIELD_NUMBER, false, NULL},
-    {"properties.properties.scaleSettings.nodeIdleTimeBeforeScaleDown", FIELD_TEXT, false, NULL},
-};
+/* Where jobs may run (decisions 35): this host is always there as `serverless`, also called
+ * `local`; an AmlCompute of any size name is a named pool of this host with maxNodeCount places. */
 
 #define NODES_MAX 1000
 #define DEFAULT_SIZE "STANDARD_DS3_V2"
@@ -36,10 +17,11 @@ static const struct {
     const char *size;
     int cores;
 } SIZES[] = {
-    {"STANDARD_DS1_V2", 1}, {"STANDARD_DS2_V2", 2},  {"STANDARD_DS3_V2", 4}, {"STANDARD_DS4_V2", 8},
-    {"STANDARD_DS5_V2", 16}, {"STANDARD_DS11_V2", 2}, {"STANDARD_DS12_V2", 4},
-    {"STANDARD_DS13_V2", 8}, {"STANDARD_DS14_V2", 16}, {"STANDARD_D1_V2", 1}, {"STANDARD_D2_V2", 2},
-    {"STANDARD_D3_V2", 4}, {"STANDARD_D4_V2", 8},
+    {"STANDARD_DS1_V2", 1},  {"STANDARD_DS2_V2", 2},  {"STANDARD_DS3_V2", 4},
+    {"STANDARD_DS4_V2", 8},  {"STANDARD_DS5_V2", 16}, {"STANDARD_DS11_V2", 2},
+    {"STANDARD_DS12_V2", 4}, {"STANDARD_DS13_V2", 8}, {"STANDARD_DS14_V2", 16},
+    {"STANDARD_D1_V2", 1},   {"STANDARD_D2_V2", 2},   {"STANDARD_D3_V2", 4},
+    {"STANDARD_D4_V2", 8},
 };
 
 static int host_cores(void)
@@ -89,9 +71,11 @@ static int check_scale(struct arm_request *req, struct error *err)
     int64_t max = json_int_at(scale, "maxNodeCount", 4);
 
     if (min < 0 || max < 1 || max > NODES_MAX || min > max)
-        return error_set(err, ERROR_INVALID, path,
-                         "A cluster has from minNodeCount (0 or more) to maxNodeCount (1 to %d) nodes, "
-                         "not from %lld to %lld.", NODES_MAX, (long long)min, (long long)max);
+        return error_set(
+            err, ERROR_INVALID, path,
+            "A cluster has from minNodeCount (0 or more) to maxNodeCount (1 to %d) nodes, "
+            "not from %lld to %lld.",
+            NODES_MAX, (long long)min, (long long)max);
     if (json_kind(scale) != JSON_OBJECT) {
         scale = json_object(req->arena);
         if (json_put(req->arena, req->body, path, scale, err) < 0)
@@ -110,13 +94,14 @@ static int compute_prepare(struct arm_request *req, struct error *err)
         return error_set(err, ERROR_CONFLICT, "name",
                          "'%.*s' is this host and always there; choose another name.",
                          STR_ARG(req->name));
-    if (fields_check(req->arena, req->body, FIELDS, COUNT(FIELDS), err) < 0)
+    if (fields_check(req->arena, req->body, &fields_compute, err) < 0)
         return -1;
     struct str type = json_str_at(req->body, "properties.computeType");
     if (!str_eq(type, STR("AmlCompute")))
-        return error_set(err, ERROR_NOT_IMPLEMENTED, "properties.computeType",
-                         "Computes of type %.*s are not built yet; AmlCompute is a pool of this host.",
-                         STR_ARG(type));
+        return error_set(
+            err, ERROR_NOT_IMPLEMENTED, "properties.computeType",
+            "Computes of type %.*s are not built yet; AmlCompute is a pool of this host.",
+            STR_ARG(type));
     json_take(req->body, "properties.properties.userAccountCredentials.adminUserPassword");
     json_take(req->body, "properties.properties.userAccountCredentials.adminUserSshPublicKey");
     if (check_scale(req, err) < 0)
@@ -144,8 +129,8 @@ static int compute_progress(struct arm_request *, struct store_txn *, const stru
     return 1; /* a pool of this host is ready when its row is */
 }
 
-static int compute_show(struct arm_request *req, struct store_txn *, const struct document *document,
-                        struct json *wire, struct error *)
+static int compute_show(struct arm_request *req, struct store_txn *,
+                        const struct document *document, struct json *wire, struct error *)
 {
     struct json *properties = json_at(wire, "properties"), *inner;
     char created[CLOCK_ISO_BYTES], modified[CLOCK_ISO_BYTES];
@@ -165,10 +150,10 @@ static int compute_show(struct arm_request *req, struct store_txn *, const struc
 }
 
 /* This host, under either of its names. */
-#define HOST_BODY                                                                                  \
-    "{\"location\":\"local\",\"properties\":{\"computeType\":\"AmlCompute\","                          \
-    "\"description\":\"This host\",\"computeLocation\":\"local\",\"properties\":{"                      \
-    "\"vmSize\":\"HOST\",\"vmPriority\":\"Dedicated\",\"scaleSettings\":{\"minNodeCount\":1,"          \
+#define HOST_BODY                                                                             \
+    "{\"location\":\"local\",\"properties\":{\"computeType\":\"AmlCompute\","                 \
+    "\"description\":\"This host\",\"computeLocation\":\"local\",\"properties\":{"            \
+    "\"vmSize\":\"HOST\",\"vmPriority\":\"Dedicated\",\"scaleSettings\":{\"minNodeCount\":1," \
     "\"maxNodeCount\":1,\"nodeIdleTimeBeforeScaleDown\":\"PT0S\"}}}}"
 
 static struct document made_up(struct arm_request *req, struct str name)
@@ -213,7 +198,8 @@ static int list_nodes(struct arm_request *, const struct document *, struct arm_
 static int refuse_power(struct arm_request *, const struct document *document, struct arm_reply *,
                         struct error *err)
 {
-    return error_set(err, ERROR_CONFLICT, "", "'%.*s' is a cluster: only compute instances start and stop.",
+    return error_set(err, ERROR_CONFLICT, "",
+                     "'%.*s' is a cluster: only compute instances start and stop.",
                      STR_ARG(document->name));
 }
 

@@ -3,22 +3,9 @@
 #include "kinds/fields.h"
 #include "route/reference.h"
 
-static const char *const DATA_TYPES[] = {"uri_folder", "uri_file", "mltable", NULL};
-
-static const struct field FIELDS[] = {
-    FIELDS_OF_ASSETS,
-    {"properties.dataUri", FIELD_TEXT, true, NULL},
-    {"properties.dataType", FIELD_WORD, false, DATA_TYPES},
-};
-
-static const struct field CONTAINER_FIELDS[] = {
-    FIELDS_OF_ASSETS,
-    {"properties.dataType", FIELD_WORD, false, DATA_TYPES},
-};
-
 static int data_prepare(struct arm_request *req, struct error *err)
 {
-    if (fields_check(req->arena, req->body, CONTAINER_FIELDS, COUNT(CONTAINER_FIELDS), err) < 0)
+    if (fields_check(req->arena, req->body, &fields_data, err) < 0)
         return -1;
     fields_asset_defaults(req->arena, req->body);
     return 0;
@@ -50,13 +37,14 @@ static int data_version_prepare(struct arm_request *req, struct error *err)
     struct reference reference;
 
     fields_default(req->arena, req->body, "properties.dataType", "uri_folder");
-    if (fields_check(req->arena, req->body, FIELDS, COUNT(FIELDS), err) < 0)
+    if (fields_check(req->arena, req->body, &fields_data_version, err) < 0)
         return -1;
     struct str uri = json_str_at(req->body, "properties.dataUri");
     if (reference_parse(req->arena, uri, &reference, err) < 0 || reference.kind == REFERENCE_LOCAL)
-        return error_set(err, ERROR_INVALID, "properties.dataUri",
-                         "'%.*s' is no address of data: azureml://datastores/NAME/paths/PATH or https.",
-                         STR_ARG(uri));
+        return error_set(
+            err, ERROR_INVALID, "properties.dataUri",
+            "'%.*s' is no address of data: azureml://datastores/NAME/paths/PATH or https.",
+            STR_ARG(uri));
     fields_asset_defaults(req->arena, req->body);
     return 0;
 }

@@ -6,48 +6,23 @@
 
 #include <assert.h>
 
-/* Named places where a workspace keeps its data. The two that every workspace is born with lie in our
- * own blob surface; others are addresses whose credentials are kept in the vault and leave the server
- * only by listSecrets. */
+/* Named places where a workspace keeps its data. The two that every workspace is born with lie in
+ * our own blob surface; others are addresses whose credentials are kept in the vault and leave the
+ * server only by listSecrets. */
 
 #define DEFAULT_NAME STR("workspaceblobstore")
 #define OWNER_KIND STR("datastores")
 #define SLOT STR("credentials")
 
-static const char *const TYPES[] = {"AzureBlob", "AzureFile", "AzureDataLakeGen1",
-                                    "AzureDataLakeGen2", NULL};
-static const char *const CREDENTIALS[] = {"AccountKey", "Sas", "ServicePrincipal", "Certificate",
-                                          "None", NULL};
-static const char *const PROTOCOLS[] = {"https", "http", "wasbs", "abfss", NULL};
-
-static const struct field FIELDS[] = {
-    {"properties.datastoreType", FIELD_WORD, true, TYPES},
-    {"properties.description", FIELD_TEXT, false, NULL},
-    {"properties.tags", FIELD_TEXTS, false, NULL},
-    {"properties.properties", FIELD_OBJECT, false, NULL},
-    {"properties.protocol", FIELD_WORD, false, PROTOCOLS},
-    {"properties.endpoint", FIELD_TEXT, false, NULL},
-    {"properties.credentials", FIELD_OBJECT, false, NULL},
-    {"properties.credentials.credentialsType", FIELD_WORD, false, CREDENTIALS},
-    {"properties.credentials.secrets", FIELD_OBJECT, false, NULL},
-};
-
 /* What each type cannot do without. */
 static const struct {
     const char *type;
-    struct field fields[2];
-    size_t count;
+    const struct fields_table *table;
 } NEEDS[] = {
-    {"AzureBlob",
-     {{"properties.accountName", FIELD_TEXT, true, NULL},
-      {"properties.containerName", FIELD_TEXT, true, NULL}}, 2},
-    {"AzureFile",
-     {{"properties.accountName", FIELD_TEXT, true, NULL},
-      {"properties.fileShareName", FIELD_TEXT, true, NULL}}, 2},
-    {"AzureDataLakeGen1", {{"properties.storeName", FIELD_TEXT, true, NULL}}, 1},
-    {"AzureDataLakeGen2",
-     {{"properties.accountName", FIELD_TEXT, true, NULL},
-      {"properties.filesystem", FIELD_TEXT, true, NULL}}, 2},
+    {"AzureBlob", &fields_datastore_blob},
+    {"AzureFile", &fields_datastore_file},
+    {"AzureDataLakeGen1", &fields_datastore_lake1},
+    {"AzureDataLakeGen2", &fields_datastore_lake2},
 };
 
 struct prepared {
@@ -77,12 +52,12 @@ static int datastore_prepare(struct arm_request *req, struct error *err)
         return error_set(err, ERROR_CONFLICT, "name",
                          "Datastore '%.*s' belongs to the workspace and cannot be changed.",
                          STR_ARG(req->name));
-    if (fields_check(req->arena, req->body, FIELDS, COUNT(FIELDS), err) < 0)
+    if (fields_check(req->arena, req->body, &fields_datastore, err) < 0)
         return -1;
     struct str type = json_str_at(req->body, "properties.datastoreType");
     for (size_t i = 0; i < COUNT(NEEDS); i++)
         if (str_eq(type, str_from(NEEDS[i].type)) &&
-            fields_check(req->arena, req->body, NEEDS[i].fields, NEEDS[i].count, err) < 0)
+            fields_check(req->arena, req->body, NEEDS[i].table, err) < 0)
             return -1;
     struct json *secrets = json_take(req->body, "properties.credentials.secrets");
     struct str kind = json_str_at(req->body, "properties.credentials.credentialsType");

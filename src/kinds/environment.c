@@ -2,24 +2,9 @@
 
 #include "kinds/fields.h"
 
-static const char *const SYSTEMS[] = {"Linux", "Windows", NULL};
-
-static const struct field FIELDS[] = {
-    FIELDS_OF_ASSETS,
-    {"properties.image", FIELD_TEXT, false, NULL},
-    {"properties.condaFile", FIELD_TEXT, false, NULL},
-    {"properties.build", FIELD_OBJECT, false, NULL},
-    {"properties.build.contextUri", FIELD_TEXT, false, NULL},
-    {"properties.build.dockerfilePath", FIELD_TEXT, false, NULL},
-    {"properties.inferenceConfig", FIELD_OBJECT, false, NULL},
-    {"properties.osType", FIELD_WORD, false, SYSTEMS},
-};
-
-static const struct field CONTAINER_FIELDS[] = {FIELDS_OF_ASSETS};
-
 static int environment_prepare(struct arm_request *req, struct error *err)
 {
-    if (fields_check(req->arena, req->body, CONTAINER_FIELDS, COUNT(CONTAINER_FIELDS), err) < 0)
+    if (fields_check(req->arena, req->body, &fields_environment, err) < 0)
         return -1;
     fields_asset_defaults(req->arena, req->body);
     return 0;
@@ -30,7 +15,7 @@ static int environment_version_prepare(struct arm_request *req, struct error *er
 {
     json_take(req->body, "properties.environmentType");
     fields_default(req->arena, req->body, "properties.osType", "Linux");
-    if (fields_check(req->arena, req->body, FIELDS, COUNT(FIELDS), err) < 0)
+    if (fields_check(req->arena, req->body, &fields_environment_version, err) < 0)
         return -1;
     bool image = json_str_at(req->body, "properties.image").len > 0;
     bool conda = json_str_at(req->body, "properties.condaFile").len > 0;

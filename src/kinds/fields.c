@@ -3,7 +3,7 @@
 #include <assert.h>
 
 static const char *const WANTED[] = {
-    [FIELD_TEXT] = "a text",     [FIELD_BOOL] = "true or false",  [FIELD_NUMBER] = "a number",
+    [FIELD_TEXT] = "a text",      [FIELD_BOOL] = "true or false",       [FIELD_NUMBER] = "a number",
     [FIELD_OBJECT] = "an object", [FIELD_TEXTS] = "an object of texts", [FIELD_WORD] = "a word",
 };
 
@@ -48,14 +48,14 @@ static int take_word(struct arena *arena, struct json *body, const struct field 
                      STR_ARG(known));
 }
 
-int fields_check(struct arena *arena, struct json *body, const struct field *fields, size_t count,
+int fields_check(struct arena *arena, struct json *body, const struct fields_table *table,
                  struct error *err)
 {
-    for (size_t i = 0; i < count; i++) {
-        const struct field *field = &fields[i];
+    for (size_t i = 0; i < table->count; i++) {
+        const struct field *field = &table->fields[i];
         const struct json *value = json_at(body, field->path);
-        bool empty = json_is_null(value) ||
-                     (json_kind(value) == JSON_STRING && json_as_str(value).len == 0);
+        bool empty =
+            json_is_null(value) || (json_kind(value) == JSON_STRING && json_as_str(value).len == 0);
 
         assert(field->path && field->type < COUNT(WANTED));
         if (field->required && empty)

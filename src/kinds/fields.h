@@ -1,4 +1,7 @@
-/* fields.h - what a body must look like, as a table; errors name the field and what is expected */
+/* fields.h - what a body must look like, as a table; errors name the field and what is expected
+ *
+ * The tables are made of api/arm/ by tools/gen/arm_tables.py.
+ */
 #pragma once
 
 #include "base/json.h"
@@ -15,24 +18,31 @@ enum field_type {
 struct field {
     const char *path; /* "properties.dataUri" */
     enum field_type type;
-    bool required;    /* there and, for texts, not empty */
+    bool required;            /* there and, for texts, not empty */
     const char *const *words; /* FIELD_WORD: ends with NULL; the first spelling is kept */
 };
 
+struct fields_table {
+    const struct field *fields;
+    size_t count;
+};
+
+/* One for each member of api/arm/. */
+extern const struct fields_table fields_workspace, fields_compute;
+extern const struct fields_table fields_datastore, fields_datastore_blob, fields_datastore_file,
+    fields_datastore_lake1, fields_datastore_lake2;
+extern const struct fields_table fields_code, fields_code_version;
+extern const struct fields_table fields_data, fields_data_version;
+extern const struct fields_table fields_environment, fields_environment_version;
+extern const struct fields_table fields_model, fields_model_version;
+
 /* null counts as absent. Words are put into the table's spelling.
  * Errors: ERROR_INVALID with the path as target. */
-int fields_check(struct arena *arena, struct json *body, const struct field *fields, size_t count,
+int fields_check(struct arena *arena, struct json *body, const struct fields_table *table,
                  struct error *err);
 
 /* Sets a text when there is none. */
 void fields_default(struct arena *arena, struct json *body, const char *path, const char *text);
-/* Makes properties.tags and properties.properties objects when they are missing: clients walk them. */
+/* Makes properties.tags and properties.properties objects when they are missing: clients walk them.
+ */
 void fields_asset_defaults(struct arena *arena, struct json *body);
-
-/* Rows that every versioned asset has. */
-#define FIELDS_OF_ASSETS                                                                           \
-    {"properties.description", FIELD_TEXT, false, NULL},                                           \
-    {"properties.tags", FIELD_TEXTS, false, NULL},                                                 \
-    {"properties.properties", FIELD_OBJECT, false, NULL},                                          \
-    {"properties.isArchived", FIELD_BOOL, false, NULL},                                            \
-    {"properties.isAnonymous", FIELD_BOOL, false, NULL}

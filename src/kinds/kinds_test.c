@@ -13,18 +13,17 @@
 #include <string.h>
 
 static const struct arm_kind *const KINDS[] = {
-    &workspace_kind,   &datastore_kind,   &code_kind,
-    &code_version_kind, &data_kind,       &data_version_kind,
-    &environment_kind, &environment_version_kind, &model_kind,
-    &model_version_kind, &compute_kind,
+    &workspace_kind, &datastore_kind,     &code_kind,        &code_version_kind,
+    &data_kind,      &data_version_kind,  &environment_kind, &environment_version_kind,
+    &model_kind,     &model_version_kind, &compute_kind,
 };
 
-#define RG                                                                                         \
-    "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/default/providers/"        \
+#define RG                                                                                  \
+    "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/default/providers/" \
     "Microsoft.MachineLearningServices/workspaces"
 #define WS RG "/default"
-#define LONG                                                                                       \
-    "azureml://subscriptions/00000000-0000-0000-0000-000000000001/resourcegroups/default/"         \
+#define LONG                                                                               \
+    "azureml://subscriptions/00000000-0000-0000-0000-000000000001/resourcegroups/default/" \
     "workspaces/default/datastores/"
 
 struct fixture {
@@ -87,9 +86,10 @@ static int upload_apply(struct store_txn *txn, void *context, struct error *err)
 static void put_blob(struct fixture *f, struct str container, const char *name, const char *text)
 {
     struct error err = {0};
-    CLEANUP(content_writer_free) struct content_writer *writer =
-        content_writer_new(f->engines.content, &err);
-    struct upload upload = {.blob = {.container = container, .name = str_from(name), .meta = STR("{}")}};
+    CLEANUP(content_writer_free)
+    struct content_writer *writer = content_writer_new(f->engines.content, &err);
+    struct upload upload = {
+        .blob = {.container = container, .name = str_from(name), .meta = STR("{}")}};
 
     CHECK(writer);
     CHECK_OK(content_write(writer, str_from(text), &err), &err);
@@ -102,7 +102,7 @@ static struct fake_reply get(struct fixture *f, const char *target)
     return fake_send(f->fake, "GET", target, STR(""));
 }
 
-/* --- Workspace ----------------------------------------------------------------------------------- */
+/* --- Workspace ------------------------------------------------------------------------------- */
 
 TEST(the_first_workspace_is_made_once)
 {
@@ -123,11 +123,14 @@ TEST(a_workspace_says_what_clients_need_under_the_name_they_used)
     struct fake_reply reply = get(f, WS);
 
     CHECK_INT(200, reply.status);
-    CHECK_STR("https://localhost:10443/discovery", json_str_at(reply.json, "properties.discoveryUrl"));
+    CHECK_STR("https://localhost:10443/discovery",
+              json_str_at(reply.json, "properties.discoveryUrl"));
     CHECK_STR("azureml://localhost:10443/mlflow/v1.0" WS,
               json_str_at(reply.json, "properties.mlFlowTrackingUri"));
-    CHECK_STR(arena_cstr(f->arena, f->scope.guid), json_str_at(reply.json, "properties.workspaceId"));
-    CHECK(str_find(json_str_at(reply.json, "properties.storageAccount"), STR("/storageAccounts/lz")) > 0);
+    CHECK_STR(arena_cstr(f->arena, f->scope.guid),
+              json_str_at(reply.json, "properties.workspaceId"));
+    CHECK(str_find(json_str_at(reply.json, "properties.storageAccount"),
+                   STR("/storageAccounts/lz")) > 0);
     CHECK_STR("local", json_str_at(reply.json, "location"));
     fake_header(f->fake, "Host", "127.0.0.1:999");
     CHECK_STR("https://127.0.0.1:999/discovery",
@@ -137,19 +140,20 @@ TEST(a_workspace_says_what_clients_need_under_the_name_they_used)
 TEST(a_workspace_is_patched_and_keeps_only_what_is_the_clients)
 {
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
-    struct fake_reply reply = fake_json(
-        f->fake, "PATCH", WS,
-        "{\"tags\":{\"team\":\"a\"},\"properties\":{\"description\":\"mine\",\"workspaceId\":\"x\"}}");
+    struct fake_reply reply = fake_json(f->fake, "PATCH", WS,
+                                        "{\"tags\":{\"team\":\"a\"},\"properties\":{"
+                                        "\"description\":\"mine\",\"workspaceId\":\"x\"}}");
 
     CHECK_INT(200, reply.status);
     CHECK_STR("a", json_str_at(reply.json, "tags.team"));
     CHECK_STR("mine", json_str_at(reply.json, "properties.description"));
-    CHECK_STR(arena_cstr(f->arena, f->scope.guid), json_str_at(reply.json, "properties.workspaceId"));
+    CHECK_STR(arena_cstr(f->arena, f->scope.guid),
+              json_str_at(reply.json, "properties.workspaceId"));
     CHECK_INT(400, fake_json(f->fake, "PATCH", WS, "{\"tags\":{\"a\":1}}").status);
     CHECK_INT(200, fake_send(f->fake, "POST", WS "/listkeys", STR("")).status);
 }
 
-/* --- Datastores ---------------------------------------------------------------------------------- */
+/* --- Datastores ------------------------------------------------------------------------------ */
 
 TEST(two_datastores_are_there_from_birth)
 {
@@ -165,9 +169,11 @@ TEST(two_datastores_are_there_from_birth)
     CHECK_STR("core.lazurite.test", json_str_at(reply.json, "value[0].properties.endpoint"));
     CHECK(json_bool_at(reply.json, "value[0].properties.isDefault", false));
     CHECK_INT(2, json_count(json_at(get(f, WS "/datastores").json, "value")));
-    CHECK_INT(409, fake_send(f->fake, "DELETE", WS "/datastores/workspaceblobstore", STR("")).status);
+    CHECK_INT(409,
+              fake_send(f->fake, "DELETE", WS "/datastores/workspaceblobstore", STR("")).status);
     CHECK_INT(409, fake_json(f->fake, "PUT", WS "/datastores/workspaceartifactstore",
-                             "{\"properties\":{\"datastoreType\":\"AzureBlob\"}}").status);
+                             "{\"properties\":{\"datastoreType\":\"AzureBlob\"}}")
+                       .status);
 }
 
 TEST(list_secrets_of_our_own_store_signs_its_container)
@@ -194,11 +200,12 @@ TEST(list_secrets_of_our_own_store_signs_its_container)
 TEST(credentials_leave_only_by_list_secrets)
 {
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
-    struct fake_reply reply = fake_json(
-        f->fake, "PUT", WS "/datastores/mine?skipValidation=true",
-        "{\"properties\":{\"datastoreType\":\"azureblob\",\"accountName\":\"a\",\"containerName\":\"c\","
-        "\"credentials\":{\"credentialsType\":\"AccountKey\",\"secrets\":{\"secretsType\":\"AccountKey\","
-        "\"key\":\"a2V5LXRvLWhpZGU=\"}}}}");
+    struct fake_reply reply = fake_json(f->fake, "PUT", WS "/datastores/mine?skipValidation=true",
+                                        "{\"properties\":{\"datastoreType\":\"azureblob\","
+                                        "\"accountName\":\"a\",\"containerName\":\"c\","
+                                        "\"credentials\":{\"credentialsType\":\"AccountKey\","
+                                        "\"secrets\":{\"secretsType\":\"AccountKey\","
+                                        "\"key\":\"a2V5LXRvLWhpZGU=\"}}}}");
 
     CHECK_INT(201, reply.status);
     CHECK(str_find(reply.body, STR("a2V5")) < 0);
@@ -221,12 +228,13 @@ TEST(a_datastore_without_what_its_type_needs_names_the_field)
 
     CHECK_INT(400, reply.status);
     CHECK_STR("properties.fileShareName", json_str_at(reply.json, "error.target"));
-    reply = fake_json(f->fake, "PUT", WS "/datastores/x", "{\"properties\":{\"datastoreType\":\"Ftp\"}}");
+    reply = fake_json(f->fake, "PUT", WS "/datastores/x",
+                      "{\"properties\":{\"datastoreType\":\"Ftp\"}}");
     CHECK_STR("properties.datastoreType", json_str_at(reply.json, "error.target"));
     CHECK_INT(404, get(f, WS "/datastores/x").status);
 }
 
-/* --- Data and code ------------------------------------------------------------------------------- */
+/* --- Data and code --------------------------------------------------------------------------- */
 
 TEST(data_is_versioned_as_clients_expect)
 {
@@ -234,10 +242,11 @@ TEST(data_is_versioned_as_clients_expect)
     struct fake_reply reply;
 
     CHECK_INT(404, get(f, WS "/data/iris").status);
-    reply = fake_json(f->fake, "PUT", WS "/data/iris/versions/1",
-                      "{\"properties\":{\"description\":\"x\",\"isAnonymous\":false,\"tags\":{\"a\":\"b\"},"
-                      "\"isArchived\":false,\"properties\":{},\"dataType\":\"uri_file\",\"dataUri\":"
-                      "\"azureml://datastores/workspaceblobstore/paths/LocalUpload/ad/f1.csv\"}}");
+    reply = fake_json(
+        f->fake, "PUT", WS "/data/iris/versions/1",
+        "{\"properties\":{\"description\":\"x\",\"isAnonymous\":false,\"tags\":{\"a\":\"b\"},"
+        "\"isArchived\":false,\"properties\":{},\"dataType\":\"uri_file\",\"dataUri\":"
+        "\"azureml://datastores/workspaceblobstore/paths/LocalUpload/ad/f1.csv\"}}");
     CHECK_INT(201, reply.status);
     CHECK_STR(WS "/data/iris/versions/1", json_str_at(reply.json, "id"));
     reply = get(f, WS "/data/iris");
@@ -248,8 +257,10 @@ TEST(data_is_versioned_as_clients_expect)
     CHECK_INT(400, reply.status);
     CHECK_STR("properties.dataUri", json_str_at(reply.json, "error.target"));
     CHECK_INT(400, fake_json(f->fake, "PUT", WS "/data/iris/versions/2",
-                             "{\"properties\":{\"dataUri\":\"https://x/y\",\"dataType\":\"zip\"}}").status);
-    CHECK_INT(400, fake_json(f->fake, "PUT", WS "/data/iris/versions/2", "{\"properties\":{}}").status);
+                             "{\"properties\":{\"dataUri\":\"https://x/y\",\"dataType\":\"zip\"}}")
+                       .status);
+    CHECK_INT(400,
+              fake_json(f->fake, "PUT", WS "/data/iris/versions/2", "{\"properties\":{}}").status);
 }
 
 TEST(code_is_found_by_its_hash_under_any_name)
@@ -267,10 +278,11 @@ TEST(code_is_found_by_its_hash_under_any_name)
     CHECK(str_starts(uri, STR("https://localhost:10443/lz")));
     CHECK(str_find(uri, STR(".blob.core.lazurite.test/azureml-")) > 0);
     CHECK(str_starts(sas, uri) && str_find(sas, STR("sp=rcwl")) > 0);
-    struct str body = arena_printf(f->arena,
-                                   "{\"properties\":{\"codeUri\":\"%.*s/src\",\"isAnonymous\":true,"
-                                   "\"properties\":{\"hash_sha256\":\"89c5\",\"hash_version\":202208}}}",
-                                   STR_ARG(uri));
+    struct str body =
+        arena_printf(f->arena,
+                     "{\"properties\":{\"codeUri\":\"%.*s/src\",\"isAnonymous\":true,"
+                     "\"properties\":{\"hash_sha256\":\"89c5\",\"hash_version\":202208}}}",
+                     STR_ARG(uri));
     CHECK_INT(201, fake_json(f->fake, "PUT", WS "/codes/11111111/versions/1", body.ptr).status);
     reply = get(f, WS "/codes/22222222/versions?hash=89c5&hashVersion=202208");
     CHECK_STR(WS "/codes/11111111/versions/1", json_str_at(reply.json, "value[0].id"));
@@ -278,21 +290,24 @@ TEST(code_is_found_by_its_hash_under_any_name)
     CHECK_INT(404, get(f, WS "/codes/22222222/versions").status);
 }
 
-/* --- Environments and models --------------------------------------------------------------------- */
+/* --- Environments and models ----------------------------------------------------------------- */
 
 TEST(an_environment_is_made_from_something)
 {
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
-    struct fake_reply reply =
-        fake_json(f->fake, "PUT", WS "/environments/e/versions/1",
-                  "{\"properties\":{\"condaFile\":\"dependencies:\\n- python=3.11\\n\",\"image\":\"img\"}}");
+    struct fake_reply reply = fake_json(
+        f->fake, "PUT", WS "/environments/e/versions/1",
+        "{\"properties\":{\"condaFile\":\"dependencies:\\n- python=3.11\\n\",\"image\":\"img\"}}");
 
     CHECK_INT(201, reply.status);
     CHECK_STR("UserCreated", json_str_at(reply.json, "properties.environmentType"));
     CHECK_STR("Linux", json_str_at(reply.json, "properties.osType"));
-    CHECK_INT(400, fake_json(f->fake, "PUT", WS "/environments/e/versions/2", "{\"properties\":{}}").status);
+    CHECK_INT(
+        400,
+        fake_json(f->fake, "PUT", WS "/environments/e/versions/2", "{\"properties\":{}}").status);
     CHECK_INT(400, fake_json(f->fake, "PUT", WS "/environments/e/versions/2",
-                             "{\"properties\":{\"build\":{\"dockerfilePath\":\"D\"}}}").status);
+                             "{\"properties\":{\"build\":{\"dockerfilePath\":\"D\"}}}")
+                       .status);
     reply = fake_json(f->fake, "PUT", WS "/environments/e/versions/1",
                       "{\"properties\":{\"image\":\"other\"}}");
     CHECK_INT(409, reply.status);
@@ -300,7 +315,8 @@ TEST(an_environment_is_made_from_something)
     reply = get(f, WS "/environments/e/versions/1");
     struct json *body = json_copy(f->arena, reply.json);
     json_set_bool(f->arena, json_at(body, "properties"), "isArchived", true);
-    reply = fake_json(f->fake, "PUT", WS "/environments/e/versions/1", json_write(f->arena, body).ptr);
+    reply =
+        fake_json(f->fake, "PUT", WS "/environments/e/versions/1", json_write(f->arena, body).ptr);
     CHECK_INT(200, reply.status);
     CHECK(json_bool_at(reply.json, "properties.isArchived", false));
 }
@@ -322,10 +338,12 @@ TEST(a_model_by_run_is_stored_where_its_files_lie)
     CHECK_INT(JSON_OBJECT, json_kind(json_at(reply.json, "properties.flavors")));
     CHECK_INT(200, fake_json(f->fake, "PUT", WS "/models/m/versions/1",
                              "{\"properties\":{\"modelUri\":\"runs:/calm_owl/model\",\"modelType\":"
-                             "\"mlflow_model\"}}").status);
-    reply = fake_json(f->fake, "PUT", WS "/models/m/versions/2",
-                      "{\"properties\":{\"modelUri\":\"azureml://jobs/calm_owl/outputs/artifacts/paths/"
-                      "model/\",\"modelType\":\"mlflow_model\"}}");
+                             "\"mlflow_model\"}}")
+                       .status);
+    reply =
+        fake_json(f->fake, "PUT", WS "/models/m/versions/2",
+                  "{\"properties\":{\"modelUri\":\"azureml://jobs/calm_owl/outputs/artifacts/paths/"
+                  "model/\",\"modelType\":\"mlflow_model\"}}");
     CHECK_INT(201, reply.status);
     CHECK_STR(LONG "workspaceartifactstore/paths/ExperimentRun/dcid.calm_owl/model",
               json_str_at(reply.json, "properties.modelUri"));
@@ -338,7 +356,8 @@ TEST(a_model_that_is_not_there_or_is_none_is_refused)
     struct fake_reply reply;
 
     CHECK_INT(404, fake_json(f->fake, "PUT", WS "/models/m/versions/1",
-                             "{\"properties\":{\"modelUri\":\"runs:/calm_owl/model\"}}").status);
+                             "{\"properties\":{\"modelUri\":\"runs:/calm_owl/model\"}}")
+                       .status);
     put_blob(f, container, "up/plain.txt", "x");
     reply = fake_json(f->fake, "PUT", WS "/models/m/versions/1",
                       "{\"properties\":{\"modelType\":\"mlflow_model\",\"modelUri\":"
@@ -348,10 +367,11 @@ TEST(a_model_that_is_not_there_or_is_none_is_refused)
     CHECK_INT(404, get(f, WS "/models/m").status);
     CHECK_INT(201, fake_json(f->fake, "PUT", WS "/models/m/versions/1",
                              "{\"properties\":{\"modelUri\":"
-                             "\"azureml://datastores/workspaceblobstore/paths/up/plain.txt\"}}").status);
+                             "\"azureml://datastores/workspaceblobstore/paths/up/plain.txt\"}}")
+                       .status);
 }
 
-/* --- Computes ------------------------------------------------------------------------------------ */
+/* --- Computes -------------------------------------------------------------------------------- */
 
 TEST(this_host_is_a_compute_that_cannot_go)
 {
@@ -365,7 +385,8 @@ TEST(this_host_is_a_compute_that_cannot_go)
     CHECK_STR("serverless", json_str_at(get(f, WS "/computes").json, "value[0].name"));
     CHECK_INT(409, fake_send(f->fake, "DELETE", WS "/computes/local", STR("")).status);
     CHECK_INT(409, fake_json(f->fake, "PUT", WS "/computes/serverless",
-                             "{\"properties\":{\"computeType\":\"AmlCompute\"}}").status);
+                             "{\"properties\":{\"computeType\":\"AmlCompute\"}}")
+                       .status);
     CHECK_INT(404, get(f, WS "/computes/other").status);
 }
 
@@ -376,7 +397,8 @@ TEST(a_cluster_is_a_pool_of_this_host)
         f->fake, "PUT", WS "/computes/cpu-cluster?api-version=2023-08-01-preview",
         "{\"location\":\"local\",\"properties\":{\"computeType\":\"AmlCompute\",\"properties\":{"
         "\"vmSize\":\"STANDARD_DS3_v2\",\"scaleSettings\":{\"minNodeCount\":0,\"maxNodeCount\":2},"
-        "\"userAccountCredentials\":{\"adminUserName\":\"u\",\"adminUserPassword\":\"secret-1\"}}}}");
+        "\"userAccountCredentials\":{\"adminUserName\":\"u\",\"adminUserPassword\":\"secret-1\"}}}"
+        "}");
 
     CHECK_INT(201, reply.status);
     CHECK(str_find(reply.body, STR("secret-1")) < 0);
@@ -386,10 +408,13 @@ TEST(a_cluster_is_a_pool_of_this_host)
     CHECK_INT(2, json_count(json_at(get(f, WS "/computes").json, "value")));
     CHECK_INT(400, fake_json(f->fake, "PUT", WS "/computes/c2",
                              "{\"properties\":{\"computeType\":\"AmlCompute\",\"properties\":{"
-                             "\"scaleSettings\":{\"minNodeCount\":3,\"maxNodeCount\":2}}}}").status);
+                             "\"scaleSettings\":{\"minNodeCount\":3,\"maxNodeCount\":2}}}}")
+                       .status);
     CHECK_INT(501, fake_json(f->fake, "PUT", WS "/computes/c2",
-                             "{\"properties\":{\"computeType\":\"ComputeInstance\"}}").status);
-    CHECK_INT(501, fake_send(f->fake, "POST", WS "/computes/cpu-cluster/listNodes", STR("")).status);
+                             "{\"properties\":{\"computeType\":\"ComputeInstance\"}}")
+                       .status);
+    CHECK_INT(501,
+              fake_send(f->fake, "POST", WS "/computes/cpu-cluster/listNodes", STR("")).status);
     CHECK_INT(202, fake_send(f->fake, "DELETE", WS "/computes/cpu-cluster", STR("")).status);
     CHECK_INT(404, get(f, WS "/computes/cpu-cluster").status);
 }
@@ -397,7 +422,8 @@ TEST(a_cluster_is_a_pool_of_this_host)
 TEST(sizes_map_to_cores_cut_to_this_host)
 {
     CHECK_INT(1, compute_size_cores(STR("STANDARD_DS1_V2")));
-    CHECK_INT(compute_size_cores(STR("Standard_E9999s_v3")), compute_size_cores(STR("STANDARD_D96_v5")));
+    CHECK_INT(compute_size_cores(STR("Standard_E9999s_v3")),
+              compute_size_cores(STR("STANDARD_D96_v5")));
     CHECK(compute_size_cores(STR("STANDARD_DS3_v2")) <= 4);
     CHECK_INT(1, compute_size_cores(STR("odd")));
 }

@@ -6,22 +6,9 @@
 
 #include <assert.h>
 
-static const char *const MODEL_TYPES[] = {"custom_model", "mlflow_model", "triton_model", NULL};
-
-static const struct field FIELDS[] = {
-    FIELDS_OF_ASSETS,
-    {"properties.modelUri", FIELD_TEXT, true, NULL},
-    {"properties.modelType", FIELD_WORD, false, MODEL_TYPES},
-    {"properties.flavors", FIELD_OBJECT, false, NULL},
-    {"properties.stage", FIELD_TEXT, false, NULL},
-    {"properties.jobName", FIELD_TEXT, false, NULL},
-};
-
-static const struct field CONTAINER_FIELDS[] = {FIELDS_OF_ASSETS};
-
 static int model_prepare(struct arm_request *req, struct error *err)
 {
-    if (fields_check(req->arena, req->body, CONTAINER_FIELDS, COUNT(CONTAINER_FIELDS), err) < 0)
+    if (fields_check(req->arena, req->body, &fields_model, err) < 0)
         return -1;
     fields_asset_defaults(req->arena, req->body);
     return 0;
@@ -39,9 +26,10 @@ static int need_mlmodel(struct arm_request *req, struct store_txn *txn,
         return 0;
     if (!place->single && err->code != ERROR_NOT_FOUND)
         return -1;
-    error_set(err, ERROR_INVALID, "properties.modelUri",
-              "A model of type mlflow_model is a folder with a file MLmodel; there is none at '%.*s'.",
-              STR_ARG(json_str_at(req->body, "properties.modelUri")));
+    error_set(
+        err, ERROR_INVALID, "properties.modelUri",
+        "A model of type mlflow_model is a folder with a file MLmodel; there is none at '%.*s'.",
+        STR_ARG(json_str_at(req->body, "properties.modelUri")));
     return error_hint(err, "Register it as custom_model, or give the folder that holds MLmodel.");
 }
 
@@ -58,9 +46,11 @@ static int settle_uri(struct arm_request *req, struct error *err)
     if (!txn)
         return -1;
     if (reference_parse(req->arena, uri, &reference, err) < 0 || reference.kind == REFERENCE_LOCAL)
-        return error_set(err, ERROR_INVALID, "properties.modelUri",
-                         "'%.*s' is no address of a model: azureml://datastores/…, azureml://jobs/…, "
-                         "runs:/… or https.", STR_ARG(uri));
+        return error_set(
+            err, ERROR_INVALID, "properties.modelUri",
+            "'%.*s' is no address of a model: azureml://datastores/…, azureml://jobs/…, "
+            "runs:/… or https.",
+            STR_ARG(uri));
     if (asset_place(txn, &req->scope, uri, &place, err) < 0)
         return err->code == ERROR_NOT_IMPLEMENTED ? 0 : -1;
     if (need_mlmodel(req, txn, &place, err) < 0)
@@ -76,7 +66,7 @@ static int settle_uri(struct arm_request *req, struct error *err)
 static int model_version_prepare(struct arm_request *req, struct error *err)
 {
     fields_default(req->arena, req->body, "properties.modelType", "custom_model");
-    if (fields_check(req->arena, req->body, FIELDS, COUNT(FIELDS), err) < 0 ||
+    if (fields_check(req->arena, req->body, &fields_model_version, err) < 0 ||
         settle_uri(req, err) < 0)
         return -1;
     struct json *properties = json_at(req->body, "properties");

@@ -16,7 +16,10 @@ struct str upload_sign(struct arm_request *req, struct str container, const char
         .container = container,
         .permissions = str_from(permissions),
         .start_us = now,
-        .end_us = now + (hours < 1 ? 1 : hours > 24 ? 24 : hours) * 3600 * US_PER_S,
+        .end_us = now + (hours < 1    ? 1
+                         : hours > 24 ? 24
+                                      : hours) *
+                            3600 * US_PER_S,
     };
 
     assert(req->engines->vault);
@@ -43,7 +46,8 @@ int upload_start(struct arm_request *req, const struct document *, struct arm_re
                               STR_ARG(upload_sign(req, container, "rcwl", 24))));
     json_set_str(arena, reference, "blobUri", url);
     json_set_str(arena, reference, "storageAccountArmId",
-                 arena_printf(arena, "/subscriptions/%.*s/resourceGroups/%.*s/providers/"
+                 arena_printf(arena,
+                              "/subscriptions/%.*s/resourceGroups/%.*s/providers/"
                               "Microsoft.Storage/storageAccounts/%.*s",
                               STR_ARG(req->scope.subscription), STR_ARG(req->scope.group),
                               STR_ARG(asset_account(arena, &req->scope))));

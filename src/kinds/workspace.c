@@ -10,13 +10,6 @@
 
 #define LOCATION "local"
 
-static const struct field FIELDS[] = {
-    {"tags", FIELD_TEXTS, false, NULL},
-    {"location", FIELD_TEXT, false, NULL},
-    {"properties.friendlyName", FIELD_TEXT, false, NULL},
-    {"properties.description", FIELD_TEXT, false, NULL},
-};
-
 /* What may be changed; the rest of what clients send along is the server's to say. */
 static int workspace_prepare(struct arm_request *req, struct error *err)
 {
@@ -24,7 +17,7 @@ static int workspace_prepare(struct arm_request *req, struct error *err)
     struct json *properties = json_at(req->body, "properties"), *kept = json_object(req->arena);
     struct json *tags = json_at(req->body, "tags"), *body = json_object(req->arena);
 
-    if (fields_check(req->arena, req->body, FIELDS, COUNT(FIELDS), err) < 0)
+    if (fields_check(req->arena, req->body, &fields_workspace, err) < 0)
         return -1;
     for (size_t i = 0; i < COUNT(KEPT); i++) {
         struct json *value = json_get(properties, str_from(KEPT[i]));
@@ -59,8 +52,8 @@ static void show_addresses(struct arm_request *req, struct json *properties)
     json_set_str(arena, properties, "discoveryUrl",
                  arena_printf(arena, "%.*s/discovery", STR_ARG(arm_base_url(req->call))));
     json_set_str(arena, properties, "mlFlowTrackingUri",
-                 arena_printf(arena, "azureml://%.*s/mlflow/v1.0%.*s",
-                              STR_ARG(arm_host(req->call)), STR_ARG(id)));
+                 arena_printf(arena, "azureml://%.*s/mlflow/v1.0%.*s", STR_ARG(arm_host(req->call)),
+                              STR_ARG(id)));
     json_set_str(arena, properties, "storageAccount", account_id(req));
 }
 
@@ -89,8 +82,8 @@ static int workspace_show(struct arm_request *req, struct store_txn *, const str
     return 0;
 }
 
-/* The account key comes with shared-key signatures; until then storage is opened by listSecrets of a
- * datastore, and the key is told as absent. */
+/* The account key comes with shared-key signatures; until then storage is opened by listSecrets of
+ * a datastore, and the key is told as absent. */
 static int list_keys(struct arm_request *req, const struct document *, struct arm_reply *out,
                      struct error *)
 {
@@ -116,7 +109,7 @@ const struct arm_kind workspace_kind = {
     .action_count = COUNT(ACTIONS),
 };
 
-/* --- The workspace of a new folder --------------------------------------------------------------- */
+/* --- The workspace of a new folder ----------------------------------------------------------- */
 
 struct making {
     struct arena *arena;
@@ -134,11 +127,12 @@ static int insert_datastore(struct store_txn *txn, const struct scope *scope, st
         .name = name,
         .created_by = STR("lazurite"),
         .system = STR("{}"),
-        .body = arena_printf(arena,
-                             "{\"properties\":{\"datastoreType\":\"AzureBlob\",\"accountName\":\"%.*s\","
-                             "\"containerName\":\"%.*s\",\"credentials\":{\"credentialsType\":\"Sas\"},"
-                             "\"description\":null,\"tags\":{},\"properties\":{}}}",
-                             STR_ARG(asset_account(arena, scope)), STR_ARG(container)),
+        .body = arena_printf(
+            arena,
+            "{\"properties\":{\"datastoreType\":\"AzureBlob\",\"accountName\":\"%.*s\","
+            "\"containerName\":\"%.*s\",\"credentials\":{\"credentialsType\":\"Sas\"},"
+            "\"description\":null,\"tags\":{},\"properties\":{}}}",
+            STR_ARG(asset_account(arena, scope)), STR_ARG(container)),
     };
 
     assert(scope->number > 0);

@@ -31,11 +31,11 @@ static struct str sign(struct vault *vault, struct arena *arena, const struct fi
 {
     unsigned char mac[32];
     char text[sodium_base64_ENCODED_LEN(sizeof(mac), sodium_base64_VARIANT_ORIGINAL)];
-    struct str what = arena_printf(
-        arena, "%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s", STR_ARG(fields->sv),
-        STR_ARG(fields->sr), STR_ARG(fields->sp), STR_ARG(fields->st), STR_ARG(fields->se),
-        STR_ARG(fields->spr), STR_ARG(target->account), STR_ARG(target->container),
-        STR_ARG(str_eq(fields->sr, STR("b")) ? target->blob : STR("")));
+    struct str what = arena_printf(arena, "%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s",
+                                   STR_ARG(fields->sv), STR_ARG(fields->sr), STR_ARG(fields->sp),
+                                   STR_ARG(fields->st), STR_ARG(fields->se), STR_ARG(fields->spr),
+                                   STR_ARG(target->account), STR_ARG(target->container),
+                                   STR_ARG(str_eq(fields->sr, STR("b")) ? target->blob : STR("")));
 
     assert(vault && target->account.len > 0);
     vault_derive(vault, arena_printf(arena, "sas %.*s", STR_ARG(target->account)), what, mac);

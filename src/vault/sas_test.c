@@ -46,7 +46,8 @@ TEST(a_signature_opens_what_it_was_made_for)
     struct str query = sas_make(vault, arena, &sas);
 
     CHECK(sas_present(query));
-    CHECK_OK(ask(vault, arena, (struct sas_ask){.query = query, .blob = STR("a/b")}, &out, &err), &err);
+    CHECK_OK(ask(vault, arena, (struct sas_ask){.query = query, .blob = STR("a/b")}, &out, &err),
+             &err);
     CHECK_STR("rl", out.permissions);
     CHECK_INT(0, out.blob.len);
     query = arena_printf(arena, "restype=container&comp=list&%.*s", STR_ARG(query));
@@ -62,11 +63,13 @@ TEST(a_signature_opens_nothing_else)
     struct str query = sas_make(vault, arena, &sas);
 
     CHECK_ERROR(ERROR_FORBIDDEN,
-                ask(vault, arena, (struct sas_ask){.query = query, .container = STR("azureml-y")}, &out,
-                    &err), &err);
-    CHECK_ERROR(ERROR_FORBIDDEN,
-                ask(vault, arena, (struct sas_ask){.query = query, .account = STR("lz9")}, &out, &err),
+                ask(vault, arena, (struct sas_ask){.query = query, .container = STR("azureml-y")},
+                    &out, &err),
                 &err);
+    CHECK_ERROR(
+        ERROR_FORBIDDEN,
+        ask(vault, arena, (struct sas_ask){.query = query, .account = STR("lz9")}, &out, &err),
+        &err);
 }
 
 TEST(a_signature_of_one_blob_is_bound_to_its_name)
@@ -78,12 +81,14 @@ TEST(a_signature_of_one_blob_is_bound_to_its_name)
 
     sas.blob = STR("a/b");
     struct str query = sas_make(vault, arena, &sas);
-    CHECK_OK(ask(vault, arena, (struct sas_ask){.query = query, .blob = STR("a/b")}, &out, &err), &err);
+    CHECK_OK(ask(vault, arena, (struct sas_ask){.query = query, .blob = STR("a/b")}, &out, &err),
+             &err);
     CHECK_STR("a/b", out.blob);
     CHECK_ERROR(ERROR_FORBIDDEN,
                 ask(vault, arena, (struct sas_ask){.query = query, .blob = STR("a/c")}, &out, &err),
                 &err);
-    CHECK_ERROR(ERROR_FORBIDDEN, ask(vault, arena, (struct sas_ask){.query = query}, &out, &err), &err);
+    CHECK_ERROR(ERROR_FORBIDDEN, ask(vault, arena, (struct sas_ask){.query = query}, &out, &err),
+                &err);
 }
 
 TEST(a_signature_ends_and_does_not_begin_early)
@@ -94,12 +99,14 @@ TEST(a_signature_ends_and_does_not_begin_early)
     struct error err = {0};
     struct str query = sas_make(vault, arena, &sas);
 
-    CHECK_ERROR(ERROR_FORBIDDEN,
-                ask(vault, arena, (struct sas_ask){.query = query, .now_us = sas.end_us}, &out, &err),
-                &err);
+    CHECK_ERROR(
+        ERROR_FORBIDDEN,
+        ask(vault, arena, (struct sas_ask){.query = query, .now_us = sas.end_us}, &out, &err),
+        &err);
     CHECK_ERROR(ERROR_FORBIDDEN,
                 ask(vault, arena,
-                    (struct sas_ask){.query = query, .now_us = NOON - 16 * 60 * US_PER_S}, &out, &err),
+                    (struct sas_ask){.query = query, .now_us = NOON - 16 * 60 * US_PER_S}, &out,
+                    &err),
                 &err);
     CHECK_OK(ask(vault, arena,
                  (struct sas_ask){.query = query, .now_us = NOON - 14 * 60 * US_PER_S}, &out, &err),
@@ -118,7 +125,8 @@ TEST(more_rights_than_were_signed_are_refused)
     CHECK(at > 0);
     struct str more = arena_printf(arena, "%.*ssp=rwl%.*s", (int)at, query.ptr,
                                    STR_ARG(str_slice(query, (size_t)at + 5, query.len)));
-    CHECK_ERROR(ERROR_FORBIDDEN, ask(vault, arena, (struct sas_ask){.query = more}, &out, &err), &err);
+    CHECK_ERROR(ERROR_FORBIDDEN, ask(vault, arena, (struct sas_ask){.query = more}, &out, &err),
+                &err);
 }
 
 TEST(a_parameter_said_twice_is_invalid)
@@ -130,8 +138,9 @@ TEST(a_parameter_said_twice_is_invalid)
     struct str query = sas_make(vault, arena, &sas);
 
     struct str twice = arena_printf(arena, "%.*s&sp=rwdl", STR_ARG(query));
-    CHECK_ERROR(ERROR_INVALID, ask(vault, arena, (struct sas_ask){.query = twice}, &out, &err), &err);
-    CHECK(!sas_present(STR("comp=list&signature=1")));
-    CHECK_ERROR(ERROR_INVALID, ask(vault, arena, (struct sas_ask){.query = STR("sig=x")}, &out, &err),
+    CHECK_ERROR(ERROR_INVALID, ask(vault, arena, (struct sas_ask){.query = twice}, &out, &err),
                 &err);
+    CHECK(!sas_present(STR("comp=list&signature=1")));
+    CHECK_ERROR(ERROR_INVALID,
+                ask(vault, arena, (struct sas_ask){.query = STR("sig=x")}, &out, &err), &err);
 }

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Sealed bytes are base64 text of: layout (1), key version (1), nonce (24), ciphertext, tag (16). */
+/* Sealed bytes are base64 text of: layout (1), key version (1), nonce (24), ciphertext, tag (16).
+ */
 #define LAYOUT 1
 #define KEY_VERSION 1
 #define KEY_BYTES crypto_aead_xchacha20poly1305_ietf_KEYBYTES
@@ -24,7 +25,7 @@ struct vault {
     unsigned char *master; /* guarded memory: not swapped, not in a core dump */
 };
 
-/* --- The master key ------------------------------------------------------------------------------ */
+/* --- The master key -------------------------------------------------------------------------- */
 
 static int make_master(int keys, unsigned char *out, struct error *err)
 {
@@ -83,7 +84,7 @@ void vault_close(struct vault **vault)
     *vault = NULL;
 }
 
-/* --- Sealing ------------------------------------------------------------------------------------- */
+/* --- Sealing --------------------------------------------------------------------------------- */
 
 static struct str to_base64(struct arena *arena, const unsigned char *bytes, size_t len)
 {
@@ -138,8 +139,8 @@ int vault_new_data_key(struct vault *vault, struct arena *arena, struct str *out
 
     assert(vault && vault->master);
     random_bytes(key, sizeof(key));
-    int result = seal(arena, vault->master, STR("data key"),
-                      (struct str){(char *)key, sizeof(key)}, out);
+    int result =
+        seal(arena, vault->master, STR("data key"), (struct str){(char *)key, sizeof(key)}, out);
     sodium_memzero(key, sizeof(key));
     return result;
 }
@@ -165,8 +166,8 @@ static int data_key(struct vault *vault, struct arena *arena, const struct vault
 static struct str binding(struct arena *arena, const struct vault_slot *slot)
 {
     return arena_printf(arena, "secret\n%.*s\n%lld\n%.*s\n%lld\n%d", STR_ARG(slot->owner_kind),
-                        (long long)slot->owner, STR_ARG(slot->slot),
-                        (long long)slot->scope->number, KEY_VERSION);
+                        (long long)slot->owner, STR_ARG(slot->slot), (long long)slot->scope->number,
+                        KEY_VERSION);
 }
 
 int vault_seal(struct vault *vault, struct arena *arena, const struct vault_slot *slot,
@@ -184,7 +185,7 @@ int vault_seal(struct vault *vault, struct arena *arena, const struct vault_slot
     return result;
 }
 
-/* --- Rows ---------------------------------------------------------------------------------------- */
+/* --- Rows ------------------------------------------------------------------------------------ */
 
 static void bind_slot(struct sql *q, const struct vault_slot *slot)
 {
@@ -197,11 +198,12 @@ static void bind_slot(struct sql *q, const struct vault_slot *slot)
 int vault_store(struct store_txn *txn, const struct vault_slot *slot, struct str sealed,
                 struct error *err)
 {
-    struct sql *q = sql(txn,
-                        "INSERT INTO secret (scope, owner_kind, owner, slot, key_version, sealed) "
-                        "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (scope, owner_kind, owner, slot) "
-                        "DO UPDATE SET key_version = excluded.key_version, sealed = excluded.sealed",
-                        err);
+    struct sql *q =
+        sql(txn,
+            "INSERT INTO secret (scope, owner_kind, owner, slot, key_version, sealed) "
+            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (scope, owner_kind, owner, slot) "
+            "DO UPDATE SET key_version = excluded.key_version, sealed = excluded.sealed",
+            err);
 
     assert(slot->owner > 0 && slot->slot.len > 0);
     if (!q)
@@ -218,9 +220,11 @@ int vault_open_secret(struct vault *vault, struct store_txn *txn, const struct v
     struct arena *arena = store_arena(txn);
     struct str sealed = {0};
     unsigned char key[KEY_BYTES];
-    struct sql *q = sql(txn,
-                        "SELECT sealed FROM secret WHERE scope = ? AND owner_kind = ? AND owner = ? "
-                        "AND slot = ?", err);
+    struct sql *q =
+        sql(txn,
+            "SELECT sealed FROM secret WHERE scope = ? AND owner_kind = ? AND owner = ? "
+            "AND slot = ?",
+            err);
 
     if (!q)
         return -1;
@@ -246,7 +250,8 @@ int vault_forget(struct store_txn *txn, const struct vault_slot *slot, struct er
 {
     struct sql *q = sql(txn,
                         "DELETE FROM secret WHERE scope = ? AND owner_kind = ? AND owner = ? "
-                        "AND (slot = ? OR ? = '')", err);
+                        "AND (slot = ? OR ? = '')",
+                        err);
 
     if (!q)
         return -1;

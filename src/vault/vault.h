@@ -14,7 +14,8 @@ struct vault *vault_open(int dir, struct error *err);
 void vault_close(struct vault **vault);
 
 /* A fresh wrapped data key, for scope_insert. */
-int vault_new_data_key(struct vault *vault, struct arena *arena, struct str *out, struct error *err);
+int vault_new_data_key(struct vault *vault, struct arena *arena, struct str *out,
+                       struct error *err);
 
 struct vault_slot {
     const struct scope *scope;
@@ -22,8 +23,8 @@ struct vault_slot {
     int64_t owner;         /* doc */
     struct str slot;       /* "primary", "credentials" … */
 };
-/* Sealing needs the owner's doc: for a new document it is done in `change`. Errors: ERROR_NOT_FOUND,
- * ERROR_CORRUPT when it does not open. */
+/* Sealing needs the owner's doc: for a new document it is done in `change`. Errors:
+ * ERROR_NOT_FOUND, ERROR_CORRUPT when it does not open. */
 int vault_seal(struct vault *vault, struct arena *arena, const struct vault_slot *slot,
                struct str secret, struct str *out_sealed, struct error *err);
 int vault_store(struct store_txn *txn, const struct vault_slot *slot, struct str sealed,

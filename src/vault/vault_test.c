@@ -16,7 +16,8 @@ static struct scope scope_for_test(struct vault *vault, struct arena *arena)
 
 static struct vault_slot slot_of(const struct scope *scope, struct str name)
 {
-    return (struct vault_slot){.scope = scope, .owner_kind = STR("datastores"), .owner = 7, .slot = name};
+    return (struct vault_slot){
+        .scope = scope, .owner_kind = STR("datastores"), .owner = 7, .slot = name};
 }
 
 struct row {

@@ -90,7 +90,8 @@ static void run_stream(struct call *call, struct str body)
         return;
     }
     /* In two pieces, as a network would give it. */
-    struct str first = str_slice(body, 0, body.len / 2), second = str_slice(body, body.len / 2, body.len);
+    struct str first = str_slice(body, 0, body.len / 2),
+               second = str_slice(body, body.len / 2, body.len);
     if ((first.len && call->sink->write(call->sink, first, &err) < 0) ||
         (second.len && call->sink->write(call->sink, second, &err) < 0)) {
         call->sink->abandon(call->sink);
@@ -156,7 +157,7 @@ struct str fake_reply_header(struct fake *fake, const char *name)
     return among(fake->last->replied, fake->last->replied_count, name);
 }
 
-/* --- What http/server.h promises ----------------------------------------------------------------- */
+/* --- What http/server.h promises ------------------------------------------------------------- */
 
 struct str http_method(const struct http_exchange *ex)
 {
@@ -255,8 +256,8 @@ void http_reply_file(struct http_exchange *ex, int status, const char *type, int
     http_reply(ex, status, type, (struct str){bytes, (size_t)length});
 }
 
-void http_reply_source(struct http_exchange *ex, int status, const char *type,
-                       int64_t length, struct http_source *source)
+void http_reply_source(struct http_exchange *ex, int status, const char *type, int64_t length,
+                       struct http_source *source)
 {
     char *bytes = arena_alloc(ex->arena, MIB);
     ssize_t got = source->read(source, bytes, MIB);
