@@ -48,6 +48,10 @@ uint16_t endpoints_port(const struct endpoints *endpoints);
 /* Compares wanted and running again, soon. From store_on_event and the kinds. Threads: any. */
 void endpoints_wake(struct endpoints *endpoints);
 
+/* Waits until everything committed before is in force at the gateway, at most a second or two: so that
+ * who set the traffic or changed a key can call at once. */
+void endpoints_sync(struct endpoints *endpoints);
+
 /* Ends gateway and replicas too (`lazurite stop`); the next endpoints_start brings them back. */
 int endpoints_stop(struct endpoints *endpoints, struct error *err);
 
@@ -62,7 +66,11 @@ bool endpoints_attempt_alive(int64_t scope, struct str run, int attempt, void *e
 
 enum endpoint_key { ENDPOINT_KEY_PRIMARY, ENDPOINT_KEY_SECONDARY, ENDPOINT_KEY_COUNT_ };
 
-/* Gives both keys, making them when the endpoint has none yet. Owns: strs live in the arena. */
+/* Inside a write, after the endpoint's document was stored: keys, unless it has some. */
+int endpoint_make_keys(struct endpoints *endpoints, struct store_txn *txn, const struct scope *scope,
+                       const struct document *endpoint, struct error *err);
+
+/* Gives both keys. Owns: strs live in the arena. */
 int endpoint_keys(struct endpoints *endpoints, struct arena *arena, const struct document *endpoint,
                   struct str out[ENDPOINT_KEY_COUNT_], struct error *err);
 
@@ -103,7 +111,7 @@ int deployment_insert(struct store_txn *txn, const struct document *deployment,
 int deployment_forget(struct store_txn *txn, const struct document *deployment, struct error *err);
 
 /* In a read: provisioningState into the wire's properties. */
-int deployment_show(struct store_txn *txn, const struct document *deployment,
+int deployment_show(struct store_txn *txn, struct arena *arena, const struct document *deployment,
                     struct json *properties, struct error *err);
 
 /* In a read: 0 still rolling out, 1 done, -1 failed with the reason. */

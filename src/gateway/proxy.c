@@ -80,23 +80,40 @@ static void pass_refuse_end(struct http_exchange *ex, enum http_forward_end end)
         proxy_refuse(ex, 503, "ReplicaLost", "The replica stopped before it answered.");
 }
 
-/* A replica that took nothing is out until the watcher has seen it answer. */
-static bool pass_retry(struct pass *pass, enum http_forward_end end)
+/* Puts a request into its deployment's queue. The lock is held. */
+static void queue_put(struct pass *pass)
+{
+    pass->replica = NULL;
+    pass->deadline_us = clock_mono_us() + pass->deployment->wait_us;
+    list_push(&pass->deployment->waiting, &pass->node);
+    pass->deployment->waiting_count++;
+}
+
+/* What becomes of a request that its replica did not take. */
+enum again { AGAIN_NO, AGAIN_NOW, AGAIN_LATER };
+
+/* A replica that took nothing is out until the watcher has seen it answer; the request goes to another,
+ * or waits for the one that is being started again. */
+static enum again pass_retry(struct pass *pass, enum http_forward_end end)
 {
     bool any;
 
     if (end != HTTP_FORWARD_REFUSED)
-        return false;
+        return AGAIN_NO;
     pass->replica->ready = false;
     pass->replica->next_probe_us = 0;
-    struct gateway_replica *other = pass->attempts < ATTEMPTS_MAX
-                                        ? routes_pick(pass->deployment, pass->replica, &any)
-                                        : NULL;
-    if (!other)
-        return false;
-    other->running++;
-    pass->replica = other;
-    return true;
+    if (pass->attempts >= ATTEMPTS_MAX)
+        return AGAIN_NO;
+    struct gateway_replica *other = routes_pick(pass->deployment, pass->replica, &any);
+    if (other) {
+        other->running++;
+        pass->replica = other;
+        return AGAIN_NOW;
+    }
+    if (!pass->deployment->wanted || pass->deployment->waiting_count >= pass->deployment->waiting_max)
+        return AGAIN_NO;
+    queue_put(pass);
+    return AGAIN_LATER;
 }
 
 static void pass_done(struct http_exchange *ex, enum http_forward_end end, int status, void *context)
@@ -108,21 +125,21 @@ static void pass_done(struct http_exchange *ex, enum http_forward_end end, int s
     assert(pass->replica && pass->replica->running > 0);
     pthread_mutex_lock(&gateway->routes.lock);
     pass->replica->running--;
-    bool again = pass_retry(pass, end);
-    if (!again) {
+    enum again again = pass_retry(pass, end);
+    if (again == AGAIN_NO) {
         if (end == HTTP_FORWARD_DONE && status < 500)
             deployment->answered++;
         else
             deployment->failed++;
     }
     struct pass *next = queue_take(deployment);
-    if (!again)
+    if (again == AGAIN_NO)
         pass_leave(pass);
     routes_sweep(&gateway->routes);
     pthread_mutex_unlock(&gateway->routes.lock);
-    if (again)
+    if (again == AGAIN_NOW)
         pass_forward(pass);
-    else
+    else if (again == AGAIN_NO)
         pass_refuse_end(ex, end);
     if (next)
         pass_forward(next);
@@ -180,11 +197,12 @@ static enum admission pass_admit(struct pass *pass)
 
     if (!deployment)
         return endpoint ? ADMIT_NO_TRAFFIC : ADMIT_GONE;
-    pass->replica = list_empty(&deployment->waiting) ? routes_pick(deployment, NULL, &any) : NULL;
-    if (!pass->replica && !any && list_empty(&deployment->waiting)) {
+    if (list_empty(&deployment->replicas)) {
         deployment->refused++;
         return ADMIT_NOBODY;
     }
+    /* Those that wait go first; one whose replicas are all away waits for them to come back. */
+    pass->replica = list_empty(&deployment->waiting) ? routes_pick(deployment, NULL, &any) : NULL;
     if (!pass->replica && deployment->waiting_count >= deployment->waiting_max) {
         deployment->refused++;
         return ADMIT_FULL;
@@ -195,9 +213,7 @@ static enum admission pass_admit(struct pass *pass)
         pass->replica->running++;
         return ADMIT_NOW;
     }
-    pass->deadline_us = clock_mono_us() + deployment->wait_us;
-    list_push(&deployment->waiting, &pass->node);
-    deployment->waiting_count++;
+    queue_put(pass);
     return ADMIT_LATER;
 }
 
@@ -217,7 +233,7 @@ static void pass_run(struct http_exchange *ex, void *context)
     case ADMIT_LATER:
         break;
     case ADMIT_NOBODY:
-        proxy_refuse(ex, 503, "NoReplica", "The deployment's replicas are not ready.");
+        proxy_refuse(ex, 503, "NoReplica", "The deployment has no replicas yet.");
         break;
     case ADMIT_FULL:
         proxy_refuse(ex, 429, "TooManyRequests", "Too many requests wait for this deployment.");

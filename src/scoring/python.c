@@ -23,6 +23,7 @@
 #define APP_SOCKET "app.sock"
 #define NO_CODE_FOLDER "scoring"
 #define NO_CODE_FILE NO_CODE_FOLDER "/lazurite_no_code.py"
+#define SETTINGS_FILE NO_CODE_FOLDER "/gunicorn_settings.py"
 #define ANSWER_MS 300000 /* the gateway's own limit is shorter and the client's */
 #define PROBE_MS 1000
 #define STOP_MS 10000
@@ -31,6 +32,10 @@
 
 extern const char lazurite_no_code[]; /* made by tools/gen/embed.py */
 extern char **environ;
+
+/* As a file, since old versions ignore there what they do not know; it also keeps gunicorn from
+ * reading a gunicorn.conf.py among the user's code. Its control socket would be one for all replicas. */
+static const char SETTINGS[] = "control_socket_disable = True\n";
 
 struct scoring {
     struct process server;
@@ -85,7 +90,7 @@ static int python_launch(const struct scoring_options *options, const char *appl
     const char *const argv[] = {
         python, "-m", "gunicorn", "--bind", "unix:../" APP_SOCKET, "--workers",
         workers && *workers ? workers : "1", "--timeout", "300", "--error-logfile", "-",
-        "--pythonpath", "../" NO_CODE_FOLDER, application, NULL};
+        "--config", "../" SETTINGS_FILE, "--pythonpath", "../" NO_CODE_FOLDER, application, NULL};
     const char *const set[VARIABLES_MAX] = {
         arena_printf(arena, "AZUREML_MODEL_DIR=%.*s/%.*s", STR_ARG(here), STR_ARG(options->model)).ptr,
         arena_printf(arena, "AML_APP_ROOT=%.*s/%.*s", STR_ARG(here), STR_ARG(options->code)).ptr,
@@ -115,6 +120,8 @@ static int python_open_with(const struct scoring_options *options, const char *a
         abort();
     scoring->folder = options->folder;
     if (dir_make(options->folder, "work", 0700, err) < 0 ||
+        dir_make(options->folder, NO_CODE_FOLDER, 0700, err) < 0 ||
+        file_write_atomic(options->folder, SETTINGS_FILE, str_from(SETTINGS), 0600, err) < 0 ||
         python_launch(options, application, scoring, err) < 0) {
         free(scoring);
         return -1;

@@ -1,0 +1,174 @@
+#include "kinds/online_deployment.h"
+
+#include "endpoint/endpoint.h"
+#include "kinds/fields.h"
+#include "kinds/online_endpoint.h"
+
+#include <assert.h>
+
+/* A model that answers behind an endpoint, on so many instances. */
+
+static const char *const COMPUTE_TYPES[] = {"Managed", "Kubernetes", "AzureMLCompute", NULL};
+
+static const struct field FIELDS[] = {
+    {"location", FIELD_TEXT, false, NULL},
+    {"tags", FIELD_TEXTS, false, NULL},
+    {"kind", FIELD_TEXT, false, NULL},
+    {"identity", FIELD_OBJECT, false, NULL},
+    {"sku", FIELD_OBJECT, false, NULL},
+    {"sku.capacity", FIELD_NUMBER, false, NULL},
+    {"properties.endpointComputeType", FIELD_WORD, false, COMPUTE_TYPES},
+    {"properties.model", FIELD_TEXT, false, NULL},
+    {"properties.modelMountPath", FIELD_TEXT, false, NULL},
+    {"properties.environmentId", FIELD_TEXT, false, NULL},
+    {"properties.environmentVariables", FIELD_TEXTS, false, NULL},
+    {"properties.codeConfiguration", FIELD_OBJECT, false, NULL},
+    {"properties.codeConfiguration.codeId", FIELD_TEXT, false, NULL},
+    {"properties.codeConfiguration.scoringScript", FIELD_TEXT, false, NULL},
+    {"properties.description", FIELD_TEXT, false, NULL},
+    {"properties.properties", FIELD_OBJECT, false, NULL},
+    {"properties.instanceType", FIELD_TEXT, false, NULL},
+    {"properties.appInsightsEnabled", FIELD_BOOL, false, NULL},
+    {"properties.scaleSettings", FIELD_OBJECT, false, NULL},
+    {"properties.scaleSettings.scaleType", FIELD_TEXT, false, NULL},
+    {"properties.requestSettings", FIELD_OBJECT, false, NULL},
+    {"properties.requestSettings.maxConcurrentRequestsPerInstance", FIELD_NUMBER, false, NULL},
+    {"properties.requestSettings.maxQueueWait", FIELD_TEXT, false, NULL},
+    {"properties.requestSettings.requestTimeout", FIELD_TEXT, false, NULL},
+    {"properties.livenessProbe", FIELD_OBJECT, false, NULL},
+    {"properties.readinessProbe", FIELD_OBJECT, false, NULL},
+    {"properties.dataCollector", FIELD_OBJECT, false, NULL},
+};
+
+/* The SDK reads scaleSettings.scaleType and sku without asking whether they are there. */
+static int deployment_defaults(struct arm_request *req, struct error *err)
+{
+    struct arena *arena = req->arena;
+
+    fields_default(arena, req->body, "location", "local");
+    fields_default(arena, req->body, "properties.endpointComputeType", "Managed");
+    fields_default(arena, req->body, "sku.name", "Default");
+    if (json_is_null(json_at(req->body, "properties.scaleSettings")) &&
+        json_put(arena, req->body, "properties.scaleSettings", json_object(arena), err) < 0)
+        return -1;
+    fields_default(arena, req->body, "properties.scaleSettings.scaleType", "Default");
+    if (json_is_null(json_at(req->body, "sku.capacity")) &&
+        json_put(arena, req->body, "sku.capacity", json_int(arena, 1), err) < 0)
+        return -1;
+    if (json_kind(json_at(req->body, "tags")) != JSON_OBJECT)
+        json_set(arena, req->body, STR("tags"), json_object(arena));
+    if (json_kind(json_at(req->body, "properties.properties")) != JSON_OBJECT)
+        return json_put(arena, req->body, "properties.properties", json_object(arena), err);
+    return 0;
+}
+
+/* Everything that can be refused is refused here, before anything is stored; the plan waits in
+ * `prepared` for the write. */
+static int online_deployment_prepare(struct arm_request *req, struct error *err)
+{
+    struct json *plan = NULL;
+
+    if (fields_check(req->arena, req->body, &(struct fields_table){FIELDS, COUNT(FIELDS)}, err) < 0 ||
+        deployment_defaults(req, err) < 0)
+        return -1;
+    const struct deployment_request request = {
+        .scope = &req->scope,
+        .endpoint = req->parent_name,
+        .name = req->name,
+        .properties = json_at(req->body, "properties"),
+        .instances = (int)json_int_at(req->body, "sku.capacity", 1),
+    };
+    if (deployment_plan(req->engines->endpoints, req->arena, &request, &plan, err) < 0)
+        return -1;
+    req->prepared = plan;
+    return 0;
+}
+
+static int online_deployment_change(struct arm_request *req, struct store_txn *txn,
+                                    const struct document *after, struct error *err)
+{
+    assert(req->prepared);
+    return deployment_insert(txn, after, req->prepared, err);
+}
+
+/* The endpoint's traffic must not name what is no longer there. */
+static int drop_traffic(struct store_txn *txn, const struct document *document, struct error *err)
+{
+    struct document endpoint;
+
+    if (document_by_id(txn, document->parent, &endpoint, err) < 0)
+        return -1;
+    struct json *body = json_parse(store_arena(txn), endpoint.body, err);
+    if (!body)
+        return -1;
+    struct json_iter it = json_iter(json_at(body, "properties.traffic"));
+    while (json_next(&it))
+        if (str_eq_fold(it.key, document->name)) {
+            json_remove(json_at(body, "properties.traffic"), it.key);
+            endpoint.body = json_write(store_arena(txn), body);
+            return document_update(txn, &endpoint, err);
+        }
+    return 0;
+}
+
+static int online_deployment_remove(struct arm_request *, struct store_txn *txn,
+                                    const struct document *document, struct error *err)
+{
+    if (deployment_forget(txn, document, err) < 0)
+        return -1;
+    return drop_traffic(txn, document, err);
+}
+
+static void online_deployment_after(struct arm_request *req, const struct document *, bool removed)
+{
+    if (removed)
+        endpoints_sync(req->engines->endpoints);
+    else
+        endpoints_wake(req->engines->endpoints);
+}
+
+static int online_deployment_show(struct arm_request *req, struct store_txn *txn,
+                                  const struct document *document, struct json *wire,
+                                  struct error *err)
+{
+    return deployment_show(txn, req->arena, document, json_at(wire, "properties"), err);
+}
+
+static int online_deployment_progress(struct arm_request *, struct store_txn *txn,
+                                      const struct document *document, struct error *err)
+{
+    return deployment_progress(txn, document, err);
+}
+
+static int get_logs(struct arm_request *req, const struct document *document,
+                    struct arm_reply *out, struct error *err)
+{
+    struct json *body = json_object(req->arena);
+    int64_t tail = json_int_at(req->body, "tail", 0);
+    struct str text;
+
+    if (tail < 0)
+        return error_set(err, ERROR_INVALID, "tail", "This field must be 0 or more.");
+    if (deployment_logs(req->engines->endpoints, req->arena, document, (size_t)tail, &text, err) < 0)
+        return -1;
+    json_set_str(req->arena, body, "content", text);
+    *out = (struct arm_reply){.status = 200, .body = body};
+    return 0;
+}
+
+static const struct arm_action ACTIONS[] = {{.name = "getLogs", .run = get_logs}};
+
+const struct arm_kind online_deployment_kind = {
+    .type = "onlineEndpoints/deployments",
+    .wire = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments",
+    .parent = &online_endpoint_kind,
+    .names = NAME_ENDPOINT,
+    .prepare = online_deployment_prepare,
+    .change = online_deployment_change,
+    .remove = online_deployment_remove,
+    .after = online_deployment_after,
+    .show = online_deployment_show,
+    .progress = online_deployment_progress,
+    .actions = ACTIONS,
+    .action_count = COUNT(ACTIONS),
+};

@@ -1,0 +1,6 @@
+/* online_deployment.h - the kind onlineEndpoints/deployments: JSON of the wire ↔ endpoint/ */
+#pragma once
+
+#include "arm/kind.h"
+
+extern const struct arm_kind online_deployment_kind;
