@@ -1,5 +1,6 @@
 /* The one executable: the first word picks the program. */
 #include "gateway/gateway.h"
+#include "runner/runner.h"
 #include "scoring/scoring.h"
 #include "server/server.h"
 
@@ -13,6 +14,7 @@ struct program {
 
 static const struct program PROGRAMS[] = {
     {"serve", server_main},
+    {"runner", runner_main},
     {"gateway", gateway_main},
     {"score", score_main},
 };

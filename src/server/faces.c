@@ -6,6 +6,7 @@
 #include "kinds/kinds.h"
 #include "kinds/online_deployment.h"
 #include "kinds/online_endpoint.h"
+#include "mlflow/mlflow.h"
 #include "oauth/oauth.h"
 #include "server/admin.h"
 
@@ -28,12 +29,19 @@ static const struct arm_kind *const KINDS[] = {
 int faces_join(struct server *server, struct error *err)
 {
     assert(server->engines.store && !server->router);
+    const struct mlflow_options mlflow = {
+        .engines = &server->engines,
+        .default_scope = server->workspace.number,
+    };
+
     server->arm = arm_new(KINDS, COUNT(KINDS), &server->engines);
+    server->mlflow = mlflow_new(&mlflow);
     const struct route_table tables[] = {
         admin_routes(server),
         arm_routes(server->arm),
         job_routes(&server->engines),
         blob_routes(&server->engines),
+        mlflow_routes(server->mlflow),
         dataplane_routes(&server->engines),
         oauth_routes(&server->engines),
     };

@@ -9,6 +9,8 @@
 #include "server/dispatch.h"
 #include "server/folder.h"
 
+struct mlflow;
+
 /* What the rows of this folder know. */
 struct server {
     struct arena *arena;
@@ -22,6 +24,7 @@ struct server {
     struct dispatch *dispatch;
     struct router *router;
     struct arm *arm;
+    struct mlflow *mlflow;
     struct http_tls *tls;
     struct http_server *http;
     bool sandbox;                /* bubblewrap works */

@@ -5,6 +5,7 @@
 #include "endpoint/endpoint.h"
 #include "job/job.h"
 #include "kinds/kinds.h"
+#include "mlflow/mlflow.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "server/faces.h"
@@ -262,6 +263,7 @@ void wire_close(struct server *server)
     dispatch_free(&server->dispatch);
     router_free(&server->router);
     arm_free(&server->arm);
+    mlflow_free(&server->mlflow);
     identity_close(&engines->identity);
     tracking_close(&engines->tracking);
     content_close(&engines->content);
