@@ -1,4 +1,5 @@
-/* compute.h - where work can run: a backend puts a run folder on a node and starts the runner there */
+/* compute.h - where work can run: a backend puts a run folder on a node and starts the runner there
+ */
 #pragma once
 
 #include "base/json.h"
@@ -6,7 +7,7 @@
 
 /* What to start; the folder runs/{attempt} beneath `dir` holds spec.json already. */
 struct compute_start {
-    int dir;             /* the open data folder */
+    int dir; /* the open data folder */
     const char *dir_path;
     struct str attempt;
 };
@@ -28,11 +29,14 @@ extern const struct compute_backend compute_local;
  * reach package indexes; nothing of LAZURITE_*. NULL at its end. */
 const char *const *compute_environment(struct arena *arena);
 
-/* Makes runs/{attempt} with its spec.json (0600), synced. Doing it again with the same spec is fine. */
-int compute_make_folder(const struct compute_start *start, const struct json *spec, struct error *err);
+/* Makes runs/{attempt} with its spec.json (0600), synced. Doing it again with the same spec is
+ * fine. */
+int compute_make_folder(const struct compute_start *start, const struct json *spec,
+                        struct error *err);
 
 /* Reads exit.json. 1 there, 0 not yet, -1 unreadable. */
 int compute_read_exit(struct arena *arena, const struct compute_start *start, struct json **out,
                       struct error *err);
 /* Reads runner.json. 1 there, 0 not yet, -1 unreadable. */
-int compute_read_runner(const struct compute_start *start, struct process_id *out, struct error *err);
+int compute_read_runner(const struct compute_start *start, struct process_id *out,
+                        struct error *err);

@@ -37,7 +37,8 @@ __attribute__((constructor)) static void play_runner(void)
 
 static struct compute_start at(int dir, const char *attempt)
 {
-    return (struct compute_start){.dir = dir, .dir_path = test_folder(), .attempt = str_from(attempt)};
+    return (struct compute_start){
+        .dir = dir, .dir_path = test_folder(), .attempt = str_from(attempt)};
 }
 
 static struct json *spec(struct arena *arena, int number)
@@ -107,8 +108,11 @@ TEST(records_of_a_runner_are_read)
     CHECK_INT(0, compute_read_runner(&start, &id, &err));
     CHECK_INT(0, compute_read_exit(arena, &start, &end, &err));
     CHECK_OK(file_write_atomic(dir, "runs/4-1/runner.json",
-                               STR("{\"pid\":77,\"startTime\":5,\"bootId\":\"b\"}"), 0600, &err), &err);
-    CHECK_OK(file_write_atomic(dir, "runs/4-1/exit.json", STR("{\"kind\":\"exit\",\"code\":3}"), 0600, &err), &err);
+                               STR("{\"pid\":77,\"startTime\":5,\"bootId\":\"b\"}"), 0600, &err),
+             &err);
+    CHECK_OK(file_write_atomic(dir, "runs/4-1/exit.json", STR("{\"kind\":\"exit\",\"code\":3}"),
+                               0600, &err),
+             &err);
     CHECK_INT(1, compute_read_runner(&start, &id, &err));
     CHECK(id.pid == 77 && id.start_time == 5 && !strcmp(id.boot_id, "b"));
     CHECK_INT(1, compute_read_exit(arena, &start, &end, &err));
@@ -161,8 +165,9 @@ TEST(a_hard_stop_ends_runner_and_work)
     CHECK_OK(compute_make_folder(&start, spec(arena, 1), &err), &err);
     CHECK_OK(compute_local.start(&start, &id, &err), &err);
     CHECK_OK(process_start(&work_spec, &work, &err), &err);
-    struct str record = arena_printf(arena, "{\"pid\":%d,\"startTime\":%llu,\"bootId\":\"%s\"}",
-                                     (int)work.id.pid, (unsigned long long)work.id.start_time, work.id.boot_id);
+    struct str record =
+        arena_printf(arena, "{\"pid\":%d,\"startTime\":%llu,\"bootId\":\"%s\"}", (int)work.id.pid,
+                     (unsigned long long)work.id.start_time, work.id.boot_id);
     CHECK_OK(file_write_atomic(dir, "runs/6-1/process.json", record, 0600, &err), &err);
     CHECK_OK(compute_local.stop(&start, &id, true, &err), &err);
     CHECK_INT(1, process_wait(&work, 5000, &end, &err));

@@ -1,4 +1,5 @@
-/* folder.c - the run folder as the server sees it: it writes spec.json and reads what a runner left */
+/* folder.c - the run folder as the server sees it: it writes spec.json and reads what a runner left
+ */
 #include "compute/compute.h"
 
 #include "os/file.h"
@@ -15,7 +16,8 @@ static const char *path_of(struct arena *arena, const struct compute_start *star
     return arena_printf(arena, "runs/%.*s/%s", STR_ARG(start->attempt), file).ptr;
 }
 
-int compute_make_folder(const struct compute_start *start, const struct json *spec, struct error *err)
+int compute_make_folder(const struct compute_start *start, const struct json *spec,
+                        struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(64 * MIB);
     struct str text = json_write(arena, spec);
@@ -30,7 +32,8 @@ int compute_make_folder(const struct compute_start *start, const struct json *sp
         if (str_eq(before, text))
             return 0;
         if (file_exists(start->dir, path_of(arena, start, "runner.json")))
-            return error_set(err, ERROR_CONFLICT, "", "Attempt '%.*s' was started with another spec.",
+            return error_set(err, ERROR_CONFLICT, "",
+                             "Attempt '%.*s' was started with another spec.",
                              STR_ARG(start->attempt));
     }
     if (file_write_atomic(start->dir, path, text, 0600, err) < 0)
@@ -46,7 +49,8 @@ static int read_record(struct arena *arena, const struct compute_start *start, c
     struct str text;
 
     assert(file);
-    if (file_read(arena, start->dir, path_of(arena, start, file), RECORD_BYTES_MAX, &text, &cause) < 0) {
+    if (file_read(arena, start->dir, path_of(arena, start, file), RECORD_BYTES_MAX, &text, &cause) <
+        0) {
         if (cause.code == ERROR_NOT_FOUND)
             return 0;
         if (err)
@@ -67,7 +71,8 @@ int compute_read_exit(struct arena *arena, const struct compute_start *start, st
     return read_record(arena, start, "exit.json", out, err);
 }
 
-int compute_read_runner(const struct compute_start *start, struct process_id *out, struct error *err)
+int compute_read_runner(const struct compute_start *start, struct process_id *out,
+                        struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     struct json *record = NULL;

@@ -63,10 +63,18 @@ static void remember(struct process *process)
 static bool is_passed_on(const char *variable)
 {
     static const char *const PREFIXES[] = {
-        "PATH=",        "HOME=",        "USER=",       "LOGNAME=",       "LANG=",          "LANGUAGE=",
-        "LC_",          "TZ=",          "TMPDIR=",     "http_proxy=",    "https_proxy=",   "no_proxy=",
-        "HTTP_PROXY=",  "HTTPS_PROXY=", "NO_PROXY=",   "SSL_CERT_FILE=", "SSL_CERT_DIR=",  "UV_",
-        "PIP_",         "XDG_CACHE_HOME=", "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS=",
+        "PATH=",         "HOME=",
+        "USER=",         "LOGNAME=",
+        "LANG=",         "LANGUAGE=",
+        "LC_",           "TZ=",
+        "TMPDIR=",       "http_proxy=",
+        "https_proxy=",  "no_proxy=",
+        "HTTP_PROXY=",   "HTTPS_PROXY=",
+        "NO_PROXY=",     "SSL_CERT_FILE=",
+        "SSL_CERT_DIR=", "UV_",
+        "PIP_",          "XDG_CACHE_HOME=",
+        "ASAN_OPTIONS=", "UBSAN_OPTIONS=",
+        "LSAN_OPTIONS=",
     };
 
     assert(variable);
@@ -94,7 +102,8 @@ const char *const *compute_environment(struct arena *arena)
 static int local_start(const struct compute_start *start, struct process_id *out, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
-    struct str folder = arena_printf(arena, "%s/runs/%.*s", start->dir_path, STR_ARG(start->attempt));
+    struct str folder =
+        arena_printf(arena, "%s/runs/%.*s", start->dir_path, STR_ARG(start->attempt));
     struct str log = arena_printf(arena, "runs/%.*s/runner.log", STR_ARG(start->attempt));
     struct str self = process_self(arena);
     const char *argv[] = {self.ptr, "runner", folder.ptr, NULL};
@@ -103,16 +112,22 @@ static int local_start(const struct compute_start *start, struct process_id *out
 
     assert(start->attempt.len);
     reap();
-    CLEANUP(fd_close) int fd = file_open(start->dir, log.ptr, O_WRONLY | O_CREAT | O_APPEND, 0600, err);
+    CLEANUP(fd_close)
+    int fd = file_open(start->dir, log.ptr, O_WRONLY | O_CREAT | O_APPEND, 0600, err);
     if (fd < 0)
         return -1;
     struct process_spec spec = {
-        .argv = argv, .envp = compute_environment(arena), .cwd = folder.ptr,
-        .input = -1,  .output = fd,                      .errors = fd,
+        .argv = argv,
+        .envp = compute_environment(arena),
+        .cwd = folder.ptr,
+        .input = -1,
+        .output = fd,
+        .errors = fd,
         .own_session = true,
     };
     if (process_start(&spec, &process, &cause) < 0)
-        return error_set(err, ERROR_UNAVAILABLE, "", "The runner cannot be started: %.400s", cause.message);
+        return error_set(err, ERROR_UNAVAILABLE, "", "The runner cannot be started: %.400s",
+                         cause.message);
     *out = process.id;
     remember(&process);
     return 0;
@@ -125,7 +140,8 @@ static bool local_alive(const struct process_id *runner)
     return process_alive(runner);
 }
 
-/* Sends a signal to exactly that process, or to nobody: the pidfd is opened before the last look. */
+/* Sends a signal to exactly that process, or to nobody: the pidfd is opened before the last look.
+ */
 static int signal_exactly(const struct process_id *id, int signal, struct error *err)
 {
     assert(id);

@@ -7,26 +7,108 @@
 
 #define PYTHON_USUAL "3.11"
 
-/* Conda packages that pip has under the same name, or the one behind the bar. Anything else could be
- * another program of that name, so it is refused. */
+/* Conda packages that pip has under the same name, or the one behind the bar. Anything else could
+ * be another program of that name, so it is refused. */
 static const char *const SAME[] = {
-    "aiohttp", "altair", "azure-identity", "azure-storage-blob", "beautifulsoup4", "bokeh", "boto3",
-    "catboost", "click", "cloudpickle", "cryptography", "cython", "dask", "datasets", "distributed",
-    "fastapi", "fastparquet", "filelock", "flask", "fsspec", "gensim", "h5py", "httpx", "imbalanced-learn",
-    "ipykernel", "ipython", "jinja2", "joblib", "jsonschema", "jupyter", "keras", "lightgbm", "lxml",
-    "matplotlib", "mlflow", "mpi4py", "networkx", "nltk", "notebook", "numba", "numpy", "onnx",
-    "onnxruntime", "openpyxl", "optuna", "packaging", "pandas", "pillow", "plotly", "polars", "prophet",
-    "protobuf", "psutil", "psycopg2-binary", "pyarrow", "pydantic", "pytest", "python-dateutil",
-    "python-dotenv", "pytz", "pyyaml", "regex", "requests", "rich", "s3fs", "scikit-image", "scikit-learn",
-    "scipy", "seaborn", "sentencepiece", "setuptools", "shap", "six", "skl2onnx", "spacy", "sqlalchemy",
-    "statsmodels", "sympy", "tabulate", "tensorboard", "tensorflow", "tokenizers", "torchvision", "tqdm",
-    "transformers", "typing-extensions", "urllib3", "wheel", "xarray", "xgboost", "xlrd", "zstandard",
+    "aiohttp",
+    "altair",
+    "azure-identity",
+    "azure-storage-blob",
+    "beautifulsoup4",
+    "bokeh",
+    "boto3",
+    "catboost",
+    "click",
+    "cloudpickle",
+    "cryptography",
+    "cython",
+    "dask",
+    "datasets",
+    "distributed",
+    "fastapi",
+    "fastparquet",
+    "filelock",
+    "flask",
+    "fsspec",
+    "gensim",
+    "h5py",
+    "httpx",
+    "imbalanced-learn",
+    "ipykernel",
+    "ipython",
+    "jinja2",
+    "joblib",
+    "jsonschema",
+    "jupyter",
+    "keras",
+    "lightgbm",
+    "lxml",
+    "matplotlib",
+    "mlflow",
+    "mpi4py",
+    "networkx",
+    "nltk",
+    "notebook",
+    "numba",
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "openpyxl",
+    "optuna",
+    "packaging",
+    "pandas",
+    "pillow",
+    "plotly",
+    "polars",
+    "prophet",
+    "protobuf",
+    "psutil",
+    "psycopg2-binary",
+    "pyarrow",
+    "pydantic",
+    "pytest",
+    "python-dateutil",
+    "python-dotenv",
+    "pytz",
+    "pyyaml",
+    "regex",
+    "requests",
+    "rich",
+    "s3fs",
+    "scikit-image",
+    "scikit-learn",
+    "scipy",
+    "seaborn",
+    "sentencepiece",
+    "setuptools",
+    "shap",
+    "six",
+    "skl2onnx",
+    "spacy",
+    "sqlalchemy",
+    "statsmodels",
+    "sympy",
+    "tabulate",
+    "tensorboard",
+    "tensorflow",
+    "tokenizers",
+    "torchvision",
+    "tqdm",
+    "transformers",
+    "typing-extensions",
+    "urllib3",
+    "wheel",
+    "xarray",
+    "xgboost",
+    "xlrd",
+    "zstandard",
 };
 static const struct {
     const char *conda, *pip;
 } RENAMED[] = {
-    {"pytorch", "torch"},          {"matplotlib-base", "matplotlib"}, {"py-xgboost", "xgboost"},
-    {"opencv", "opencv-python-headless"}, {"msgpack-python", "msgpack"}, {"python-graphviz", "graphviz"},
+    {"pytorch", "torch"},          {"matplotlib-base", "matplotlib"},
+    {"py-xgboost", "xgboost"},     {"opencv", "opencv-python-headless"},
+    {"msgpack-python", "msgpack"}, {"python-graphviz", "graphviz"},
 };
 
 struct reading {
@@ -101,7 +183,8 @@ static struct str python_version(struct str rest)
     struct str version = str_slice(rest, from, end);
     assert(end >= from);
     /* "python=3" leaves the rest to us as well. */
-    return str_find_char(version, '.') > 0 && !str_ends(version, STR(".")) ? version : STR(PYTHON_USUAL);
+    return str_find_char(version, '.') > 0 && !str_ends(version, STR(".")) ? version
+                                                                           : STR(PYTHON_USUAL);
 }
 
 static int add_conda(struct reading *r, const struct json *value, struct error *err)
@@ -112,8 +195,8 @@ static int add_conda(struct reading *r, const struct json *value, struct error *
 
     split_spec(spec, &name, &rest);
     if (!name.len)
-        return error_set(err, ERROR_INVALID, "condaFile", "Line %u of the conda file: '%.*s' is no package.",
-                         line, STR_ARG(spec));
+        return error_set(err, ERROR_INVALID, "condaFile",
+                         "Line %u of the conda file: '%.*s' is no package.", line, STR_ARG(spec));
     if (str_eq_fold(name, STR("python"))) {
         r->out->python = arena_str(r->arena, python_version(rest));
         return 0;
@@ -123,17 +206,20 @@ static int add_conda(struct reading *r, const struct json *value, struct error *
     struct str pip = pip_name(name);
     if (!pip.len) {
         error_set(err, ERROR_INVALID, "condaFile",
-                  "Line %u of the conda file: '%.*s' is a conda package that pip is not known to have, and "
+                  "Line %u of the conda file: '%.*s' is a conda package that pip is not known to "
+                  "have, and "
                   "conda environments need a conda client, which is not used yet.",
                   line, STR_ARG(name));
         return error_hint(err, "Name it under 'pip:' if PyPI has it, or leave it out.");
     }
-    struct str package = arena_printf(r->arena, "%.*s%.*s", STR_ARG(pip),
-                                      STR_ARG(pip_version(r->arena, rest)));
+    struct str package =
+        arena_printf(r->arena, "%.*s%.*s", STR_ARG(pip), STR_ARG(pip_version(r->arena, rest)));
     json_append(r->arena, r->out->packages, json_text(r->arena, package));
-    json_append(r->arena, r->out->notes,
-                json_text(r->arena, arena_printf(r->arena, "The conda package '%.*s' comes from PyPI as '%.*s'.",
-                                                 STR_ARG(spec), STR_ARG(package))));
+    json_append(
+        r->arena, r->out->notes,
+        json_text(r->arena,
+                  arena_printf(r->arena, "The conda package '%.*s' comes from PyPI as '%.*s'.",
+                               STR_ARG(spec), STR_ARG(package))));
     assert(json_count(r->out->packages) > 0);
     return 0;
 }
@@ -149,12 +235,13 @@ static int add_pip(struct reading *r, const struct json *value, struct error *er
         return error_set(err, ERROR_INVALID, "condaFile",
                          "Line %u of the conda file: a pip requirement must be text.", line);
     if (str_starts(text, STR("-r")) || str_starts(text, STR("--requirement")) ||
-        str_starts(text, STR("-c")) || str_starts(text, STR("-e")) || str_starts(text, STR("--editable")) ||
-        text.ptr[0] == '.' || text.ptr[0] == '/')
-        return error_set(err, ERROR_INVALID, "condaFile",
-                         "Line %u of the conda file: '%.*s' names a file, and only the conda file itself "
-                         "is part of an environment.",
-                         line, STR_ARG(text));
+        str_starts(text, STR("-c")) || str_starts(text, STR("-e")) ||
+        str_starts(text, STR("--editable")) || text.ptr[0] == '.' || text.ptr[0] == '/')
+        return error_set(
+            err, ERROR_INVALID, "condaFile",
+            "Line %u of the conda file: '%.*s' names a file, and only the conda file itself "
+            "is part of an environment.",
+            line, STR_ARG(text));
     for (size_t i = 0; i < text.len; i++)
         if ((unsigned char)text.ptr[i] < ' ')
             return error_set(err, ERROR_INVALID, "condaFile",
@@ -171,9 +258,10 @@ static int add_dependency(struct reading *r, const struct json *value, struct er
     if (json_kind(value) == JSON_STRING)
         return add_conda(r, value, err);
     if (json_kind(value) != JSON_OBJECT)
-        return error_set(err, ERROR_INVALID, "condaFile",
-                         "Line %u of the conda file: a dependency is a package or 'pip:' with a list.",
-                         yaml_mark(&r->yaml, value).line);
+        return error_set(
+            err, ERROR_INVALID, "condaFile",
+            "Line %u of the conda file: a dependency is a package or 'pip:' with a list.",
+            yaml_mark(&r->yaml, value).line);
     while (json_next(&it)) {
         assert(it.value);
         if (!str_eq(it.key, STR("pip")) || json_kind(it.value) != JSON_ARRAY)
@@ -190,16 +278,19 @@ static int add_dependency(struct reading *r, const struct json *value, struct er
 
 int conda_read(struct arena *arena, struct str text, struct conda *out, struct error *err)
 {
-    struct conda conda = {.python = STR(PYTHON_USUAL), .packages = json_array(arena), .notes = json_array(arena)};
+    struct conda conda = {
+        .python = STR(PYTHON_USUAL), .packages = json_array(arena), .notes = json_array(arena)};
     struct reading reading = {.arena = arena, .out = &conda};
     struct error cause = {0};
 
     if (yaml_parse(arena, text, &reading.yaml, &cause) < 0)
-        return error_set(err, ERROR_INVALID, "condaFile", "The conda file cannot be read at %s: %.300s",
-                         cause.target, cause.message);
+        return error_set(err, ERROR_INVALID, "condaFile",
+                         "The conda file cannot be read at %s: %.300s", cause.target,
+                         cause.message);
     struct json *dependencies = json_at(reading.yaml.root, "dependencies");
     if (json_kind(reading.yaml.root) != JSON_OBJECT || json_kind(dependencies) != JSON_ARRAY)
-        return error_set(err, ERROR_INVALID, "condaFile", "The conda file has no list 'dependencies'.");
+        return error_set(err, ERROR_INVALID, "condaFile",
+                         "The conda file has no list 'dependencies'.");
     struct json_iter it = json_iter(dependencies);
     while (json_next(&it))
         if (add_dependency(&reading, it.value, err) < 0)

@@ -4,9 +4,9 @@
 #include "base/json.h"
 
 struct conda {
-    struct str python;       /* "3.11" */
-    struct json *packages;   /* array of pip requirements */
-    struct json *notes;      /* array of sentences: which conda packages pip brings instead */
+    struct str python;     /* "3.11" */
+    struct json *packages; /* array of pip requirements */
+    struct json *notes;    /* array of sentences: which conda packages pip brings instead */
 };
 
 /* Errors: ERROR_INVALID with the line in the message; a package that pip has not is named together

@@ -22,8 +22,8 @@ static int open_environments(struct arena *arena)
         arena_printf(arena, "%.*s/../share/lazurite/environments", STR_ARG(folder)),
         /* The compiler was told a path that is absolute, or relative to the build folder. */
         source.ptr[0] == '/' ? arena_printf(arena, "%.*s/../../python/environments", STR_ARG(above))
-                             : arena_printf(arena, "%.*s/%.*s/../../python/environments", STR_ARG(folder),
-                                            STR_ARG(above)),
+                             : arena_printf(arena, "%.*s/%.*s/../../python/environments",
+                                            STR_ARG(folder), STR_ARG(above)),
     };
 
     assert(self.ptr[0] == '/');
@@ -48,7 +48,8 @@ static struct json *read_record(struct arena *arena, struct str name, int *out_f
         plain = str_slice(plain, strlen("azureml-"), plain.len);
     assert(str_find_char(plain, '/') < 0);
     CLEANUP(fd_close) int folder = dir_open_at(all, arena_cstr(arena, plain), 0, NULL);
-    if (folder < 0 || file_read(arena, folder, "environment.json", RECORD_BYTES_MAX, &text, NULL) < 0)
+    if (folder < 0 ||
+        file_read(arena, folder, "environment.json", RECORD_BYTES_MAX, &text, NULL) < 0)
         return NULL;
     struct json *record = json_parse(arena, text, NULL);
     bool found = str_eq_fold(json_str_at(record, "name"), name);
@@ -63,7 +64,8 @@ static struct json *read_record(struct arena *arena, struct str name, int *out_f
 }
 
 /* The packages a person wrote, as the conda file that would ask for them. */
-static struct str conda_file(struct arena *arena, const struct json *record, struct str requirements)
+static struct str conda_file(struct arena *arena, const struct json *record,
+                             struct str requirements)
 {
     struct str python = json_str_at(record, "python");
     CLEANUP(buf_free) struct buf text = buf_make(RECORD_BYTES_MAX);
@@ -85,7 +87,8 @@ struct json *environment_curated(struct arena *arena, struct str name)
     struct json *record = read_record(arena, name, &folder);
     struct str requirements;
 
-    if (!record || file_read(arena, folder, "requirements.in", RECORD_BYTES_MAX, &requirements, NULL) < 0)
+    if (!record ||
+        file_read(arena, folder, "requirements.in", RECORD_BYTES_MAX, &requirements, NULL) < 0)
         return NULL;
     assert(folder >= 0);
     struct json *out = json_object(arena);
@@ -114,7 +117,8 @@ int environment_curated_lock(struct arena *arena, struct str name, struct str *o
     struct str lock;
 
     if (!record)
-        return error_set(err, ERROR_NOT_FOUND, "", "There is no curated environment '%.*s'.", STR_ARG(name));
+        return error_set(err, ERROR_NOT_FOUND, "", "There is no curated environment '%.*s'.",
+                         STR_ARG(name));
     assert(folder >= 0);
     if (file_read(arena, folder, "requirements.lock", RECORD_BYTES_MAX, &lock, err) < 0)
         return -1;

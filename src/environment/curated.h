@@ -3,8 +3,8 @@
 
 #include "base/json.h"
 
-/* {"name", "version", "properties"} as an environment version shows them; NULL when there is none of
- * that name. Names are compared without case; "AzureML-sklearn-1.5" is "sklearn-1.5". */
+/* {"name", "version", "properties"} as an environment version shows them; NULL when there is none
+ * of that name. Names are compared without case; "AzureML-sklearn-1.5" is "sklearn-1.5". */
 struct json *environment_curated(struct arena *arena, struct str name);
 
 /* The lock text that belongs to one; its Python version. Errors: ERROR_NOT_FOUND. */

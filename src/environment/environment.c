@@ -15,8 +15,8 @@ static void add_note(struct arena *arena, struct json *notes, struct str sentenc
 }
 
 /* An image is only a name to us: no container engine is used yet. */
-static int note_image(struct arena *arena, const struct environment_describe *what, bool has_packages,
-                      struct json *notes, struct error *err)
+static int note_image(struct arena *arena, const struct environment_describe *what,
+                      bool has_packages, struct json *notes, struct error *err)
 {
     struct str image = json_str_at(what->properties, "image");
 
@@ -28,11 +28,12 @@ static int note_image(struct arena *arena, const struct environment_describe *wh
         return error_hint(err, "Set images.missing = \"host\" to use this host's Python instead.");
     }
     assert(what->images_missing == IMAGES_HOST);
-    add_note(arena, notes,
-             arena_printf(arena, "The image '%.*s' is not used, since this host runs no containers; %s.",
-                          STR_ARG(image),
-                          has_packages ? "the conda file's packages are installed for this host's Python"
-                                       : "the command runs with this host's Python"));
+    add_note(
+        arena, notes,
+        arena_printf(arena, "The image '%.*s' is not used, since this host runs no containers; %s.",
+                     STR_ARG(image),
+                     has_packages ? "the conda file's packages are installed for this host's Python"
+                                  : "the command runs with this host's Python"));
     return 0;
 }
 

@@ -1,8 +1,8 @@
 /* environment.h - from an environment version to a ready folder
  *
  * The server turns an environment version's properties into the `environment` of spec.json
- * (environment_describe); the runner makes the folder ready (environment_make). decisions 32, 52 and
- * docs/adr: whoever runs first builds, under a file lock in envs/.
+ * (environment_describe); the runner makes the folder ready (environment_make). decisions 32, 52
+ * and docs/adr: whoever runs first builds, under a file lock in envs/.
  */
 #pragma once
 
@@ -37,9 +37,9 @@ struct environment_watch {
      * them, then `--`. NULL: no sandbox. */
     const char *const *sandbox_prefix;
 };
-/* Makes the folder ready and gives its absolute path ("" for the host). Errors: ERROR_INVALID when it
- * cannot be solved, naming the package and what the index said; ERROR_UNAVAILABLE without network;
- * ERROR_NOT_FOUND for a Python that is not installed, naming it. */
+/* Makes the folder ready and gives its absolute path ("" for the host). Errors: ERROR_INVALID when
+ * it cannot be solved, naming the package and what the index said; ERROR_UNAVAILABLE without
+ * network; ERROR_NOT_FOUND for a Python that is not installed, naming it. */
 struct environment_folder {
     int dir;          /* the open data folder … */
     const char *path; /* … and its absolute path */

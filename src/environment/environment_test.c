@@ -64,13 +64,16 @@ TEST(a_conda_file_gives_python_and_packages)
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     struct json *notes = json_array(arena);
     struct json *environment = describe(
-        arena, with_conda(arena, "name: x\nchannels: [conda-forge]\ndependencies:\n  - python=3.11\n"
-                                 "  - pip\n  - conda-forge::numpy=1.26\n  - pytorch==2.1.0\n"
-                                 "  - pip:\n      - mlflow\n      - scikit-learn>=1.3,<2\n"),
+        arena,
+        with_conda(arena, "name: x\nchannels: [conda-forge]\ndependencies:\n  - python=3.11\n"
+                          "  - pip\n  - conda-forge::numpy=1.26\n  - pytorch==2.1.0\n"
+                          "  - pip:\n      - mlflow\n      - scikit-learn>=1.3,<2\n"),
         notes);
 
-    CHECK_STR("{\"kind\":\"python\",\"python\":\"3.11\",\"packages\":[\"numpy==1.26.*\",\"torch==2.1.0\","
-              "\"mlflow\",\"scikit-learn>=1.3,<2\"]}", json_write(arena, environment));
+    CHECK_STR(
+        "{\"kind\":\"python\",\"python\":\"3.11\",\"packages\":[\"numpy==1.26.*\",\"torch==2.1.0\","
+        "\"mlflow\",\"scikit-learn>=1.3,<2\"]}",
+        json_write(arena, environment));
     CHECK_INT(2, json_count(notes));
 }
 
@@ -78,8 +81,9 @@ TEST(python_versions_are_read_as_conda_means_them)
 {
     static const struct {
         const char *spec, *version;
-    } CASES[] = {{"python=3.9", "3.9"}, {"python=3.10.4", "3.10"}, {"python==3.12.*", "3.12"},
-                 {"python>=3.8", "3.11"}, {"python", "3.11"}, {"python=3", "3.11"}, {"python 3.10", "3.10"}};
+    } CASES[] = {{"python=3.9", "3.9"},   {"python=3.10.4", "3.10"}, {"python==3.12.*", "3.12"},
+                 {"python>=3.8", "3.11"}, {"python", "3.11"},        {"python=3", "3.11"},
+                 {"python 3.10", "3.10"}};
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
 
     for (size_t i = 0; i < COUNT(CASES); i++) {
@@ -113,7 +117,8 @@ TEST(what_a_conda_file_cannot_ask_for_is_named_with_its_line)
         struct environment_describe what = {.properties = with_conda(arena, CASES[i].text)};
         struct json *environment = NULL;
         struct error err = {0};
-        CHECK_ERROR(ERROR_INVALID, environment_describe(arena, &what, &environment, NULL, &err), &err);
+        CHECK_ERROR(ERROR_INVALID, environment_describe(arena, &what, &environment, NULL, &err),
+                    &err);
         CHECK(strstr(err.message, CASES[i].line) && strstr(err.message, CASES[i].word));
         CHECK(environment == NULL);
     }
@@ -126,8 +131,11 @@ TEST(a_build_context_is_not_there_yet)
     struct environment_describe what = {.properties = properties};
     struct error err = {0};
 
-    CHECK_OK(json_put(arena, properties, "build.contextUri", json_text(arena, STR("azureml://x")), &err), &err);
-    CHECK_ERROR(ERROR_NOT_IMPLEMENTED, environment_describe(arena, &what, &environment, NULL, &err), &err);
+    CHECK_OK(
+        json_put(arena, properties, "build.contextUri", json_text(arena, STR("azureml://x")), &err),
+        &err);
+    CHECK_ERROR(ERROR_NOT_IMPLEMENTED, environment_describe(arena, &what, &environment, NULL, &err),
+                &err);
 }
 
 TEST(an_overlay_is_passed_on)
@@ -146,7 +154,8 @@ TEST(an_overlay_is_passed_on)
 TEST(curated_environments_are_found_by_every_name)
 {
     static const char *const NAMES[] = {"sklearn-1.5", "AzureML-sklearn-1.5", "SKLEARN-1.5"};
-    static const char *const WRONG[] = {"", "sklearn-9", "../environments/sklearn-1.5", ".", "azureml-", "AzureML-azureml-sklearn-1.5"};
+    static const char *const WRONG[] = {"",  "sklearn-9", "../environments/sklearn-1.5",
+                                        ".", "azureml-",  "AzureML-azureml-sklearn-1.5"};
     CLEANUP(arena_free) struct arena *arena = arena_new(64 * MIB);
 
     for (size_t i = 0; i < COUNT(NAMES); i++) {
@@ -200,16 +209,25 @@ TEST(what_uv_says_becomes_one_sentence)
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     struct error err = {0};
 
-    CHECK_ERROR(ERROR_INVALID,
-                uv_explain(arena, STR("  \xc3\x97 No solution found when resolving dependencies:\n"
-                                      "  \xe2\x95\xb0\xe2\x94\x80\xe2\x96\xb6 Because there is no version of "
-                                      "foo==99 and you require foo==99, we can conclude that\n      your "
-                                      "requirements are unsatisfiable.\n"), &err), &err);
-    CHECK(strstr(err.message, "Because there is no version of foo==99 and you require foo==99, we can conclude "
-                              "that your requirements"));
-    CHECK_ERROR(ERROR_UNAVAILABLE,
-                uv_explain(arena, STR("error: Request failed after 3 retries\n  Caused by: Failed to fetch: "
-                                      "`http://127.0.0.1:9/simple/foo/`\n"), &err), &err);
+    CHECK_ERROR(
+        ERROR_INVALID,
+        uv_explain(arena,
+                   STR("  \xc3\x97 No solution found when resolving dependencies:\n"
+                       "  \xe2\x95\xb0\xe2\x94\x80\xe2\x96\xb6 Because there is no version of "
+                       "foo==99 and you require foo==99, we can conclude that\n      your "
+                       "requirements are unsatisfiable.\n"),
+                   &err),
+        &err);
+    CHECK(strstr(err.message,
+                 "Because there is no version of foo==99 and you require foo==99, we can conclude "
+                 "that your requirements"));
+    CHECK_ERROR(
+        ERROR_UNAVAILABLE,
+        uv_explain(arena,
+                   STR("error: Request failed after 3 retries\n  Caused by: Failed to fetch: "
+                       "`http://127.0.0.1:9/simple/foo/`\n"),
+                   &err),
+        &err);
     CHECK(strstr(err.message, "/simple/foo/"));
     CHECK_ERROR(ERROR_INVALID, uv_explain(arena, STR("error: odd\n"), &err), &err);
     CHECK(strstr(err.message, "odd"));
@@ -226,7 +244,8 @@ TEST(a_python_that_is_not_there_is_named)
     CHECK_ERROR(ERROR_INVALID, uv_find_python(arena, STR("/../sh"), &path, &err), &err);
 }
 
-/* --- Builds. The index is a folder of this test with two wheels that hold nothing. ------------- */
+/* --- Builds. The index is a folder of this test with two wheels that hold nothing. -------------
+ */
 
 /* A wheel is a zip file; Python makes it, as uv would not take one that we only pretend. */
 static const char MAKE_WHEELS[] =
@@ -235,17 +254,21 @@ static const char MAKE_WHEELS[] =
     "    info = f'{name}-{version}.dist-info/'\n"
     "    meta = f'Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n'\n"
     "    meta += ''.join(f'Requires-Dist: {r}\\n' for r in requires)\n"
-    "    files = {name + '.py': f'VERSION = \"{version}\"\\ndef main(): pass\\n', info + 'METADATA': meta,\n"
-    "             info + 'WHEEL': 'Wheel-Version: 1.0\\nGenerator: t\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n',\n"
+    "    files = {name + '.py': f'VERSION = \"{version}\"\\ndef main(): pass\\n', info + "
+    "'METADATA': meta,\n"
+    "             info + 'WHEEL': 'Wheel-Version: 1.0\\nGenerator: t\\nRoot-Is-Purelib: "
+    "true\\nTag: py3-none-any\\n',\n"
     "             info + 'entry_points.txt': f'[console_scripts]\\n{name}-tool = {name}:main\\n'}\n"
     "    record = ''\n"
     "    for path, text in files.items():\n"
-    "        h = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip('=')\n"
+    "        h = "
+    "base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip('=')\n"
     "        record += f'{path},sha256={h},{len(text)}\\n'\n"
     "    files[info + 'RECORD'] = record + info + 'RECORD,,\\n'\n"
     "    with zipfile.ZipFile(f'{sys.argv[1]}/{name}-{version}-py3-none-any.whl', 'w') as z:\n"
     "        for path, text in files.items(): z.writestr(path, text)\n"
-    "wheel('lzone', '1.0'); wheel('lzone', '2.0'); wheel('lztwo', '1.0', ['lzone<2']); wheel('lzthree', '1.0', ['lzone>=2'])\n";
+    "wheel('lzone', '1.0'); wheel('lzone', '2.0'); wheel('lztwo', '1.0', ['lzone<2']); "
+    "wheel('lzthree', '1.0', ['lzone>=2'])\n";
 
 struct fixture {
     struct arena *arena;
@@ -318,7 +341,8 @@ static bool fixture_make(struct fixture *f)
 
 static struct json *python_with(struct fixture *f, const char *packages)
 {
-    struct str text = arena_printf(f->arena, "{\"kind\":\"python\",\"python\":\"3.11\",\"packages\":%s}", packages);
+    struct str text = arena_printf(
+        f->arena, "{\"kind\":\"python\",\"python\":\"3.11\",\"packages\":%s}", packages);
     struct json *environment = json_parse(f->arena, text, NULL);
 
     CHECK(environment != NULL);
@@ -328,7 +352,8 @@ static struct json *python_with(struct fixture *f, const char *packages)
 /* What a program of the environment prints. */
 static struct str ask(struct fixture *f, struct str path, const char *code)
 {
-    const char *argv[] = {arena_printf(f->arena, "%.*s/bin/python", STR_ARG(path)).ptr, "-c", code, NULL};
+    const char *argv[] = {arena_printf(f->arena, "%.*s/bin/python", STR_ARG(path)).ptr, "-c", code,
+                          NULL};
     struct process_spec spec = {.argv = argv, .input = -1};
     struct process_end end;
     struct error err = {0};
@@ -345,16 +370,24 @@ TEST(an_environment_is_built_once_and_then_cached)
 
     if (!fixture_make(&f))
         skip();
-    CHECK_OK(environment_make(f.arena, &f.data, python_with(&f, "[\"lztwo\"]"), &f.watch, &out), &out.err);
+    CHECK_OK(environment_make(f.arena, &f.data, python_with(&f, "[\"lztwo\"]"), &f.watch, &out),
+             &out.err);
     CHECK_STR("locking building ready ", buf_str(&f.states));
     CHECK_STR("1.0", ask(&f, out.path, "import lztwo, lzone; print(lzone.VERSION)"));
     struct str tool = arena_printf(f.arena, "%.*s/bin/lzone-tool", STR_ARG(out.path));
-    CHECK_INT(0, system(tool.ptr)); /* scripts work although the folder was renamed */
+    const char *words[] = {tool.ptr, NULL}; /* scripts work although the folder was renamed */
+    struct process_spec spec = {.argv = words, .input = -1};
+    struct process_end end = {0};
+    struct str said;
+    CHECK_OK(process_run(f.arena, &spec, KIB, &said, &end, &out.err), &out.err);
+    CHECK(!end.signaled && end.status == 0);
     buf_clear(&f.states);
-    CHECK_OK(environment_make(f.arena, &f.data, python_with(&f, "[\"lztwo\"]"), &f.watch, &again), &again.err);
+    CHECK_OK(environment_make(f.arena, &f.data, python_with(&f, "[\"lztwo\"]"), &f.watch, &again),
+             &again.err);
     CHECK_STR("cached ", buf_str(&f.states));
     CHECK(str_eq(out.path, again.path));
-    CHECK_OK(environment_make(f.arena, &f.data, python_with(&f, "[\"lzone==1.0\", \"lztwo\"]"), &f.watch, &again),
+    CHECK_OK(environment_make(f.arena, &f.data, python_with(&f, "[\"lzone==1.0\", \"lztwo\"]"),
+                              &f.watch, &again),
              &again.err);
     CHECK(str_eq(out.path, again.path)); /* another list, the same lock */
 }
@@ -367,11 +400,13 @@ TEST(packages_that_contradict_are_both_named)
     if (!fixture_make(&f))
         skip();
     CHECK_ERROR(ERROR_INVALID,
-                environment_make(f.arena, &f.data, python_with(&f, "[\"lztwo\", \"lzthree\"]"), &f.watch, &out),
+                environment_make(f.arena, &f.data, python_with(&f, "[\"lztwo\", \"lzthree\"]"),
+                                 &f.watch, &out),
                 &out.err);
     CHECK(strstr(out.err.message, "lztwo") && strstr(out.err.message, "lzthree"));
     CHECK_ERROR(ERROR_INVALID,
-                environment_make(f.arena, &f.data, python_with(&f, "[\"no-such-package\"]"), &f.watch, &out),
+                environment_make(f.arena, &f.data, python_with(&f, "[\"no-such-package\"]"),
+                                 &f.watch, &out),
                 &out.err);
     CHECK(strstr(out.err.message, "no-such-package"));
 }
@@ -386,7 +421,8 @@ TEST(an_index_that_does_not_answer_is_unavailable)
     unsetenv("UV_NO_INDEX");
     setenv("UV_INDEX_URL", "http://127.0.0.1:9/simple", 1);
     setenv("UV_HTTP_RETRIES", "0", 1);
-    int result = environment_make(f.arena, &f.data, python_with(&f, "[\"elsewhere\"]"), &f.watch, &out);
+    int result =
+        environment_make(f.arena, &f.data, python_with(&f, "[\"elsewhere\"]"), &f.watch, &out);
     unsetenv("UV_INDEX_URL");
     unsetenv("UV_HTTP_RETRIES");
     CHECK_ERROR(ERROR_UNAVAILABLE, result, &out.err);
@@ -407,7 +443,8 @@ TEST(an_overlay_keeps_what_the_user_locked)
     CHECK(!str_eq(base.path, over.path));
     CHECK_STR("1.0", ask(&f, over.path, "import lztwo, lzone; print(lzone.VERSION)"));
     json_set(f.arena, environment, STR("overlay"), json_parse(f.arena, STR("[\"lzthree\"]"), NULL));
-    CHECK_ERROR(ERROR_INVALID, environment_make(f.arena, &f.data, environment, &f.watch, &over), &over.err);
+    CHECK_ERROR(ERROR_INVALID, environment_make(f.arena, &f.data, environment, &f.watch, &over),
+                &over.err);
     CHECK(strstr(over.err.message, "lzthree") && strstr(over.err.message, "lzone"));
 }
 
@@ -418,10 +455,13 @@ TEST(an_overlay_on_the_host_sees_the_hosts_packages)
 
     if (!fixture_make(&f))
         skip();
-    struct json *environment = json_parse(f.arena, STR("{\"kind\":\"host\",\"overlay\":[\"lzone\"]}"), NULL);
+    struct json *environment =
+        json_parse(f.arena, STR("{\"kind\":\"host\",\"overlay\":[\"lzone\"]}"), NULL);
     CHECK_OK(environment_make(f.arena, &f.data, environment, &f.watch, &out), &out.err);
-    CHECK_STR("2.0 True", ask(&f, out.path, "import lzone, sys, os; print(lzone.VERSION, any('/usr/lib/python3' in "
-                                            "p and 'dist-packages' in p for p in sys.path))"));
+    CHECK_STR("2.0 True",
+              ask(&f, out.path,
+                  "import lzone, sys, os; print(lzone.VERSION, any('/usr/lib/python3' in "
+                  "p and 'dist-packages' in p for p in sys.path))"));
 }
 
 TEST(the_host_needs_no_folder)
@@ -445,7 +485,8 @@ TEST(a_missing_python_is_an_error_that_names_it)
         skip();
     struct json *environment = python_with(&f, "[\"lzone\"]");
     json_set_str(f.arena, environment, "python", STR("2.6"));
-    CHECK_ERROR(ERROR_NOT_FOUND, environment_make(f.arena, &f.data, environment, &f.watch, &out), &out.err);
+    CHECK_ERROR(ERROR_NOT_FOUND, environment_make(f.arena, &f.data, environment, &f.watch, &out),
+                &out.err);
     CHECK(strstr(out.err.message, "2.6"));
 }
 
@@ -475,12 +516,14 @@ TEST(waiting_for_another_build_is_told_and_can_be_canceled)
     if (!fixture_make(&f))
         skip();
     struct json *environment = python_with(&f, "[\"lzone\"]");
-    struct str path = arena_printf(f.arena, "envs/%.*s.lock", STR_ARG(environment_key(f.arena, environment)));
+    struct str path =
+        arena_printf(f.arena, "envs/%.*s.lock", STR_ARG(environment_key(f.arena, environment)));
     CHECK_OK(dir_make(f.data.dir, "envs", 0700, &err), &err);
     CHECK_OK(file_lock(f.data.dir, path.ptr, &lock, &owner, &err), &err);
     f.watch.cancel = is_canceled;
     CHECK_INT(0, pthread_create(&thread, NULL, cancel_soon, NULL));
-    CHECK_ERROR(ERROR_CANCELED, environment_make(f.arena, &f.data, environment, &f.watch, &out), &out.err);
+    CHECK_ERROR(ERROR_CANCELED, environment_make(f.arena, &f.data, environment, &f.watch, &out),
+                &out.err);
     pthread_join(thread, NULL);
     CHECK_STR("waiting ", buf_str(&f.states));
 }

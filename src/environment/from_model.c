@@ -37,7 +37,8 @@ static int visit(const struct dir_entry *entry, void *context, struct error *)
         return 0;
     search->found = true;
     search->depth = depth_of(entry->path);
-    search->folder = slash < 0 ? STR(".") : arena_str(search->arena, str_slice(entry->path, 0, (size_t)slash));
+    search->folder =
+        slash < 0 ? STR(".") : arena_str(search->arena, str_slice(entry->path, 0, (size_t)slash));
     return 0;
 }
 
@@ -82,9 +83,10 @@ static int read_requirements(struct arena *arena, struct str text, struct json *
             continue;
         line = arena_str(arena, line);
         if (!plain_requirement(line))
-            return error_set(err, ERROR_INVALID, "requirements.txt",
-                             "The model's requirements.txt has a line that is no plain requirement: '%.*s'.",
-                             STR_ARG(line));
+            return error_set(
+                err, ERROR_INVALID, "requirements.txt",
+                "The model's requirements.txt has a line that is no plain requirement: '%.*s'.",
+                STR_ARG(line));
         json_append(arena, packages, json_text(arena, line));
     }
     return 0;
@@ -122,7 +124,8 @@ int environment_from_model(struct arena *arena, int dir, const struct json *envi
     if (dir_walk(dir, visit, &search, err) < 0)
         return -1;
     if (!search.found)
-        return error_set(err, ERROR_INVALID, "model", "The model folder holds no file named MLmodel.");
+        return error_set(err, ERROR_INVALID, "model",
+                         "The model folder holds no file named MLmodel.");
     if (read_beside(&search, dir, "python_env.yaml", &text))
         python = read_python(text);
     if (read_beside(&search, dir, "requirements.txt", &text)) {

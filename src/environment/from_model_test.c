@@ -23,7 +23,8 @@ static void put(int dir, const char *path, const char *text)
 static int from_model(struct arena *arena, int dir, struct json **out, struct error *err)
 {
     struct json *asked = json_parse(
-        arena, STR("{\"kind\":\"python\",\"fromModel\":\"model\",\"overlay\":[\"gunicorn\"]}"), err);
+        arena, STR("{\"kind\":\"python\",\"fromModel\":\"model\",\"overlay\":[\"gunicorn\"]}"),
+        err);
 
     CHECK(asked != NULL);
     return environment_from_model(arena, dir, asked, out, err);
@@ -40,13 +41,15 @@ TEST(requirements_beside_the_mlmodel_are_the_packages)
     put(dir, "iris/MLmodel", "flavors: {}\n");
     put(dir, "iris/deeper/MLmodel", "flavors: {}\n");
     put(dir, "iris/requirements.txt",
-        "# made by a test\nmlflow==3.1  # the tracker\n\nscikit-learn>=1.5; python_version > '3.8'\n"
+        "# made by a test\nmlflow==3.1  # the tracker\n\nscikit-learn>=1.5; python_version > "
+        "'3.8'\n"
         "pandas[parquet]==2.2");
     put(dir, "iris/deeper/requirements.txt", "wrong\n");
     put(dir, "iris/python_env.yaml", "python: 3.11.7\nbuild_dependencies:\n- pip\n");
     CHECK_OK(from_model(arena, dir, &out, &err), &err);
     CHECK_STR("{\"kind\":\"python\",\"overlay\":[\"gunicorn\"],\"packages\":[\"mlflow==3.1\","
-              "\"scikit-learn>=1.5; python_version > '3.8'\",\"pandas[parquet]==2.2\"],\"python\":\"3.11\"}",
+              "\"scikit-learn>=1.5; python_version > "
+              "'3.8'\",\"pandas[parquet]==2.2\"],\"python\":\"3.11\"}",
               json_write(arena, json_sorted(arena, out)));
 }
 
@@ -66,9 +69,12 @@ TEST(a_conda_file_is_read_when_there_are_no_requirements)
 
 TEST(lines_that_reach_elsewhere_are_refused)
 {
-    static const char *const BAD[] = {"-r other.txt\n",        "--index-url https://example.test\n",
-                                      "./local\n",             "x @ https://example.test/x.whl\n",
-                                      "https://e.test/x.whl\n", "dir/x.whl\n"};
+    static const char *const BAD[] = {"-r other.txt\n",
+                                      "--index-url https://example.test\n",
+                                      "./local\n",
+                                      "x @ https://example.test/x.whl\n",
+                                      "https://e.test/x.whl\n",
+                                      "dir/x.whl\n"};
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     CLEANUP(fd_close) int dir = fresh_folder("bad");
     struct json *out = NULL;
@@ -93,5 +99,6 @@ TEST(a_folder_without_mlmodel_or_list_says_which_is_missing)
     CHECK_STR("The model folder holds no file named MLmodel.", str_from(err.message));
     put(dir, "MLmodel", "flavors: {}\n");
     CHECK_ERROR(ERROR_INVALID, from_model(arena, dir, &out, &err), &err);
-    CHECK_STR("The MLflow model has neither requirements.txt nor conda.yaml.", str_from(err.message));
+    CHECK_STR("The MLflow model has neither requirements.txt nor conda.yaml.",
+              str_from(err.message));
 }

@@ -102,8 +102,8 @@ static void add_lines(struct buf *out, const struct json *lines)
 }
 
 /* Resolves one list into the text of a lock. `constraints` may be "". */
-static int resolve(struct make *make, struct str python, struct str requirements, struct str constraints,
-                   struct str *out_lock, struct error *err)
+static int resolve(struct make *make, struct str python, struct str requirements,
+                   struct str constraints, struct str *out_lock, struct error *err)
 {
     struct arena *arena = make->arena;
     struct str folder = arena_printf(arena, "envs/%.*s.work", STR_ARG(make->key));
@@ -167,7 +167,8 @@ static struct str lock_id(const struct make *make, struct str python, struct str
 }
 
 /* Builds envs/{id}.tmp and gives it its name. */
-static int build(struct make *make, struct str id, struct str python, struct str lock, struct error *err)
+static int build(struct make *make, struct str id, struct str python, struct str lock,
+                 struct error *err)
 {
     struct arena *arena = make->arena;
     int dir = make->data->dir;
@@ -182,7 +183,8 @@ static int build(struct make *make, struct str id, struct str python, struct str
 
     assert(id.len == LOCK_ID_BYTES);
     tell(make, "building", "The packages of the environment are being installed.");
-    if (dir_remove_tree(dir, temporary.ptr, err) < 0 || dir_make(dir, temporary.ptr, 0755, err) < 0 ||
+    if (dir_remove_tree(dir, temporary.ptr, err) < 0 ||
+        dir_make(dir, temporary.ptr, 0755, err) < 0 ||
         file_write_atomic(dir, lock_file.ptr, lock, 0644, err) < 0)
         return -1;
     if (uv_build(&make->uv, arena, &what, err) < 0) {
@@ -208,7 +210,8 @@ static int make_ready(struct make *make, struct str *out_path, struct error *err
     assert(version.len);
     if (uv_find(make->arena, make->data, make->watch, &make->uv, err) < 0 ||
         (!on_host(make) && uv_find_python(make->arena, version, &python, err) < 0) ||
-        dir_make(make->data->dir, "cache/uv", 0700, err) < 0 || lock_all(make, version, &lock, err) < 0)
+        dir_make(make->data->dir, "cache/uv", 0700, err) < 0 ||
+        lock_all(make, version, &lock, err) < 0)
         return -1;
     struct str id = lock_id(make, python, lock);
     struct str lock_path = arena_printf(make->arena, "envs/%.*s.lock", STR_ARG(id));
@@ -219,7 +222,8 @@ static int make_ready(struct make *make, struct str *out_path, struct error *err
         if (build(make, id, python, lock, err) < 0)
             return -1;
         if (!find_ready(make, id, out_path))
-            return error_set(err, ERROR_INTERNAL, "", "The environment was built without an interpreter.");
+            return error_set(err, ERROR_INTERNAL, "",
+                             "The environment was built without an interpreter.");
     }
     struct str index = arena_printf(make->arena, "envs/index/%.*s", STR_ARG(make->key));
     return file_write_atomic(make->data->dir, index.ptr, id, 0600, err);
@@ -246,7 +250,8 @@ int environment_make(struct arena *arena, const struct environment_folder *data,
         take_lock(&make, lock_path.ptr, &lock_fd, &out->err) < 0)
         return -1;
     /* Whoever had the lock may have made it. */
-    if (!find_ready(&make, read_index(&make), &out->path) && make_ready(&make, &out->path, &out->err) < 0)
+    if (!find_ready(&make, read_index(&make), &out->path) &&
+        make_ready(&make, &out->path, &out->err) < 0)
         return -1;
     tell(&make, "ready", "The environment is ready.");
     return 0;

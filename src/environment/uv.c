@@ -46,8 +46,11 @@ int uv_find(struct arena *arena, const struct environment_folder *data,
     if (access(program.ptr, X_OK) < 0)
         program = find_in_path(arena, "uv");
     if (!program.len) {
-        error_set(err, ERROR_NOT_FOUND, "", "Environments are made with uv, and there is no uv on this host.");
-        return error_hint(err, "Run ./quickstart, or: python3 -m venv build/tools && build/tools/bin/pip install uv");
+        error_set(err, ERROR_NOT_FOUND, "",
+                  "Environments are made with uv, and there is no uv on this host.");
+        return error_hint(
+            err,
+            "Run ./quickstart, or: python3 -m venv build/tools && build/tools/bin/pip install uv");
     }
     *out = (struct uv){.watch = watch, .program = program, .data_path = str_from(data->path)};
     return 0;
@@ -60,12 +63,13 @@ int uv_find_python(struct arena *arena, struct str version, struct str *out, str
 
     assert(version.len);
     if (str_find_char(version, '/') >= 0)
-        return error_set(err, ERROR_INVALID, "python", "'%.*s' is no Python version.", STR_ARG(version));
+        return error_set(err, ERROR_INVALID, "python", "'%.*s' is no Python version.",
+                         STR_ARG(version));
     if (access(path.ptr, X_OK) < 0)
         path = find_in_path(arena, name.ptr);
     if (!path.len) {
-        error_set(err, ERROR_NOT_FOUND, "python", "Python %.*s is not installed on this host (no %s).",
-                  STR_ARG(version), name.ptr);
+        error_set(err, ERROR_NOT_FOUND, "python",
+                  "Python %.*s is not installed on this host (no %s).", STR_ARG(version), name.ptr);
         return error_hint(err, "Install it, or ask for python=3.11 in the conda file.");
     }
     *out = path;
@@ -90,7 +94,9 @@ static void begin(struct uv *uv, struct arena *arena, struct str writable, struc
     const char *const *prefix = uv->watch->sandbox_prefix;
     struct str tools = str_slice(uv->program, 0, (size_t)str_find_last(uv->program, '/'));
     const char *cache = getenv("UV_CACHE_DIR");
-    const char *binds[] = {writable.ptr, cache ? cache : arena_printf(arena, "%.*s/cache", STR_ARG(uv->data_path)).ptr};
+    const char *binds[] = {writable.ptr,
+                           cache ? cache
+                                 : arena_printf(arena, "%.*s/cache", STR_ARG(uv->data_path)).ptr};
 
     if (prefix) {
         for (; *prefix; prefix++)
@@ -118,8 +124,9 @@ static const char *const *tool_environment(struct uv *uv, struct arena *arena)
         count++;
     const char **out = arena_new_array(arena, const char *, count + 8);
     for (char **at = environ; *at; at++)
-        if (strncmp(*at, "LAZURITE_", 9) && strncmp(*at, "MLFLOW_", 7) && strncmp(*at, "AZUREML_", 8) &&
-            strncmp(*at, "VIRTUAL_ENV=", 12) && strncmp(*at, "PYTHON", 6))
+        if (strncmp(*at, "LAZURITE_", 9) && strncmp(*at, "MLFLOW_", 7) &&
+            strncmp(*at, "AZUREML_", 8) && strncmp(*at, "VIRTUAL_ENV=", 12) &&
+            strncmp(*at, "PYTHON", 6))
             out[used++] = *at;
     if (!getenv("UV_CACHE_DIR"))
         out[used++] = arena_printf(arena, "UV_CACHE_DIR=%.*s/cache/uv", STR_ARG(uv->data_path)).ptr;
@@ -132,7 +139,8 @@ static const char *const *tool_environment(struct uv *uv, struct arena *arena)
 }
 
 /* Passes on what a tool writes, keeps the last of it, and ends it when nobody waits any more. */
-static int follow(struct uv *uv, struct process *process, int from, struct buf *kept, struct error *err)
+static int follow(struct uv *uv, struct process *process, int from, struct buf *kept,
+                  struct error *err)
 {
     char piece[8 * KIB];
 
@@ -173,8 +181,13 @@ static int run(struct uv *uv, struct arena *arena, struct line *line, struct err
         return error_errno(err, errno, "uv cannot be started");
     from = fds[0];
     to = fds[1];
-    struct process_spec spec = {.argv = line->argv, .envp = tool_environment(uv, arena), .cwd = "/",
-                                .input = -1, .output = to, .errors = to, .die_with_parent = true};
+    struct process_spec spec = {.argv = line->argv,
+                                .envp = tool_environment(uv, arena),
+                                .cwd = "/",
+                                .input = -1,
+                                .output = to,
+                                .errors = to,
+                                .die_with_parent = true};
     if (process_start(&spec, &process, err) < 0)
         return -1;
     fd_close(&to);
@@ -249,7 +262,8 @@ static struct str flatten(struct arena *arena, struct str text)
     assert(text.ptr || !text.len);
     for (size_t i = 0; i < text.len && out.len < WORDS_MAX; i++) {
         char c = text.ptr[i];
-        if ((unsigned char)c > 126 || (unsigned char)c <= ' ') { /* arrows and box lines are not ASCII */
+        if ((unsigned char)c > 126 ||
+            (unsigned char)c <= ' ') { /* arrows and box lines are not ASCII */
             if (!blank)
                 buf_add_char(&out, ' ');
             blank = true;
@@ -264,14 +278,16 @@ static struct str flatten(struct arena *arena, struct str text)
 int uv_explain(struct arena *arena, struct str output, struct error *err)
 {
     static const char *const OFFLINE[] = {"error sending request", "dns error", "Failed to fetch",
-                                          "Network connectivity is disabled", "Request failed after"};
+                                          "Network connectivity is disabled",
+                                          "Request failed after"};
     struct str text = flatten(arena, output);
     ssize_t because = str_find(text, STR("Because "));
 
     assert(err);
     for (size_t i = 0; i < COUNT(OFFLINE); i++)
         if (str_find(text, str_from(OFFLINE[i])) >= 0) {
-            error_set(err, ERROR_UNAVAILABLE, "", "The package index cannot be reached: %.*s", STR_ARG(text));
+            error_set(err, ERROR_UNAVAILABLE, "", "The package index cannot be reached: %.*s",
+                      STR_ARG(text));
             return error_hint(err, "Check the network, or UV_INDEX_URL when a mirror is used.");
         }
     if (because >= 0)

@@ -15,7 +15,8 @@ struct uv {
 int uv_find(struct arena *arena, const struct environment_folder *data,
             const struct environment_watch *watch, struct uv *out, struct error *err);
 
-/* The interpreter of a version such as "3.11": /usr/bin first, then PATH. Errors: ERROR_NOT_FOUND. */
+/* The interpreter of a version such as "3.11": /usr/bin first, then PATH. Errors: ERROR_NOT_FOUND.
+ */
 int uv_find_python(struct arena *arena, struct str version, struct str *out, struct error *err);
 
 /* Resolves `folder`/requirements.in (and `folder`/constraints.txt when has_constraints) into
@@ -26,7 +27,8 @@ struct uv_compile {
     struct str python; /* version */
     bool has_constraints;
 };
-int uv_compile(struct uv *uv, struct arena *arena, const struct uv_compile *what, struct error *err);
+int uv_compile(struct uv *uv, struct arena *arena, const struct uv_compile *what,
+               struct error *err);
 
 /* Makes the virtual environment `target` and installs exactly what the lock file says. */
 struct uv_build {

@@ -117,10 +117,12 @@ static void make_unified(struct arena *arena, const char *name, struct cgroup *g
 static void note(struct arena *arena, struct cgroup *group, const char *sentence)
 {
     assert(*sentence);
-    group->notes = arena_printf(arena, "%.*s%s%s", STR_ARG(group->notes), group->notes.len ? " " : "", sentence);
+    group->notes = arena_printf(arena, "%.*s%s%s", STR_ARG(group->notes),
+                                group->notes.len ? " " : "", sentence);
 }
 
-static void set_limits(struct arena *arena, const struct cgroup_limits *limits, struct cgroup *group)
+static void set_limits(struct arena *arena, const struct cgroup_limits *limits,
+                       struct cgroup *group)
 {
     const char *memory = group->folder[CGROUP_MEMORY], *pids = group->folder[CGROUP_PIDS];
     struct str bytes = arena_printf(arena, "%lld", (long long)limits->memory_bytes);
@@ -208,7 +210,8 @@ void cgroup_kill(const struct cgroup *group)
     if (!folder)
         return;
     assert(folder[0] == '/');
-    write_text(folder, "cgroup.kill", "1"); /* all at once where the kernel has it; else one by one */
+    write_text(folder, "cgroup.kill",
+               "1"); /* all at once where the kernel has it; else one by one */
     for (int i = 0; i < KILL_TRIES && kill_members(folder, SIGKILL) > 0; i++)
         clock_sleep_us(KILL_PAUSE_US);
 }

@@ -13,8 +13,8 @@ enum cgroup_use { CGROUP_UNIFIED, CGROUP_MEMORY, CGROUP_PIDS, CGROUP_USE_COUNT_ 
 struct cgroup {
     char *folder[CGROUP_USE_COUNT_]; /* absolute; NULL when the host has it not. CGROUP_MEMORY and
                                       * CGROUP_PIDS may be the same folder as CGROUP_UNIFIED */
-    const char **procs;              /* for process_spec.cgroups; NULL when there is no group at all */
-    struct str notes;                /* what is missing, a sentence each; "" when nothing is */
+    const char **procs; /* for process_spec.cgroups; NULL when there is no group at all */
+    struct str notes;   /* what is missing, a sentence each; "" when nothing is */
 };
 
 struct cgroup_limits {

@@ -21,7 +21,8 @@ static void make(struct arena *arena, int64_t memory_bytes, struct cgroup *out)
 /* Starts a program in the group. */
 static struct process start_in(const struct cgroup *group, const char *const *argv)
 {
-    struct process_spec spec = {.argv = argv, .input = -1, .output = -1, .errors = -1, .cgroups = group->procs};
+    struct process_spec spec = {
+        .argv = argv, .input = -1, .output = -1, .errors = -1, .cgroups = group->procs};
     struct process process = {.pidfd = -1};
     struct error err = {0};
 

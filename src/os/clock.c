@@ -6,7 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-/* The clock of tests: while `on` both clocks read from here. One struct, so that it is one global. */
+/* The clock of tests: while `on` both clocks read from here. One struct, so that it is one global.
+ */
 static struct {
     atomic_bool on;
     _Atomic int64_t now_us;
@@ -24,15 +25,17 @@ static int64_t read_clock(clockid_t id)
 
 int64_t clock_now_us(void)
 {
-    return atomic_load_explicit(&test_clock.on, memory_order_relaxed) ? atomic_load(&test_clock.now_us)
-                                                                      : read_clock(CLOCK_REALTIME);
+    return atomic_load_explicit(&test_clock.on, memory_order_relaxed)
+               ? atomic_load(&test_clock.now_us)
+               : read_clock(CLOCK_REALTIME);
 }
 
 int64_t clock_mono_us(void)
 {
     /* BOOTTIME goes on while a laptop sleeps, so that leases end as they should. */
-    return atomic_load_explicit(&test_clock.on, memory_order_relaxed) ? atomic_load(&test_clock.mono_us)
-                                                                      : read_clock(CLOCK_BOOTTIME);
+    return atomic_load_explicit(&test_clock.on, memory_order_relaxed)
+               ? atomic_load(&test_clock.mono_us)
+               : read_clock(CLOCK_BOOTTIME);
 }
 
 void clock_sleep_us(int64_t us)
@@ -87,8 +90,9 @@ struct str clock_iso(int64_t us, char *out)
 {
     int fraction;
     struct tm tm = broken_down(us, &fraction);
-    int len = snprintf(out, CLOCK_ISO_BYTES, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", tm.tm_year + 1900,
-                       tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, fraction);
+    int len =
+        snprintf(out, CLOCK_ISO_BYTES, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", tm.tm_year + 1900,
+                 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, fraction);
 
     assert(len > 0);
     return (struct str){out, len < CLOCK_ISO_BYTES ? (size_t)len : CLOCK_ISO_BYTES - 1};
@@ -102,9 +106,9 @@ struct str clock_http_date(int64_t us, char *out)
                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     int fraction;
     struct tm tm = broken_down(us, &fraction);
-    int len = snprintf(out, CLOCK_ISO_BYTES, "%s, %02d %s %04d %02d:%02d:%02d GMT", DAYS[tm.tm_wday],
-                       tm.tm_mday, MONTHS[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
-                       tm.tm_sec);
+    int len = snprintf(out, CLOCK_ISO_BYTES, "%s, %02d %s %04d %02d:%02d:%02d GMT",
+                       DAYS[tm.tm_wday], tm.tm_mday, MONTHS[tm.tm_mon], tm.tm_year + 1900,
+                       tm.tm_hour, tm.tm_min, tm.tm_sec);
 
     assert(len > 0);
     return (struct str){out, len < CLOCK_ISO_BYTES ? (size_t)len : CLOCK_ISO_BYTES - 1};
@@ -208,8 +212,8 @@ bool clock_parse_iso(struct str text, int64_t *out_us)
     struct tm tm = {0};
     int fraction_us, offset_s;
 
-    if (!take_date(&text, &tm) || !take_char(&text, "Tt ") || !take_time(&text, &tm, &fraction_us) ||
-        !take_offset(&text, &offset_s) || text.len)
+    if (!take_date(&text, &tm) || !take_char(&text, "Tt ") ||
+        !take_time(&text, &tm, &fraction_us) || !take_offset(&text, &offset_s) || text.len)
         return false;
     *out_us = ((int64_t)timegm(&tm) - offset_s) * US_PER_S + fraction_us;
     return true;
@@ -226,7 +230,8 @@ static bool take_part(struct str *rest, char *out_unit, int64_t *out_us, int *ou
         return false;
     *rest = str_slice(*rest, digits, rest->len);
     *out_fraction_us = 0;
-    if (take_char(rest, ".,") && (!take_fraction(rest, out_fraction_us) || !rest->len || rest->ptr[0] != 'S'))
+    if (take_char(rest, ".,") &&
+        (!take_fraction(rest, out_fraction_us) || !rest->len || rest->ptr[0] != 'S'))
         return false;
     if (!rest->len)
         return false;
@@ -237,12 +242,17 @@ static bool take_part(struct str *rest, char *out_unit, int64_t *out_us, int *ou
 
 bool clock_parse_duration(struct str text, int64_t *out_us)
 {
-    /* The units in the only order they may come in; M before T would be months, which have no length. */
+    /* The units in the only order they may come in; M before T would be months, which have no
+     * length. */
     static const struct {
         char letter;
         bool timed;
         int64_t seconds;
-    } UNITS[] = {{'W', false, 604800}, {'D', false, 86400}, {'H', true, 3600}, {'M', true, 60}, {'S', true, 1}};
+    } UNITS[] = {{'W', false, 604800},
+                 {'D', false, 86400},
+                 {'H', true, 3600},
+                 {'M', true, 60},
+                 {'S', true, 1}};
     int64_t total = 0, value;
     size_t unit = 0, parts = 0;
     bool timed = false;

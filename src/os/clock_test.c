@@ -43,9 +43,18 @@ TEST(iso_times_are_read_with_fraction_and_offset)
 TEST(what_is_no_time_is_refused)
 {
     static const char *const CASES[] = {
-        "", "2026", "2026-11-21", "2026-13-01T00:00:00Z", "2026-02-29T00:00:00Z",
-        "2026-11-21T24:00:00Z", "2026-11-21T12:60:00Z", "2026-11-21T12:00:00", "2026-11-21T12:00:00.Z",
-        "2026-11-21T12:00:00Zx", "2026-11-21T12:00:00+25:00", "x026-11-21T12:00:00Z",
+        "",
+        "2026",
+        "2026-11-21",
+        "2026-13-01T00:00:00Z",
+        "2026-02-29T00:00:00Z",
+        "2026-11-21T24:00:00Z",
+        "2026-11-21T12:60:00Z",
+        "2026-11-21T12:00:00",
+        "2026-11-21T12:00:00.Z",
+        "2026-11-21T12:00:00Zx",
+        "2026-11-21T12:00:00+25:00",
+        "x026-11-21T12:00:00Z",
     };
     int64_t us = 7;
 
@@ -81,8 +90,9 @@ TEST(durations_are_read)
 
 TEST(what_is_no_duration_is_refused)
 {
-    static const char *const CASES[] = {"",      "P",     "PT",     "1H",   "PT1",   "P1H",   "PT1D",
-                                        "PT1S1H", "P1M",  "PT1.5H", "PT-1S", "PT1S ", "PTT1S", "PT99999999999S"};
+    static const char *const CASES[] = {
+        "",       "P",   "PT",     "1H",    "PT1",   "P1H",   "PT1D",
+        "PT1S1H", "P1M", "PT1.5H", "PT-1S", "PT1S ", "PTT1S", "PT99999999999S"};
     int64_t us;
 
     for (size_t i = 0; i < COUNT(CASES); i++)

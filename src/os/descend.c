@@ -51,7 +51,8 @@ static size_t list_processes(struct member **out)
             if (!list)
                 abort();
         }
-        list[count++] = (struct member){.pid = (pid_t)pid, .parent = parent_of((pid_t)pid), .depth = -1};
+        list[count++] =
+            (struct member){.pid = (pid_t)pid, .parent = parent_of((pid_t)pid), .depth = -1};
     }
     if (proc)
         closedir(proc);

@@ -10,8 +10,9 @@
 #include <unistd.h>
 
 static const char *const NAMES[FAULT_POINT_COUNT_] = {
-    [FAULT_OPEN] = "open",     [FAULT_READ] = "read",   [FAULT_WRITE] = "write",   [FAULT_FSYNC] = "fsync",
-    [FAULT_RENAME] = "rename", [FAULT_SPAWN] = "spawn", [FAULT_COMMIT] = "commit", [FAULT_STEP] = "step",
+    [FAULT_OPEN] = "open",     [FAULT_READ] = "read",     [FAULT_WRITE] = "write",
+    [FAULT_FSYNC] = "fsync",   [FAULT_RENAME] = "rename", [FAULT_SPAWN] = "spawn",
+    [FAULT_COMMIT] = "commit", [FAULT_STEP] = "step",
 };
 
 /* One plan per point. `armed` is the only thing production reads. */
@@ -101,7 +102,8 @@ void fault_from_environment(void)
     while (str_split(&rest, ',', &piece))
         if (!plan_from_text(piece)) {
             /* A crash test whose fault never comes would pass for nothing. */
-            fprintf(stderr, "LAZURITE_FAULT: cannot read '%.*s'; say POINT:N[+]:ERRNO.\n", STR_ARG(piece));
+            fprintf(stderr, "LAZURITE_FAULT: cannot read '%.*s'; say POINT:N[+]:ERRNO.\n",
+                    STR_ARG(piece));
             abort();
         }
 }

@@ -118,7 +118,8 @@ int dir_make(int dir, const char *path, mode_t mode, struct error *err)
     while (len && path[len - 1] == '/')
         len--;
     if (!len || len >= sizeof(prefix))
-        return error_errno(err, len ? ENAMETOOLONG : EINVAL, "The folder '%s' cannot be made", path);
+        return error_errno(err, len ? ENAMETOOLONG : EINVAL, "The folder '%s' cannot be made",
+                           path);
     for (size_t end = 1; end <= len; end++) {
         if (end < len && path[end] != '/')
             continue;
@@ -213,7 +214,8 @@ int fd_sync(int fd, struct error *err)
 }
 
 /* Reads what has no size beforehand, such as files of /proc. */
-static int read_unsized(struct arena *arena, int fd, size_t limit, struct str *out, struct error *err)
+static int read_unsized(struct arena *arena, int fd, size_t limit, struct str *out,
+                        struct error *err)
 {
     CLEANUP(buf_free) struct buf bytes = buf_make(limit + 1);
 

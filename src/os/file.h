@@ -1,8 +1,8 @@
 /* file.h - files and folders, always beneath a folder that is open
  *
- * Paths are relative, are resolved with RESOLVE_BENEATH and never follow a symbolic link that leaves the
- * folder; with `_nolinks` no link at all. A folder handle is a plain descriptor, so that it can be
- * handed to openat-style calls; CLEANUP(fd_close) closes it.
+ * Paths are relative, are resolved with RESOLVE_BENEATH and never follow a symbolic link that
+ * leaves the folder; with `_nolinks` no link at all. A folder handle is a plain descriptor, so that
+ * it can be handed to openat-style calls; CLEANUP(fd_close) closes it.
  */
 #pragma once
 

@@ -143,8 +143,10 @@ TEST(a_failed_atomic_write_leaves_the_old_file_and_no_other)
         int number;
         enum error_code code;
     } CASES[] = {
-        {FAULT_OPEN, EACCES, ERROR_FORBIDDEN}, {FAULT_WRITE, ENOSPC, ERROR_STORAGE_FULL},
-        {FAULT_FSYNC, EIO, ERROR_IO},          {FAULT_RENAME, EIO, ERROR_IO},
+        {FAULT_OPEN, EACCES, ERROR_FORBIDDEN},
+        {FAULT_WRITE, ENOSPC, ERROR_STORAGE_FULL},
+        {FAULT_FSYNC, EIO, ERROR_IO},
+        {FAULT_RENAME, EIO, ERROR_IO},
     };
     CLEANUP(fd_close) int dir = fresh_folder();
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);

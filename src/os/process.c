@@ -188,8 +188,12 @@ int process_start(const struct process_spec *spec, struct process *out, struct e
     report_in = pipe_fds[0];
     report_out = fcntl(pipe_fds[1], F_DUPFD_CLOEXEC, 3); /* dup2 must not land on it */
     close(pipe_fds[1]);
-    struct child child = {.spec = spec, .path = path, .envp = envp, .null_fd = null_fd,
-                          .report_fd = report_out, .parent = getpid()};
+    struct child child = {.spec = spec,
+                          .path = path,
+                          .envp = envp,
+                          .null_fd = null_fd,
+                          .report_fd = report_out,
+                          .parent = getpid()};
     pid_t pid = spawn_masked(&child, &number);
     if (pid < 0)
         return error_errno(err, number, "'%s' cannot be started", spec->argv[0]);
@@ -218,7 +222,8 @@ static int64_t real_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-int process_wait(struct process *process, int timeout_ms, struct process_end *out, struct error *err)
+int process_wait(struct process *process, int timeout_ms, struct process_end *out,
+                 struct error *err)
 {
     int64_t until = timeout_ms < 0 ? INT64_MAX : real_ms() + timeout_ms;
     struct pollfd poll_fd = {.fd = process->pidfd, .events = POLLIN};
@@ -331,8 +336,8 @@ bool process_alive(const struct process_id *id)
     char state;
 
     assert(id);
-    if (id->pid <= 0 || process_identify(id->pid, &now, NULL) < 0 || now.start_time != id->start_time ||
-        strcmp(now.boot_id, id->boot_id) != 0)
+    if (id->pid <= 0 || process_identify(id->pid, &now, NULL) < 0 ||
+        now.start_time != id->start_time || strcmp(now.boot_id, id->boot_id) != 0)
         return false;
     /* What only waits to be reaped does nothing any more. */
     return read_stat(id->pid, &state, &start) && state != 'Z' && state != 'X';

@@ -17,15 +17,16 @@ struct process_id {
 };
 
 struct process_spec {
-    const char *const *argv;      /* NULL at its end; argv[0] is looked up in PATH */
-    const char *const *envp;      /* NULL at its end; NULL: inherit */
-    const char *cwd;              /* NULL: ours */
-    int input, output, errors;    /* descriptors for 0-2; -1 is /dev/null; all others are closed */
-    const int *keep;              /* more descriptors to leave open under their own numbers */
+    const char *const *argv;   /* NULL at its end; argv[0] is looked up in PATH */
+    const char *const *envp;   /* NULL at its end; NULL: inherit */
+    const char *cwd;           /* NULL: ours */
+    int input, output, errors; /* descriptors for 0-2; -1 is /dev/null; all others are closed */
+    const int *keep;           /* more descriptors to leave open under their own numbers */
     size_t keep_count;
-    bool own_session;             /* setsid: survives our terminal and our process group */
-    bool die_with_parent;         /* SIGKILL when the parent thread ends */
-    const char *const *cgroups;   /* NULL, or cgroup.procs files to enter before exec, NULL at the end */
+    bool own_session;     /* setsid: survives our terminal and our process group */
+    bool die_with_parent; /* SIGKILL when the parent thread ends */
+    /* NULL, or cgroup.procs files to enter before exec, NULL at their end. */
+    const char *const *cgroups;
 };
 
 struct process {
@@ -45,7 +46,8 @@ int process_start(const struct process_spec *spec, struct process *out, struct e
 
 /* Waits at most timeout_ms (-1: for ever). 1 ended and *out is set, 0 not yet, -1 error. Only for
  * children of ours; it reaps. */
-int process_wait(struct process *process, int timeout_ms, struct process_end *out, struct error *err);
+int process_wait(struct process *process, int timeout_ms, struct process_end *out,
+                 struct error *err);
 
 /* Closes the pidfd; does not wait. For CLEANUP of a struct process *. */
 void process_close(struct process *process);
@@ -54,7 +56,8 @@ void process_close(struct process *process);
 int process_signal(const struct process *process, int signal, struct error *err);
 int process_signal_group(pid_t leader, int signal, struct error *err);
 
-/* Signals a process and all that came out of it, from the `skip`-th generation on (0: itself too). */
+/* Signals a process and all that came out of it, from the `skip`-th generation on (0: itself too).
+ */
 void process_signal_descendants(pid_t root, unsigned skip, int signal);
 
 /* Who we are, and whether the process that was meant is still there. */

@@ -117,7 +117,8 @@ TEST(a_child_has_default_signals_and_its_own_group)
     char expected[32];
 
     signal(SIGPIPE, SIG_IGN);
-    struct str text = shell(arena, "grep SigIgn /proc/$$/status; cut -d' ' -f5 /proc/$$/stat", &end);
+    struct str text =
+        shell(arena, "grep SigIgn /proc/$$/status; cut -d' ' -f5 /proc/$$/stat", &end);
     signal(SIGPIPE, SIG_DFL);
     CHECK(str_find(text, STR("SigIgn:\t0000000000000000")) == 0);
     snprintf(expected, sizeof(expected), "\n%d\n", (int)getpgrp());
@@ -145,7 +146,8 @@ TEST(waiting_gives_up_after_its_time_and_signals_arrive)
 TEST(a_group_is_signaled_whole)
 {
     const char *argv[] = {"sh", "-c", "sleep 30 & sleep 30 & wait", NULL};
-    struct process_spec spec = {.argv = argv, .input = -1, .output = -1, .errors = -1, .own_session = true};
+    struct process_spec spec = {
+        .argv = argv, .input = -1, .output = -1, .errors = -1, .own_session = true};
     CLEANUP(process_close) struct process process = {.pidfd = -1};
     struct process_end end;
     struct error err = {0};

@@ -98,7 +98,8 @@ static int walk_folder(struct walk *walk, int dir, struct error *err)
     size_t base = walk->path.len;
 
     if (walk->depth == TREE_DEPTH_MAX)
-        return error_set(err, ERROR_TOO_LARGE, "", "Folders are nested more than %d deep.", TREE_DEPTH_MAX);
+        return error_set(err, ERROR_TOO_LARGE, "", "Folders are nested more than %d deep.",
+                         TREE_DEPTH_MAX);
     if (list_names(arena, dir, &names, &count, err) < 0)
         return -1;
     walk->depth++;
@@ -136,7 +137,8 @@ static int remove_content(int dir, unsigned depth, struct error *err)
 
     assert(depth <= TREE_DEPTH_MAX);
     if (depth == TREE_DEPTH_MAX)
-        return error_set(err, ERROR_TOO_LARGE, "", "Folders are nested more than %d deep.", TREE_DEPTH_MAX);
+        return error_set(err, ERROR_TOO_LARGE, "", "Folders are nested more than %d deep.",
+                         TREE_DEPTH_MAX);
     if (list_names(arena, dir, &names, &count, err) < 0)
         return -1;
     for (size_t i = 0; i < count; i++)
@@ -157,7 +159,8 @@ static int remove_entry(int dir, const char *name, unsigned depth, struct error 
         /* Jobs leave folders without permissions for their owner; they are still ours to remove. */
         if ((status.st_mode & 0700) != 0700)
             fchmodat(dir, name, 0700, 0);
-        CLEANUP(fd_close) int sub = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        CLEANUP(fd_close)
+        int sub = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (sub < 0)
             return error_errno(err, errno, "The folder '%s' cannot be opened", name);
         if (remove_content(sub, depth + 1, err) < 0)

@@ -1,4 +1,5 @@
-/* attempt.h - what the files of runner/ share: one attempt, and whether somebody wants it to stop */
+/* attempt.h - what the files of runner/ share: one attempt, and whether somebody wants it to stop
+ */
 #pragma once
 
 #include "base/json.h"
@@ -17,7 +18,7 @@ struct delivery;
 struct attempt {
     struct arena *arena;
     struct json *spec;
-    struct str name;        /* "12-1" */
+    struct str name; /* "12-1" */
     bool replica;
     int folder;             /* the run folder … */
     struct str folder_path; /* … and its absolute path */
@@ -27,7 +28,7 @@ struct attempt {
     struct delivery *delivery; /* NULL when there is no server to tell */
     struct stop *stop;
     struct str environment_path; /* "" for the host */
-    bool sandboxed;         /* bubblewrap works here */
+    bool sandboxed;              /* bubblewrap works here */
 };
 
 /* Asks for the end. Async-signal-safe. */

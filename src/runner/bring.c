@@ -33,9 +33,11 @@ static int bring_blob(struct bringing *b, struct str blob, struct str path, stru
     struct stat status;
 
     assert(path.len);
-    if (slash > 0 && dir_make(b->folder, arena_cstr(b->arena, str_slice(path, 0, (size_t)slash)), 0755, err) < 0)
+    if (slash > 0 &&
+        dir_make(b->folder, arena_cstr(b->arena, str_slice(path, 0, (size_t)slash)), 0755, err) < 0)
         return -1;
-    CLEANUP(fd_close) int fd = file_open_nolinks(b->folder, to, O_RDWR | O_CREAT | O_TRUNC, 0644, err);
+    CLEANUP(fd_close)
+    int fd = file_open_nolinks(b->folder, to, O_RDWR | O_CREAT | O_TRUNC, 0644, err);
     if (fd < 0 || remote_get(b->remote, &place, fd, err) < 0)
         return -1;
     if (fstat(fd, &status) == 0)
@@ -63,8 +65,9 @@ static int bring_place(struct bringing *b, struct str prefix, bool single, struc
     assert(b->folder >= 0);
     if (single)
         return bring_blob(b, prefix, base_name(prefix), err);
-    b->prefix = prefix.len && !str_ends(prefix, STR("/")) ? arena_printf(b->arena, "%.*s/", STR_ARG(prefix))
-                                                          : prefix;
+    b->prefix = prefix.len && !str_ends(prefix, STR("/"))
+                    ? arena_printf(b->arena, "%.*s/", STR_ARG(prefix))
+                    : prefix;
     struct remote_place place = {b->container, b->prefix};
     if (remote_list(b->remote, &place, bring_listed, b, err) < 0)
         return -1;
@@ -83,7 +86,8 @@ static int bring_place(struct bringing *b, struct str prefix, bool single, struc
 }
 
 /* inputs/{name}, or inputs/{name}/{into}, beneath the run folder. */
-static struct str input_path(const struct attempt *attempt, struct str name, const struct json *input)
+static struct str input_path(const struct attempt *attempt, struct str name,
+                             const struct json *input)
 {
     struct str into = json_str_at(input, "into");
 
@@ -105,7 +109,9 @@ static int bring_input(struct attempt *attempt, struct remote *remote, struct st
 {
     struct str path = input_path(attempt, name, input);
     struct error cause = {0};
-    struct bringing b = {.remote = remote, .arena = attempt->arena, .count = count,
+    struct bringing b = {.remote = remote,
+                         .arena = attempt->arena,
+                         .count = count,
                          .container = json_str_at(input, "container")};
     int64_t before = count->files;
 
@@ -114,12 +120,15 @@ static int bring_input(struct attempt *attempt, struct remote *remote, struct st
     b.folder = folder;
     if (folder < 0)
         return -1;
-    int result = bring_place(&b, json_str_at(input, "prefix"), json_bool_at(input, "single", false), &cause);
+    int result =
+        bring_place(&b, json_str_at(input, "prefix"), json_bool_at(input, "single", false), &cause);
     if (result < 0)
-        return error_set(err, cause.code, "", "Input '%.*s' cannot be brought: %.400s", STR_ARG(name), cause.message);
+        return error_set(err, cause.code, "", "Input '%.*s' cannot be brought: %.400s",
+                         STR_ARG(name), cause.message);
     if (count->files == before)
-        return error_set(err, ERROR_NOT_FOUND, "", "Input '%.*s' is empty: there is nothing below '%.*s'.",
-                         STR_ARG(name), STR_ARG(json_str_at(input, "prefix")));
+        return error_set(err, ERROR_NOT_FOUND, "",
+                         "Input '%.*s' is empty: there is nothing below '%.*s'.", STR_ARG(name),
+                         STR_ARG(json_str_at(input, "prefix")));
     return 0;
 }
 
@@ -128,7 +137,9 @@ static int bring_code(struct attempt *attempt, struct remote *remote, struct bri
 {
     const struct json *code = json_at(attempt->spec, "code");
     struct error cause = {0};
-    struct bringing b = {.remote = remote, .arena = attempt->arena, .count = count,
+    struct bringing b = {.remote = remote,
+                         .arena = attempt->arena,
+                         .count = count,
                          .container = json_str_at(code, "container")};
 
     assert(attempt->folder >= 0);
@@ -138,7 +149,8 @@ static int bring_code(struct attempt *attempt, struct remote *remote, struct bri
     if (!b.container.len)
         return 0;
     b.folder = folder;
-    if (bring_place(&b, json_str_at(code, "prefix"), json_bool_at(code, "single", false), &cause) < 0)
+    if (bring_place(&b, json_str_at(code, "prefix"), json_bool_at(code, "single", false), &cause) <
+        0)
         return error_set(err, cause.code, "", "The code cannot be brought: %.400s", cause.message);
     return 0;
 }
@@ -181,5 +193,6 @@ struct str bring_value(const struct attempt *attempt, struct str name)
 int bring_open(const struct attempt *attempt, struct str name, struct error *err)
 {
     assert(name.len);
-    return dir_open_at(attempt->folder, arena_printf(attempt->arena, "inputs/%.*s", STR_ARG(name)).ptr, 0, err);
+    return dir_open_at(attempt->folder,
+                       arena_printf(attempt->arena, "inputs/%.*s", STR_ARG(name)).ptr, 0, err);
 }

@@ -35,7 +35,8 @@ static void put_file(struct collecting *c, int dir, struct str path, struct str 
     struct remote_place place = {c->container, name};
     struct error err = {0};
     struct stat status;
-    CLEANUP(fd_close) int fd = file_open_nolinks(dir, arena_cstr(arena, path), O_RDONLY | O_NONBLOCK, 0, &err);
+    CLEANUP(fd_close)
+    int fd = file_open_nolinks(dir, arena_cstr(arena, path), O_RDONLY | O_NONBLOCK, 0, &err);
 
     assert(name.len);
     if (fd < 0 || fstat(fd, &status) < 0) {
@@ -70,8 +71,9 @@ static int visit(const struct dir_entry *entry, void *context, struct error *err
         return 0;
     }
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
-    struct str name = c->prefix.len ? arena_printf(arena, "%.*s/%.*s", STR_ARG(c->prefix), STR_ARG(entry->path))
-                                    : entry->path;
+    struct str name =
+        c->prefix.len ? arena_printf(arena, "%.*s/%.*s", STR_ARG(c->prefix), STR_ARG(entry->path))
+                      : entry->path;
     put_file(c, c->folder, entry->path, name);
     return 0;
 }
@@ -80,7 +82,8 @@ static int visit(const struct dir_entry *entry, void *context, struct error *err
 static void collect_folder(struct collecting *c, const char *path)
 {
     struct error err = {0};
-    CLEANUP(fd_close) int folder = file_open_nolinks(c->attempt->folder, path, O_RDONLY | O_DIRECTORY, 0, &err);
+    CLEANUP(fd_close)
+    int folder = file_open_nolinks(c->attempt->folder, path, O_RDONLY | O_DIRECTORY, 0, &err);
 
     assert(*path);
     if (folder < 0) {
@@ -108,13 +111,14 @@ static void tell(struct collecting *c, struct str name)
     while (json_next(&it))
         journal_line(c->attempt->journal, "output '%.*s': skipped %.*s", STR_ARG(name),
                      STR_ARG(json_as_str(it.value)));
-    struct str reason = arena_printf(arena, "Output '%.*s': %lld files with %lld bytes%s.", STR_ARG(name),
-                                     (long long)c->files, (long long)c->bytes,
+    struct str reason = arena_printf(arena, "Output '%.*s': %lld files with %lld bytes%s.",
+                                     STR_ARG(name), (long long)c->files, (long long)c->bytes,
                                      c->skipped_count ? ", some were skipped" : "");
     journal_event(c->attempt->journal, "output", more, reason.ptr);
 }
 
-static struct collecting begin(struct attempt *attempt, struct remote *remote, const struct json *place)
+static struct collecting begin(struct attempt *attempt, struct remote *remote,
+                               const struct json *place)
 {
     struct str prefix = json_str_at(place, "prefix");
 
@@ -122,21 +126,27 @@ static struct collecting begin(struct attempt *attempt, struct remote *remote, c
     while (str_ends(prefix, STR("/")))
         prefix.len--;
     return (struct collecting){
-        .attempt = attempt, .remote = remote, .container = json_str_at(place, "container"),
-        .prefix = prefix, .folder = -1, .skipped = json_array(attempt->arena),
+        .attempt = attempt,
+        .remote = remote,
+        .container = json_str_at(place, "container"),
+        .prefix = prefix,
+        .folder = -1,
+        .skipped = json_array(attempt->arena),
     };
 }
 
 struct str collect_path(const struct attempt *attempt, struct str name)
 {
     assert(name.len);
-    return arena_printf(attempt->arena, "%.*s/results/%.*s", STR_ARG(attempt->folder_path), STR_ARG(name));
+    return arena_printf(attempt->arena, "%.*s/results/%.*s", STR_ARG(attempt->folder_path),
+                        STR_ARG(name));
 }
 
 static bool is_single(const struct json *output)
 {
     assert(output);
-    return json_bool_at(output, "single", false) || str_eq_fold(json_str_at(output, "type"), STR("uri_file"));
+    return json_bool_at(output, "single", false) ||
+           str_eq_fold(json_str_at(output, "type"), STR("uri_file"));
 }
 
 int collect_prepare(struct attempt *attempt, struct error *err)

@@ -59,20 +59,22 @@ struct str command_replace(const struct attempt *attempt, struct str text)
 {
     const struct {
         struct str name, value;
-    } PLACES[] = {{STR("{folder}"), attempt->folder_path}, {STR("{environment}"), attempt->environment_path}};
+    } PLACES[] = {{STR("{folder}"), attempt->folder_path},
+                  {STR("{environment}"), attempt->environment_path}};
 
     assert(attempt->arena);
     for (size_t i = 0; i < COUNT(PLACES); i++)
         for (ssize_t at; (at = str_find(text, PLACES[i].name)) >= 0;) {
             struct str after = str_slice(text, (size_t)at + PLACES[i].name.len, text.len);
-            text = arena_printf(attempt->arena, "%.*s%.*s%.*s", (int)at, text.ptr, STR_ARG(PLACES[i].value),
-                                STR_ARG(after));
+            text = arena_printf(attempt->arena, "%.*s%.*s%.*s", (int)at, text.ptr,
+                                STR_ARG(PLACES[i].value), STR_ARG(after));
             assert(str_find(PLACES[i].value, PLACES[i].name) < 0);
         }
     return text;
 }
 
-static void set(const struct attempt *attempt, struct json *variables, const char *name, struct str value)
+static void set(const struct attempt *attempt, struct json *variables, const char *name,
+                struct str value)
 {
     assert(*name);
     json_set_str(attempt->arena, variables, name, value);
@@ -82,8 +84,9 @@ static void set(const struct attempt *attempt, struct json *variables, const cha
 static void add_own(const struct attempt *attempt, struct json *variables)
 {
     static const char *const NAMES[] = {
-        "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
-        "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
+        "HOME",        "USER",     "LOGNAME",    "LANG",        "LANGUAGE",
+        "LC_ALL",      "LC_CTYPE", "TZ",         "TMPDIR",      "http_proxy",
+        "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
     };
 
     for (size_t i = 0; i < COUNT(NAMES); i++) {
@@ -133,13 +136,17 @@ static void add_bindings(const struct attempt *attempt, struct json *variables)
 
     assert(variables);
     while (json_next(&inputs))
-        set(attempt, variables, arena_printf(attempt->arena, "AZURE_ML_INPUT_%.*s", STR_ARG(inputs.key)).ptr,
+        set(attempt, variables,
+            arena_printf(attempt->arena, "AZURE_ML_INPUT_%.*s", STR_ARG(inputs.key)).ptr,
             bring_value(attempt, inputs.key));
     while (json_next(&outputs))
-        set(attempt, variables, arena_printf(attempt->arena, "AZURE_ML_OUTPUT_%.*s", STR_ARG(outputs.key)).ptr,
+        set(attempt, variables,
+            arena_printf(attempt->arena, "AZURE_ML_OUTPUT_%.*s", STR_ARG(outputs.key)).ptr,
             collect_path(attempt, outputs.key));
-    set(attempt, variables, "AZUREML_CR_EXECUTION_WORKING_DIR_PATH", command_replace(attempt, STR("{folder}/work")));
-    set(attempt, variables, "AZUREML_CR_DATA_CAPABILITY_PATH", command_replace(attempt, STR("{folder}/inputs")));
+    set(attempt, variables, "AZUREML_CR_EXECUTION_WORKING_DIR_PATH",
+        command_replace(attempt, STR("{folder}/work")));
+    set(attempt, variables, "AZUREML_CR_DATA_CAPABILITY_PATH",
+        command_replace(attempt, STR("{folder}/inputs")));
 }
 
 const char *const *command_environment(const struct attempt *attempt)
@@ -163,7 +170,8 @@ const char *const *command_environment(const struct attempt *attempt)
     const char **list = arena_new_array(arena, const char *, json_count(variables) + 1);
     struct json_iter it = json_iter(variables);
     while (json_next(&it))
-        list[count++] = arena_printf(arena, "%.*s=%.*s", STR_ARG(it.key), STR_ARG(json_as_str(it.value))).ptr;
+        list[count++] =
+            arena_printf(arena, "%.*s=%.*s", STR_ARG(it.key), STR_ARG(json_as_str(it.value))).ptr;
     assert(count == json_count(variables));
     return list;
 }

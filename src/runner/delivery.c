@@ -16,8 +16,8 @@
 
 #define PIECE_BYTES (256 * KIB)
 #define EVENTS_AT_ONCE 200
-#define GATHER_MS 20        /* between two pieces of a log that grows all the time */
-#define ASK_MS 5000         /* how often a quiet job asks whether it is canceled */
+#define GATHER_MS 20 /* between two pieces of a log that grows all the time */
+#define ASK_MS 5000  /* how often a quiet job asks whether it is canceled */
 #define PAUSE_FIRST_MS 50
 #define PAUSE_LAST_MS 2000
 #define REFUSED_US (30 * US_PER_S) /* after this long the server means its 401 */
@@ -80,7 +80,8 @@ static enum outcome send_log(struct delivery *d, size_t log, bool ask)
         .method = "POST",
         .target = arena_printf(arena, "/lazurite/v1/attempts/%.*s/logs?file=%s&offset=%lld",
                                STR_ARG(d->attempt->name), LOGS[log], (long long)d->offset[log]),
-        .headers = HEADERS, .header_count = COUNT(HEADERS),
+        .headers = HEADERS,
+        .header_count = COUNT(HEADERS),
         .body = {bytes, got > 0 ? (size_t)got : 0},
     };
     enum outcome outcome = call(d, &request, &next);
@@ -120,11 +121,15 @@ static enum outcome send_events(struct delivery *d, int64_t upto)
                                 limit < EVENTS_AT_ONCE ? limit : EVENTS_AT_ONCE, &body);
     if (!last)
         return NOTHING;
-    static const struct http_header HEADERS[] = {{STR_INIT("Content-Type"), STR_INIT("application/json")}};
+    static const struct http_header HEADERS[] = {
+        {STR_INIT("Content-Type"), STR_INIT("application/json")}};
     struct http_call request = {
         .method = "POST",
-        .target = arena_printf(arena, "/lazurite/v1/attempts/%.*s/events", STR_ARG(d->attempt->name)),
-        .headers = HEADERS, .header_count = COUNT(HEADERS), .body = body,
+        .target =
+            arena_printf(arena, "/lazurite/v1/attempts/%.*s/events", STR_ARG(d->attempt->name)),
+        .headers = HEADERS,
+        .header_count = COUNT(HEADERS),
+        .body = body,
     };
     if (call(d, &request, &next) != SENT)
         return FAILED;
@@ -185,7 +190,8 @@ static bool is_hopeless(struct delivery *d)
 
     assert(d->attempt);
     /* After the end a refusal means that `finished` was taken and its answer lost. */
-    if (refused || (d->refused_since_us && closing) || !file_exists(d->attempt->folder, "spec.json")) {
+    if (refused || (d->refused_since_us && closing) ||
+        !file_exists(d->attempt->folder, "spec.json")) {
         if (!closing)
             stop_ask(d->attempt->stop);
         return true;
@@ -233,7 +239,8 @@ struct delivery *delivery_start(struct attempt *attempt)
     struct str logs = arena_printf(attempt->arena, "%.*s/user_logs", STR_ARG(attempt->folder_path));
 
     assert(attempt->journal);
-    if (!json_str_at(attempt->spec, "token").len || !json_str_at(attempt->spec, "server.socket").len)
+    if (!json_str_at(attempt->spec, "token").len ||
+        !json_str_at(attempt->spec, "server.socket").len)
         return NULL;
     struct delivery *d = calloc(1, sizeof(*d));
     if (!d)

@@ -21,7 +21,8 @@ struct request {
 static void reply(int fd, int status, struct str body)
 {
     char head[256];
-    int len = snprintf(head, sizeof(head), "HTTP/1.1 %d X\r\nContent-Length: %zu\r\nContent-Type: text/plain\r\n\r\n",
+    int len = snprintf(head, sizeof(head),
+                       "HTTP/1.1 %d X\r\nContent-Length: %zu\r\nContent-Type: text/plain\r\n\r\n",
                        status, body.len);
 
     if (send(fd, head, (size_t)len, MSG_NOSIGNAL) < 0)
@@ -72,8 +73,9 @@ static void take_events(struct fake_server *server, const struct request *r, int
         buf_printf(&server->details, "%.*s\n", STR_ARG(line));
         server->next_event++;
     }
-    reply(fd, 200, arena_printf(r->arena, "{\"next\":%lld,\"cancel\":%s}", (long long)server->next_event,
-                                atomic_load(&server->cancel) ? "true" : "false"));
+    reply(fd, 200,
+          arena_printf(r->arena, "{\"next\":%lld,\"cancel\":%s}", (long long)server->next_event,
+                       atomic_load(&server->cancel) ? "true" : "false"));
 }
 
 static void take_log(struct fake_server *server, const struct request *r, int fd)
@@ -92,15 +94,18 @@ static void take_log(struct fake_server *server, const struct request *r, int fd
         server->log_posts++;
         if (at == (int64_t)server->log.len)
             buf_add(&server->log, r->body);
-        if (r->body.len && strstr(buf_str(&server->events).ptr ? buf_str(&server->events).ptr : "", "finished"))
+        if (r->body.len &&
+            strstr(buf_str(&server->events).ptr ? buf_str(&server->events).ptr : "", "finished"))
             server->sealed_early = true;
         next = (int64_t)server->log.len;
     }
-    reply(fd, 200, arena_printf(r->arena, "{\"next\":%lld,\"cancel\":%s}", (long long)next,
-                                atomic_load(&server->cancel) ? "true" : "false"));
+    reply(fd, 200,
+          arena_printf(r->arena, "{\"next\":%lld,\"cancel\":%s}", (long long)next,
+                       atomic_load(&server->cancel) ? "true" : "false"));
 }
 
-static void list_blobs(struct fake_server *server, const struct request *r, struct str container, int fd)
+static void list_blobs(struct fake_server *server, const struct request *r, struct str container,
+                       int fd)
 {
     CLEANUP(buf_free) struct buf xml = buf_make(MIB);
     struct str prefix = {0};
@@ -110,7 +115,9 @@ static void list_blobs(struct fake_server *server, const struct request *r, stru
     buf_add(&xml, STR("<?xml version=\"1.0\"?><EnumerationResults><Blobs>"));
     for (size_t i = 0; i < server->blob_count; i++)
         if (str_starts(str_from(server->blobs[i].name), prefix))
-            buf_printf(&xml, "<Blob><Name>%s</Name><Properties><Content-Length>%zu</Content-Length></Properties></Blob>",
+            buf_printf(&xml,
+                       "<Blob><Name>%s</Name><Properties><Content-Length>%zu</Content-Length></"
+                       "Properties></Blob>",
                        server->blobs[i].name + container.len + 1, server->blobs[i].size);
     buf_add(&xml, STR("</Blobs><NextMarker/></EnumerationResults>"));
     reply(fd, 200, buf_str(&xml));
@@ -126,7 +133,8 @@ static void serve_blob(struct fake_server *server, const struct request *r, int 
         list_blobs(server, r, name, fd);
     } else if (str_eq(r->method, STR("GET"))) {
         struct fake_blob *blob = find_blob(server, name);
-        reply(fd, blob ? 200 : 404, blob ? (struct str){blob->bytes, blob->size} : STR("BlobNotFound"));
+        reply(fd, blob ? 200 : 404,
+              blob ? (struct str){blob->bytes, blob->size} : STR("BlobNotFound"));
     } else if (str_eq(comp, STR("block"))) {
         buf_add(&server->staged, r->body);
         server->blocks++;
@@ -170,8 +178,11 @@ static void talk(struct fake_server *server, int fd)
             length = atoll(bytes.ptr + length_at + 16);
         if (head >= 0 && bytes.len >= (size_t)head + 4 + (size_t)length) {
             CLEANUP(arena_free) struct arena *arena = arena_new(REQUEST_BYTES_MAX);
-            struct request r = {.arena = arena, .body = str_slice(bytes, (size_t)head + 4, (size_t)head + 4 + (size_t)length)};
-            struct str line = str_slice(bytes, 0, (size_t)str_find(bytes, STR("\r\n"))), target, version;
+            struct request r = {
+                .arena = arena,
+                .body = str_slice(bytes, (size_t)head + 4, (size_t)head + 4 + (size_t)length)};
+            struct str line = str_slice(bytes, 0, (size_t)str_find(bytes, STR("\r\n"))), target,
+                       version;
             str_cut(line, ' ', &r.method, &target);
             str_cut(target, ' ', &target, &version);
             r.path = target;
@@ -219,7 +230,8 @@ static void *accept_all(void *context)
             continue;
         struct connection *connection = malloc(sizeof(*connection));
         *connection = (struct connection){server, accept(server->listen_fd, NULL, NULL)};
-        if (count == COUNT(threads) || pthread_create(&threads[count++], NULL, talk_thread, connection) != 0)
+        if (count == COUNT(threads) ||
+            pthread_create(&threads[count++], NULL, talk_thread, connection) != 0)
             abort();
     }
     for (size_t i = 0; i < count; i++)
@@ -240,7 +252,8 @@ void fake_server_start(struct fake_server *server, const char *path)
     snprintf(server->path, sizeof(server->path), "%s", path);
     snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
     server->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(server->listen_fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(server->listen_fd, 16) < 0)
+    if (bind(server->listen_fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+        listen(server->listen_fd, 16) < 0)
         abort();
     atomic_store(&server->ending, false);
     if (pthread_create(&server->thread, NULL, accept_all, server) != 0)

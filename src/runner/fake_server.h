@@ -1,4 +1,5 @@
-/* fake_server.h - the runner's peer in its tests: takes events, logs and blobs, and remembers them */
+/* fake_server.h - the runner's peer in its tests: takes events, logs and blobs, and remembers them
+ */
 #pragma once
 
 #include "base/buf.h"
@@ -18,18 +19,18 @@ struct fake_server {
     int listen_fd;
     pthread_t thread;
     atomic_bool ending;
-    atomic_bool cancel;      /* what each answer says */
-    atomic_int refuse;       /* status for every call, 0: work */
-    pthread_mutex_t lock;    /* over what follows */
-    struct buf events;       /* names in the order taken, "preparing started …" */
-    struct buf details;      /* the events themselves, a line each */
+    atomic_bool cancel;   /* what each answer says */
+    atomic_int refuse;    /* status for every call, 0: work */
+    pthread_mutex_t lock; /* over what follows */
+    struct buf events;    /* names in the order taken, "preparing started …" */
+    struct buf details;   /* the events themselves, a line each */
     int64_t next_event;
-    struct buf log;          /* std_log.txt as received */
+    struct buf log; /* std_log.txt as received */
     int64_t log_posts;
-    bool sealed_early;       /* log bytes came after `finished` */
+    bool sealed_early; /* log bytes came after `finished` */
     struct fake_blob blobs[64];
     size_t blob_count;
-    struct buf staged;       /* blocks in the order they came */
+    struct buf staged; /* blocks in the order they came */
     int64_t blocks;
 };
 

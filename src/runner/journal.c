@@ -40,10 +40,12 @@ struct journal *journal_open(int folder, struct error *err)
 {
     if (dir_make(folder, "system_logs", 0755, err) < 0)
         return NULL;
-    CLEANUP(fd_close) int events = file_open(folder, "events.jsonl", O_WRONLY | O_CREAT | O_APPEND, 0600, err);
+    CLEANUP(fd_close)
+    int events = file_open(folder, "events.jsonl", O_WRONLY | O_CREAT | O_APPEND, 0600, err);
     if (events < 0)
         return NULL;
-    CLEANUP(fd_close) int lines =
+    CLEANUP(fd_close)
+    int lines =
         file_open(folder, "system_logs/lifecycle.log", O_WRONLY | O_CREAT | O_APPEND, 0644, err);
     if (lines < 0)
         return NULL;

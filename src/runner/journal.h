@@ -1,7 +1,7 @@
 /* journal.h - what happened: events.jsonl for the server, lifecycle.log for people
  *
- * Every event is on disk before it is spoken of. A runner that takes over reads the file and goes on
- * with the next number.
+ * Every event is on disk before it is spoken of. A runner that takes over reads the file and goes
+ * on with the next number.
  */
 #pragma once
 

@@ -80,7 +80,8 @@ void work_judge(struct arena *arena, const struct work_facts *facts, struct work
         out->reason = STR("The command ran out of memory: the kernel ended a process of it.");
     } else if (number) {
         out->kind = "signal";
-        out->reason = arena_printf(arena, "The command was ended by signal %d (%s).", number, signal_name(number));
+        out->reason = arena_printf(arena, "The command was ended by signal %d (%s).", number,
+                                   signal_name(number));
     } else {
         judge_exit(arena, facts, out);
     }

@@ -1,4 +1,5 @@
-/* listing.c - the one XML that a runner reads: a page of a blob listing, as our own server writes it */
+/* listing.c - the one XML that a runner reads: a page of a blob listing, as our own server writes
+ * it */
 #include "runner/remote.h"
 
 #include "base/buf.h"
@@ -54,8 +55,11 @@ static bool add_entity(struct buf *out, struct str name)
     static const struct {
         struct str name;
         char c;
-    } NAMED[] = {{STR_INIT("amp"), '&'}, {STR_INIT("lt"), '<'}, {STR_INIT("gt"), '>'},
-                 {STR_INIT("quot"), '"'}, {STR_INIT("apos"), '\''}};
+    } NAMED[] = {{STR_INIT("amp"), '&'},
+                 {STR_INIT("lt"), '<'},
+                 {STR_INIT("gt"), '>'},
+                 {STR_INIT("quot"), '"'},
+                 {STR_INIT("apos"), '\''}};
     char digits[16];
 
     for (size_t i = 0; i < COUNT(NAMED); i++)
@@ -89,7 +93,8 @@ static int decode(struct arena *arena, struct str text, struct str *out, struct 
         struct str rest = str_slice(text, i + 1, text.len);
         ssize_t end = str_find_char(rest, ';');
         if (end < 0 || !add_entity(&plain, str_slice(rest, 0, (size_t)end)))
-            return error_set(err, ERROR_INVALID, "", "The server's listing holds an unknown entity.");
+            return error_set(err, ERROR_INVALID, "",
+                             "The server's listing holds an unknown entity.");
         i += (size_t)end + 1;
     }
     if (buf_ok(&plain, err) < 0)
@@ -110,7 +115,8 @@ int remote_read_listing(struct arena *arena, struct str xml, remote_blob *each, 
     while (take_element(&rest, "Blob", &blob)) {
         after = blob;
         if (!take_element(&after, "Name", &name) || decode(arena, name, &name, err) < 0)
-            return error_set(err, ERROR_INVALID, "", "The server's listing has a blob without a name.");
+            return error_set(err, ERROR_INVALID, "",
+                             "The server's listing has a blob without a name.");
         if (!take_element(&after, "Content-Length", &size) || !str_to_int64(size, &bytes))
             bytes = -1;
         if (each(name, bytes, context, err) < 0)

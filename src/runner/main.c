@@ -76,8 +76,10 @@ static int open_attempt(struct attempt *attempt, const char *path, struct error 
     attempt->data_path = json_str_at(attempt->spec, "dataDir");
     attempt->replica = str_eq(json_str_at(attempt->spec, "kind"), STR("replica"));
     if (json_int_at(attempt->spec, "version", 0) != 1 || !attempt->name.len ||
-        str_find_char(attempt->name, '/') >= 0 || attempt->data_path.len < 2 || attempt->data_path.ptr[0] != '/')
-        return error_set(err, ERROR_INVALID, "", "This is not the spec.json of a runner of this version.");
+        str_find_char(attempt->name, '/') >= 0 || attempt->data_path.len < 2 ||
+        attempt->data_path.ptr[0] != '/')
+        return error_set(err, ERROR_INVALID, "",
+                         "This is not the spec.json of a runner of this version.");
     attempt->data = dir_open(arena_cstr(scratch, attempt->data_path), err);
     assert(attempt->folder_path.len);
     return attempt->data < 0 ? -1 : 0;
@@ -101,7 +103,8 @@ static int take_over(struct attempt *attempt, int *out_lock, struct error *err)
     json_set_int(attempt->arena, record, "pid", self.pid);
     json_set_int(attempt->arena, record, "startTime", (int64_t)self.start_time);
     json_set_str(attempt->arena, record, "bootId", str_from(self.boot_id));
-    if (file_write_atomic(attempt->folder, "runner.json", json_write(attempt->arena, record), 0600, err) < 0 ||
+    if (file_write_atomic(attempt->folder, "runner.json", json_write(attempt->arena, record), 0600,
+                          err) < 0 ||
         dir_make(attempt->folder, "user_logs", 0755, err) < 0)
         return -1;
     return 1;
@@ -110,7 +113,8 @@ static int take_over(struct attempt *attempt, int *out_lock, struct error *err)
 /* A replica that ended is started again from the beginning, with the inputs it has. */
 static void forget_ended_replica(struct attempt *attempt)
 {
-    static const char *const RECORDS[] = {"process.json", "exit.json", "events.jsonl", "r.sock", "score.json"};
+    static const char *const RECORDS[] = {"process.json", "exit.json", "events.jsonl", "r.sock",
+                                          "score.json"};
     struct process_id id = {0};
     struct str text;
 
@@ -130,17 +134,20 @@ static void forget_ended_replica(struct attempt *attempt)
 /* How an earlier runner saw it end; then only collecting and telling are left. */
 static bool find_end(struct attempt *attempt, struct work_end *out)
 {
-    static const char *const KINDS[] = {"exit", "signal", "memory", "timeout", "canceled", "notFound", "lost"};
+    static const char *const KINDS[] = {"exit",     "signal",   "memory", "timeout",
+                                        "canceled", "notFound", "lost"};
     struct json *ended = journal_find(attempt->journal, attempt->arena, "ended");
     struct str kind = json_str_at(ended, "kind");
 
     assert(out);
     for (size_t i = 0; i < COUNT(KINDS); i++)
         if (str_eq(kind, str_from(KINDS[i]))) {
-            *out = (struct work_end){.kind = KINDS[i], .code = (int)json_int_at(ended, "code", 0),
-                                     .signal = (int)json_int_at(ended, "signal", 0),
-                                     .reason = json_str_at(ended, "reason"),
-                                     .peak_memory_bytes = json_int_at(ended, "peakMemoryBytes", -1)};
+            *out =
+                (struct work_end){.kind = KINDS[i],
+                                  .code = (int)json_int_at(ended, "code", 0),
+                                  .signal = (int)json_int_at(ended, "signal", 0),
+                                  .reason = json_str_at(ended, "reason"),
+                                  .peak_memory_bytes = json_int_at(ended, "peakMemoryBytes", -1)};
             return true;
         }
     return false;
@@ -176,10 +183,12 @@ static void finish(struct attempt *attempt, const struct work_end *end)
     struct error err = {0};
 
     assert(end->kind);
-    if (file_write_atomic(attempt->folder, "exit.json", json_write(attempt->arena, record), 0600, &err) < 0)
+    if (file_write_atomic(attempt->folder, "exit.json", json_write(attempt->arena, record), 0600,
+                          &err) < 0)
         journal_line(attempt->journal, "exit.json: %s", err.message);
     if (!journal_has(attempt->journal, "finished"))
-        journal_event(attempt->journal, "finished", record, arena_cstr(attempt->arena, end->reason));
+        journal_event(attempt->journal, "finished", record,
+                      arena_cstr(attempt->arena, end->reason));
 }
 
 static int run_attempt(struct attempt *attempt, struct error *err)

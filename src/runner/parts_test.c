@@ -29,9 +29,15 @@ TEST(ends_are_told_apart)
         {{.status = 1, .oom_kills = -1}, "exit", 1, 0, "exit code 1"},
         {{.status = 143, .asked = true}, "canceled", 143, 15, "asked"},
         {{.status = 143, .timed_out = true, .timeout_s = 20}, "timeout", 143, 15, "20 s"},
-        {{.status = 127, .log_tail = STR_INIT("x\nbash: line 1: frobnicate: command not found\n")}, "notFound",
-         127, 0, "frobnicate: command not found"},
-        {{.status = 127, .log_tail = STR_INIT("bash: ./run.sh: No such file or directory\n")}, "notFound", 127, 0,
+        {{.status = 127, .log_tail = STR_INIT("x\nbash: line 1: frobnicate: command not found\n")},
+         "notFound",
+         127,
+         0,
+         "frobnicate: command not found"},
+        {{.status = 127, .log_tail = STR_INIT("bash: ./run.sh: No such file or directory\n")},
+         "notFound",
+         127,
+         0,
          "./run.sh"},
         {{.status = 127}, "notFound", 127, 0, "127"},
     };
@@ -60,12 +66,15 @@ TEST(a_listing_is_read_with_its_entities)
     struct error err = {0};
     struct str marker;
 
-    CHECK_OK(remote_read_listing(arena, STR("<?xml version=\"1.0\"?><EnumerationResults ContainerName=\"c\"><Blobs>"
-                                            "<Blob><Name>a/b &amp; &lt;&#233;&#x4e2d;.txt</Name><Properties>"
-                                            "<Content-Length>12</Content-Length></Properties></Blob>"
-                                            "<Blob><Name>100%.csv</Name></Blob></Blobs>"
-                                            "<NextMarker>m&amp;n</NextMarker></EnumerationResults>"),
-                                 note_blob, &seen, &marker, &err), &err);
+    CHECK_OK(remote_read_listing(
+                 arena,
+                 STR("<?xml version=\"1.0\"?><EnumerationResults ContainerName=\"c\"><Blobs>"
+                     "<Blob><Name>a/b &amp; &lt;&#233;&#x4e2d;.txt</Name><Properties>"
+                     "<Content-Length>12</Content-Length></Properties></Blob>"
+                     "<Blob><Name>100%.csv</Name></Blob></Blobs>"
+                     "<NextMarker>m&amp;n</NextMarker></EnumerationResults>"),
+                 note_blob, &seen, &marker, &err),
+             &err);
     CHECK_STR("a/b & <\xc3\xa9\xe4\xb8\xad.txt=12 100%.csv=-1 ", buf_str(&seen));
     CHECK_STR("m&n", marker);
 }
@@ -73,8 +82,13 @@ TEST(a_listing_is_read_with_its_entities)
 TEST(what_is_no_listing_is_refused)
 {
     static const char *const CASES[] = {
-        "", "{}", "<html/>", "<EnumerationResults><Blob></Blob>", "<EnumerationResults><Blob><Name>&x;</Name></Blob>",
-        "<EnumerationResults><Blob><Name>a&amp</Name></Blob>", "<EnumerationResults><Blob><Name>stop</Name></Blob>",
+        "",
+        "{}",
+        "<html/>",
+        "<EnumerationResults><Blob></Blob>",
+        "<EnumerationResults><Blob><Name>&x;</Name></Blob>",
+        "<EnumerationResults><Blob><Name>a&amp</Name></Blob>",
+        "<EnumerationResults><Blob><Name>stop</Name></Blob>",
     };
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
 
@@ -95,7 +109,8 @@ static struct attempt with_spec(struct arena *arena, const char *text)
     struct json *spec = json_parse(arena, str_from(text), &err);
 
     CHECK(spec != NULL);
-    return (struct attempt){.arena = arena, .spec = spec, .folder_path = STR("/r/1-1"), .folder = -1};
+    return (struct attempt){
+        .arena = arena, .spec = spec, .folder_path = STR("/r/1-1"), .folder = -1};
 }
 
 TEST(values_are_put_into_the_command)
@@ -105,7 +120,8 @@ TEST(values_are_put_into_the_command)
     } CASES[] = {
         {"a ${{inputs.c}} b", "a 0.5 b"},
         {"${{ inputs.flag }}", "True"},
-        {"${{inputs.file}} ${{inputs.dir}} ${{inputs.far}}", "/r/1-1/inputs/file/iris.csv /r/1-1/inputs/dir azureml://x"},
+        {"${{inputs.file}} ${{inputs.dir}} ${{inputs.far}}",
+         "/r/1-1/inputs/file/iris.csv /r/1-1/inputs/dir azureml://x"},
         {"${{inputs.model}}", "/r/1-1/inputs/model/m"},
         {"cp x ${{outputs.parts}}", "cp x /r/1-1/results/parts"},
         {"${{inputs.none}} ${{other}} ${{", "${{inputs.none}} ${{other}} ${{"},
@@ -116,12 +132,15 @@ TEST(values_are_put_into_the_command)
 
     for (size_t i = 0; i < COUNT(CASES); i++) {
         struct attempt attempt = with_spec(
-            arena, "{\"inputs\":{\"c\":{\"type\":\"literal\",\"value\":\"0.5\"},\"flag\":{\"type\":\"literal\","
-                   "\"value\":\"True\"},\"self\":{\"type\":\"literal\",\"value\":\"${{inputs.c}}\"},"
-                   "\"file\":{\"type\":\"uri_file\",\"prefix\":\"a/iris.csv\",\"single\":true},"
-                   "\"model\":{\"type\":\"custom_model\",\"prefix\":\"x\",\"into\":\"m\"},"
-                   "\"dir\":{\"type\":\"uri_folder\",\"prefix\":\"a\"},\"far\":{\"type\":\"uri_folder\","
-                   "\"mode\":\"direct\",\"uri\":\"azureml://x\"}},\"outputs\":{\"parts\":{\"type\":\"uri_folder\"}}}");
+            arena,
+            "{\"inputs\":{\"c\":{\"type\":\"literal\",\"value\":\"0.5\"},\"flag\":{\"type\":"
+            "\"literal\","
+            "\"value\":\"True\"},\"self\":{\"type\":\"literal\",\"value\":\"${{inputs.c}}\"},"
+            "\"file\":{\"type\":\"uri_file\",\"prefix\":\"a/iris.csv\",\"single\":true},"
+            "\"model\":{\"type\":\"custom_model\",\"prefix\":\"x\",\"into\":\"m\"},"
+            "\"dir\":{\"type\":\"uri_folder\",\"prefix\":\"a\"},\"far\":{\"type\":\"uri_folder\","
+            "\"mode\":\"direct\",\"uri\":\"azureml://"
+            "x\"}},\"outputs\":{\"parts\":{\"type\":\"uri_folder\"}}}");
         json_set_str(arena, attempt.spec, "command", str_from(CASES[i].command));
         CHECK_STR(CASES[i].text, command_text(&attempt));
     }
@@ -140,8 +159,10 @@ TEST(the_environment_says_where_things_are)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     struct attempt attempt = with_spec(
-        arena, "{\"inputs\":{\"c\":{\"type\":\"literal\",\"value\":\"1\"}},\"outputs\":{\"o\":{\"type\":\"uri_file\"}},"
-               "\"variables\":{\"MLFLOW_RUN_ID\":\"owl\",\"LAZURITE_HOME\":\"/x\",\"LANG\":\"xx\"}}");
+        arena,
+        "{\"inputs\":{\"c\":{\"type\":\"literal\",\"value\":\"1\"}},\"outputs\":{\"o\":{\"type\":"
+        "\"uri_file\"}},"
+        "\"variables\":{\"MLFLOW_RUN_ID\":\"owl\",\"LAZURITE_HOME\":\"/x\",\"LANG\":\"xx\"}}");
     const char *const *list = command_environment(&attempt);
 
     CHECK_STR("1", variable(list, "AZURE_ML_INPUT_c"));
@@ -166,7 +187,8 @@ TEST(places_are_put_into_a_replicas_words)
 
     attempt.environment_path = STR("/e");
     CHECK_STR("--x=/r/1-1/model", command_replace(&attempt, STR("--x={folder}/model")));
-    CHECK_STR("/e/bin /r/1-1 /r/1-1", command_replace(&attempt, STR("{environment}/bin {folder} {folder}")));
+    CHECK_STR("/e/bin /r/1-1 /r/1-1",
+              command_replace(&attempt, STR("{environment}/bin {folder} {folder}")));
     CHECK_STR("{other}", command_replace(&attempt, STR("{other}")));
 }
 
@@ -198,7 +220,8 @@ TEST(a_journal_goes_on_where_another_ended)
     journal_event(journal, "started", more, "Second.");
     journal_free(&journal);
     CHECK_OK(file_read(arena, folder, "events.jsonl", KIB, &text, &err), &err);
-    struct str cut = arena_printf(arena, "%.*s{\"seq\":3,\"eve", STR_ARG(text)); /* died while writing */
+    struct str cut =
+        arena_printf(arena, "%.*s{\"seq\":3,\"eve", STR_ARG(text)); /* died while writing */
     CHECK_OK(file_write_atomic(folder, "events.jsonl", cut, 0600, &err), &err);
 
     journal = journal_open(folder, &err);

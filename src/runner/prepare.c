@@ -24,12 +24,15 @@ void prepare_walls(struct attempt *attempt)
     assert(attempt->journal);
     attempt->sandboxed = sandbox_try(attempt, &why);
     if (attempt->sandboxed)
-        journal_line(attempt->journal, "isolation: own mount, process and ipc namespaces, no capabilities (%.*s)",
+        journal_line(attempt->journal,
+                     "isolation: own mount, process and ipc namespaces, no capabilities (%.*s)",
                      STR_ARG(json_str_at(attempt->spec, "isolation.mode")));
     else
         journal_line(attempt->journal,
-                     "isolation: none, the command can do what the server's user can, since bubblewrap is not "
-                     "used: %.*s", STR_ARG(why));
+                     "isolation: none, the command can do what the server's user can, since "
+                     "bubblewrap is not "
+                     "used: %.*s",
+                     STR_ARG(why));
 }
 
 static void tell_notes(struct attempt *attempt)
@@ -60,7 +63,8 @@ static void copy_bundle(struct attempt *attempt)
     struct error err = {0};
 
     assert(attempt->data >= 0);
-    if (file_read(attempt->arena, attempt->data, "tls/bundle.pem", BUNDLE_BYTES_MAX, &text, &err) < 0 ||
+    if (file_read(attempt->arena, attempt->data, "tls/bundle.pem", BUNDLE_BYTES_MAX, &text, &err) <
+            0 ||
         file_write_atomic(attempt->folder, "bundle.pem", text, 0644, &err) < 0)
         journal_line(attempt->journal, "certificates: %s", err.message);
 }
@@ -77,8 +81,10 @@ static int own_entry(const struct dir_entry *entry, void *context, struct error 
     if (!str_eq(top, STR("work")) && !str_eq(top, STR("results")) && !str_eq(top, STR("inputs")) &&
         !str_eq(top, STR("home")))
         return S_ISDIR(entry->status.st_mode);
-    if (fchownat(attempt->folder, arena_cstr(attempt->arena, entry->path), uid, uid, AT_SYMLINK_NOFOLLOW) < 0)
-        return error_errno(err, errno, "The files of the job cannot be given to user %u", (unsigned)uid);
+    if (fchownat(attempt->folder, arena_cstr(attempt->arena, entry->path), uid, uid,
+                 AT_SYMLINK_NOFOLLOW) < 0)
+        return error_errno(err, errno, "The files of the job cannot be given to user %u",
+                           (unsigned)uid);
     return 0;
 }
 
@@ -87,15 +93,17 @@ static int separate_user(struct attempt *attempt, struct error *err)
     if (!str_eq(json_str_at(attempt->spec, "isolation.mode"), STR("separate")))
         return 0;
     if (!attempt->sandboxed)
-        return error_set(err, ERROR_UNAVAILABLE, "", "Jobs are to run as users of their own, and that needs "
-                                                     "bubblewrap, which does not work here.");
+        return error_set(err, ERROR_UNAVAILABLE, "",
+                         "Jobs are to run as users of their own, and that needs "
+                         "bubblewrap, which does not work here.");
     assert(json_int_at(attempt->spec, "isolation.uid", 0) > 0);
     if (dir_make(attempt->folder, "home", 0700, err) < 0 || fchmod(attempt->folder, 0711) < 0)
         return error_errno(err, errno, "The job's folder cannot be opened to its user");
     return dir_walk(attempt->folder, own_entry, attempt, err);
 }
 
-/* --- The environment ---------------------------------------------------------------------------- */
+/* --- The environment ----------------------------------------------------------------------------
+ */
 
 static void tell_environment(const char *state, const char *reason, void *context)
 {
@@ -136,17 +144,22 @@ static int read_environment(struct attempt *attempt, const struct json **out, st
 static int make_environment(struct attempt *attempt, struct error *err)
 {
     struct words sandbox = words_make(attempt->arena);
-    struct environment_folder data = {.dir = attempt->data, .path = arena_cstr(attempt->arena, attempt->data_path)};
+    struct environment_folder data = {.dir = attempt->data,
+                                      .path = arena_cstr(attempt->arena, attempt->data_path)};
     struct environment_result result;
     const struct json *environment;
-    CLEANUP(fd_close) int log = file_open(attempt->folder, "system_logs/environment.log",
-                                          O_WRONLY | O_CREAT | O_APPEND, 0644, err);
+    CLEANUP(fd_close)
+    int log = file_open(attempt->folder, "system_logs/environment.log",
+                        O_WRONLY | O_CREAT | O_APPEND, 0644, err);
 
     if (log < 0 || read_environment(attempt, &environment, err) < 0)
         return -1;
     sandbox_build(attempt, &sandbox);
     struct environment_watch watch = {
-        .state = tell_environment, .log_fd = log, .cancel = is_asked, .context = attempt,
+        .state = tell_environment,
+        .log_fd = log,
+        .cancel = is_asked,
+        .context = attempt,
         .sandbox_prefix = sandbox.count ? sandbox.list : NULL,
     };
     if (environment_make(attempt->arena, &data, environment, &watch, &result) < 0) {
@@ -160,7 +173,8 @@ static int make_environment(struct attempt *attempt, struct error *err)
     return 0;
 }
 
-/* --- Code and inputs ---------------------------------------------------------------------------- */
+/* --- Code and inputs ----------------------------------------------------------------------------
+ */
 
 static int bring_inputs(struct attempt *attempt, struct remote *remote, struct error *err)
 {
@@ -168,7 +182,8 @@ static int bring_inputs(struct attempt *attempt, struct remote *remote, struct e
     struct bring_count count = {0};
 
     assert(attempt->folder >= 0);
-    if (dir_make(attempt->folder, "work", 0755, err) < 0 || dir_make(attempt->folder, "inputs", 0755, err) < 0)
+    if (dir_make(attempt->folder, "work", 0755, err) < 0 ||
+        dir_make(attempt->folder, "inputs", 0755, err) < 0)
         return -1;
     if (file_exists(attempt->folder, INPUTS_DONE))
         return 0;
@@ -178,8 +193,9 @@ static int bring_inputs(struct attempt *attempt, struct remote *remote, struct e
         return -1;
     json_set_int(attempt->arena, more, "bytes", count.bytes);
     json_set_int(attempt->arena, more, "files", count.files);
-    struct str reason = arena_printf(attempt->arena, "Code and inputs are in place: %lld files with %lld bytes.",
-                                     (long long)count.files, (long long)count.bytes);
+    struct str reason =
+        arena_printf(attempt->arena, "Code and inputs are in place: %lld files with %lld bytes.",
+                     (long long)count.files, (long long)count.bytes);
     journal_event(attempt->journal, "inputs", more, reason.ptr);
     return 0;
 }
@@ -191,14 +207,16 @@ int prepare(struct attempt *attempt, struct remote *remote, struct error *err)
 
     prepare_walls(attempt);
     tell_notes(attempt);
-    journal_event(attempt->journal, "preparing", NULL, "Environment, code and inputs are being prepared.");
+    journal_event(attempt->journal, "preparing", NULL,
+                  "Environment, code and inputs are being prepared.");
     if (model_first && bring_inputs(attempt, remote, err) < 0)
         return -1;
     if (make_environment(attempt, err) < 0)
         return -1;
     if (!model_first && bring_inputs(attempt, remote, err) < 0)
         return -1;
-    if (collect_prepare(attempt, err) < 0 || dir_make(attempt->folder, "work/outputs", 0755, err) < 0 ||
+    if (collect_prepare(attempt, err) < 0 ||
+        dir_make(attempt->folder, "work/outputs", 0755, err) < 0 ||
         dir_make(attempt->folder, "work/logs", 0755, err) < 0)
         return -1;
     copy_bundle(attempt);

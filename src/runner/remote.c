@@ -54,7 +54,8 @@ void remote_free(struct remote **remote)
 int remote_send(struct remote *remote, struct arena *arena, struct http_call *call,
                 struct http_response *out, struct error *err)
 {
-    struct http_header *headers = arena_new_array(arena, struct http_header, call->header_count + 2);
+    struct http_header *headers =
+        arena_new_array(arena, struct http_header, call->header_count + 2);
     struct http_call sent = *call;
 
     assert(call->method);
@@ -77,16 +78,19 @@ static bool pause_between(struct remote *remote, const struct remote_wish *wish,
     poll(&stop, 1, pause_ms);
     if (!wish->determined && atomic_load(&attempt->stop->asked))
         return false;
-    return file_exists(attempt->folder, "spec.json"); /* whoever removed the folder waits for nobody */
+    return file_exists(attempt->folder,
+                       "spec.json"); /* whoever removed the folder waits for nobody */
 }
 
-static int refuse(const struct http_call *call, const struct http_response *reply, struct error *err)
+static int refuse(const struct http_call *call, const struct http_response *reply,
+                  struct error *err)
 {
     assert(reply->status >= 300);
     return error_set(err, reply->status == 404 ? ERROR_NOT_FOUND : ERROR_IO, "",
                      "The server answered %d to %s %.*s: %.*s", reply->status, call->method,
                      (int)(call->target.len < 120 ? call->target.len : 120), call->target.ptr,
-                     (int)(reply->body.len < 200 ? reply->body.len : 200), reply->body.ptr ? reply->body.ptr : "");
+                     (int)(reply->body.len < 200 ? reply->body.len : 200),
+                     reply->body.ptr ? reply->body.ptr : "");
 }
 
 int remote_insist(struct remote *remote, struct arena *arena, struct http_call *call,
@@ -109,7 +113,8 @@ int remote_insist(struct remote *remote, struct arena *arena, struct http_call *
         }
         assert(pause_ms <= PAUSE_LAST_MS);
         if (!pause_between(remote, wish, pause_ms))
-            return error_set(err, ERROR_CANCELED, "", "The server was away when the attempt was asked to stop.");
+            return error_set(err, ERROR_CANCELED, "",
+                             "The server was away when the attempt was asked to stop.");
         pause_ms = pause_ms * 2 < PAUSE_LAST_MS ? pause_ms * 2 : PAUSE_LAST_MS;
     }
 }
@@ -133,9 +138,10 @@ int remote_list(struct remote *remote, const struct remote_place *place, remote_
         struct http_response reply;
         struct http_call call = {
             .method = "GET",
-            .target = arena_printf(arena, "/%.*s?restype=container&comp=list&prefix=%.*s&marker=%.*s",
-                                   STR_ARG(place->container), STR_ARG(http_encode(arena, place->name, false)),
-                                   STR_ARG(http_encode(arena, marker, false))),
+            .target = arena_printf(
+                arena, "/%.*s?restype=container&comp=list&prefix=%.*s&marker=%.*s",
+                STR_ARG(place->container), STR_ARG(http_encode(arena, place->name, false)),
+                STR_ARG(http_encode(arena, marker, false))),
         };
         if (remote_insist(remote, arena, &call, &(struct remote_wish){0}, &reply, err) < 0)
             return -1;
@@ -161,15 +167,17 @@ static int write_body(struct str bytes, void *context)
 }
 
 /* One download from the beginning. *out_again: the connection broke on the way. */
-static int get_once(struct remote *remote, const struct remote_place *place, int fd, bool *out_again,
-                    struct error *err)
+static int get_once(struct remote *remote, const struct remote_place *place, int fd,
+                    bool *out_again, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(4 * MIB);
     struct error disk = {0}, cause = {0};
     struct sink sink = {.fd = fd, .err = &disk};
     struct http_response reply;
-    struct http_call call = {.method = "GET", .target = blob_target(arena, place),
-                             .on_body = write_body, .context = &sink};
+    struct http_call call = {.method = "GET",
+                             .target = blob_target(arena, place),
+                             .on_body = write_body,
+                             .context = &sink};
 
     assert(fd >= 0);
     *out_again = false;
@@ -197,7 +205,8 @@ int remote_get(struct remote *remote, const struct remote_place *place, int fd, 
     bool again;
 
     assert(place->name.len);
-    for (int pause_ms = PAUSE_FIRST_MS;; pause_ms = pause_ms < PAUSE_LAST_MS ? pause_ms * 2 : pause_ms) {
+    for (int pause_ms = PAUSE_FIRST_MS;;
+         pause_ms = pause_ms < PAUSE_LAST_MS ? pause_ms * 2 : pause_ms) {
         if (get_once(remote, place, fd, &again, err) == 0)
             return 0;
         if (!again)
@@ -219,15 +228,23 @@ static int put_part(struct remote *remote, struct str target, int fd, int64_t of
     };
     struct http_response reply;
     struct http_call call = {
-        .method = "PUT", .target = target, .headers = headers, .header_count = COUNT(headers),
-        .body_fd = fd, .has_body_fd = true, .body_offset = offset, .body_length = size,
+        .method = "PUT",
+        .target = target,
+        .headers = headers,
+        .header_count = COUNT(headers),
+        .body_fd = fd,
+        .has_body_fd = true,
+        .body_offset = offset,
+        .body_length = size,
     };
 
     assert(size >= 0);
-    return remote_insist(remote, arena, &call, &(struct remote_wish){.determined = true}, &reply, err);
+    return remote_insist(remote, arena, &call, &(struct remote_wish){.determined = true}, &reply,
+                         err);
 }
 
-static int put_blocks(struct remote *remote, struct str target, int fd, int64_t size, struct error *err)
+static int put_blocks(struct remote *remote, struct str target, int fd, int64_t size,
+                      struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(16 * MIB);
     CLEANUP(buf_free) struct buf list = buf_make(8 * MIB);
@@ -238,7 +255,8 @@ static int put_blocks(struct remote *remote, struct str target, int fd, int64_t 
         int64_t part = size - offset < (int64_t)BLOCK_BYTES ? size - offset : (int64_t)BLOCK_BYTES;
         /* Digits only, in a multiple of four: valid base64 of equal length without encoding. */
         struct str id = arena_printf(arena, "%012lld", (long long)(offset / (int64_t)BLOCK_BYTES));
-        struct str to = arena_printf(arena, "%.*s?comp=block&blockid=%.*s", STR_ARG(target), STR_ARG(id));
+        struct str to =
+            arena_printf(arena, "%.*s?comp=block&blockid=%.*s", STR_ARG(target), STR_ARG(id));
         if (put_part(remote, to, fd, offset, part, err) < 0)
             return -1;
         buf_printf(&list, "<Latest>%.*s</Latest>", STR_ARG(id));
@@ -250,10 +268,14 @@ static int put_blocks(struct remote *remote, struct str target, int fd, int64_t 
         {STR_INIT("x-ms-blob-content-type"), str_from(http_media_type(target))},
     };
     struct http_call call = {
-        .method = "PUT", .target = arena_printf(arena, "%.*s?comp=blocklist", STR_ARG(target)),
-        .headers = headers, .header_count = COUNT(headers), .body = buf_str(&list),
+        .method = "PUT",
+        .target = arena_printf(arena, "%.*s?comp=blocklist", STR_ARG(target)),
+        .headers = headers,
+        .header_count = COUNT(headers),
+        .body = buf_str(&list),
     };
-    return remote_insist(remote, arena, &call, &(struct remote_wish){.determined = true}, &reply, err);
+    return remote_insist(remote, arena, &call, &(struct remote_wish){.determined = true}, &reply,
+                         err);
 }
 
 int remote_put(struct remote *remote, const struct remote_place *place, int fd, int64_t size,

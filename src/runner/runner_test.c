@@ -75,12 +75,16 @@ static void fixture_make(struct fixture *f, const char *command)
     CHECK_OK(file_write_atomic(data, "tls/bundle.pem", STR("PEM"), 0600, &err), &err);
     f->dir = dir_open_at(data, "runs/1-1", 0700, &err);
     CHECK(f->dir >= 0);
-    struct str text = arena_printf(
-        f->arena, "{\"version\":1,\"kind\":\"job\",\"attempt\":\"1-1\",\"name\":\"owl\",\"number\":1,\"dataDir\":\"%s\","
-                  "\"token\":\"t\",\"server\":{\"socket\":\"%s/s\",\"host\":\"localhost:1\"},"
-                  "\"environment\":{\"kind\":\"host\"},\"artifacts\":{\"container\":\"art\",\"prefix\":\"Run/owl\"},"
-                  "\"limits\":{\"timeoutSeconds\":0},\"isolation\":{\"mode\":\"same-user\",\"sandbox\":true}}",
-        f->data.ptr, f->data.ptr);
+    struct str text =
+        arena_printf(f->arena,
+                     "{\"version\":1,\"kind\":\"job\",\"attempt\":\"1-1\",\"name\":\"owl\","
+                     "\"number\":1,\"dataDir\":\"%s\","
+                     "\"token\":\"t\",\"server\":{\"socket\":\"%s/s\",\"host\":\"localhost:1\"},"
+                     "\"environment\":{\"kind\":\"host\"},\"artifacts\":{\"container\":\"art\","
+                     "\"prefix\":\"Run/owl\"},"
+                     "\"limits\":{\"timeoutSeconds\":0},\"isolation\":{\"mode\":\"same-user\","
+                     "\"sandbox\":true}}",
+                     f->data.ptr, f->data.ptr);
     f->spec = json_parse(f->arena, text, &err);
     CHECK(f->spec != NULL);
     json_set_str(f->arena, f->spec, "command", str_from(command));
@@ -99,11 +103,13 @@ static void set(struct fixture *f, const char *path, const char *text)
 static struct process start_runner(struct fixture *f)
 {
     const char *argv[] = {process_self(f->arena).ptr, "runner", f->folder.ptr, NULL};
-    struct process_spec spec = {.argv = argv, .input = -1, .output = 2, .errors = 2, .own_session = true};
+    struct process_spec spec = {
+        .argv = argv, .input = -1, .output = 2, .errors = 2, .own_session = true};
     struct process process = {.pidfd = -1};
     struct error err = {0};
 
-    CHECK_OK(file_write_atomic(f->dir, "spec.json", json_write(f->arena, f->spec), 0600, &err), &err);
+    CHECK_OK(file_write_atomic(f->dir, "spec.json", json_write(f->arena, f->spec), 0600, &err),
+             &err);
     CHECK_OK(process_start(&spec, &process, &err), &err);
     return process;
 }
@@ -187,9 +193,24 @@ static void check_end(struct fixture *f, const char *kind, int code)
     CHECK(!f->server.sealed_early);
 }
 
+/* The exit status of a shell line. */
+static int shell(const char *line)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    const char *words[] = {"sh", "-c", line, NULL};
+    struct process_spec spec = {.argv = words, .input = -1};
+    struct process_end end = {0};
+    struct error err = {0};
+    struct str said;
+
+    CHECK_OK(process_run(arena, &spec, 64 * KIB, &said, &end, &err), &err);
+    return end.signaled ? -1 : end.status;
+}
+
 static bool has_bwrap(void)
 {
-    return system("bwrap --bind / / --unshare-pid --unshare-ipc --proc /proc --cap-drop ALL true 2>/dev/null") == 0;
+    return shell("bwrap --bind / / --unshare-pid --unshare-ipc --proc /proc --cap-drop ALL true") ==
+           0;
 }
 
 TEST(a_command_runs_and_everything_is_told)
@@ -225,17 +246,25 @@ TEST(inputs_outputs_and_artifacts_make_the_round)
     CLEANUP(fixture_free) struct fixture f;
     struct str text;
 
-    fixture_make(&f, "cat main.txt ${{inputs.file}} ${{inputs.folder}}/sub/b.txt; echo ${{inputs.lit}};"
-                     "test \"$AZURE_ML_INPUT_lit\" = 0.5 && test -f \"$REQUESTS_CA_BUNDLE\" && python -c 'print(6*7)';"
-                     "mkdir ${{outputs.parts}}/d; echo p > ${{outputs.parts}}/d/p.txt; ln -s /etc/passwd ${{outputs.parts}}/link;"
-                     "mkfifo ${{outputs.parts}}/pipe; echo one > ${{outputs.single}}; echo m > outputs/model.txt;"
-                     "echo l > logs/l.txt; ln -s /etc outputs/etc");
+    fixture_make(&f,
+                 "cat main.txt ${{inputs.file}} ${{inputs.folder}}/sub/b.txt; echo ${{inputs.lit}};"
+                 "test \"$AZURE_ML_INPUT_lit\" = 0.5 && test -f \"$REQUESTS_CA_BUNDLE\" && python "
+                 "-c 'print(6*7)';"
+                 "mkdir ${{outputs.parts}}/d; echo p > ${{outputs.parts}}/d/p.txt; ln -s "
+                 "/etc/passwd ${{outputs.parts}}/link;"
+                 "mkfifo ${{outputs.parts}}/pipe; echo one > ${{outputs.single}}; echo m > "
+                 "outputs/model.txt;"
+                 "echo l > logs/l.txt; ln -s /etc outputs/etc");
     set(&f, "code", "{\"container\":\"c\",\"prefix\":\"code/1\"}");
-    set(&f, "inputs", "{\"file\":{\"type\":\"uri_file\",\"container\":\"c\",\"prefix\":\"in/100%.csv\",\"single\":true},"
-                      "\"folder\":{\"type\":\"uri_folder\",\"container\":\"c\",\"prefix\":\"dir/\"},"
-                      "\"lit\":{\"type\":\"literal\",\"value\":\"0.5\"}}");
-    set(&f, "outputs", "{\"parts\":{\"type\":\"uri_folder\",\"container\":\"o\",\"prefix\":\"az/owl/parts\"},"
-                       "\"single\":{\"type\":\"uri_file\",\"container\":\"o\",\"prefix\":\"az/owl/one.txt\",\"single\":true}}");
+    set(&f, "inputs",
+        "{\"file\":{\"type\":\"uri_file\",\"container\":\"c\",\"prefix\":\"in/"
+        "100%.csv\",\"single\":true},"
+        "\"folder\":{\"type\":\"uri_folder\",\"container\":\"c\",\"prefix\":\"dir/\"},"
+        "\"lit\":{\"type\":\"literal\",\"value\":\"0.5\"}}");
+    set(&f, "outputs",
+        "{\"parts\":{\"type\":\"uri_folder\",\"container\":\"o\",\"prefix\":\"az/owl/parts\"},"
+        "\"single\":{\"type\":\"uri_file\",\"container\":\"o\",\"prefix\":\"az/owl/"
+        "one.txt\",\"single\":true}}");
     fake_server_put(&f.server, "c/code/1/main.txt", "code\n");
     fake_server_put(&f.server, "c/code/12/other.txt", "not mine\n");
     fake_server_put(&f.server, "c/in/100%.csv", "csv\n");
@@ -277,7 +306,8 @@ TEST(ends_are_named)
         fixture_make(&f, CASES[i].command);
         run(&f);
         check_end(&f, CASES[i].kind, CASES[i].code);
-        CHECK(str_find(json_str_at(read_json(&f, "exit.json"), "reason"), str_from(CASES[i].word)) > 0);
+        CHECK(str_find(json_str_at(read_json(&f, "exit.json"), "reason"), str_from(CASES[i].word)) >
+              0);
     }
 }
 
@@ -301,7 +331,7 @@ TEST(a_time_limit_ends_the_command_and_its_children)
     run(&f);
     CHECK_STR("timeout", json_str_at(read_json(&f, "exit.json"), "kind"));
     CHECK(str_find(buf_str(&f.server.log), STR("never")) < 0);
-    CHECK(system("grep -lzs '61[.]125' /proc/[0-9]*/cmdline > /dev/null") != 0);
+    CHECK(shell("grep -lzs '61[.]125' /proc/[0-9]*/cmdline > /dev/null") != 0);
 }
 
 TEST(the_server_can_cancel)
@@ -355,7 +385,9 @@ TEST(inputs_that_are_not_there_are_a_reason)
     CLEANUP(fixture_free) struct fixture f;
 
     fixture_make(&f, "echo never");
-    set(&f, "inputs", "{\"iris\":{\"type\":\"uri_file\",\"container\":\"c\",\"prefix\":\"gone.csv\",\"single\":true}}");
+    set(&f, "inputs",
+        "{\"iris\":{\"type\":\"uri_file\",\"container\":\"c\",\"prefix\":\"gone.csv\",\"single\":"
+        "true}}");
     run(&f);
     check_end(&f, "prepare", 0);
     CHECK(str_find(json_str_at(read_json(&f, "exit.json"), "reason"), STR("'iris'")) > 0);
@@ -379,8 +411,9 @@ TEST(what_happens_while_the_server_is_away_is_told_later)
     CLEANUP(fixture_free) struct fixture f;
     struct error err = {0};
 
-    fixture_make(&f, "echo one; test -e go || touch \"$AZUREML_CR_EXECUTION_WORKING_DIR_PATH/waiting\"; "
-                     "while ! test -e go; do sleep 0.02; done; echo two");
+    fixture_make(
+        &f, "echo one; test -e go || touch \"$AZUREML_CR_EXECUTION_WORKING_DIR_PATH/waiting\"; "
+            "while ! test -e go; do sleep 0.02; done; echo two");
     f.runner = start_runner(&f);
     wait_log(&f, "one");
     fake_server_stop(&f.server);
@@ -464,8 +497,10 @@ TEST(a_command_that_may_have_begun_is_not_begun_again)
     struct error err = {0};
 
     fixture_make(&f, "echo never");
-    CHECK_OK(file_write_atomic(f.dir, "events.jsonl",
-                               STR("{\"seq\":1,\"event\":\"preparing\"}\n{\"seq\":2,\"event\":\"starting\"}\n"), 0600, &err),
+    CHECK_OK(file_write_atomic(
+                 f.dir, "events.jsonl",
+                 STR("{\"seq\":1,\"event\":\"preparing\"}\n{\"seq\":2,\"event\":\"starting\"}\n"),
+                 0600, &err),
              &err);
     run(&f);
     check_end(&f, "lost", 0);
@@ -478,12 +513,16 @@ TEST(a_command_sees_its_own_folder_only)
 
     if (!has_bwrap())
         skip();
-    fixture_make(&f, "ls \"$D\"; ls \"$D/runs\"; cat \"$D/keys/secret\" 2>/dev/null || echo hidden; grep CapEff /proc/self/status;"
-                     "touch ../spec.json ../x 2>/dev/null || echo sealed; touch ../results/r && echo open");
-    CHECK_OK(json_put(f.arena, f.spec, "variables.D", json_text(f.arena, f.data), NULL), &(struct error){0});
-    CHECK_INT(0, system(arena_printf(f.arena, "mkdir %s/runs/2-1", f.data.ptr).ptr));
+    fixture_make(
+        &f, "ls \"$D\"; ls \"$D/runs\"; cat \"$D/keys/secret\" 2>/dev/null || echo hidden; grep "
+            "CapEff /proc/self/status;"
+            "touch ../spec.json ../x 2>/dev/null || echo sealed; touch ../results/r && echo open");
+    CHECK_OK(json_put(f.arena, f.spec, "variables.D", json_text(f.arena, f.data), NULL),
+             &(struct error){0});
+    CHECK_INT(0, shell(arena_printf(f.arena, "mkdir %s/runs/2-1", f.data.ptr).ptr));
     run(&f);
-    CHECK_STR("runs\n1-1\nhidden\nCapEff:\t0000000000000000\nsealed\nopen\n", buf_str(&f.server.log));
+    CHECK_STR("runs\n1-1\nhidden\nCapEff:\t0000000000000000\nsealed\nopen\n",
+              buf_str(&f.server.log));
 }
 
 TEST(large_files_go_in_blocks)
@@ -491,7 +530,8 @@ TEST(large_files_go_in_blocks)
     CLEANUP(fixture_free) struct fixture f;
     struct str text;
 
-    fixture_make(&f, "head -c 41943040 /dev/zero | tr '\\0' x > outputs/big; printf end >> outputs/big");
+    fixture_make(
+        &f, "head -c 41943040 /dev/zero | tr '\\0' x > outputs/big; printf end >> outputs/big");
     run(&f);
     check_end(&f, "exit", 0);
     CHECK(fake_server_find(&f.server, "art/Run/owl/outputs/big", &text));
@@ -509,7 +549,7 @@ TEST(an_upload_that_is_refused_is_named_and_the_job_still_ends)
     wait_log(&f, "ready");
     wait_event(&f, "started");
     atomic_store(&f.server.refuse, 403);
-    CHECK_INT(0, system(arena_printf(f.arena, "touch %s/work/go", f.folder.ptr).ptr));
+    CHECK_INT(0, shell(arena_printf(f.arena, "touch %s/work/go", f.folder.ptr).ptr));
     for (int i = 0; i < 2000 && !file_exists(f.dir, "exit.json"); i++)
         clock_sleep_us(STEP_US);
     atomic_store(&f.server.refuse, 0);
@@ -524,8 +564,9 @@ TEST(a_replica_runs_its_words_and_passes_the_signal_on)
 
     fixture_make(&f, "");
     set(&f, "kind", "\"replica\"");
-    set(&f, "argv", "[\"bash\", \"-c\", \"trap 'echo ended; exit 0' TERM; echo {folder} > {folder}/seen; "
-                    "while :; do sleep 0.02; done\"]");
+    set(&f, "argv",
+        "[\"bash\", \"-c\", \"trap 'echo ended; exit 0' TERM; echo {folder} > {folder}/seen; "
+        "while :; do sleep 0.02; done\"]");
     json_remove(f.spec, STR("token"));
     f.runner = start_runner(&f);
     for (int i = 0; i < 2000 && !file_exists(f.dir, "seen"); i++)

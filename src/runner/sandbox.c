@@ -49,9 +49,24 @@ static void add_bind(struct words *words, const char *kind, struct str path)
 /* Namespaces, and the data folder covered by an empty one. */
 static void add_walls(const struct attempt *attempt, const char *root_bind, struct words *out)
 {
-    const char *const HEAD[] = {"bwrap", root_bind, "/", "/", "--dev-bind", "/dev", "/dev", "--proc", "/proc",
-                                "--ro-bind-try", "/sys", "/sys", "--unshare-pid", "--unshare-ipc",
-                                "--cap-drop", "ALL", "--tmpfs", NULL};
+    const char *const HEAD[] = {"bwrap",
+                                root_bind,
+                                "/",
+                                "/",
+                                "--dev-bind",
+                                "/dev",
+                                "/dev",
+                                "--proc",
+                                "/proc",
+                                "--ro-bind-try",
+                                "/sys",
+                                "/sys",
+                                "--unshare-pid",
+                                "--unshare-ipc",
+                                "--cap-drop",
+                                "ALL",
+                                "--tmpfs",
+                                NULL};
 
     assert(attempt->data_path.len > 1);
     add_all(out, HEAD);
@@ -101,7 +116,8 @@ void sandbox_command(const struct attempt *attempt, int status_fd, struct words 
     add_bind(out, attempt->replica ? "--bind" : "--ro-bind", attempt->folder_path);
     for (size_t i = 0; i < COUNT(OWN); i++)
         if (file_exists(attempt->folder, OWN[i]))
-            add_bind(out, "--bind", arena_printf(out->arena, "%.*s/%s", STR_ARG(attempt->folder_path), OWN[i]));
+            add_bind(out, "--bind",
+                     arena_printf(out->arena, "%.*s/%s", STR_ARG(attempt->folder_path), OWN[i]));
     if (attempt->environment_path.len)
         add_bind(out, "--ro-bind", attempt->environment_path);
     words_add(out, "--json-status-fd");
@@ -109,13 +125,15 @@ void sandbox_command(const struct attempt *attempt, int status_fd, struct words 
     words_add(out, "--chdir");
     words_add(out, arena_printf(out->arena, "%.*s/work", STR_ARG(attempt->folder_path)).ptr);
     if (uid) {
-        static const char *const CHANGE[] = {"--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", NULL};
+        static const char *const CHANGE[] = {"--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID",
+                                             NULL};
         add_all(out, CHANGE);
     }
     words_add(out, "--");
     if (uid) { /* leaving user id 0 drops the two capabilities as well */
         const char *const CHANGE[] = {"setpriv", arena_printf(out->arena, "--reuid=%u", uid).ptr,
-                                      arena_printf(out->arena, "--regid=%u", uid).ptr, "--clear-groups", NULL};
+                                      arena_printf(out->arena, "--regid=%u", uid).ptr,
+                                      "--clear-groups", NULL};
         add_all(out, CHANGE);
     }
     assert(out->count > 0);

@@ -19,8 +19,8 @@ void words_add(struct words *words, const char *word);
 /* Tries whether bubblewrap works here; when not, *out_why says why. */
 bool sandbox_try(const struct attempt *attempt, struct str *out_why);
 
-/* The words before the user's command, `--` included: bubblewrap, and the change of the user id. None
- * without a sandbox. `status_fd` gets bubblewrap's reports. */
+/* The words before the user's command, `--` included: bubblewrap, and the change of the user id.
+ * None without a sandbox. `status_fd` gets bubblewrap's reports. */
 void sandbox_command(const struct attempt *attempt, int status_fd, struct words *out);
 
 /* The words before a tool that builds an environment, without `--` (environment.h adds its own). */

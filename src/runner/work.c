@@ -42,7 +42,8 @@ struct work {
 /* A group name no other data folder uses. */
 static struct str make_group_name(struct attempt *attempt)
 {
-    struct str hash = environment_key(attempt->arena, json_text(attempt->arena, attempt->data_path));
+    struct str hash =
+        environment_key(attempt->arena, json_text(attempt->arena, attempt->data_path));
 
     assert(attempt->name.len);
     return arena_printf(attempt->arena, "%.*s-%.*s", NAME_HEX, hash.ptr, STR_ARG(attempt->name));
@@ -84,11 +85,13 @@ static int start(struct work *work, struct error *err)
 {
     struct attempt *attempt = work->attempt;
     struct words argv = words_make(attempt->arena);
-    CLEANUP(fd_close) int log = file_open(attempt->folder, LOG_FILE, O_WRONLY | O_CREAT | O_APPEND, 0644, err);
+    CLEANUP(fd_close)
+    int log = file_open(attempt->folder, LOG_FILE, O_WRONLY | O_CREAT | O_APPEND, 0644, err);
     if (log < 0)
         return -1;
-    CLEANUP(fd_close) int status = file_open(attempt->folder, SANDBOX_STATUS_FILE,
-                                             O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600, err);
+    CLEANUP(fd_close)
+    int status = file_open(attempt->folder, SANDBOX_STATUS_FILE,
+                           O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600, err);
     if (status < 0)
         return -1;
     make_argv(work, status, &argv);
@@ -96,8 +99,11 @@ static int start(struct work *work, struct error *err)
         .argv = argv.list,
         .envp = command_environment(attempt),
         .cwd = arena_printf(attempt->arena, "%.*s/work", STR_ARG(attempt->folder_path)).ptr,
-        .input = -1, .output = log, .errors = log,
-        .keep = &status, .keep_count = attempt->sandboxed ? 1 : 0,
+        .input = -1,
+        .output = log,
+        .errors = log,
+        .keep = &status,
+        .keep_count = attempt->sandboxed ? 1 : 0,
         .cgroups = work->group.procs,
     };
     assert(spec.argv[0]);
@@ -198,7 +204,9 @@ static struct str log_tail(struct attempt *attempt)
     CLEANUP(fd_close) int fd = file_open(attempt->folder, LOG_FILE, O_RDONLY, 0, NULL);
     char *bytes = arena_alloc(attempt->arena, LOG_TAIL_BYTES);
     off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
-    ssize_t got = fd < 0 ? 0 : pread(fd, bytes, LOG_TAIL_BYTES, size > LOG_TAIL_BYTES ? size - LOG_TAIL_BYTES : 0);
+    ssize_t got = fd < 0 ? 0
+                         : pread(fd, bytes, LOG_TAIL_BYTES,
+                                 size > LOG_TAIL_BYTES ? size - LOG_TAIL_BYTES : 0);
 
     assert(bytes);
     return (struct str){bytes, got > 0 ? (size_t)got : 0};
@@ -218,7 +226,8 @@ static void judge(struct work *work, struct work_end *out)
 {
     struct arena *arena = work->attempt->arena;
     struct process_end end = {0};
-    bool known = work->child ? process_wait(&work->process, -1, &end, NULL) == 1 : read_left_status(work, &end);
+    bool known = work->child ? process_wait(&work->process, -1, &end, NULL) == 1
+                             : read_left_status(work, &end);
     int64_t kills = cgroup_oom_kills(&work->group);
 
     end_all(work, false);
@@ -228,12 +237,17 @@ static void judge(struct work *work, struct work_end *out)
         ; /* what its children left to us */
     if (!known && !work->asked && !work->timed_out) {
         out->kind = "lost";
-        out->reason = STR("The command ended while its supervisor was away, so how it ended is not known.");
+        out->reason =
+            STR("The command ended while its supervisor was away, so how it ended is not known.");
         return;
     }
     struct work_facts facts = {
-        .signaled = end.signaled, .status = end.status < 0 ? 0 : end.status, .oom_kills = kills,
-        .asked = work->asked, .timed_out = work->timed_out, .timeout_s = work->timeout_s,
+        .signaled = end.signaled,
+        .status = end.status < 0 ? 0 : end.status,
+        .oom_kills = kills,
+        .asked = work->asked,
+        .timed_out = work->timed_out,
+        .timeout_s = work->timeout_s,
         .log_tail = log_tail(work->attempt),
     };
     work_judge(arena, &facts, out);
@@ -256,17 +270,19 @@ static void set_limits(struct work *work, int64_t ran_us)
 {
     work->timeout_s = json_int_at(work->attempt->spec, "limits.timeoutSeconds", 0);
     work->kill_us = INT64_MAX;
-    work->deadline_us = work->timeout_s > 0 ? clock_mono_us() + work->timeout_s * US_PER_S - ran_us : INT64_MAX;
+    work->deadline_us =
+        work->timeout_s > 0 ? clock_mono_us() + work->timeout_s * US_PER_S - ran_us : INT64_MAX;
     assert(ran_us >= 0);
 }
 
 /* Waits for what another runner started. */
-static int resume(struct work *work, const struct process_id *id, int64_t started_us, struct work_end *out)
+static int resume(struct work *work, const struct process_id *id, int64_t started_us,
+                  struct work_end *out)
 {
     int64_t ran_us = clock_now_us() - started_us;
 
-    journal_line(work->attempt->journal, "another runner was here before; process %d %s", (int)id->pid,
-                 process_alive(id) ? "goes on" : "has ended");
+    journal_line(work->attempt->journal, "another runner was here before; process %d %s",
+                 (int)id->pid, process_alive(id) ? "goes on" : "has ended");
     work->process = (struct process){.id = *id, .pidfd = (int)syscall(SYS_pidfd_open, id->pid, 0)};
     set_limits(work, ran_us > 0 ? ran_us : 0);
     if (work->process.pidfd >= 0 && process_alive(id))
@@ -279,8 +295,10 @@ static int resume(struct work *work, const struct process_id *id, int64_t starte
 
 int work_run(struct attempt *attempt, struct work_end *out, struct error *err)
 {
-    struct work work = {.attempt = attempt, .process = {.pidfd = -1}, .group_name = make_group_name(attempt)};
-    struct cgroup_limits limits = {.memory_bytes = json_int_at(attempt->spec, "limits.memoryBytes", 0)};
+    struct work work = {
+        .attempt = attempt, .process = {.pidfd = -1}, .group_name = make_group_name(attempt)};
+    struct cgroup_limits limits = {.memory_bytes =
+                                       json_int_at(attempt->spec, "limits.memoryBytes", 0)};
     struct process_id id;
     int64_t started_us;
 
@@ -294,8 +312,10 @@ int work_run(struct attempt *attempt, struct work_end *out, struct error *err)
     if (journal_has(attempt->journal, "starting")) {
         cgroup_kill(&work.group); /* it may have begun; twice would be worse than not */
         cgroup_remove(&work.group);
-        *out = (struct work_end){.kind = "lost", .peak_memory_bytes = -1,
-                                 .reason = STR("The supervisor ended while it was starting the command.")};
+        *out = (struct work_end){
+            .kind = "lost",
+            .peak_memory_bytes = -1,
+            .reason = STR("The supervisor ended while it was starting the command.")};
         return 0;
     }
     journal_event(attempt->journal, "starting", NULL, "The command is being started.");
