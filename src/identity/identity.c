@@ -202,6 +202,16 @@ void identity_on_sas(struct identity *identity, identity_check_sas *check, void 
     identity->check_sas_context = context;
 }
 
+/* Who wants a token within the first moments of a new folder waits for the key instead of failing:
+ * the maker was queued before anybody could ask. */
+static void wait_for_maker(struct identity *identity)
+{
+    pthread_mutex_lock(&identity->lock);
+    while (identity->making && !keys_ready(identity->keys))
+        pthread_cond_wait(&identity->made, &identity->lock);
+    pthread_mutex_unlock(&identity->lock);
+}
+
 int identity_mint(struct identity *identity, struct arena *arena, const struct token_claims *claims,
                   struct str *out, struct error *err)
 {
@@ -227,6 +237,7 @@ int identity_mint(struct identity *identity, struct arena *arena, const struct t
     if (token.kind == TOKEN_ATTEMPT && (token.scope <= 0 || token.attempt <= 0))
         return error_set(err, ERROR_INVALID, "",
                          "An attempt's token needs its workspace and number.");
+    wait_for_maker(identity);
     return token_sign(identity->keys, arena, &token, out, err);
 }
 

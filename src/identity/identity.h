@@ -49,7 +49,8 @@ int identity_guard(struct identity *identity, struct call *call, struct error *e
 /* Whether identity_guard would have to leave the IO thread for this call (a cache miss). */
 bool identity_needs_worker(struct identity *identity, const struct call *call);
 
-/* An RS256 JWT. */
+/* An RS256 JWT. Waits while the first keys are being made; not for the IO thread. Errors:
+ * ERROR_INVALID for claims that make no sense, ERROR_UNAVAILABLE when there are no keys. */
 struct token_claims {
     struct str audience;
     struct str subject, object_id, name;
