@@ -36,7 +36,8 @@ static void no_parse(const char *expression, int column)
 
     if (jmespath_parse(arena, str_from(expression), &parsed, &err) == 0)
         fail_msg("%s was parsed", expression);
-    if (atoll(err.target) != column)
+    int64_t found = 0;
+    if (!str_to_int64(str_from(err.target), &found) || found != column)
         fail_msg("%s: column %s, not %d: %s", expression, err.target, column, err.message);
     CHECK(parsed == NULL);
 }

@@ -1,0 +1,295 @@
+#include "cli/document.h"
+#include "base/buf.h"
+#include "cli/edit.h"
+#include "os/file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static int read_stdin(struct cli *cli, struct str *out, struct error *err)
+{
+    char *text = arena_alloc(cli->arena, YAML_TEXT_MAX + 1);
+    ssize_t got = fd_read_all(STDIN_FILENO, text, YAML_TEXT_MAX + 1, err);
+
+    if (got < 0)
+        return -1;
+    *out = (struct str){text, (size_t)got};
+    return 0;
+}
+
+static int read_file(struct cli *cli, struct str path, struct str *out, struct error *err)
+{
+    char *cpath = arena_cstr(cli->arena, path);
+    CLEANUP(fd_close) int fd = open(cpath, O_RDONLY | O_CLOEXEC);
+    struct stat status;
+
+    if (fd < 0 || fstat(fd, &status) < 0) {
+        error_errno(err, errno, "The file '%s' cannot be read", cpath);
+        return error_hint(err, "Paths begin at the current folder.");
+    }
+    if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode) && !S_ISCHR(status.st_mode))
+        return error_set(err, ERROR_INVALID, cpath, "This is no file.");
+    char *text = arena_alloc(cli->arena, YAML_TEXT_MAX + 1);
+    ssize_t got = fd_read_all(fd, text, YAML_TEXT_MAX + 1, err);
+    if (got < 0)
+        return -1;
+    *out = (struct str){text, (size_t)got};
+    return 0;
+}
+
+static struct str folder_of(struct cli *cli, struct str path)
+{
+    ssize_t slash = str_find_last(path, '/');
+
+    if (slash < 0)
+        return STR(".");
+    return arena_str(cli->arena, str_slice(path, 0, slash ? (size_t)slash : 1));
+}
+
+/* A reader's error as a problem of the file, so that all look alike. */
+static void syntax_problem(struct document *document, const struct error *err)
+{
+    struct yaml_place place = {{1, 1}, STR("")};
+    struct str line, column;
+    int64_t number;
+
+    if (str_cut(str_from(err->target), ':', &line, &column)) {
+        if (str_to_int64(line, &number))
+            place.at.line = (unsigned)number;
+        if (str_to_int64(column, &number))
+            place.at.column = (unsigned)number;
+    }
+    yaml_problem_add(&document->problems, place, "E1001", "%s", err->message);
+}
+
+static int read_text(struct cli *cli, struct document *document, struct error *err)
+{
+    struct str path = cli_text(cli, "file"), text;
+
+    if (!cli_has(cli, "file")) {
+        document->file = STR("<command line>");
+        document->folder = STR(".");
+        document->yaml.root = json_object(cli->arena);
+        return 0;
+    }
+    bool is_stdin = str_eq(path, STR("-"));
+    document->file = is_stdin ? STR("<stdin>") : path;
+    document->folder = is_stdin ? STR(".") : folder_of(cli, path);
+    if ((is_stdin ? read_stdin(cli, &text, err) : read_file(cli, path, &text, err)) < 0)
+        return -1;
+    if (yaml_parse(cli->arena, text, &document->yaml, err) < 0) {
+        syntax_problem(document, err);
+        return document_report(cli, document, err);
+    }
+    return 0;
+}
+
+static void take_flag(struct cli *cli, struct document *document, const char *flag)
+{
+    char key[64];
+    size_t i = 0;
+
+    if (!cli_has(cli, flag))
+        return;
+    for (; flag[i] && i + 1 < sizeof key; i++)
+        key[i] = flag[i] == '-' ? '_' : flag[i];
+    key[i] = '\0';
+    json_set_str(cli->arena, document->yaml.root, key, cli_text(cli, flag));
+}
+
+int document_pairs(struct cli *cli, const char *flag, struct json **out, struct error *err)
+{
+    const struct cli_given *words = cli_words(cli, flag);
+    struct json *map = json_object(cli->arena);
+    struct str key, value, rest, word;
+
+    for (size_t i = 0; i < words->count; i++) {
+        rest = words->values[i];
+        /* --traffic "a=90 b=10" is one word with two pairs. */
+        while (str_split(&rest, ' ', &word)) {
+            if (!word.len)
+                continue;
+            if (!str_cut(word, '=', &key, &value) || !key.len)
+                return error_set(err, ERROR_INVALID, "", "--%s wants KEY=VALUE, not '%.*s'.", flag,
+                                 STR_ARG(word));
+            json_set(cli->arena, map, key, json_text(cli->arena, value));
+        }
+    }
+    *out = map;
+    return 0;
+}
+
+static int apply_flags(struct cli *cli, struct document *document, const char *const *flags,
+                       struct error *err)
+{
+    const struct cli_given *sets = cli_words(cli, "set");
+    struct json *tags;
+
+    for (; flags && *flags; flags++)
+        take_flag(cli, document, *flags);
+    if (cli_has(cli, "tags")) {
+        if (document_pairs(cli, "tags", &tags, err) < 0)
+            return -1;
+        json_set(cli->arena, document->yaml.root, STR("tags"), tags);
+    }
+    for (size_t i = 0; i < sets->count; i++)
+        if (edit_set(cli->arena, document->yaml.root, sets->values[i], cli_has(cli, "force-string"), err) < 0) {
+            cli->usage = true;
+            return -1;
+        }
+    return 0;
+}
+
+/* The kind by the family's key, or a problem. */
+static void choose_kind(struct document *document, const struct document_family *family)
+{
+    const char *const *words = family->words;
+    const struct json *value = family->key ? json_get(document->yaml.root, str_from(family->key)) : NULL;
+    struct str text = json_as_str(value), known[16];
+    size_t count = 0;
+
+    document->kind = yaml_kind_find(str_from(words[1]));
+    assert(document->kind);
+    if (json_kind(value) != JSON_STRING)
+        return;
+    for (; words[0]; words += 2) {
+        known[count++] = str_from(words[0]);
+        if (yaml_word_eq(text, str_from(words[0]))) {
+            document->kind = yaml_kind_find(str_from(words[1]));
+            return;
+        }
+    }
+    for (const char *const *later = family->later; later && *later; later++)
+        if (yaml_word_eq(text, str_from(*later))) {
+            yaml_problem_add(&document->problems, document_place(document, family->key), "E1002",
+                             "%s type '%.*s' is not built yet; nothing of it runs", family->name,
+                             STR_ARG(text));
+            document->kind = NULL;
+            return;
+        }
+    struct yaml_problem *problem =
+        yaml_problem_add(&document->problems, document_place(document, family->key), "E1002",
+                         "there is no %s type '%.*s'", family->name, STR_ARG(text));
+    problem->fix = yaml_nearest(text, known, count);
+    document->kind = NULL;
+}
+
+int document_read(struct cli *cli, const struct document_family *family, const char *const *flags,
+                  struct document *out, struct error *err)
+{
+    *out = (struct document){.problems = {.arena = cli->arena}};
+    if (read_text(cli, out, err) < 0)
+        return -1;
+    if (json_kind(out->yaml.root) != JSON_OBJECT) {
+        yaml_problem_add(&out->problems, document_place(out, ""), "E1103",
+                         "the file holds no mapping; expected the keys of a %s", family->name);
+        return document_report(cli, out, err);
+    }
+    if (apply_flags(cli, out, flags, err) < 0)
+        return -1;
+    choose_kind(out, family);
+    return out->kind ? 0 : document_report(cli, out, err);
+}
+
+/* Keys whose engine is not built yet and that are harmless when ignored (decisions 34). */
+static const struct {
+    const char *kind, *path, *why;
+} IGNORED[] = {
+    {"managedOnlineDeployment", "data_collector", "requests and replies are not collected yet"},
+    {"managedOnlineDeployment", "app_insights_enabled", "request telemetry is not kept yet"},
+    {"managedOnlineDeployment", "egress_public_network_access", "replicas keep the network of this host"},
+    {"managedOnlineDeployment", "scale_settings", "instance_count decides"},
+    {"managedOnlineEndpoint", "mirror_traffic", "requests are not mirrored yet"},
+    {"commandJob", "queue_settings", "all jobs have one queue"},
+    {"amlCompute", "ssh_settings", "nodes are this host"},
+    {"amlCompute", "network_settings", "nodes are this host"},
+};
+
+static void warn_ignored(struct document *document)
+{
+    for (size_t i = 0; i < COUNT(IGNORED); i++) {
+        const struct json *value = json_at(document->yaml.root, IGNORED[i].path);
+        bool off = json_kind(value) == JSON_BOOL && !json_as_bool(value, true);
+        if (json_is_null(value) || off || strcmp(IGNORED[i].kind, document->kind->name) != 0)
+            continue;
+        struct yaml_place place = {yaml_key_mark(&document->yaml, value), str_from(IGNORED[i].path)};
+        yaml_problem_add(&document->problems, place, "W2201", "'%s' is stored and has no effect: %s",
+                         IGNORED[i].path, IGNORED[i].why);
+    }
+}
+
+void document_check(struct cli *cli, struct document *document)
+{
+    assert(document->kind);
+    yaml_check(&document->yaml, document->kind, &document->problems);
+    if (!strcmp(document->kind->name, "commandJob"))
+        yaml_check_command(&document->yaml, &document->problems);
+    warn_ignored(document);
+}
+
+/* The findings as data, for --error-format json. */
+static struct json *problems_json(struct cli *cli, const struct document *document)
+{
+    struct json *all = json_array(cli->arena);
+
+    for (const struct yaml_problem *one = document->problems.first; one; one = one->next) {
+        struct json *row = json_object(cli->arena);
+        json_set_str(cli->arena, row, "file", document->file);
+        json_set_int(cli->arena, row, "line", one->at.line);
+        json_set_int(cli->arena, row, "column", one->at.column);
+        json_set_str(cli->arena, row, "code", str_from(one->code));
+        json_set_str(cli->arena, row, "message", one->message);
+        json_set_str(cli->arena, row, "fix", one->fix);
+        json_append(cli->arena, all, row);
+    }
+    return all;
+}
+
+int document_report(struct cli *cli, struct document *document, struct error *err)
+{
+    struct yaml_problems *problems = &document->problems;
+    struct str text;
+
+    yaml_problems_sort(problems);
+    if (cli->json_errors && problems->first)
+        text = arena_printf(cli->arena, "%.*s\n", STR_ARG(json_write(cli->arena, problems_json(cli, document))));
+    else
+        text = yaml_problems_text(problems, document->file);
+    if (!cli->quiet || problems->errors)
+        fwrite(text.ptr ? text.ptr : "", 1, text.len, stderr);
+    size_t errors = problems->errors;
+    problems->first = problems->last = NULL;
+    problems->warnings = 0;
+    if (!errors)
+        return 0;
+    cli->wire_code = STR("ValidationError");
+    return error_set(err, ERROR_INVALID, arena_cstr(cli->arena, str_slice(document->file, 0, 120)),
+                     "%zu problem%s; nothing was sent.", errors, errors == 1 ? "" : "s");
+}
+
+struct yaml_place document_place(const struct document *document, const char *path)
+{
+    const struct json *value = json_at(document->yaml.root, path);
+    struct yaml_place place = {yaml_mark(&document->yaml, value), str_from(path)};
+
+    if (!place.at.line)
+        place.at = yaml_mark(&document->yaml, document->yaml.root);
+    if (!place.at.line)
+        place.at = (struct yaml_mark){1, 1};
+    return place;
+}
+
+struct str document_path(struct cli *cli, const struct document *document, struct str path)
+{
+    if (str_starts(path, STR("file://")))
+        path = str_slice(path, 7, path.len);
+    else if (str_starts(path, STR("file:")))
+        path = str_slice(path, 5, path.len);
+    if (str_starts(path, STR("/")) || str_eq(document->folder, STR(".")))
+        return arena_str(cli->arena, path);
+    return arena_printf(cli->arena, "%.*s/%.*s", STR_ARG(document->folder), STR_ARG(path));
+}

@@ -1,0 +1,43 @@
+/* document.h - the YAML file of a command, read, changed by flags and checked */
+#pragma once
+
+#include "cli/command.h"
+#include "yaml/schema.h"
+
+struct document {
+    struct yaml yaml;
+    struct str file;   /* as it was given; "<stdin>" for - */
+    struct str folder; /* relative paths of the file begin here */
+    const struct yaml_kind *kind;
+    struct yaml_problems problems;
+};
+
+/* What a family of kinds is chosen by. */
+struct document_family {
+    const char *name;           /* "job", for sentences */
+    const char *key;            /* "type"; NULL: there is one kind */
+    const char *const *words;   /* value, kind, …, NULL; the first is taken when the key is absent */
+    const char *const *later;   /* values that exist in az and are not built yet, NULL at the end */
+};
+
+/* Reads --file (none: an empty mapping), lets flags of the same name as a key and --set change it,
+ * chooses the kind. `flags` are the keys that flags override, NULL at the end; a dash in a flag is
+ * an underscore in the key. Errors: ERROR_INVALID; where the file itself is wrong its problems have
+ * been printed. */
+int document_read(struct cli *cli, const struct document_family *family, const char *const *flags,
+                  struct document *out, struct error *err);
+
+/* Checks the whole document against its kind. Afterwards more problems may be added. */
+void document_check(struct cli *cli, struct document *document);
+
+/* Prints all problems; an error when one of them is. */
+int document_report(struct cli *cli, struct document *document, struct error *err);
+
+/* Where the value at a path stands, for a problem. */
+struct yaml_place document_place(const struct document *document, const char *path);
+
+/* A path in the file as one that the program can open. "file:" is taken off. */
+struct str document_path(struct cli *cli, const struct document *document, struct str path);
+
+/* KEY=VALUE words as a mapping of texts. */
+int document_pairs(struct cli *cli, const char *flag, struct json **out, struct error *err);

@@ -1,0 +1,174 @@
+#include "cli/ignore.h"
+
+#include <assert.h>
+
+struct rule {
+    struct str pattern;
+    struct str base;  /* the root's path seen from the folder of the rule; "" at the root */
+    bool negated, folders_only, anchored;
+};
+
+struct ignore {
+    struct arena *arena;
+    struct rule *rules;
+    size_t count, size;
+};
+
+static const char ALWAYS[] = ".git/\n__pycache__/\n.ipynb_checkpoints/\n*.pyc\n.amlignore\n";
+
+struct ignore *ignore_new(struct arena *arena)
+{
+    struct ignore *ignore = arena_make(arena, struct ignore);
+
+    ignore->arena = arena;
+    ignore_add(arena, ignore, str_from(ALWAYS), STR(""));
+    return ignore;
+}
+
+static struct rule *add_rule(struct ignore *ignore)
+{
+    if (ignore->count == ignore->size) {
+        ignore->size = ignore->size ? ignore->size * 2 : 16;
+        struct rule *larger = arena_new_array(ignore->arena, struct rule, ignore->size);
+        for (size_t i = 0; i < ignore->count; i++)
+            larger[i] = ignore->rules[i];
+        ignore->rules = larger;
+    }
+    return &ignore->rules[ignore->count++];
+}
+
+void ignore_add(struct arena *arena, struct ignore *ignore, struct str text, struct str base)
+{
+    struct str rest = text, line;
+
+    while (str_split(&rest, '\n', &line)) {
+        struct rule rule = {.base = base};
+        while (line.len && (line.ptr[line.len - 1] == '\r' ||
+                            (line.ptr[line.len - 1] == ' ' && !str_ends(line, STR("\\ ")))))
+            line.len--;
+        if (!line.len || line.ptr[0] == '#')
+            continue;
+        if (line.ptr[0] == '!') {
+            rule.negated = true;
+            line = str_slice(line, 1, line.len);
+        }
+        if (str_ends(line, STR("/"))) {
+            rule.folders_only = true;
+            line.len--;
+        }
+        rule.anchored = str_find_char(line, '/') >= 0;
+        if (str_starts(line, STR("/")))
+            line = str_slice(line, 1, line.len);
+        rule.pattern = arena_str(arena, line);
+        if (line.len)
+            *add_rule(ignore) = rule;
+    }
+}
+
+/* [abc], [a-z], [!x]; *pattern stands after the '['. */
+static bool match_class(struct str *pattern, char c)
+{
+    bool negated = pattern->len && (pattern->ptr[0] == '!' || pattern->ptr[0] == '^'), hit = false;
+    size_t i = negated ? 1 : 0, first = i;
+
+    for (; i < pattern->len && (pattern->ptr[i] != ']' || i == first); i++) {
+        if (i + 2 < pattern->len && pattern->ptr[i + 1] == '-' && pattern->ptr[i + 2] != ']') {
+            hit |= c >= pattern->ptr[i] && c <= pattern->ptr[i + 2];
+            i += 2;
+        } else {
+            hit |= c == pattern->ptr[i];
+        }
+    }
+    *pattern = str_slice(*pattern, i < pattern->len ? i + 1 : i, pattern->len);
+    return hit != negated && c != '/';
+}
+
+/* Whether one character of the text is what stands first in *pattern, which is then cut off. */
+static bool match_one(struct str *pattern, char c)
+{
+    char p = pattern->ptr[0];
+
+    *pattern = str_slice(*pattern, 1, pattern->len);
+    if (p == '?')
+        return c != '/';
+    if (p == '[')
+        return match_class(pattern, c);
+    if (p == '\\' && pattern->len) {
+        p = pattern->ptr[0];
+        *pattern = str_slice(*pattern, 1, pattern->len);
+    }
+    return p == c;
+}
+
+/* Backtracks to the last star only, and to the last double star when that fails: linear patterns stay
+ * cheap, and no pattern is exponential. */
+bool ignore_glob(struct str pattern, struct str text)
+{
+    struct str star_pattern = {0}, star_text = {0}, deep_pattern = {0}, deep_text = {0};
+    bool star = false, deep = false;
+
+    while (text.len || pattern.len) {
+        if (str_starts(pattern, STR("**"))) {
+            pattern = str_slice(pattern, 2, pattern.len);
+            if (str_starts(pattern, STR("/")))
+                pattern = str_slice(pattern, 1, pattern.len);
+            deep = true;
+            star = false;
+            deep_pattern = pattern;
+            deep_text = text;
+            continue;
+        }
+        if (pattern.len && pattern.ptr[0] == '*') {
+            pattern = str_slice(pattern, 1, pattern.len);
+            star = true;
+            star_pattern = pattern;
+            star_text = text;
+            continue;
+        }
+        if (text.len && pattern.len && match_one(&pattern, text.ptr[0])) {
+            text = str_slice(text, 1, text.len);
+            continue;
+        }
+        if (!text.len && !pattern.len)
+            return true;
+        if (star && star_text.len && star_text.ptr[0] != '/') {
+            star_text = str_slice(star_text, 1, star_text.len);
+            pattern = star_pattern;
+            text = star_text;
+        } else if (deep && deep_text.len) {
+            deep_text = str_slice(deep_text, 1, deep_text.len);
+            pattern = deep_pattern;
+            text = deep_text;
+            star = false;
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool rule_matches(const struct rule *rule, struct str path, struct arena *arena)
+{
+    struct str seen = path;
+
+    if (!rule->anchored) {
+        ssize_t slash = str_find_last(path, '/');
+        return ignore_glob(rule->pattern, str_slice(path, (size_t)(slash + 1), path.len));
+    }
+    if (rule->base.len)
+        seen = arena_printf(arena, "%.*s/%.*s", STR_ARG(rule->base), STR_ARG(path));
+    return ignore_glob(rule->pattern, seen);
+}
+
+bool ignore_matches(const struct ignore *ignore, struct str path, bool is_folder)
+{
+    bool ignored = false;
+
+    assert(path.len > 0);
+    for (size_t i = 0; i < ignore->count; i++) {
+        const struct rule *rule = &ignore->rules[i];
+        if ((!rule->folders_only || is_folder) && rule_matches(rule, path, ignore->arena))
+            ignored = !rule->negated;
+    }
+    return ignored;
+}

@@ -1,0 +1,494 @@
+#include "cli/session.h"
+#include "base/buf.h"
+#include "cli/progress.h"
+#include "http/text.h"
+#include "os/clock.h"
+#include "os/file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define API_VERSION "2024-10-01"
+#define PROVIDER "providers/Microsoft.MachineLearningServices"
+#define FIRST_SUBSCRIPTION "00000000-0000-0000-0000-000000000001"
+#define POLL_FIRST_US (100 * US_PER_MS)
+#define POLL_LAST_US US_PER_S
+
+struct cli_session {
+    struct http_client *client;
+    struct http_client *other; /* for one more host, a scoring address */
+    struct str other_host;
+    struct str host; /* "localhost:10443" */
+    struct str bearer;
+    struct str folder;
+    struct str subscription, group, workspace;
+};
+
+static volatile sig_atomic_t interrupted;
+
+/* The first Ctrl-C ends what waits; the second ends the program. */
+static void on_interrupt(int signal)
+{
+    if (interrupted)
+        _exit(130);
+    interrupted = signal;
+}
+
+bool session_interrupted(void)
+{
+    return interrupted != 0;
+}
+
+static bool is_interrupted(void *context)
+{
+    return interrupted != 0;
+}
+
+struct str session_folder(const struct cli *cli)
+{
+    struct str given = cli_text(cli, "data-dir");
+    const char *home = getenv("LAZURITE_HOME");
+
+    if (given.len)
+        return given;
+    if (home && home[0])
+        return str_from(home);
+    home = getenv("HOME");
+    return arena_printf(cli->arena, "%s/.lazurite", home ? home : "");
+}
+
+struct str session_host(const struct cli *cli)
+{
+    return cli->session ? cli->session->host : STR("");
+}
+
+struct str session_ca_file(struct cli *cli)
+{
+    struct str path = arena_printf(cli->arena, "%.*s/tls/bundle.pem", STR_ARG(session_folder(cli)));
+
+    return access(path.ptr, R_OK) == 0 ? path : STR("");
+}
+
+/* The text of a file of the data folder as JSON; NULL when it is not there. */
+static struct json *folder_json(struct cli *cli, struct str folder, const char *path)
+{
+    struct error ignored;
+    struct str text;
+    CLEANUP(fd_close) int dir = dir_open(arena_cstr(cli->arena, folder), &ignored);
+
+    if (dir < 0 || file_read(cli->arena, dir, path, MIB, &text, &ignored) < 0)
+        return NULL;
+    return json_parse(cli->arena, text, &ignored);
+}
+
+/* "localhost:PORT": the name that the server's own addresses carry. */
+static struct str host_of_folder(struct cli *cli, struct str folder)
+{
+    const struct json *server = folder_json(cli, folder, "run/server.json");
+    struct str endpoint = json_str_at(server, "endpoint");
+
+    if (str_starts(endpoint, STR("https://")))
+        return str_slice(endpoint, 8, endpoint.len);
+    return STR("localhost:10443");
+}
+
+static int open_folder(struct cli *cli, struct cli_session *session, struct error *err)
+{
+    struct http_address address = {0};
+
+    session->folder = session_folder(cli);
+    session->host = host_of_folder(cli, session->folder);
+    address.unix_path = arena_printf(cli->arena, "%.*s/run/lazurite.sock", STR_ARG(session->folder));
+    address.host_header = session->host;
+    if (access(address.unix_path.ptr, F_OK) != 0) {
+        error_set(err, ERROR_UNAVAILABLE, address.unix_path.ptr, "No server runs in this data folder.");
+        return error_hint(err, "lazurite serve --data-dir %.*s", STR_ARG(session->folder));
+    }
+    session->client = http_client_new(&address);
+    return 0;
+}
+
+static int open_url(struct cli *cli, struct cli_session *session, struct str url, struct error *err)
+{
+    struct http_address address;
+    const char *token = getenv("LAZURITE_TOKEN");
+
+    if (http_address_parse(cli->arena, url, &address, err) < 0)
+        return -1;
+    address.ca_file = session_ca_file(cli);
+    session->folder = session_folder(cli);
+    session->bearer = cli_has(cli, "token") ? cli_text(cli, "token") : str_from(token);
+    ssize_t scheme = str_find(url, STR("://"));
+    session->host = str_slice(url, scheme < 0 ? 0 : (size_t)scheme + 3, url.len);
+    while (str_ends(session->host, STR("/")))
+        session->host.len--;
+    session->client = http_client_new(&address);
+    return 0;
+}
+
+/* The project file of the Azure tools, in this folder or one above it. */
+static struct json *project_file(struct cli *cli)
+{
+    static const char *const NAMES[] = {".azureml/config.json", "config.json"};
+    char here[4096];
+
+    if (!getcwd(here, sizeof here))
+        return NULL;
+    struct str folder = str_from(here);
+    while (folder.len > 1) {
+        for (size_t i = 0; i < COUNT(NAMES); i++) {
+            struct json *found = folder_json(cli, folder, NAMES[i]);
+            if (json_str_at(found, "workspace_name").len)
+                return found;
+        }
+        ssize_t slash = str_find_last(folder, '/');
+        folder.len = slash > 0 ? (size_t)slash : 0;
+        folder = arena_str(cli->arena, folder);
+    }
+    return NULL;
+}
+
+static struct str choose(const struct cli *cli, const char *flag, struct str project, const char *fallback)
+{
+    struct str given = cli_text(cli, flag);
+
+    if (given.len)
+        return given;
+    return project.len ? project : str_from(fallback);
+}
+
+int session_open(struct cli *cli, struct error *err)
+{
+    struct str url = cli_text(cli, "server");
+    const char *environment = getenv("LAZURITE_SERVER");
+
+    if (cli->session)
+        return 0;
+    struct cli_session *session = arena_make(cli->arena, struct cli_session);
+    if (!url.len && environment && !cli_has(cli, "data-dir"))
+        url = str_from(environment);
+    if ((url.len ? open_url(cli, session, url, err) : open_folder(cli, session, err)) < 0)
+        return -1;
+    const struct json *project = url.len ? project_file(cli) : NULL;
+    session->subscription = choose(cli, "subscription", json_str_at(project, "subscription_id"),
+                                   FIRST_SUBSCRIPTION);
+    session->group = choose(cli, "resource-group", json_str_at(project, "resource_group"), "default");
+    session->workspace = choose(cli, "workspace-name", json_str_at(project, "workspace_name"), "default");
+    struct sigaction action = {.sa_handler = on_interrupt};
+    sigaction(SIGINT, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    cli->session = session;
+    return 0;
+}
+
+void session_close(struct cli_session **session)
+{
+    if (!*session)
+        return;
+    http_client_free(&(*session)->client);
+    http_client_free(&(*session)->other);
+    *session = NULL;
+}
+
+struct str session_workspace(struct cli *cli)
+{
+    const struct cli_session *session = cli->session;
+
+    assert(session);
+    return arena_printf(cli->arena, "/subscriptions/%.*s/resourceGroups/%.*s/" PROVIDER "/workspaces/%.*s",
+                        STR_ARG(session->subscription),
+                        STR_ARG(http_encode(cli->arena, session->group, false)),
+                        STR_ARG(http_encode(cli->arena, session->workspace, false)));
+}
+
+struct str session_id(struct cli *cli, const char *type, struct str name)
+{
+    return arena_printf(cli->arena, "%.*s/%s/%.*s", STR_ARG(session_workspace(cli)), type,
+                        STR_ARG(http_encode(cli->arena, name, false)));
+}
+
+struct str session_version_id(struct cli *cli, const char *type, struct str name, struct str version)
+{
+    return arena_printf(cli->arena, "%.*s/versions/%.*s", STR_ARG(session_id(cli, type, name)),
+                        STR_ARG(http_encode(cli->arena, version, false)));
+}
+
+/* The connection for an address, and what of it goes into the request line. */
+static int route(struct cli *cli, struct str url, struct http_client **out_client, struct str *out_target,
+                 bool *out_own, struct error *err)
+{
+    struct cli_session *session = cli->session;
+    struct str rest = url, host = {0}, path;
+
+    *out_client = session->client;
+    *out_target = url;
+    *out_own = true;
+    if (str_starts(url, STR("/")))
+        return 0;
+    ssize_t scheme = str_find(url, STR("://"));
+    rest = str_slice(url, scheme < 0 ? 0 : (size_t)scheme + 3, url.len);
+    if (!str_cut(rest, '/', &host, &path)) {
+        host = rest;
+        path = STR("");
+    }
+    *out_target = arena_printf(cli->arena, "/%.*s", STR_ARG(path));
+    if (str_eq_fold(host, session->host))
+        return 0;
+    *out_own = false;
+    if (session->other && str_eq(session->other_host, host)) {
+        *out_client = session->other;
+        return 0;
+    }
+    struct http_address address;
+    struct str base = str_slice(url, 0, (size_t)(host.ptr - url.ptr) + host.len);
+    if (http_address_parse(cli->arena, base, &address, err) < 0)
+        return -1;
+    address.ca_file = session_ca_file(cli);
+    http_client_free(&session->other);
+    session->other = http_client_new(&address);
+    session->other_host = arena_str(cli->arena, host);
+    *out_client = session->other;
+    return 0;
+}
+
+/* What --debug prints of an address: never a signature. */
+static struct str masked(struct cli *cli, struct str target)
+{
+    ssize_t signature = str_find(target, STR("sig="));
+
+    if (signature < 0)
+        return target;
+    return arena_printf(cli->arena, "%.*s***", (int)signature + 4, target.ptr);
+}
+
+int session_raw(struct cli *cli, const struct session_request *request, struct http_response *out,
+                struct error *err)
+{
+    struct http_header headers[8];
+    struct http_call call = {.method = request->method};
+    struct http_client *client;
+    bool own;
+
+    if (session_open(cli, err) < 0 || route(cli, request->url, &client, &call.target, &own, err) < 0)
+        return -1;
+    assert(request->header_count + 3 <= COUNT(headers));
+    for (size_t i = 0; i < request->header_count; i++)
+        headers[call.header_count++] = request->headers[i];
+    if (request->content_type)
+        headers[call.header_count++] =
+            (struct http_header){STR("Content-Type"), str_from(request->content_type)};
+    /* A signature in the address is the credential; no other goes with it, nor to another host. */
+    if (own && cli->session->bearer.len && str_find(call.target, STR("sig=")) < 0)
+        headers[call.header_count++] = (struct http_header){
+            STR("Authorization"), arena_printf(cli->arena, "Bearer %.*s", STR_ARG(cli->session->bearer))};
+    call.headers = headers;
+    call.body = request->body;
+    call.body_fd = request->body_fd;
+    call.has_body_fd = request->has_body_fd;
+    call.body_length = request->body_length;
+    call.timeout_ms = request->timeout_ms ? request->timeout_ms : (int)cli_number(cli, "timeout", 60) * 1000;
+    call.reply_limit = 512 * MIB;
+    call.on_body = request->on_body;
+    call.context = request->context;
+    call.cancel = is_interrupted;
+    int64_t begun = clock_mono_us();
+    int result = http_client_send(client, cli->arena, &call, out, err);
+    if (cli->debug)
+        fprintf(stderr, "%s %.*s %d %lld us\n", request->method, STR_ARG(masked(cli, call.target)),
+                result < 0 ? 0 : out->status, (long long)(clock_mono_us() - begun));
+    if (result < 0 && session_interrupted())
+        cli->interrupted = true;
+    if (result < 0 && err->code == ERROR_UNAVAILABLE && own && !cli->session->bearer.len)
+        error_hint(err, "lazurite serve --data-dir %.*s", STR_ARG(cli->session->folder));
+    return result;
+}
+
+static enum error_code code_of_status(int status)
+{
+    static const struct {
+        int status;
+        enum error_code code;
+    } CODES[] = {{400, ERROR_INVALID},   {401, ERROR_UNAUTHENTICATED}, {403, ERROR_FORBIDDEN},
+                 {404, ERROR_NOT_FOUND}, {405, ERROR_METHOD},          {409, ERROR_CONFLICT},
+                 {410, ERROR_GONE},      {412, ERROR_PRECONDITION},    {413, ERROR_TOO_LARGE},
+                 {415, ERROR_MEDIA_TYPE}, {421, ERROR_MISDIRECTED},    {429, ERROR_TOO_MANY},
+                 {501, ERROR_NOT_IMPLEMENTED}, {503, ERROR_UNAVAILABLE}, {504, ERROR_TIMEOUT},
+                 {507, ERROR_STORAGE_FULL}};
+
+    for (size_t i = 0; i < COUNT(CODES); i++)
+        if (CODES[i].status == status)
+            return CODES[i].code;
+    return ERROR_INTERNAL;
+}
+
+/* The text between <tag> and </tag>: storage answers in XML. */
+static struct str xml_text(struct str text, const char *tag)
+{
+    struct str rest = text;
+    char open[40], close[40];
+
+    snprintf(open, sizeof open, "<%s>", tag);
+    snprintf(close, sizeof close, "</%s>", tag);
+    ssize_t begin = str_find(rest, str_from(open));
+    if (begin < 0)
+        return STR("");
+    rest = str_slice(rest, (size_t)begin + strlen(open), rest.len);
+    ssize_t end = str_find(rest, str_from(close));
+    return end < 0 ? STR("") : str_slice(rest, 0, (size_t)end);
+}
+
+int session_refused(struct cli *cli, const struct http_response *reply, struct error *err)
+{
+    struct error ignored;
+    const struct json *body = json_parse(cli->arena, reply->body, &ignored);
+    struct str code = json_str_at(body, "error.code"), message = json_str_at(body, "error.message");
+    struct str target = json_str_at(body, "error.target"), hint = json_str_at(body, "error.hint");
+
+    assert(reply->status >= 300 || reply->status < 200);
+    if (!code.len)
+        code = json_str_at(body, "error_code");
+    if (!code.len)
+        code = xml_text(reply->body, "Code");
+    if (!message.len)
+        message = json_str_at(body, "message");
+    if (!message.len)
+        message = xml_text(reply->body, "Message");
+    cli->wire_code = arena_str(cli->arena, code);
+    cli->missing = reply->status == 404;
+    error_set(err, code_of_status(reply->status), arena_cstr(cli->arena, str_slice(target, 0, 120)), "%.*s",
+              STR_ARG(message.len ? message : str_from(http_reason(reply->status))));
+    return hint.len ? error_hint(err, "%.*s", STR_ARG(hint)) : -1;
+}
+
+static struct str with_version(struct cli *cli, struct str path)
+{
+    if (str_find(path, STR("api-version=")) >= 0 || str_find(path, STR("/lazurite/v1")) >= 0)
+        return path;
+    return arena_printf(cli->arena, "%.*s%sapi-version=" API_VERSION, STR_ARG(path),
+                        str_find_char(path, '?') < 0 ? "?" : "&");
+}
+
+static int send_json(struct cli *cli, const char *method, struct str path, const struct json *body,
+                     struct http_response *out, struct error *err)
+{
+    struct session_request request = {.method = method, .url = with_version(cli, path)};
+
+    if (body) {
+        request.body = json_write(cli->arena, body);
+        request.content_type = "application/json";
+    }
+    if (session_raw(cli, &request, out, err) < 0)
+        return -1;
+    return out->status >= 200 && out->status < 300 ? 0 : session_refused(cli, out, err);
+}
+
+static int body_of(struct cli *cli, const struct http_response *reply, struct json **out, struct error *err)
+{
+    if (!out)
+        return 0;
+    *out = NULL;
+    if (!str_trim(reply->body).len)
+        return 0;
+    *out = json_parse(cli->arena, reply->body, err);
+    return *out ? 0 : -1;
+}
+
+int session_call(struct cli *cli, const char *method, struct str path, const struct json *body,
+                 struct json **out, struct error *err)
+{
+    struct http_response reply;
+
+    if (session_open(cli, err) < 0 || send_json(cli, method, path, body, &reply, err) < 0)
+        return -1;
+    return body_of(cli, &reply, out, err);
+}
+
+/* One look at a long operation: 1 done, 0 not yet. */
+static int poll_operation(struct cli *cli, struct str url, bool by_status, struct error *err)
+{
+    struct http_response reply;
+    struct json *body;
+
+    if (send_json(cli, "GET", url, NULL, &reply, err) < 0)
+        return -1;
+    if (!by_status)
+        return reply.status != 202;
+    if (body_of(cli, &reply, &body, err) < 0)
+        return -1;
+    struct str status = json_str_at(body, "status");
+    if (str_eq_fold(status, STR("Succeeded")))
+        return 1;
+    if (!str_eq_fold(status, STR("Failed")) && !str_eq_fold(status, STR("Canceled")))
+        return 0;
+    struct str code = json_str_at(body, "error.code"), message = json_str_at(body, "error.message");
+    cli->wire_code = code;
+    struct str target = json_str_at(body, "error.target");
+    return error_set(err, ERROR_CONFLICT, arena_cstr(cli->arena, str_slice(target, 0, 120)), "%.*s",
+                     STR_ARG(message.len ? message : STR("The operation failed.")));
+}
+
+static int wait_operation(struct cli *cli, const struct http_response *reply, const char *phase,
+                          struct error *err)
+{
+    struct str status_url = http_response_header(reply, "Azure-AsyncOperation");
+    struct str location = http_response_header(reply, "Location");
+    struct str url = arena_str(cli->arena, status_url.len ? status_url : location);
+    struct progress progress = progress_begin(cli, phase);
+    int64_t pause_us = POLL_FIRST_US;
+    int done = url.len && (status_url.len || reply->status == 202) ? 0 : 1;
+
+    while (!done) {
+        clock_sleep_us(pause_us);
+        pause_us = pause_us * 3 / 2 < POLL_LAST_US ? pause_us * 3 / 2 : POLL_LAST_US;
+        if (session_interrupted()) {
+            cli->interrupted = true;
+            progress_end(&progress, "interrupted; it goes on");
+            return error_set(err, ERROR_CANCELED, "", "Interrupted; the server goes on.");
+        }
+        done = poll_operation(cli, url, status_url.len > 0, err);
+        progress_tick(&progress);
+    }
+    progress_end(&progress, done < 0 ? "failed" : NULL);
+    return done < 0 ? -1 : 0;
+}
+
+int session_change(struct cli *cli, const char *method, struct str path, const struct json *body,
+                   const char *phase, struct json **out, struct error *err)
+{
+    struct http_response reply;
+    bool is_delete = !strcmp(method, "DELETE");
+
+    if (session_open(cli, err) < 0 || send_json(cli, method, path, body, &reply, err) < 0 ||
+        body_of(cli, &reply, out, err) < 0)
+        return -1;
+    if (cli_has(cli, "no-wait"))
+        return 0;
+    if (wait_operation(cli, &reply, phase, err) < 0)
+        return -1;
+    if (is_delete || !out || !strcmp(method, "POST"))
+        return 0;
+    return session_call(cli, "GET", path, NULL, out, err);
+}
+
+int session_list(struct cli *cli, struct str path, size_t most, struct json **out, struct error *err)
+{
+    struct json *all = json_array(cli->arena), *page;
+    struct str next = path;
+
+    while (next.len && (!most || json_count(all) < most)) {
+        if (session_call(cli, "GET", next, NULL, &page, err) < 0)
+            return -1;
+        struct json_iter it = json_iter(json_get(page, STR("value")));
+        while (json_next(&it) && (!most || json_count(all) < most))
+            json_append(cli->arena, all, json_copy(cli->arena, it.value));
+        next = json_str_at(page, "nextLink");
+    }
+    *out = all;
+    return 0;
+}

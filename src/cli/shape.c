@@ -1,0 +1,206 @@
+#include "cli/shape.h"
+#include "cli/fields.h"
+#include "yaml/yaml.h"
+
+#include <assert.h>
+
+static const struct field_row SYSTEM_ROWS[] = {
+    {"created_at", "createdAt", FIELD_SAME},
+    {"created_by", "createdBy", FIELD_SAME},
+    {"created_by_type", "createdByType", FIELD_SAME},
+    {"last_modified_at", "lastModifiedAt", FIELD_SAME},
+    {"last_modified_by", "lastModifiedBy", FIELD_SAME},
+    {"last_modified_by_type", "lastModifiedByType", FIELD_SAME},
+};
+
+/* The word behind "/name/" in an id. */
+static struct str id_piece(struct str id, const char *name)
+{
+    struct str rest = id, piece;
+
+    while (str_split(&rest, '/', &piece))
+        if (str_eq_fold(piece, str_from(name)) && str_split(&rest, '/', &piece))
+            return piece;
+    return STR("");
+}
+
+struct json *shape_common(struct cli *cli, const struct json *rest, const struct field_row *rows,
+                          size_t count)
+{
+    struct json *out = json_object(cli->arena), *context = json_object(cli->arena);
+    struct str id = json_str_at(rest, "id");
+
+    json_set_str(cli->arena, out, "id", id);
+    json_set_str(cli->arena, out, "name", json_str_at(rest, "name"));
+    struct str group = id_piece(id, "resourceGroups");
+    if (group.len)
+        json_set_str(cli->arena, out, "resourceGroup", group);
+    fields_to_yaml(cli->arena, SYSTEM_ROWS, COUNT(SYSTEM_ROWS), json_get(rest, STR("systemData")), context);
+    if (json_count(context))
+        json_set(cli->arena, out, STR("creation_context"), context);
+    fields_to_yaml(cli->arena, rows, count, rest, out);
+    return out;
+}
+
+struct json *shape_all(struct cli *cli, const struct json *list,
+                       struct json *(*one)(struct cli *cli, const struct json *rest))
+{
+    struct json *out = json_array(cli->arena);
+    struct json_iter it = json_iter(list);
+
+    assert(one);
+    while (json_next(&it))
+        json_append(cli->arena, out, one(cli, it.value));
+    return out;
+}
+
+/* An asset is a version, whose name stands before it in its id, or a container of versions. */
+static struct json *shape_asset(struct cli *cli, const struct json *rest, const char *type,
+                                const struct field_row *rows, size_t count)
+{
+    struct json *out = shape_common(cli, rest, rows, count);
+    struct str id = json_str_at(rest, "id"), version = id_piece(id, "versions");
+    struct str name = id_piece(id, type);
+
+    if (name.len)
+        json_set_str(cli->arena, out, "name", name);
+    if (version.len) {
+        json_set_str(cli->arena, out, "version", version);
+        return out;
+    }
+    json_set_str(cli->arena, out, "latest version", json_str_at(rest, "properties.latestVersion"));
+    json_set_str(cli->arena, out, "next version", json_str_at(rest, "properties.nextVersion"));
+    return out;
+}
+
+static const struct field_row DATA_ROWS[] = {
+    {"type", "properties.dataType", FIELD_LOWER},          {"path", "properties.dataUri", FIELD_SAME},
+    {"description", "properties.description", FIELD_SAME}, {"tags", "properties.tags", FIELD_SAME},
+    {"properties", "properties.properties", FIELD_SAME},
+};
+
+struct json *shape_data(struct cli *cli, const struct json *rest)
+{
+    return shape_asset(cli, rest, "data", DATA_ROWS, COUNT(DATA_ROWS));
+}
+
+static const struct field_row ENVIRONMENT_ROWS[] = {
+    {"image", "properties.image", FIELD_SAME},
+    {"os_type", "properties.osType", FIELD_WORD},
+    {"build", "properties.build", FIELD_TREE},
+    {"build_state", "properties.buildState", FIELD_SAME},
+    {"inference_config", "properties.inferenceConfig", FIELD_TREE},
+    {"description", "properties.description", FIELD_SAME},
+    {"tags", "properties.tags", FIELD_SAME},
+    {"properties", "properties.properties", FIELD_SAME},
+};
+
+struct json *shape_environment(struct cli *cli, const struct json *rest)
+{
+    struct json *out = shape_asset(cli, rest, "environments", ENVIRONMENT_ROWS, COUNT(ENVIRONMENT_ROWS));
+    struct str conda = json_str_at(rest, "properties.condaFile");
+    struct yaml parsed;
+    struct error ignored;
+
+    if (conda.len && yaml_parse(cli->arena, conda, &parsed, &ignored) == 0)
+        json_set(cli->arena, out, STR("conda_file"), parsed.root);
+    return out;
+}
+
+static const struct field_row MODEL_ROWS[] = {
+    {"type", "properties.modelType", FIELD_LOWER},         {"path", "properties.modelUri", FIELD_SAME},
+    {"description", "properties.description", FIELD_SAME}, {"tags", "properties.tags", FIELD_SAME},
+    {"properties", "properties.properties", FIELD_SAME},   {"stage", "properties.stage", FIELD_SAME},
+    {"flavors", "properties.flavors", FIELD_SAME},         {"job_name", "properties.jobName", FIELD_SAME},
+};
+
+struct json *shape_model(struct cli *cli, const struct json *rest)
+{
+    return shape_asset(cli, rest, "models", MODEL_ROWS, COUNT(MODEL_ROWS));
+}
+
+static const struct field_row DATASTORE_ROWS[] = {
+    {"type", "properties.datastoreType", FIELD_WORD},      {"account_name", "properties.accountName", FIELD_SAME},
+    {"container_name", "properties.containerName", FIELD_SAME}, {"endpoint", "properties.endpoint", FIELD_SAME},
+    {"protocol", "properties.protocol", FIELD_SAME},       {"description", "properties.description", FIELD_SAME},
+    {"tags", "properties.tags", FIELD_SAME},               {"is_default", "properties.isDefault", FIELD_SAME},
+    {"credentials", "properties.credentials.credentialsType", FIELD_WORD},
+};
+
+struct json *shape_datastore(struct cli *cli, const struct json *rest)
+{
+    return shape_common(cli, rest, DATASTORE_ROWS, COUNT(DATASTORE_ROWS));
+}
+
+static const struct field_row WORKSPACE_ROWS[] = {
+    {"location", "location", FIELD_SAME},
+    {"tags", "tags", FIELD_SAME},
+    {"display_name", "properties.friendlyName", FIELD_SAME},
+    {"description", "properties.description", FIELD_SAME},
+    {"discovery_url", "properties.discoveryUrl", FIELD_SAME},
+    {"mlflow_tracking_uri", "properties.mlFlowTrackingUri", FIELD_SAME},
+    {"storage_account", "properties.storageAccount", FIELD_SAME},
+    {"provisioning_state", "properties.provisioningState", FIELD_SAME},
+};
+
+struct json *shape_workspace(struct cli *cli, const struct json *rest)
+{
+    return shape_common(cli, rest, WORKSPACE_ROWS, COUNT(WORKSPACE_ROWS));
+}
+
+static const struct field_row COMPUTE_ROWS[] = {
+    {"type", "properties.computeType", FIELD_LOWER},
+    {"location", "location", FIELD_SAME},
+    {"tags", "tags", FIELD_SAME},
+    {"description", "properties.description", FIELD_SAME},
+    {"provisioning_state", "properties.provisioningState", FIELD_SAME},
+    {"size", "properties.properties.vmSize", FIELD_SAME},
+    {"tier", "properties.properties.vmPriority", FIELD_WORD},
+    {"state", "properties.properties.state", FIELD_SAME},
+    {"min_instances", "properties.properties.scaleSettings.minNodeCount", FIELD_SAME},
+    {"max_instances", "properties.properties.scaleSettings.maxNodeCount", FIELD_SAME},
+    {"idle_time_before_scale_down", "properties.properties.scaleSettings.nodeIdleTimeBeforeScaleDown",
+     FIELD_SECONDS},
+    {"enable_node_public_ip", "properties.properties.enableNodePublicIp", FIELD_SAME},
+};
+
+struct json *shape_compute(struct cli *cli, const struct json *rest)
+{
+    return shape_common(cli, rest, COMPUTE_ROWS, COUNT(COMPUTE_ROWS));
+}
+
+static const struct field_row COMPUTE_BODY_ROWS[] = {
+    {"description", "properties.description", FIELD_SAME},
+    {"tags", "tags", FIELD_TEXTS},
+    {"size", "properties.properties.vmSize", FIELD_SAME},
+    {"enable_node_public_ip", "properties.properties.enableNodePublicIp", FIELD_TRUTH},
+};
+static const struct field_row CLUSTER_ROWS[] = {
+    {"tier", "properties.properties.vmPriority", FIELD_WORD},
+    {"min_instances", "properties.properties.scaleSettings.minNodeCount", FIELD_INTEGER},
+    {"max_instances", "properties.properties.scaleSettings.maxNodeCount", FIELD_INTEGER},
+    {"idle_time_before_scale_down", "properties.properties.scaleSettings.nodeIdleTimeBeforeScaleDown",
+     FIELD_SECONDS},
+};
+static const char CLUSTER_DEFAULTS[] =
+    "{\"location\":\"local\",\"properties\":{\"computeType\":\"AmlCompute\",\"disableLocalAuth\":true,"
+    "\"properties\":{\"vmSize\":\"STANDARD_DS3_V2\",\"osType\":\"Linux\",\"enableNodePublicIp\":true,"
+    "\"remoteLoginPortPublicAccess\":\"NotSpecified\","
+    "\"scaleSettings\":{\"minNodeCount\":0,\"maxNodeCount\":4,\"nodeIdleTimeBeforeScaleDown\":\"PT2M\"}}}}";
+static const char INSTANCE_DEFAULTS[] =
+    "{\"location\":\"local\",\"properties\":{\"computeType\":\"ComputeInstance\",\"disableLocalAuth\":true,"
+    "\"properties\":{\"vmSize\":\"STANDARD_DS3_V2\",\"enableNodePublicIp\":true,\"applicationSharingPolicy\":\"Shared\","
+    "\"computeInstanceAuthorizationType\":\"personal\"}}}";
+
+int shape_compute_body(struct cli *cli, struct document *document, struct json **out, struct error *err)
+{
+    bool cluster = str_eq(str_from(document->kind->name), STR("amlCompute"));
+    struct json *body = json_parse(cli->arena, cluster ? str_from(CLUSTER_DEFAULTS) : str_from(INSTANCE_DEFAULTS), err);
+
+    assert(body);
+    fields_to_rest(cli->arena, COMPUTE_BODY_ROWS, COUNT(COMPUTE_BODY_ROWS), document->yaml.root, body);
+    if (cluster)
+        fields_to_rest(cli->arena, CLUSTER_ROWS, COUNT(CLUSTER_ROWS), document->yaml.root, body);
+    *out = body;
+    return 0;
+}
