@@ -112,7 +112,7 @@ static int inputs_apply(struct store_txn *txn, void *context, struct error *err)
     const struct inputs *inputs = work->detail;
     struct run run;
 
-    if (work_run(work, txn, &run, err) < 0)
+    if (work_find_run(work, txn, &run, err) < 0)
         return -1;
     for (size_t i = 0; i < inputs->dataset_count; i++)
         if (lineage_add_dataset(txn, &run, &inputs->datasets[i], err) < 0)
@@ -163,7 +163,7 @@ static int log_model_apply(struct store_txn *txn, void *context, struct error *e
     struct str history = STR("");
     bool found;
 
-    if (work_run(work, txn, &run, err) < 0 ||
+    if (work_find_run(work, txn, &run, err) < 0 ||
         tag_get(tracking, txn, run.run, HISTORY_TAG, &history, &found, err) < 0)
         return -1;
     struct json *list = found ? json_parse(arena, history, NULL) : NULL;

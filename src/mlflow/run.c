@@ -91,7 +91,7 @@ static int update_apply(struct store_txn *txn, void *context, struct error *err)
     struct run run;
     struct str location;
 
-    if (work_run(work, txn, &run, err) < 0 || work_location(txn, &run, &location, err) < 0)
+    if (work_find_run(work, txn, &run, err) < 0 || work_location(txn, &run, &location, err) < 0)
         return -1;
     change_state(&run, change);
     change->row = run.run;
@@ -178,7 +178,7 @@ static int delete_tag_apply(struct store_txn *txn, void *context, struct error *
     struct work *work = context;
     struct run run;
 
-    if (work_run(work, txn, &run, err) < 0)
+    if (work_find_run(work, txn, &run, err) < 0)
         return -1;
     const struct pair_owner owner = {run.scope, run.run, run.run_id};
     if (tag_delete(work->ask->mlflow->engines->tracking, txn, &owner, work->name, err) < 0)

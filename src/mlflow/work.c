@@ -17,7 +17,7 @@ struct store_txn *work_read(struct ask *ask, struct error *err)
     return store_read_begin(ask->mlflow->engines->store, err);
 }
 
-int work_run(struct work *work, struct store_txn *txn, struct run *out, struct error *err)
+int work_find_run(struct work *work, struct store_txn *txn, struct run *out, struct error *err)
 {
     int64_t scope;
     struct run run;

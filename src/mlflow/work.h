@@ -18,7 +18,7 @@ struct work {
 int work_write(struct work *work, store_apply *change, struct error *err);
 
 /* In a write: the run, writable by this caller and not deleted. */
-int work_run(struct work *work, struct store_txn *txn, struct run *out, struct error *err);
+int work_find_run(struct work *work, struct store_txn *txn, struct run *out, struct error *err);
 
 /* In any transaction: the experiment's own artifact location, "" when it has none. */
 int work_location(struct store_txn *txn, const struct run *run, struct str *out, struct error *err);
