@@ -164,7 +164,7 @@ static struct work_end run(struct attempt *attempt, struct remote *remote)
         return end;
     if (begun)
         prepare_walls(attempt);
-    if ((!begun && prepare(attempt, remote, &err) < 0) || work_run(attempt, &end, &err) < 0) {
+    if ((!begun && prepare(attempt, remote, &err) < 0) || work_attend(attempt, &end, &err) < 0) {
         if (err.code == ERROR_CANCELED || atomic_load(&attempt->stop->asked))
             end.kind = "canceled";
         end.reason = err.hint[0] ? arena_printf(attempt->arena, "%s %s", err.message, err.hint)

@@ -293,7 +293,7 @@ static int resume(struct work *work, const struct process_id *id, int64_t starte
     return 0;
 }
 
-int work_run(struct attempt *attempt, struct work_end *out, struct error *err)
+int work_attend(struct attempt *attempt, struct work_end *out, struct error *err)
 {
     struct work work = {
         .attempt = attempt, .process = {.pidfd = -1}, .group_name = make_group_name(attempt)};

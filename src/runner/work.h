@@ -13,7 +13,7 @@ struct work_end {
 
 /* Starts the command (or, after another runner died, finds it again) and waits for its end. Errors
  * only when it could not be started. */
-int work_run(struct attempt *attempt, struct work_end *out, struct error *err);
+int work_attend(struct attempt *attempt, struct work_end *out, struct error *err);
 
 /* How a command ended, from what the kernel and the shell say. Pure, for tests. */
 struct work_facts {
