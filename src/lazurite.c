@@ -1,10 +1,10 @@
 /* The one executable: the first word picks the program. */
+#include "cli/cli.h"
 #include "gateway/gateway.h"
 #include "runner/runner.h"
 #include "scoring/scoring.h"
 #include "server/server.h"
 
-#include <stdio.h>
 #include <string.h>
 
 struct program {
@@ -21,9 +21,10 @@ static const struct program PROGRAMS[] = {
 
 int main(int argc, char **argv)
 {
-    for (size_t i = 0; argc > 1 && i < sizeof(PROGRAMS) / sizeof(PROGRAMS[0]); i++)
+    bool help = argc > 2 && (!strcmp(argv[2], "--help") || !strcmp(argv[2], "-h"));
+
+    for (size_t i = 0; argc > 1 && !help && i < sizeof(PROGRAMS) / sizeof(PROGRAMS[0]); i++)
         if (strcmp(argv[1], PROGRAMS[i].word) == 0)
             return PROGRAMS[i].main(argc - 1, argv + 1);
-    fputs("lazurite: the first word is no program of this build\n", stderr);
-    return 2;
+    return cli_main(argc, argv);
 }
