@@ -92,17 +92,21 @@ static int upload_apply(struct store_txn *txn, void *context, struct error *err)
     return blob_put(txn, &upload->blob, false, err);
 }
 
-static void put_blob(struct online *o, const char *name)
+static void put_blob_in(struct online *o, struct str container, const char *name)
 {
     struct error err = {0};
     CLEANUP(content_writer_free) struct content_writer *writer =
         content_writer_new(o->engines.content, &err);
-    struct upload upload = {.blob = {.container = asset_blob_container(o->arena, &o->scope),
-                                     .name = str_from(name), .meta = STR("{}")}};
+    struct upload upload = {.blob = {.container = container, .name = str_from(name), .meta = STR("{}")}};
 
     CHECK_OK(content_write(writer, str_from(name), &err), &err);
     CHECK_OK(content_finish(writer, &upload.object, &err), &err);
     CHECK_OK(store_write(o->engines.store, upload_apply, &upload, &err), &err);
+}
+
+static void put_blob(struct online *o, const char *name)
+{
+    put_blob_in(o, asset_blob_container(o->arena, &o->scope), name);
 }
 
 static struct fake_reply put(struct online *o, const char *target, const char *body)
@@ -276,6 +280,20 @@ TEST(what_serves_is_chosen_by_the_models_files)
     check_refused(o, 404, BLUE, DEPLOYMENT(MODEL("missing")), "properties.model");
     CHECK_INT(404, get(o, BLUE).status);
     CHECK_INT(201, put(o, BLUE, DEPLOYMENT(MODEL("flow"))).status);
+}
+
+TEST(a_model_is_found_in_the_container_it_was_uploaded_to)
+{
+    CLEANUP(online_close) struct online *o = online_open();
+    struct fake_reply reply = fake_json(o->fake, "POST", WS "/models/up/versions/1/startPendingUpload",
+                                        "{\"pendingUploadType\":\"TemporaryBlobReference\"}");
+    struct str uri = arena_str(o->arena, json_str_at(reply.json, "blobReferenceForConsumption.blobUri"));
+
+    CHECK_INT(201, put(o, EP, KEY_BODY("")).status);
+    put_blob_in(o, str_slice(uri, (size_t)str_find_last(uri, '/') + 1, uri.len), "up/line.onnx");
+    struct str body = arena_printf(o->arena, "{\"properties\":{\"modelUri\":\"%.*s/up\"}}", STR_ARG(uri));
+    CHECK_INT(201, put(o, WS "/models/up/versions/1", body.ptr).status);
+    CHECK_INT(201, put(o, BLUE, DEPLOYMENT(MODEL("up"))).status);
 }
 
 TEST(a_script_needs_its_name_and_its_code)
