@@ -5,6 +5,7 @@
 #include "scoring/scoring.h"
 #include "server/server.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 struct program {
