@@ -1,4 +1,4 @@
-#include "job/engine.h"
+#include "job/step.h"
 
 #include <assert.h>
 
@@ -37,7 +37,7 @@ int job_cancel(struct jobs *jobs, int64_t scope, struct str name, struct str act
         return -1;
     store_read_end(&txn);
     struct job_step step = {jobs, run.run, 0, cancel_apply, &canceling};
-    if (engine_step(&step, err) < 0)
+    if (step_write(&step, err) < 0)
         return -1;
     if (!canceling.running)
         return 0;
@@ -45,7 +45,7 @@ int job_cancel(struct jobs *jobs, int64_t scope, struct str name, struct str act
     txn = store_read_begin(jobs->options.store, err);
     if (!txn || attempt_last(txn, run.run, &attempt, err) < 0)
         return -1;
-    struct compute_start folder = engine_folder(jobs, arena, run.run, attempt.number);
+    struct compute_start folder = step_folder(jobs, arena, run.run, attempt.number);
     if (attempt.runner.pid > 0)
         jobs->backend->stop(&folder, &attempt.runner, false, NULL);
     return 0;

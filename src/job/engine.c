@@ -1,19 +1,21 @@
-#include "job/engine.h"
+#include "job/job.h"
 
 #include "base/log.h"
+#include "identity/identity.h"
 #include "job/queue.h"
+#include "job/step.h"
 #include "job/watch.h"
 #include "job/watcher.h"
 
 #include <assert.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #define LOOK_AT_RUNNERS_MS 500 /* how soon a runner that was killed is noticed */
 #define IDLE_MS 5000
+#define UNTIL_KEYS_MS 20 /* a new folder's signing keys are made after `ready` */
 
 struct jobs *jobs_new(const struct jobs_options *options)
 {
@@ -38,6 +40,11 @@ void jobs_set_endpoints(struct jobs *jobs, struct str arm_endpoint, struct str h
     jobs->host = host;
 }
 
+struct job_watchers *jobs_watchers(struct jobs *jobs)
+{
+    return jobs->watchers;
+}
+
 void jobs_wake(struct jobs *jobs)
 {
     uint64_t one = 1;
@@ -54,6 +61,14 @@ static bool stopping(struct jobs *jobs)
     return stop;
 }
 
+/* How long nothing may happen before we look by ourselves. */
+static int patience(struct jobs *jobs, int open)
+{
+    if (!identity_ready(jobs->options.identity))
+        return UNTIL_KEYS_MS;
+    return open != 0 ? LOOK_AT_RUNNERS_MS : IDLE_MS;
+}
+
 /* One thread decides and starts; everything it does may be done again after a crash. */
 static void *engine_main(void *context)
 {
@@ -66,7 +81,7 @@ static void *engine_main(void *context)
         int open = watch_runners(jobs, &err);
         if (open < 0 || queue_run(jobs, &err) < 0)
             log_error("job.engine", &err);
-        poll(&wake, 1, open != 0 ? LOOK_AT_RUNNERS_MS : IDLE_MS);
+        poll(&wake, 1, patience(jobs, open));
         if (read(jobs->wake_fd, &count, sizeof(count)) < 0)
             continue;
     }
@@ -101,66 +116,4 @@ void jobs_free(struct jobs **jobs)
     close(j->wake_fd);
     free(j);
     *jobs = NULL;
-}
-
-struct step_run {
-    const struct job_step *step;
-    int64_t run;
-    enum run_status status;
-    char reason[512];
-};
-
-static int step_apply(struct store_txn *txn, void *context, struct error *err)
-{
-    struct step_run *s = context;
-    struct attempt attempt = {0};
-    struct run run;
-
-    if (run_by_row(txn, s->step->run, &run, err) < 0)
-        return -1;
-    if (s->step->number > 0 && attempt_get(txn, run.run, s->step->number, &attempt, err) < 0)
-        return -1;
-    if (s->step->work(txn, &run, &attempt, s->step->context, err) < 0)
-        return -1;
-    s->status = run.status;
-    size_t len = run.reason.len < sizeof(s->reason) ? run.reason.len : sizeof(s->reason) - 1;
-    if (len)
-        memcpy(s->reason, run.reason.ptr, len);
-    s->reason[len] = '\0';
-    return 0;
-}
-
-int engine_step(const struct job_step *step, struct error *err)
-{
-    struct step_run run = {.step = step};
-
-    assert(step->jobs && step->run > 0 && step->work);
-    if (store_write(step->jobs->options.store, step_apply, &run, err) < 0)
-        return -1;
-    watchers_tell_state(step->jobs->watchers, step->run, run.status, str_from(run.reason));
-    return 0;
-}
-
-int engine_read(struct store_txn *txn, const struct run *run, struct job_stored *out,
-                struct error *err)
-{
-    struct document document;
-
-    if (run->doc == 0)
-        return error_set(err, ERROR_NOT_FOUND, "", "This run was not submitted as a job.");
-    if (document_by_id(txn, run->doc, &document, err) < 0)
-        return -1;
-    struct json *body = json_parse(store_arena(txn), document.body, err);
-    if (!body)
-        return -1;
-    *out = (struct job_stored){.properties = json_get(body, STR("properties")),
-                               .resolved = json_get(body, STR("resolved"))};
-    return 0;
-}
-
-struct compute_start engine_folder(struct jobs *jobs, struct arena *arena, int64_t run, int number)
-{
-    return (struct compute_start){.dir = jobs->options.dir,
-                                  .dir_path = jobs->options.dir_path,
-                                  .attempt = attempt_name(arena, run, number)};
 }

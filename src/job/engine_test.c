@@ -1,5 +1,5 @@
 /* The engine on a store in memory, with a backend that starts nothing: the tests play the runner. */
-#include "job/engine.h"
+#include "job/step.h"
 
 #include "base/test.h"
 #include "content/content.h"

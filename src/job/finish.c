@@ -133,7 +133,7 @@ static int register_outputs(struct store_txn *txn, const struct run *run, const 
 {
     struct job_stored stored;
 
-    if (engine_read(txn, run, &stored, err) < 0)
+    if (step_read(txn, run, &stored, err) < 0)
         return -1;
     struct json_iter it = json_iter(json_at(stored.resolved, "outputs"));
     while (json_next(&it)) {
@@ -202,7 +202,7 @@ int finish_attempt(struct jobs *jobs, int64_t run, int number, const struct job_
     if (seal_logs(&finishing, arena, run, number, err) < 0)
         return -1;
     failpoint("job.finish");
-    if (engine_step(&step, err) < 0)
+    if (step_write(&step, err) < 0)
         return -1;
     for (size_t i = 0; i < JOB_LOG_COUNT; i++)
         if (finishing.logs[i].size >= 0)

@@ -1,7 +1,7 @@
 /* finish.h - the last step: what exit.json says becomes the final state, once */
 #pragma once
 
-#include "job/engine.h"
+#include "job/step.h"
 
 /* How an attempt ended, as the runner says it in `finished` and exit.json. */
 struct job_exit {

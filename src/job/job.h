@@ -41,6 +41,10 @@ int jobs_start(struct jobs *jobs, struct error *err);
 /* Stops scheduling; runners go on. */
 void jobs_free(struct jobs **jobs);
 
+/* The registry of those that look at jobs (watcher.h). */
+struct job_watchers;
+struct job_watchers *jobs_watchers(struct jobs *jobs);
+
 /* Wakes the scheduler; from store_on_event. Threads: any. */
 void jobs_wake(struct jobs *jobs);
 

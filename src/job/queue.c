@@ -94,7 +94,7 @@ static int read_waiting(struct jobs *jobs, struct store_txn *txn, int64_t scope,
     for (size_t i = 0; i < count; i++) {
         struct job_stored stored;
         struct run run;
-        if (run_by_row(txn, out->runs[i], &run, err) < 0 || engine_read(txn, &run, &stored, err) < 0)
+        if (run_by_row(txn, out->runs[i], &run, err) < 0 || step_read(txn, &run, &stored, err) < 0)
             return -1;
         list[i] = (struct place_job){.name = run.run_id,
                                      .pool = json_str_at(stored.resolved, "compute"),

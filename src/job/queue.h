@@ -1,7 +1,7 @@
 /* queue.h - what waits, and the snapshot from which place.c decides */
 #pragma once
 
-#include "job/engine.h"
+#include "job/step.h"
 #include "job/place.h"
 
 /* The queue and the pools of one workspace, read in one snapshot. */

@@ -1,4 +1,4 @@
-#include "job/engine.h"
+#include "job/step.h"
 
 #include "os/clock.h"
 
@@ -43,7 +43,7 @@ static int show_outputs(struct store_txn *txn, const struct run *run, struct jso
         json_set(arena, properties, STR("outputs"), outputs);
     }
     if (run->doc != 0) {
-        if (engine_read(txn, run, &stored, err) < 0)
+        if (step_read(txn, run, &stored, err) < 0)
             return -1;
         struct json_iter it = json_iter(json_at(stored.resolved, "outputs"));
         while (json_next(&it)) {

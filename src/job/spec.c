@@ -1,7 +1,7 @@
 #include "job/spec.h"
 
 #include "asset/asset.h"
-#include "job/engine.h"
+#include "job/step.h"
 #include "os/clock.h"
 #include "route/name.h"
 #include "route/reference.h"

@@ -53,7 +53,7 @@ static struct json *make_spec(struct jobs *jobs, struct arena *arena, int64_t ro
 
     if (!txn || run_by_row(txn, row, &run, err) < 0 ||
         scope_by_number(txn, run.scope, &scope, err) < 0 ||
-        engine_read(txn, &run, &stored, err) < 0 ||
+        step_read(txn, &run, &stored, err) < 0 ||
         experiment_name(txn, run.scope, run.experiment, &attempt.experiment, err) < 0)
         return NULL;
     int64_t limit_us = json_int_at(stored.resolved, "timeoutSeconds", 0) * US_PER_S;
@@ -79,7 +79,7 @@ static struct json *make_spec(struct jobs *jobs, struct arena *arena, int64_t ro
 static int launch(struct jobs *jobs, struct arena *arena, int64_t run, int number,
                   struct error *err)
 {
-    struct compute_start folder = engine_folder(jobs, arena, run, number);
+    struct compute_start folder = step_folder(jobs, arena, run, number);
     struct process_id runner;
     struct json *spec = make_spec(jobs, arena, run, number, err);
 
@@ -90,7 +90,7 @@ static int launch(struct jobs *jobs, struct arena *arena, int64_t run, int numbe
         return -1;
     struct job_step step = {jobs, run, number, record_runner, &runner};
     LOG(LOG_INFO, "job.started", LOG_STR("attempt", folder.attempt), LOG_INT("runner", runner.pid));
-    return engine_step(&step, err);
+    return step_write(&step, err);
 }
 
 static int launch_or_fail(struct jobs *jobs, int64_t run, int number, struct error *err)
@@ -117,8 +117,8 @@ int start_job(struct jobs *jobs, int64_t run, struct str pool, struct error *err
 
     assert(pool.len > 0);
     if (!identity_ready(jobs->options.identity))
-        return 0; /* identity wakes us when its keys are there */
-    if (engine_step(&step, err) < 0)
+        return 0; /* the engine looks again soon */
+    if (step_write(&step, err) < 0)
         return -1;
     failpoint("job.recorded");
     return placing.number ? launch_or_fail(jobs, run, placing.number, err) : 0;
@@ -127,13 +127,13 @@ int start_job(struct jobs *jobs, int64_t run, struct str pool, struct error *err
 int start_again(struct jobs *jobs, const struct attempt *attempt, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
-    struct compute_start folder = engine_folder(jobs, arena, attempt->run, attempt->number);
+    struct compute_start folder = step_folder(jobs, arena, attempt->run, attempt->number);
     struct process_id runner;
 
     assert(attempt->state == ATTEMPT_RECORDED);
     if (compute_read_runner(&folder, &runner, NULL) > 0) {
         struct job_step step = {jobs, attempt->run, attempt->number, record_runner, &runner};
-        return engine_step(&step, err);
+        return step_write(&step, err);
     }
     return launch_or_fail(jobs, attempt->run, attempt->number, err);
 }

@@ -1,7 +1,7 @@
 /* start.h - where a job starts: the attempt is recorded, then the runner is up */
 #pragma once
 
-#include "job/engine.h"
+#include "job/step.h"
 
 /* Records an attempt on a pool and starts its runner. A job that was canceled meanwhile is left
  * alone; one that cannot be started fails with the reason. -1 only when the store fails. */

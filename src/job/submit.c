@@ -1,6 +1,6 @@
 #include "job/spec.h"
 
-#include "job/engine.h"
+#include "job/step.h"
 #include "os/clock.h"
 #include "store/event.h"
 

@@ -82,7 +82,7 @@ int watch_events(struct jobs *jobs, const struct watch_report *report, struct wa
 
     if (json_kind(report->events) != JSON_ARRAY)
         return error_set(err, ERROR_INVALID, "events", "An array of events is required.");
-    if (engine_step(&step, err) < 0)
+    if (step_write(&step, err) < 0)
         return -1;
     if (taking.finished) {
         struct job_exit end = finish_read(taking.finished);
@@ -175,7 +175,7 @@ static int note_attempt(const struct attempt *attempt, void *context, struct err
 static int close_attempt(struct jobs *jobs, struct arena *arena, const struct attempt *attempt,
                          struct error *err)
 {
-    struct compute_start folder = engine_folder(jobs, arena, attempt->run, attempt->number);
+    struct compute_start folder = step_folder(jobs, arena, attempt->run, attempt->number);
     struct job_exit end = {.kind = STR("lost")};
     struct json *exit = NULL;
 

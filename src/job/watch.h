@@ -1,7 +1,7 @@
 /* watch.h - what runners report, and what becomes of those that report no more */
 #pragma once
 
-#include "job/engine.h"
+#include "job/step.h"
 
 /* What a runner is told after each report. */
 struct watch_answer {

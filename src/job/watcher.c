@@ -1,8 +1,7 @@
 #include "job/watcher.h"
 
-#include "job/engine.h"
-
 #include <assert.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,32 +32,32 @@ void watchers_free(struct job_watchers **watchers)
     *watchers = NULL;
 }
 
-void job_watch_begin(struct jobs *jobs, struct job_watcher *watcher)
+void job_watch_begin(struct job_watchers *watchers, struct job_watcher *watcher)
 {
     assert(watcher->run > 0 && watcher->wake);
-    pthread_mutex_lock(&jobs->watchers->lock);
-    list_push(&jobs->watchers->all, &watcher->node_);
-    pthread_mutex_unlock(&jobs->watchers->lock);
+    pthread_mutex_lock(&watchers->lock);
+    list_push(&watchers->all, &watcher->node_);
+    pthread_mutex_unlock(&watchers->lock);
 }
 
-void job_watch_end(struct jobs *jobs, struct job_watcher *watcher)
+void job_watch_end(struct job_watchers *watchers, struct job_watcher *watcher)
 {
-    pthread_mutex_lock(&jobs->watchers->lock);
+    pthread_mutex_lock(&watchers->lock);
     list_remove(&watcher->node_);
-    pthread_mutex_unlock(&jobs->watchers->lock);
+    pthread_mutex_unlock(&watchers->lock);
 }
 
-bool job_watch_state(struct jobs *jobs, struct job_watcher *watcher, struct arena *arena,
+bool job_watch_state(struct job_watchers *watchers, struct job_watcher *watcher, struct arena *arena,
                      enum run_status *out_status, struct str *out_reason)
 {
-    pthread_mutex_lock(&jobs->watchers->lock);
+    pthread_mutex_lock(&watchers->lock);
     bool changed = watcher->state_changed_;
     watcher->state_changed_ = false;
     if (changed) {
         *out_status = watcher->status_;
         *out_reason = arena_str(arena, str_from(watcher->reason_));
     }
-    pthread_mutex_unlock(&jobs->watchers->lock);
+    pthread_mutex_unlock(&watchers->lock);
     return changed;
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/list.h"
-#include "job/job.h"
+#include "tracking/tracking.h"
 
 /* One open stream. The owner fills run and wake; the rest belongs to the registry. */
 struct job_watcher {
@@ -14,17 +14,18 @@ struct job_watcher {
     char reason_[512];
 };
 
+struct job_watchers;
+
 /* Begins and ends looking; after job_watch_end returns, wake is not called any more. */
-void job_watch_begin(struct jobs *jobs, struct job_watcher *watcher);
-void job_watch_end(struct jobs *jobs, struct job_watcher *watcher);
+void job_watch_begin(struct job_watchers *watchers, struct job_watcher *watcher);
+void job_watch_end(struct job_watchers *watchers, struct job_watcher *watcher);
 
 /* The newest state told since the last call; false when there is none. `out_reason` is copied into
  * the arena. */
-bool job_watch_state(struct jobs *jobs, struct job_watcher *watcher, struct arena *arena,
+bool job_watch_state(struct job_watchers *watchers, struct job_watcher *watcher, struct arena *arena,
                      enum run_status *out_status, struct str *out_reason);
 
 /* Tells all that look at a run: its state changed (or only the reason it waits for), its log grew. */
-struct job_watchers;
 struct job_watchers *watchers_new(void);
 void watchers_free(struct job_watchers **watchers);
 void watchers_tell_state(struct job_watchers *watchers, int64_t run, enum run_status status,

@@ -1,4 +1,4 @@
-#include "job/engine.h"
+#include "job/step.h"
 #include "job/queue.h"
 
 #include <assert.h>

@@ -6,6 +6,7 @@
 #include "http/text.h"
 #include "job/attempt.h"
 #include "job/finish.h"
+#include "job/job.h"
 #include "job/watcher.h"
 #include "os/file.h"
 
@@ -152,7 +153,7 @@ static void refill(struct job_stream *s)
     struct str reason;
     bool more = true;
 
-    if (job_watch_state(s->engines->jobs, &s->watcher, arena, &s->status, &reason)) {
+    if (job_watch_state(jobs_watchers(s->engines->jobs), &s->watcher, arena, &s->status, &reason)) {
         snprintf(s->reason, sizeof(s->reason), "%.*s", STR_ARG(reason));
         if (s->attempt == 0)
             s->attempt = 1;
@@ -188,7 +189,7 @@ static void stream_close(struct http_source *source)
 {
     struct job_stream *s = CONTAINER_OF(source, struct job_stream, source);
 
-    job_watch_end(s->engines->jobs, &s->watcher);
+    job_watch_end(jobs_watchers(s->engines->jobs), &s->watcher);
     for (size_t i = 0; i < JOB_LOG_COUNT; i++)
         fd_close(&s->logs[i].fd);
     buf_free(&s->pending);
@@ -292,7 +293,7 @@ void job_stream_run(struct call *call)
     }
     s = stream_new(call, &run);
     /* Looking begins before the state is read, so that no change falls between. */
-    job_watch_begin(engines->jobs, &s->watcher);
+    job_watch_begin(jobs_watchers(engines->jobs), &s->watcher);
     store_read_end(&txn);
     txn = store_read_begin(engines->store, &err);
     if (!txn || run_by_row(txn, s->run, &run, &err) < 0 ||

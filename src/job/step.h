@@ -1,4 +1,4 @@
-/* engine.h - what the files of job/ share; nobody else includes this */
+/* step.h - what the files of job/ share, and the one way they write; nobody else includes this */
 #pragma once
 
 #include "job/attempt.h"
@@ -34,15 +34,15 @@ struct job_step {
                 struct error *err);
     void *context;
 };
-int engine_step(const struct job_step *step, struct error *err);
+int step_write(const struct job_step *step, struct error *err);
 
 /* Reads the stored body of a job: wire properties and what was resolved. Errors: ERROR_NOT_FOUND. */
 struct job_stored {
     struct json *properties;
     struct json *resolved;
 };
-int engine_read(struct store_txn *txn, const struct run *run, struct job_stored *out,
+int step_read(struct store_txn *txn, const struct run *run, struct job_stored *out,
                 struct error *err);
 
 /* The place of an attempt's folder for the compute backend; name in the arena. */
-struct compute_start engine_folder(struct jobs *jobs, struct arena *arena, int64_t run, int number);
+struct compute_start step_folder(struct jobs *jobs, struct arena *arena, int64_t run, int number);

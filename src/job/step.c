@@ -1,0 +1,68 @@
+#include "job/step.h"
+
+#include "job/watcher.h"
+
+#include <assert.h>
+#include <string.h>
+
+struct step_run {
+    const struct job_step *step;
+    int64_t run;
+    enum run_status status;
+    char reason[512];
+};
+
+static int step_apply(struct store_txn *txn, void *context, struct error *err)
+{
+    struct step_run *s = context;
+    struct attempt attempt = {0};
+    struct run run;
+
+    if (run_by_row(txn, s->step->run, &run, err) < 0)
+        return -1;
+    if (s->step->number > 0 && attempt_get(txn, run.run, s->step->number, &attempt, err) < 0)
+        return -1;
+    if (s->step->work(txn, &run, &attempt, s->step->context, err) < 0)
+        return -1;
+    s->status = run.status;
+    size_t len = run.reason.len < sizeof(s->reason) ? run.reason.len : sizeof(s->reason) - 1;
+    if (len)
+        memcpy(s->reason, run.reason.ptr, len);
+    s->reason[len] = '\0';
+    return 0;
+}
+
+int step_write(const struct job_step *step, struct error *err)
+{
+    struct step_run run = {.step = step};
+
+    assert(step->jobs && step->run > 0 && step->work);
+    if (store_write(step->jobs->options.store, step_apply, &run, err) < 0)
+        return -1;
+    watchers_tell_state(step->jobs->watchers, step->run, run.status, str_from(run.reason));
+    return 0;
+}
+
+int step_read(struct store_txn *txn, const struct run *run, struct job_stored *out,
+                struct error *err)
+{
+    struct document document;
+
+    if (run->doc == 0)
+        return error_set(err, ERROR_NOT_FOUND, "", "This run was not submitted as a job.");
+    if (document_by_id(txn, run->doc, &document, err) < 0)
+        return -1;
+    struct json *body = json_parse(store_arena(txn), document.body, err);
+    if (!body)
+        return -1;
+    *out = (struct job_stored){.properties = json_get(body, STR("properties")),
+                               .resolved = json_get(body, STR("resolved"))};
+    return 0;
+}
+
+struct compute_start step_folder(struct jobs *jobs, struct arena *arena, int64_t run, int number)
+{
+    return (struct compute_start){.dir = jobs->options.dir,
+                                  .dir_path = jobs->options.dir_path,
+                                  .attempt = attempt_name(arena, run, number)};
+}
