@@ -145,6 +145,8 @@ static int series_pack(struct store_txn *txn, struct slice *slice, int64_t key, 
 
 static int slice_pack(struct store_txn *txn, struct slice *slice, struct error *err)
 {
+    if (slice->count == 0)
+        return 0;
     qsort(slice->points, slice->count, sizeof *slice->points, by_series);
     for (size_t from = 0; from < slice->count;) {
         CLEANUP(points_free) struct points points = {0};
