@@ -109,6 +109,8 @@ static void loop_begin_stop(struct loop *loop, int grace_ms)
         connection->close_after = true;
         if (connection->state == CONNECTION_HEAD && connection->idle)
             connection_close(connection);
+        else if (connection->ex && connection->ex->replied)
+            http_wake(connection->ex);
     }
 }
 

@@ -200,8 +200,9 @@ static enum piece next_of_chunked(struct connection *connection)
     size_t size = WINDOW_BYTES - CHUNK_HEAD_BYTES - CHUNK_TAIL_BYTES;
     ssize_t n = ex->reply.source->read(ex->reply.source, bytes, size);
 
+    /* What waits without a known end could outlast any stop; its reader asks the next server. */
     if (n == HTTP_SOURCE_WAIT)
-        return PIECE_WAITING;
+        return connection->loop->stopping ? PIECE_BROKEN : PIECE_WAITING;
     if (n < 0)
         return PIECE_BROKEN;
     if (n == 0) {

@@ -76,7 +76,8 @@ struct http_server *http_server_new(struct pool *pool, const struct http_app *ap
 int http_server_listen(struct http_server *server, const struct http_listener *listener,
                        uint16_t *out_port, struct error *err);
 
-/* Stops accepting, lets requests under way finish for at most grace_ms, closes everything. */
+/* Stops accepting, lets requests under way finish for at most grace_ms, closes everything. A source
+ * of unknown length that waits is cut at once. */
 void http_server_stop(struct http_server *server, int grace_ms);
 
 /* Stops at once if need be, and frees. For CLEANUP. */
