@@ -6,28 +6,33 @@
 
 static const struct arm_action *action_of(const struct arm_kind *kind, struct str name)
 {
+    assert(kind->actions || kind->action_count == 0);
     for (size_t i = 0; i < kind->action_count; i++)
         if (str_eq_fold(str_from(kind->actions[i].name), name))
             return &kind->actions[i];
     return NULL;
 }
 
+/* The read ends before the action runs: actions open transactions of their own. */
 static int find_kept(struct arm_request *req, struct document *out, struct error *err)
 {
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(req->engines->store, err);
     struct document document;
 
+    assert(req->name.len > 0);
     if (!txn || arm_find(req, txn, &document, err) < 0)
         return -1;
     *out = arm_keep(req->arena, &document);
     return 0;
 }
 
+/* A POST may come without a body; one that comes is JSON. */
 static int read_body(struct arm_request *req, struct error *err)
 {
     struct str text = http_body(req->call->ex);
     struct str type = http_header(req->call->ex, "Content-Type");
 
+    assert(!req->body);
     if (str_trim(text).len == 0)
         return 0;
     if (!str_starts_fold(type, STR("application/json")))
@@ -37,6 +42,7 @@ static int read_body(struct arm_request *req, struct error *err)
     return req->body ? 0 : -1;
 }
 
+/* Actions by name, in any case, on a resource or before it is there. */
 int arm_act(struct arm_request *req, struct arm_reply *out, struct error *err)
 {
     struct str name = call_param(req->call, "action");

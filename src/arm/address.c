@@ -1,13 +1,18 @@
+/* Addresses that replies carry. One server is reached as localhost, by its name, through the
+ * socket; an address is only of use to the client that it was made for, so all are made from its
+ * Host header. */
 #include "arm/internal.h"
 
 #include "asset/asset.h"
 
 #include <assert.h>
 
+/* HTTP/1.1 demands a Host; the fallback is for those who ask by 1.0. */
 struct str arm_host(const struct call *call)
 {
     struct str host = http_header(call->ex, "Host");
 
+    assert(call->ex);
     return host.len ? host : STR("localhost");
 }
 
@@ -24,6 +29,7 @@ struct str arm_base_url(const struct call *call)
 
 struct str arm_account_name(const struct call *call, const struct scope *scope)
 {
+    assert(scope->guid.len > 0);
     return arena_printf(call->arena, "%.*s/%.*s", STR_ARG(arm_host(call)),
                         STR_ARG(asset_account(call->arena, scope)));
 }

@@ -14,6 +14,7 @@ int arm_get(struct arm_request *req, struct arm_reply *out, struct error *err)
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(req->engines->store, err);
     struct document document;
 
+    assert(req->kind);
     if (!txn || arm_find(req, txn, &document, err) < 0)
         return -1;
     struct json *wire = arm_wire(req, txn, &document, err);
@@ -25,6 +26,7 @@ int arm_get(struct arm_request *req, struct arm_reply *out, struct error *err)
     return 0;
 }
 
+/* Who made it and who changed it last; the maker stays. */
 struct str arm_system_data(struct arm_request *req, const struct document *before)
 {
     char text[CLOCK_ISO_BYTES];
@@ -32,6 +34,7 @@ struct str arm_system_data(struct arm_request *req, const struct document *befor
     struct json *system =
         before && before->system.len ? json_parse(req->arena, before->system, NULL) : NULL;
 
+    assert(req->actor.ptr || req->actor.len == 0);
     if (!system) {
         system = json_object(req->arena);
         json_set_str(req->arena, system, "createdBy", req->actor);
@@ -44,11 +47,13 @@ struct str arm_system_data(struct arm_request *req, const struct document *befor
     return json_write(req->arena, system);
 }
 
+/* Followers learn of every change from the event stream, never from the tables. */
 static int append_event(struct arm_request *req, struct store_txn *txn, const char *what,
                         struct str name, struct error *err)
 {
     struct str type = str_from(req->kind->type), head = type, tail;
 
+    assert(store_is_writer(txn));
     str_cut(type, '/', &head, &tail);
     struct event event = {
         .scope = req->scope.number,
@@ -69,15 +74,18 @@ static void drop_read_only(struct json *body)
 {
     static const char *const TOP[] = {"id", "name", "type", "systemData", "etag"};
 
+    assert(json_kind(body) == JSON_OBJECT);
     for (size_t i = 0; i < COUNT(TOP); i++)
         json_remove(body, str_from(TOP[i]));
     json_take(body, "properties.provisioningState");
 }
 
+/* A form or plain text is what another site's page could send (decisions 27). */
 static int check_media(struct arm_request *req, struct error *err)
 {
     struct str type = http_header(req->call->ex, "Content-Type");
 
+    assert(req->call);
     if (str_starts_fold(type, STR("application/json")) ||
         str_starts_fold(type, STR("application/merge-patch+json")))
         return 0;
@@ -120,6 +128,7 @@ static int find_before(struct put *put, struct store_txn *txn, struct document *
     struct arm_request *req = put->req;
     const struct arm_kind *kind = req->kind;
 
+    assert(store_is_writer(txn));
     put->found = false;
     if (arm_find_parent(req, txn, err) < 0 && !(kind->makes_parent && err->code == ERROR_NOT_FOUND))
         return -1;
@@ -162,6 +171,7 @@ static int put_check(struct put *put, struct store_txn *txn, struct document *be
     return kind->check ? kind->check(req, txn, present, err) : 0;
 }
 
+/* A container that comes with its first version. */
 static int make_parent(struct arm_request *req, struct store_txn *txn, struct error *err)
 {
     struct document parent = {
@@ -173,17 +183,20 @@ static int make_parent(struct arm_request *req, struct store_txn *txn, struct er
         .system = arm_system_data(req, NULL),
     };
 
+    assert(req->kind->parent && req->parent.doc == 0);
     if (document_insert(txn, &parent, err) < 0)
         return -1;
     req->parent = arm_keep(req->arena, &parent);
     return 0;
 }
 
+/* Inserts or updates; names keep their first spelling, the maker his name. */
 static int store_document(struct put *put, struct store_txn *txn, const struct document *before,
                           struct document *out, struct error *err)
 {
     struct arm_request *req = put->req;
 
+    assert(json_kind(req->body) == JSON_OBJECT);
     *out = before ? *before
                   : (struct document){.scope = req->scope.number,
                                       .type = str_from(req->kind->type),
@@ -204,12 +217,14 @@ static int store_document(struct put *put, struct store_txn *txn, const struct d
     return document_saw_version(txn, req->parent.doc, req->name, err);
 }
 
+/* On the writer thread, perhaps twice: everything it gives is set anew. */
 static int put_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct put *put = context;
     struct arm_request *req = put->req;
     struct document before, after;
 
+    assert(store_is_writer(txn));
     put->changed = false;
     if (put_check(put, txn, &before, err) < 0)
         return -1;
@@ -234,6 +249,7 @@ static int put_reply(struct put *put, struct arm_reply *out, struct error *err)
     struct arm_request *req = put->req;
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(req->engines->store, err);
 
+    assert(put->after.body.len > 0);
     if (!txn)
         return -1;
     struct json *wire = arm_wire(req, txn, &put->after, err);
@@ -245,10 +261,12 @@ static int put_reply(struct put *put, struct arm_reply *out, struct error *err)
     return 0;
 }
 
+/* One try of a PUT or PATCH; a PATCH whose base changed meanwhile is stale and tried again. */
 static int put_once(struct put *put, const struct json *body, bool patch, struct error *err)
 {
     struct arm_request *req = put->req;
 
+    assert(body);
     put->base_rev = 0;
     req->body = json_copy(req->arena, body);
     if (patch && merge_body(put, body, err) < 0)
@@ -261,6 +279,7 @@ static int put_once(struct put *put, const struct json *body, bool patch, struct
     return store_write(req->engines->store, put_apply, put, err);
 }
 
+/* PUT and PATCH, whatever the kind. */
 int arm_put(struct arm_request *req, struct arm_reply *out, struct error *err)
 {
     bool patch = str_eq(http_method(req->call->ex), STR("PATCH"));
@@ -319,6 +338,7 @@ static int delete_children(struct arm_request *req, struct store_txn *txn,
     const struct arm_kind *child = arm_kind_child(req->arm, req->kind);
     struct children children = {.arena = req->arena};
 
+    assert(container->doc > 0);
     if (!child)
         return 0;
     struct document_query query = {.scope = req->scope.number,
@@ -346,12 +366,14 @@ static int delete_children(struct arm_request *req, struct store_txn *txn,
     return 0;
 }
 
+/* On the writer thread: what refuses is asked first. */
 static int delete_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct delete *delete = context;
     struct arm_request *req = delete->req;
     struct document document;
 
+    assert(store_is_writer(txn));
     delete->missing = false;
     if (arm_find(req, txn, &document, err) < 0) {
         delete->missing = err->code == ERROR_NOT_FOUND;
@@ -374,6 +396,7 @@ static int delete_apply(struct store_txn *txn, void *context, struct error *err)
     return append_event(req, txn, "deleted", delete->document.name, err);
 }
 
+/* DELETE: 200 when it was there, 204 when not, 202 for kinds that take time. */
 int arm_delete(struct arm_request *req, struct arm_reply *out, struct error *err)
 {
     struct delete delete = {.req = req};

@@ -1,3 +1,5 @@
+/* Etags are document and revision. They guard writes (412); reads are never answered with 304,
+ * since what a kind shows live changes without a revision. */
 #include "arm/internal.h"
 
 #include <assert.h>
@@ -26,12 +28,14 @@ bool arm_etag_among(struct str list, struct str etag)
     return false;
 }
 
+/* If-Match wants what the client saw; If-None-Match: * wants nothing there. */
 int arm_etag_check(struct arm_request *req, const struct document *present, struct error *err)
 {
     struct str match = http_header(req->call->ex, "If-Match");
     struct str none = http_header(req->call->ex, "If-None-Match");
     struct str etag = present ? arm_etag(req->arena, present) : STR("-");
 
+    assert(req->call);
     if (match.len > 0 && (!present || !arm_etag_among(match, etag)))
         return error_set(err, ERROR_PRECONDITION, "If-Match",
                          present ? "The resource has changed: its etag is %.*s."

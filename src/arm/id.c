@@ -1,3 +1,4 @@
+/* Kinds by type, ids by kind, and copies of what a transaction's arena holds. */
 #include "arm/internal.h"
 
 #include <assert.h>
@@ -36,8 +37,10 @@ static const char *const UNBUILT[] = {
     "virtualClusters",
 };
 
+/* Kinds are few: a walk is quicker than a table. */
 const struct arm_kind *arm_kind_of(const struct arm *arm, struct str type)
 {
+    assert(arm->kind_count > 0);
     for (size_t i = 0; i < arm->kind_count; i++)
         if (str_eq_fold(str_from(arm->kinds[i]->type), type))
             return arm->kinds[i];
@@ -46,16 +49,19 @@ const struct arm_kind *arm_kind_of(const struct arm *arm, struct str type)
 
 const struct arm_kind *arm_kind_child(const struct arm *arm, const struct arm_kind *kind)
 {
+    assert(arm && kind);
     for (size_t i = 0; i < arm->kind_count; i++)
         if (arm->kinds[i]->parent == kind)
             return arm->kinds[i];
     return NULL;
 }
 
+/* Only the first word of a type path counts. */
 bool arm_type_unbuilt(struct str type)
 {
     struct str head = type, tail;
 
+    assert(type.ptr || type.len == 0);
     str_cut(type, '/', &head, &tail);
     for (size_t i = 0; i < COUNT(UNBUILT); i++)
         if (str_eq_fold(str_from(UNBUILT[i]), head))

@@ -9,21 +9,25 @@ struct gather {
     size_t count, size;
 };
 
+/* Copies, since the walk's own rows end with it. */
 static int gather_one(const struct document *document, void *context, struct error *)
 {
     struct gather *gather = context;
 
+    assert(gather->count <= gather->size);
     if (gather->count == gather->size)
         return 0;
     gather->documents[gather->count++] = arm_keep(gather->arena, document);
     return 0;
 }
 
+/* A page and one more, which tells whether there is another. */
 static int gather_page(struct arm_request *req, struct store_txn *txn, struct document_query *query,
                        struct gather *out, struct error *err)
 {
     const struct arm_kind *kind = req->kind;
 
+    assert(query->limit > 0);
     if (arm_find_parent(req, txn, err) < 0 && !(kind->list && err->code == ERROR_NOT_FOUND))
         return -1;
     query->scope = req->scope.number;
@@ -38,11 +42,13 @@ static int gather_page(struct arm_request *req, struct store_txn *txn, struct do
     return result;
 }
 
+/* The link repeats the query that was asked, by the host that was asked. */
 static void link_next(struct arm_request *req, struct json *page, const struct document *last)
 {
     const struct http_exchange *ex = req->call->ex;
     struct str query = arm_page_query(req->arena, http_query(ex), arm_page_token(req->arena, last));
 
+    assert(last->created_us >= 0);
     json_set_str(req->arena, page, "nextLink",
                  arena_printf(req->arena, "%.*s%.*s?%.*s", STR_ARG(arm_base_url(req->call)),
                               STR_ARG(http_path(ex)), STR_ARG(query)));
@@ -84,10 +90,12 @@ struct walk {
     size_t count, size;
 };
 
+/* Keeps the workspaces that the path names. */
 static int walk_one(const struct scope *scope, void *context)
 {
     struct walk *walk = context;
 
+    assert(walk->req);
     if (scope->kind != SCOPE_WORKSPACE || !str_eq_fold(scope->subscription, walk->subscription) ||
         (walk->group.len > 0 && !str_eq_fold(scope->group, walk->group)))
         return 0;
@@ -103,6 +111,7 @@ static int walk_one(const struct scope *scope, void *context)
     return 0;
 }
 
+/* All workspaces of a subscription or a group; a server has few, so there are no pages. */
 int arm_list_workspaces(struct arm_request *req, struct arm_reply *out, struct error *err)
 {
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(req->engines->store, err);
@@ -111,6 +120,7 @@ int arm_list_workspaces(struct arm_request *req, struct arm_reply *out, struct e
                         .subscription = call_param(req->call, "subscription"),
                         .group = call_param(req->call, "group")};
 
+    assert(req->kind);
     if (!txn || scope_each(txn, walk_one, &walk, err) < 0)
         return -1;
     for (size_t i = 0; i < walk.count; i++) {

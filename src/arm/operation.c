@@ -21,6 +21,7 @@ static int forget_old(struct store_txn *txn, int64_t scope, struct error *err)
                         "parent = 0 AND created_us < ? LIMIT 8",
                         err);
 
+    assert(scope > 0);
     if (!q)
         return -1;
     sql_bind_int(q, 1, scope);
@@ -106,6 +107,7 @@ static int progress(struct arm_request *req, struct store_txn *txn,
     struct json *body = json_parse(req->arena, operation->body, err);
     struct document target;
 
+    assert(operation->body.len > 0);
     if (!body)
         return -1;
     req->kind = arm_kind_of(req->arm, json_str_at(body, "kind"));
@@ -138,6 +140,7 @@ static struct json *status_body(struct arm_request *req, const struct document *
     return body;
 }
 
+/* GET of an operation: as a status, or as the result that Location promised. */
 int arm_operation_get(struct arm_request *req, struct arm_reply *out, struct error *err)
 {
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(req->engines->store, err);
@@ -145,6 +148,7 @@ int arm_operation_get(struct arm_request *req, struct arm_reply *out, struct err
     struct document_key key = {req->scope.number, TYPE, 0, call_param(req->call, "name")};
     struct document found;
 
+    assert(req->scope.number > 0);
     if (!txn)
         return -1;
     if (document_get(txn, &key, &found, err) < 0)

@@ -1,11 +1,15 @@
+/* Lists in pages. A token is the position of the last row shown, so a page costs the same wherever
+ * it is and rows that come meanwhile neither repeat nor hide others. */
 #include "arm/internal.h"
 
 #include "http/text.h"
 
 #include <assert.h>
 
+/* Archived things are left out unless asked for. */
 static int read_view(struct str text, enum document_view *out, struct error *err)
 {
+    assert(out);
     if (text.len == 0 || str_eq_fold(text, STR("ActiveOnly")))
         *out = VIEW_ACTIVE;
     else if (str_eq_fold(text, STR("ArchivedOnly")))
@@ -19,6 +23,7 @@ static int read_view(struct str text, enum document_view *out, struct error *err
     return 0;
 }
 
+/* Newest first is the one order the tables are laid out for. */
 static int read_order(struct str text, struct error *err)
 {
     if (text.len == 0 || str_eq_fold(text, STR("createdtime desc")) ||
@@ -29,10 +34,12 @@ static int read_order(struct str text, struct error *err)
                      STR_ARG(text));
 }
 
+/* Clients may ask for more than a page holds; they get a page. */
 static int read_limit(struct str text, size_t *out, struct error *err)
 {
     int64_t count = ARM_PAGE_DEFAULT;
 
+    assert(out);
     if (text.len > 0 && (!str_to_int64(text, &count) || count < 1))
         return error_set(err, ERROR_INVALID, "$top", "$top is a number from 1 on, not '%.*s'.",
                          STR_ARG(text));
@@ -40,11 +47,13 @@ static int read_limit(struct str text, size_t *out, struct error *err)
     return 0;
 }
 
+/* "{microseconds}.{document}": the position of the last row shown. */
 bool arm_page_token_read(struct str token, int64_t *out_us, int64_t *out_doc)
 {
     struct str head, tail;
     int64_t us, doc;
 
+    assert(out_us && out_doc);
     if (!str_cut(token, '.', &head, &tail) || !str_to_int64(head, &us) ||
         !str_to_int64(tail, &doc) || us < 0 || doc < 0)
         return false;
@@ -64,6 +73,7 @@ int arm_page_read(const struct call *call, struct document_query *query, struct 
     struct str skip = call_query(call, "$skip");
     struct str top = call_query(call, "$top");
 
+    assert(call && query);
     if (read_view(call_query(call, "listViewType"), &query->view, err) < 0 ||
         read_order(call_query(call, "$orderBy"), err) < 0 ||
         read_limit(top.len ? top : call_query(call, "count"), &query->limit, err) < 0)

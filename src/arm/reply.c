@@ -1,3 +1,5 @@
+/* What a client reads when something went wrong, and the one place that knows statuses. Clients
+ * look at the status, then at error.code; a person reads message, target and the hint. */
 #include "arm/internal.h"
 
 #include <assert.h>
@@ -39,12 +41,14 @@ int arm_status(enum error_code code)
     return WIRE[code].status ? WIRE[code].status : 500;
 }
 
+/* As Azure writes it; what to do next goes where its clients print it from. */
 struct json *arm_error_object(struct arena *arena, const struct error *err)
 {
     struct json *error = json_object(arena);
     struct json *notes = json_array(arena);
     const char *code = WIRE[err->code].code;
 
+    assert(err->code > ERROR_NONE && err->code < ERROR_COUNT_);
     json_set_str(arena, error, "code", str_from(code ? code : "InternalServerError"));
     json_set_str(arena, error, "message", str_from(err->message));
     if (err->target[0])
@@ -81,10 +85,12 @@ void arm_reply(struct call *call, int status, const struct json *body)
                    json_write(call->arena, body));
 }
 
+/* Every row of ARM refuses by this. */
 void arm_refuse(struct call *call, const struct error *err)
 {
     int status = arm_status(err->code);
 
+    assert(err->code != ERROR_NONE);
     if (status == 429 || status == 503)
         http_add_header(call->ex, "Retry-After", STR("1"));
     arm_reply(call, status, arm_error_body(call->arena, err));

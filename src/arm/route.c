@@ -7,6 +7,7 @@
 
 typedef int arm_run(struct arm_request *req, struct arm_reply *out, struct error *err);
 
+/* The workspace of the path; nothing is looked up outside of one. */
 static int open_scope(struct arm_request *req, struct error *err)
 {
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(req->engines->store, err);
@@ -14,6 +15,7 @@ static int open_scope(struct arm_request *req, struct error *err)
     struct str group = call_param(req->call, "group");
     struct scope scope;
 
+    assert(req->call);
     if (!txn)
         return -1;
     if (scope_find(txn, call_param(req->call, "subscription"), group, name, &scope, err) < 0)
@@ -33,16 +35,19 @@ static struct str type_path(struct arm_request *req)
     struct str type = call_param(req->call, "type");
     struct str child = call_param(req->call, "child");
 
+    assert(req->call);
     if (child.len == 0)
         return type;
     return arena_printf(req->arena, "%.*s/%.*s", STR_ARG(type), STR_ARG(child));
 }
 
+/* Which kind, which names, which id. */
 static int open_kind(struct arm_request *req, struct error *err)
 {
     struct str type = type_path(req);
     bool nested = call_param(req->call, "child").len > 0;
 
+    assert(req->arm);
     if (type.len == 0)
         type = STR("workspaces");
     req->kind = arm_kind_of(req->arm, type);
@@ -65,8 +70,10 @@ static int open_kind(struct arm_request *req, struct error *err)
     return 0;
 }
 
+/* Headers of an operation come before the body. */
 static void answer(struct arm_request *req, struct call *call, const struct arm_reply *reply)
 {
+    assert(reply->status >= 200);
     if (reply->operation.len > 0)
         arm_operation_headers(req, reply->status, reply->operation);
     arm_reply(call, reply->status, reply->body);
@@ -99,6 +106,7 @@ static void serve_workspace_put(struct call *call)
     struct arm_request req = {.arena = call->arena, .engines = arm->engines, .call = call};
     struct error err = {0};
 
+    assert(call->face);
     if (open_scope(&req, &err) == 0) {
         serve(call, arm_put);
         return;
@@ -118,6 +126,7 @@ static void serve_workspace_delete(struct call *call)
     arm_refuse(call, &err);
 }
 
+/* Operations have addresses like resources, but no kind. */
 static void serve_get(struct call *call)
 {
     struct str type = call_param(call, "type");

@@ -11,6 +11,7 @@ static const char *const PATHS[] = {"dataUri", "modelUri", "codeUri"};
 
 static bool among(const char *const *words, size_t count, struct str key)
 {
+    assert(count > 0);
     for (size_t i = 0; i < count; i++)
         if (str_eq(str_from(words[i]), key))
             return true;
@@ -36,6 +37,7 @@ static bool nothing(const struct json *value)
     return false;
 }
 
+/* Equal, or both as good as absent. */
 static bool same(const struct json *a, const struct json *b)
 {
     return (nothing(a) && nothing(b)) || json_equal(a, b);
@@ -57,11 +59,13 @@ struct compare {
     struct str diff;
 };
 
+/* The hardest change seen so far counts; hard ones are told by name. */
 static void compare_field(struct compare *compare, struct str key, const struct json *before,
                           const struct json *after)
 {
     enum arm_change change = ARM_CHANGE_HARD;
 
+    assert(compare->arena);
     if (same(before, after))
         return;
     if (among(SOFT, COUNT(SOFT), key))
@@ -101,6 +105,7 @@ int arm_version_check(struct arm_request *req, const struct document *before, en
     struct json *stored = json_parse(req->arena, before->body, err);
     struct str diff;
 
+    assert(req->body);
     if (!stored)
         return -1;
     enum arm_change change = arm_version_compare(req->arena, stored, req->body, &diff);

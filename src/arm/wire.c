@@ -8,6 +8,7 @@ static struct str child_word(const struct arm_kind *kind)
 {
     struct str head, tail;
 
+    assert(kind->type);
     return str_cut(str_from(kind->type), '/', &head, &tail) ? tail : str_from(kind->type);
 }
 
@@ -17,10 +18,12 @@ static struct str singular(struct str word)
     return str_ends(word, STR("s")) ? str_slice(word, 0, word.len - 1) : word;
 }
 
+/* The container, for kinds that have one and paths that name one. */
 int arm_find_parent(struct arm_request *req, struct store_txn *txn, struct error *err)
 {
     const struct arm_kind *parent = req->kind->parent;
 
+    assert(req->kind);
     req->parent = (struct document){0};
     if (!parent || req->parent_name.len == 0)
         return 0;
@@ -38,10 +41,12 @@ int arm_find_parent(struct arm_request *req, struct store_txn *txn, struct error
     return 0;
 }
 
+/* The sentence names what was looked for and where. */
 static int not_found(struct arm_request *req, struct error *err)
 {
     struct str word = singular(child_word(req->kind));
 
+    assert(err->code == ERROR_NOT_FOUND);
     if (req->kind->parent)
         return error_set(err, ERROR_NOT_FOUND, req->kind->type,
                          "There is no %.*s '%.*s' of '%.*s'.", STR_ARG(word), STR_ARG(req->name),
@@ -76,6 +81,7 @@ static int show_container(struct arm_request *req, struct store_txn *txn,
     struct error ignored;
     int64_t next = document->next_version > 0 ? document->next_version : 1;
 
+    assert(json_kind(properties) == JSON_OBJECT);
     json_set_str(req->arena, properties, "nextVersion",
                  arena_printf(req->arena, "%lld", (long long)next));
     if (document_latest(txn, document->scope, document->doc, &latest, &ignored) == 0)
@@ -105,6 +111,7 @@ static int parent_name(struct arm_request *req, struct store_txn *txn,
     return 0;
 }
 
+/* Stored body, id, name, type and systemData, then what the kind knows to be live. */
 struct json *arm_wire(struct arm_request *req, struct store_txn *txn,
                       const struct document *document, struct error *err)
 {
@@ -113,6 +120,7 @@ struct json *arm_wire(struct arm_request *req, struct store_txn *txn,
     struct json *wire = json_object(req->arena);
     struct str container;
 
+    assert(req->kind && req->arm);
     if (!body || parent_name(req, txn, document, &container, err) < 0)
         return NULL;
     json_set_str(req->arena, wire, "id",

@@ -1,3 +1,5 @@
+/* Names under which bytes are kept. The GUID of the workspace is part of each, so a container tells
+ * whose it is without a look-up, and no two workspaces can meet in one. */
 #include "asset/asset.h"
 
 #include "os/random.h"
@@ -62,10 +64,12 @@ static bool is_guid(struct str text)
     return text.len == GUID_LEN;
 }
 
+/* "azureml-{guid}", "azureml-blobstore-{guid}", or an upload's with a tail. */
 bool asset_container_guid(struct str container, struct str *out_guid)
 {
     struct str rest = container;
 
+    assert(out_guid);
     if (str_starts(rest, STR("azureml-blobstore-")))
         rest = str_slice(rest, 18, rest.len);
     else if (str_starts(rest, STR("azureml-")))
@@ -80,11 +84,13 @@ bool asset_container_guid(struct str container, struct str *out_guid)
     return true;
 }
 
+/* The SDK can download from these only. */
 struct str asset_uri(struct arena *arena, const struct scope *scope,
                      const struct asset_place *place)
 {
     bool artifacts = str_eq(place->container, asset_artifact_container(arena, scope));
 
+    assert(place->container.len > 0);
     return arena_printf(
         arena,
         "azureml://subscriptions/%.*s/resourcegroups/%.*s/workspaces/%.*s/datastores/%s/"

@@ -56,6 +56,7 @@ static int settle(struct search *search, struct str container, struct str path,
     struct blob blob;
     bool any = false;
 
+    assert(container.len > 0);
     if (clean_path(search, path, &place.prefix, err) < 0)
         return -1;
     if (search->target || place.prefix.len == 0) {
@@ -79,19 +80,23 @@ static int settle(struct search *search, struct str container, struct str path,
     return 0;
 }
 
+/* In this workspace: another one's container is as far as any other address. */
 static bool container_is_ours(const struct search *search, struct str container)
 {
     struct str guid;
 
+    assert(search->scope);
     return asset_container_guid(container, &guid) && str_eq(guid, search->scope->guid);
 }
 
+/* A datastore is a name for a container, here or elsewhere. */
 static int in_datastore(struct search *search, struct str name, struct str path,
                         struct asset_place *out, struct error *err)
 {
     struct document_key key = {search->scope->number, STR("datastores"), 0, name};
     struct document document;
 
+    assert(name.len > 0);
     if (document_get(search->txn, &key, &document, err) < 0)
         return err->code != ERROR_NOT_FOUND
                    ? -1
@@ -131,12 +136,14 @@ static int in_logged_model(struct search *search, struct str run_id, struct str 
                   err);
 }
 
+/* A run's own files first, then its logged models. */
 static int in_run(struct search *search, struct str run_id, struct str path,
                   struct asset_place *out, struct error *err)
 {
     struct str prefix = asset_run_prefix(search->arena, run_id);
     struct error other = {0};
 
+    assert(run_id.len > 0);
     if (settle(search, asset_artifact_container(search->arena, search->scope),
                arena_printf(search->arena, "%.*s/%.*s", STR_ARG(prefix), STR_ARG(path)), out,
                err) == 0)
@@ -154,6 +161,7 @@ static int in_output(struct search *search, const struct reference *r, struct as
     struct document document;
     struct str uri = {0};
 
+    assert(r->kind == REFERENCE_JOB);
     if (str_eq_fold(r->output, STR("artifacts")) || str_eq_fold(r->output, STR("default")))
         return in_run(search, r->name, r->path, out, err);
     if (document_get(search->txn, &key, &document, err) == 0) {
@@ -221,6 +229,7 @@ static int of_asset(struct search *search, struct str text, bool typed, struct a
     struct asset asset;
     struct str uri = {0};
 
+    assert(text.len > 0);
     if (asset_resolve(search->txn, &query, &asset, err) < 0)
         return -1;
     struct json *body = json_parse(search->arena, asset.version.body, err);
@@ -233,10 +242,12 @@ static int of_asset(struct search *search, struct str text, bool typed, struct a
     return follow(search, uri, out, err);
 }
 
+/* One step from a URI to a place or to the next URI. */
 static int follow(struct search *search, struct str uri, struct asset_place *out, struct error *err)
 {
     struct reference r;
 
+    assert(search->steps <= STEPS_MAX);
     if (search->steps++ == STEPS_MAX)
         return error_set(err, ERROR_INVALID, "", "'%.*s' leads in a circle.", STR_ARG(search->uri));
     if (reference_parse(search->arena, uri, &r, err) < 0)

@@ -23,11 +23,13 @@ static struct str system_data(struct arena *arena, struct str actor)
     return json_write(arena, system);
 }
 
+/* Found, or made by the first version as ARM does it. */
 static int ensure_container(struct store_txn *txn, const struct asset_new *fresh,
                             struct document *out, struct error *err)
 {
     struct document_key key = {fresh->scope->number, fresh->type, 0, fresh->name};
 
+    assert(store_is_writer(txn));
     if (document_get(txn, &key, out, err) == 0)
         return 0;
     if (err->code != ERROR_NOT_FOUND)
@@ -43,6 +45,7 @@ static int ensure_container(struct store_txn *txn, const struct asset_new *fresh
     return document_insert(txn, out, err);
 }
 
+/* A text the caller chose, or the next number. */
 static int insert_version(struct store_txn *txn, const struct asset_new *fresh,
                           const struct document *container, struct document *out, struct error *err)
 {
@@ -50,6 +53,7 @@ static int insert_version(struct store_txn *txn, const struct asset_new *fresh,
     struct json *body = json_object(arena);
     int64_t number;
 
+    assert(container->doc > 0);
     *out = (struct document){
         .scope = fresh->scope->number,
         .type = arena_printf(arena, "%.*s/versions", STR_ARG(fresh->type)),
@@ -105,6 +109,7 @@ int asset_register(struct store_txn *txn, const struct asset_new *new_version, s
     return 0;
 }
 
+/* Lineage is asked in both directions; the pair is the key, so once is enough. */
 int asset_link(struct store_txn *txn, const struct asset_edge *edge, struct error *err)
 {
     struct sql *q = sql(txn,

@@ -34,6 +34,7 @@ struct look {
     const char *one;
 };
 
+/* What we ship, in the shape of a version; it has no row. */
 static int curated(const struct look *look, struct str name, struct asset *out, struct error *err)
 {
     struct arena *arena = store_arena(look->txn);
@@ -41,6 +42,7 @@ static int curated(const struct look *look, struct str name, struct asset *out, 
     struct json *found = asset_curated_environment(arena, name);
     struct json *body = json_object(arena);
 
+    assert(look->scope);
     if (!found || (version.len && !str_eq(version, json_str_at(found, "version"))))
         return error_set(err, ERROR_NOT_FOUND, "", "There is no curated environment '%.*s'%s%.*s.",
                          STR_ARG(name), version.len ? " version " : "", STR_ARG(version));
@@ -58,10 +60,12 @@ static int curated(const struct look *look, struct str name, struct asset *out, 
     return 0;
 }
 
+/* The built-in registry answers curated environments and nothing else. */
 static int in_registry(const struct look *look, struct asset *out, struct error *err)
 {
     const struct reference *r = &look->reference;
 
+    assert(look->reference.registry.len > 0);
     if (!str_eq_fold(r->registry, STR("azureml")))
         return error_set(err, ERROR_NOT_FOUND, "", "There is no registry '%.*s' here.",
                          STR_ARG(r->registry));
@@ -82,6 +86,7 @@ static bool elsewhere(const struct look *look)
            (r->workspace.len && !str_eq_fold(r->workspace, look->scope->name));
 }
 
+/* Says which version there is instead: most misses are old numbers. */
 static int no_version(const struct look *look, const struct document *container, struct error *err)
 {
     const struct reference *r = &look->reference;
@@ -89,6 +94,7 @@ static int no_version(const struct look *look, const struct document *container,
     struct error ignored;
     struct str asked = r->label.len ? r->label : r->version;
 
+    assert(err->code == ERROR_NOT_FOUND);
     if (document_latest(look->txn, look->scope->number, container->doc, &latest, &ignored) == 0)
         return error_set(err, ERROR_NOT_FOUND, "", "%s '%.*s' has no %s %.*s (latest is %.*s).",
                          look->one, STR_ARG(container->name), r->label.len ? "label" : "version",
@@ -100,6 +106,7 @@ static int no_version(const struct look *look, const struct document *container,
                      STR_ARG(asked));
 }
 
+/* By number or text, by label, or the newest for `latest`. */
 static int find_version(const struct look *look, const struct document *container,
                         struct document *out, struct error *err)
 {
@@ -107,6 +114,7 @@ static int find_version(const struct look *look, const struct document *containe
     struct arena *arena = store_arena(look->txn);
     int result;
 
+    assert(container->doc > 0);
     if (r->version.len) {
         struct document_key key = {
             .scope = look->scope->number,
@@ -123,6 +131,7 @@ static int find_version(const struct look *look, const struct document *containe
     return result < 0 && err->code == ERROR_NOT_FOUND ? no_version(look, container, err) : result;
 }
 
+/* Container, then version; curated names stand in for environments that nobody made. */
 static int in_workspace(const struct look *look, struct asset *out, struct error *err)
 {
     const struct reference *r = &look->reference;
@@ -130,6 +139,7 @@ static int in_workspace(const struct look *look, struct asset *out, struct error
     struct document_key key = {look->scope->number, look->type, 0, r->name};
     struct document container, version;
 
+    assert(look->one);
     if (r->version.len == 0 && r->label.len == 0) {
         error_set(err, ERROR_INVALID, "", "Which version of %s '%.*s'?", look->one,
                   STR_ARG(r->name));

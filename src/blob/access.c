@@ -24,6 +24,7 @@ static int read_path(struct call *call, struct blob_target *out, struct error *e
 {
     struct str guid, account = call_param(call, "account");
 
+    assert(call->arena);
     out->container = container_of(call);
     out->blob = call_param(call, "blob");
     if (!asset_container_guid(out->container, &guid))
@@ -81,6 +82,7 @@ bool blob_sas_allows(const struct caller *caller, const struct blob_target *targ
     return str_find_char(caller->permissions, right) >= 0;
 }
 
+/* Whole path pieces: "a/b" is not beneath "a/b2". */
 static bool beneath(struct str name, struct str prefix)
 {
     return str_starts(name, prefix) &&
@@ -94,6 +96,7 @@ static bool is_declared_output(struct store_txn *txn, const struct caller *calle
     struct document_key key = {target->scope.number, STR("jobs"), 0, caller->run};
     struct document job;
 
+    assert(caller->run.len > 0);
     if (document_get(txn, &key, &job, NULL) < 0)
         return false;
     struct json *body = json_parse(store_arena(txn), job.body, NULL);
@@ -113,6 +116,7 @@ static bool attempt_allows(struct store_txn *txn, const struct caller *caller,
 {
     struct arena *arena = store_arena(txn);
 
+    assert(caller->kind == CALLER_ATTEMPT);
     if (caller->scope != target->scope.number)
         return false;
     if (right == 'r' || right == 'l')
@@ -123,9 +127,11 @@ static bool attempt_allows(struct store_txn *txn, const struct caller *caller,
     return is_declared_output(txn, caller, target);
 }
 
+/* Roles of users are not built; until then they open nothing here. */
 static bool allows(struct store_txn *txn, const struct caller *caller,
                    const struct blob_target *target, char right)
 {
+    assert(right);
     switch (caller->kind) {
     case CALLER_ADMIN:
         return true;
@@ -142,6 +148,7 @@ static bool allows(struct store_txn *txn, const struct caller *caller,
     return false;
 }
 
+/* Everything a handler needs to know about the path, and that the caller may. */
 int blob_open_target(struct call *call, char right, struct blob_target *out, struct error *err)
 {
     struct engines *engines = call->face;
@@ -149,6 +156,7 @@ int blob_open_target(struct call *call, char right, struct blob_target *out, str
     struct blob_target target = {0};
     struct scope scope;
 
+    assert(call->face);
     if (!txn || read_path(call, &target, err) < 0)
         return -1;
     if (scope_by_guid(txn, target.scope.guid, &scope, err) < 0)

@@ -1,3 +1,5 @@
+/* What clients send along to have their bytes checked: MD5, which the content store computes as it
+ * writes, and CRC-64, which is computed only for those who send one. */
 #include "blob/internal.h"
 
 #include <assert.h>
@@ -6,6 +8,7 @@
 /* CRC-64 with the reflected polynomial of x-ms-content-crc64. */
 #define POLYNOMIAL 0x9a6c9329ac4bc9b5ULL
 
+/* What eight shifts make of one byte. */
 static uint64_t of_byte(uint64_t crc)
 {
     for (int bit = 0; bit < 8; bit++)
@@ -27,11 +30,13 @@ uint64_t blob_crc64(uint64_t crc, struct str bytes)
     return ~crc;
 }
 
+/* Headers carry digests in base64 with padding. */
 static struct str base64(struct arena *arena, const unsigned char *bytes, size_t len)
 {
     size_t size = sodium_base64_encoded_len(len, sodium_base64_VARIANT_ORIGINAL);
     char *text = arena_alloc(arena, size);
 
+    assert(len > 0);
     sodium_bin2base64(text, size, bytes, len, sodium_base64_VARIANT_ORIGINAL);
     return str_from(text);
 }
@@ -45,11 +50,13 @@ struct str blob_crc64_text(struct arena *arena, uint64_t crc)
     return base64(arena, bytes, sizeof(bytes));
 }
 
+/* From hex, as the content store keeps it; anything else gives nothing. */
 struct str blob_md5_text(struct arena *arena, struct str hex)
 {
     unsigned char bytes[16];
     size_t len = 0;
 
+    assert(arena);
     if (sodium_hex2bin(bytes, sizeof(bytes), hex.ptr ? hex.ptr : "", hex.len, NULL, &len, NULL) !=
             0 ||
         len != sizeof(bytes))

@@ -43,18 +43,22 @@ static int read_marker(struct arena *arena, struct str marker, struct str *out, 
     return 0;
 }
 
+/* The reverse. */
 static struct str write_marker(struct arena *arena, struct str name)
 {
     char *text = arena_alloc(arena, name.len * 2 + 1);
 
+    assert(name.len > 0);
     sodium_bin2hex(text, name.len * 2 + 1, (const unsigned char *)name.ptr, name.len);
     return str_from(text);
 }
 
+/* Names of metadata are words by Azure's rule, so they can be elements. */
 static void add_metadata(struct listing *listing, const struct json *meta)
 {
     struct json_iter it = json_iter(json_get(meta, STR("meta")));
 
+    assert(listing->metadata);
     buf_add(&listing->blobs, STR("<Metadata>"));
     while (json_next(&it))
         blob_xml_element(&listing->blobs, arena_cstr(listing->call->arena, it.key),
@@ -94,16 +98,19 @@ static struct str folder_of(const struct listing *listing, struct str name)
     struct str rest = str_slice(name, listing->prefix.len, name.len);
     ssize_t at = listing->delimiter.len ? str_find(rest, listing->delimiter) : -1;
 
+    assert(str_starts(name, listing->prefix));
     if (at < 0)
         return (struct str){0};
     return str_slice(name, 0, listing->prefix.len + (size_t)at + listing->delimiter.len);
 }
 
+/* One blob, or the folder it lies in: then the walk jumps behind that. */
 static int add_one(const struct blob *blob, void *context, struct error *)
 {
     struct listing *listing = context;
     struct arena *arena = listing->call->arena;
 
+    assert(listing->count <= listing->limit);
     if (listing->count == listing->limit) {
         listing->more = true;
         return -1;
@@ -124,11 +131,13 @@ static int add_one(const struct blob *blob, void *context, struct error *)
     return -1;
 }
 
+/* A walk for each folder, so a folder of a million costs one step. */
 static int walk(struct listing *listing, struct error *err)
 {
     struct engines *engines = listing->call->face;
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(engines->store, err);
 
+    assert(listing->limit > 0);
     if (!txn)
         return -1;
     do {
@@ -143,6 +152,7 @@ static int walk(struct listing *listing, struct error *err)
     return buf_ok(&listing->blobs, err);
 }
 
+/* Query parameters of a list; prefix and delimiter may be any text. */
 static int read_query(struct listing *listing, struct error *err)
 {
     struct call *call = listing->call;
@@ -159,6 +169,7 @@ static int read_query(struct listing *listing, struct error *err)
     return read_marker(call->arena, call_query(call, "marker"), &listing->after, err);
 }
 
+/* The XML is put together at the end: head, blobs, marker. */
 static int list(struct call *call, struct error *err)
 {
     struct listing listing = {.call = call, .blobs = buf_make(LIST_XML_BYTES)};
@@ -190,12 +201,14 @@ static int list(struct call *call, struct error *err)
     return result;
 }
 
+/* A list, or the container's own properties. */
 void blob_get_container(struct call *call)
 {
     struct error err = {0};
     struct blob_target target;
     struct str comp = call_query(call, "comp");
 
+    assert(call->face);
     if (str_eq_fold(comp, STR("list"))) {
         if (list(call, &err) < 0)
             blob_refuse(call, &err);

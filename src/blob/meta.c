@@ -10,6 +10,7 @@ static void take_metadata(struct call *call, struct json *to)
     size_t count;
     const struct http_header *headers = http_headers(call->ex, &count);
 
+    assert(json_kind(to) == JSON_OBJECT);
     for (size_t i = 0; i < count; i++)
         if (str_starts_fold(headers[i].name, PREFIX) && headers[i].name.len > PREFIX.len)
             json_set(call->arena, to,
@@ -37,11 +38,13 @@ struct str blob_meta_read(struct call *call)
     return json_write(call->arena, meta);
 }
 
+/* Metadata is replaced as a whole, as Azure does; the type stays. */
 struct str blob_meta_replace(struct call *call, struct str before)
 {
     struct json *meta = before.len ? json_parse(call->arena, before, NULL) : NULL;
     struct json *own = json_object(call->arena);
 
+    assert(call->ex);
     if (json_kind(meta) != JSON_OBJECT)
         meta = json_object(call->arena);
     take_metadata(call, own);

@@ -16,6 +16,7 @@ static int check_conditions(struct call *call, const struct blob *blob, bool *ou
     struct str match = http_header(call->ex, "If-Match");
     struct str none = http_header(call->ex, "If-None-Match");
 
+    assert(blob->etag.len > 0);
     *out_unchanged = none.len > 0 && (str_eq(none, STR("*")) || str_find(none, etag) >= 0);
     if (match.len > 0 && !str_eq(match, STR("*")) && str_find(match, etag) < 0)
         return error_set(err, ERROR_PRECONDITION, "ConditionNotMet",
@@ -44,12 +45,14 @@ struct found {
     struct json *meta;
 };
 
+/* Looked up in a short read and copied: putting chunks together takes longer than a read may. */
 static int find(struct call *call, const struct blob_target *target, struct found *out,
                 struct error *err)
 {
     struct engines *engines = call->face;
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(engines->store, err);
 
+    assert(target->container.len > 0);
     if (!txn)
         return -1;
     if (blob_get(txn, target->container, target->blob, &out->blob, err) < 0)
@@ -78,10 +81,12 @@ static void nothing_close(struct http_source *source)
     free(source);
 }
 
+/* A length without its bytes. */
 static void reply_head(struct call *call, const char *type, int64_t size)
 {
     struct http_source *source = malloc(sizeof(*source));
 
+    assert(size >= 0);
     if (!source)
         abort();
     *source = (struct http_source){nothing_read, nothing_close};
@@ -93,10 +98,12 @@ struct range {
     bool partial;
 };
 
+/* x-ms-range counts before Range. An empty blob has no range at all: 416. */
 static int read_range(struct call *call, int64_t size, struct range *out, struct error *err)
 {
     struct str header = http_header(call->ex, "x-ms-range");
 
+    assert(size >= 0);
     *out = (struct range){.length = size};
     if (header.len == 0)
         header = http_header(call->ex, "Range");
@@ -115,10 +122,12 @@ static int read_range(struct call *call, int64_t size, struct range *out, struct
                      (long long)size);
 }
 
+/* Headers of a whole or a part. Content of users is never shown as a page (security 3.6). */
 static void describe(struct call *call, const struct found *found, const struct range *range)
 {
     struct str md5 = json_str_at(found->meta, "contentMd5");
 
+    assert(range->length >= 0);
     blob_headers(call);
     blob_describe(call, &found->blob);
     http_add_header(call->ex, "Accept-Ranges", STR("bytes"));
@@ -135,6 +144,7 @@ static void describe(struct call *call, const struct found *found, const struct 
                                      (long long)found->blob.size));
 }
 
+/* GET and HEAD. */
 static int get(struct call *call, struct error *err)
 {
     struct engines *engines = call->face;
@@ -143,6 +153,7 @@ static int get(struct call *call, struct error *err)
     struct range range;
     bool unchanged;
 
+    assert(call->face);
     if (blob_open_target(call, 'r', &target, err) < 0 || find(call, &target, &found, err) < 0 ||
         check_conditions(call, &found.blob, &unchanged, err) < 0)
         return -1;
@@ -188,12 +199,14 @@ struct removal {
     const struct blob_target *target;
 };
 
+/* On the writer thread. */
 static int remove_apply(struct store_txn *txn, void *context, struct error *err)
 {
     const struct removal *removal = context;
     struct blob blob;
     bool unchanged;
 
+    assert(store_is_writer(txn));
     if (blob_get(txn, removal->target->container, removal->target->blob, &blob, err) < 0)
         return err->code != ERROR_NOT_FOUND ? -1
                                             : error_set(err, ERROR_NOT_FOUND, "BlobNotFound",

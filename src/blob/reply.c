@@ -1,3 +1,5 @@
+/* Errors and descriptions as Azure's storage clients read them: a code in a header, XML in the
+ * body. */
 #include "blob/internal.h"
 
 #include "base/buf.h"
@@ -36,10 +38,12 @@ void blob_headers(struct call *call)
     http_add_header(call->ex, "x-ms-request-id", random_uuid(call->arena));
 }
 
+/* Codes are words that begin with a capital; paths and fields are not. */
 static bool is_word(const char *text)
 {
     size_t len = 0;
 
+    assert(text);
     for (; text[len]; len++)
         if (!((text[len] >= 'a' && text[len] <= 'z') || (text[len] >= 'A' && text[len] <= 'Z') ||
               (text[len] >= '0' && text[len] <= '9')))
@@ -47,12 +51,14 @@ static bool is_word(const char *text)
     return len > 2 && text[0] >= 'A' && text[0] <= 'Z';
 }
 
+/* Azure's clients read the code from the header, people from the XML. */
 void blob_refuse(struct call *call, const struct error *err)
 {
     CLEANUP(buf_free) struct buf xml = buf_make(64 * KIB);
     int status = WIRE[err->code].status;
     const char *code = WIRE[err->code].code;
 
+    assert(err->code > ERROR_NONE && err->code < ERROR_COUNT_);
     if (!code) {
         status = 500;
         code = "InternalError";
@@ -85,6 +91,7 @@ void blob_describe(struct call *call, const struct blob *blob)
     struct json_iter it = json_iter(json_get(meta, STR("meta")));
     char text[CLOCK_ISO_BYTES];
 
+    assert(blob->etag.len > 0);
     http_add_header(call->ex, "ETag", arena_printf(call->arena, "\"%.*s\"", STR_ARG(blob->etag)));
     http_add_header(call->ex, "Last-Modified", clock_http_date(blob->updated_us, text));
     http_add_header(call->ex, "x-ms-creation-time", clock_http_date(blob->created_us, text));

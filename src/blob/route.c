@@ -1,3 +1,5 @@
+/* Two addresses for the same thing: by account, as clients build it from a datastore, and bare,
+ * which is what they make of it when they cut the first piece off (decisions 21). */
 #include "blob/internal.h"
 
 #define ACTION "Microsoft.MachineLearningServices/workspaces/metadata/artifacts/"

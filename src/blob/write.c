@@ -33,10 +33,12 @@ static void put_release(struct put *put)
     buf_free(&put->xml);
 }
 
+/* A piece of the body, on a worker, in order. */
 static int put_write(struct http_sink *sink, struct str bytes, struct error *err)
 {
     struct put *put = CONTAINER_OF(sink, struct put, sink);
 
+    assert(put->call);
     if (put->kind == PUT_METADATA)
         return error_set(err, ERROR_INVALID, "InvalidInput",
                          "Metadata comes in headers, without a body.");
@@ -54,11 +56,13 @@ static void put_abandon(struct http_sink *sink)
     put_release(CONTAINER_OF(sink, struct put, sink));
 }
 
+/* What the query and the headers ask for. */
 static int read_kind(struct call *call, struct put *put, struct error *err)
 {
     struct str comp = call_query(call, "comp");
     struct str type = http_header(call->ex, "x-ms-blob-type");
 
+    assert(call->ex);
     put->block_id = call_query(call, "blockid");
     if (comp.len == 0) {
         put->kind = PUT_BLOB;
@@ -94,11 +98,13 @@ static bool may_overwrite(const struct put *put)
            blob_sas_allows(&put->call->caller, &put->target, 'w');
 }
 
+/* Before the body: everything that can be refused without it is refused. */
 struct http_sink *blob_put_open(struct call *call, struct error *err)
 {
     struct engines *engines = call->face;
     struct put *put = arena_make(call->arena, struct put);
 
+    assert(call->face);
     put->call = call;
     put->sink = (struct http_sink){put_write, put_abandon};
     put->xml = buf_make(BLOB_XML_BYTES);
@@ -127,6 +133,7 @@ static int check_digests(struct put *put, struct error *err)
     struct str crc = http_header(call->ex, "x-ms-content-crc64");
     struct str came = blob_md5_text(call->arena, str_from(put->object.md5));
 
+    assert(put->call);
     if (put->writer && md5.len > 0 && !str_eq(md5, came))
         return error_set(err, ERROR_INVALID, "Md5Mismatch",
                          "The body's MD5 is %.*s, not %.*s as said.", STR_ARG(came), STR_ARG(md5));
@@ -142,6 +149,7 @@ static int check_match(struct put *put, struct store_txn *txn, struct blob *befo
 {
     struct str match = http_header(put->call->ex, "If-Match");
 
+    assert(store_is_writer(txn));
     *out_found = blob_get(txn, put->blob.container, put->blob.name, before, err) == 0;
     if (!*out_found && err->code != ERROR_NOT_FOUND)
         return -1;
@@ -152,11 +160,13 @@ static int check_match(struct put *put, struct store_txn *txn, struct blob *befo
     return error_set(err, ERROR_PRECONDITION, "ConditionNotMet", "The blob is another one by now.");
 }
 
+/* The name points to the new object from this commit on, or still to the old one. */
 static int apply_blob(struct put *put, struct store_txn *txn, struct error *err)
 {
     struct blob blob = put->blob, before;
     bool found;
 
+    assert(put->kind == PUT_BLOB || put->kind == PUT_LIST);
     if (check_match(put, txn, &before, &found, err) < 0)
         return -1;
     if (found && put->only_new)
@@ -181,11 +191,13 @@ static int apply_blob(struct put *put, struct store_txn *txn, struct error *err)
     return 0;
 }
 
+/* Metadata changes the etag, the bytes stay. */
 static int apply_metadata(struct put *put, struct store_txn *txn, struct error *err)
 {
     struct blob before;
     bool found;
 
+    assert(put->kind == PUT_METADATA);
     if (check_match(put, txn, &before, &found, err) < 0)
         return -1;
     if (!found)
@@ -217,10 +229,12 @@ static int put_apply(struct store_txn *txn, void *context, struct error *err)
     return -1;
 }
 
+/* The body is whole: bytes to disk, digests, then one write. */
 static int finish(struct put *put, struct error *err)
 {
     struct engines *engines = put->call->face;
 
+    assert(put->call->face);
     if (put->writer && content_finish(put->writer, &put->object, err) < 0)
         return -1;
     if (check_digests(put, err) < 0)
@@ -232,11 +246,13 @@ static int finish(struct put *put, struct error *err)
     return store_write(engines->store, put_apply, put, err);
 }
 
+/* What clients check: etag, digests, 201 or 200. */
 static void put_reply(struct put *put)
 {
     struct call *call = put->call;
     struct str md5 = blob_md5_text(call->arena, str_from(put->object.md5));
 
+    assert(put->kind <= PUT_METADATA);
     if (put->writer && md5.len > 0)
         http_add_header(call->ex, "Content-MD5", md5);
     if (put->wants_crc)

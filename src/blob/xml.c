@@ -40,6 +40,7 @@ void blob_xml_element(struct buf *out, const char *name, struct str text)
     buf_printf(out, "</%s>", name);
 }
 
+/* One code for every fault of the document. */
 static int bad_list(struct error *err, const char *why)
 {
     return error_set(err, ERROR_INVALID, "InvalidXmlDocument", "The block list is not valid: %s.",
@@ -49,6 +50,7 @@ static int bad_list(struct error *err, const char *why)
 /* Skips blanks, declarations and comments; then takes one tag, without its angle brackets. */
 static bool next_tag(struct str *rest, struct str *out)
 {
+    assert(rest && out);
     for (;;) {
         *rest = str_trim(*rest);
         ssize_t end = str_find(*rest, STR(">"));
@@ -61,6 +63,7 @@ static bool next_tag(struct str *rest, struct str *out)
     }
 }
 
+/* Ids are at most 64 bytes before their encoding. */
 static bool is_base64(struct str text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -78,6 +81,7 @@ static int read_block(struct str *rest, struct str tag, struct str *out, struct 
     ssize_t end = str_find_char(*rest, '<');
     struct str close;
 
+    assert(tag.len > 0);
     if (str_eq(tag, STR("Committed")))
         return error_set(err, ERROR_NOT_IMPLEMENTED, "FeatureNotYetSupported",
                          "Lists that name committed blocks are not built yet; upload them again.");
@@ -95,6 +99,7 @@ static int read_block(struct str *rest, struct str tag, struct str *out, struct 
                : error_set(err, ERROR_INVALID, "InvalidBlockId", "A block id is base64.");
 }
 
+/* Opening tag, blocks, closing tag, and nothing behind it. */
 int blob_xml_blocks(struct arena *arena, struct str xml, struct str **out, size_t *out_count,
                     struct error *err)
 {
@@ -102,6 +107,7 @@ int blob_xml_blocks(struct arena *arena, struct str xml, struct str **out, size_
     size_t count = 0, size = 64;
     struct str *ids = arena_new_array(arena, struct str, size);
 
+    assert(out && out_count);
     if (str_starts(rest, STR("\xef\xbb\xbf")))
         rest = str_slice(rest, 3, rest.len);
     if (!next_tag(&rest, &tag) ||

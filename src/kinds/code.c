@@ -19,10 +19,12 @@ static int code_prepare(struct arm_request *req, struct error *err)
     return 0;
 }
 
+/* The address is kept as the client wrote it: clients compare it with what they sent. */
 static int code_version_prepare(struct arm_request *req, struct error *err)
 {
     struct reference reference;
 
+    assert(req->name.len > 0);
     if (fields_check(req->arena, req->body, &fields_code_version, err) < 0)
         return -1;
     struct str uri = json_str_at(req->body, "properties.codeUri");
@@ -34,16 +36,19 @@ static int code_version_prepare(struct arm_request *req, struct error *err)
     return 0;
 }
 
+/* The hash becomes searchable in the transaction that stores the version. */
 static int code_version_change(struct arm_request *req, struct store_txn *txn,
                                const struct document *after, struct error *err)
 {
     struct str hash = json_str_at(req->body, "properties.properties.hash_sha256");
 
+    assert(after->doc > 0);
     return hash.len ? document_set_text(txn, after, HASH_FIELD, hash, err) : 0;
 }
 
 #define HITS_MAX 16
 
+/* Any snapshot of the same content will do: the oldest comes first. */
 static int list_by_hash(struct arm_request *req, struct store_txn *txn, struct str hash,
                         document_each *each, void *context, struct error *err)
 {
@@ -74,12 +79,14 @@ static int list_by_hash(struct arm_request *req, struct store_txn *txn, struct s
     return 0;
 }
 
+/* With ?hash= over the workspace, else the versions of one code. */
 static int code_version_list(struct arm_request *req, struct store_txn *txn,
                              const struct document_query *page, document_each *each, void *context,
                              struct error *err)
 {
     struct str hash = call_query(req->call, "hash");
 
+    assert(page);
     if (hash.len > 0)
         return list_by_hash(req, txn, hash, each, context, err);
     if (req->parent.doc == 0)

@@ -47,6 +47,7 @@ static int named_cores(struct str size)
     return cores > 0 ? cores : 1;
 }
 
+/* A size promises cores; a host cannot give more than it has. */
 int compute_size_cores(struct str vm_size)
 {
     int cores = named_cores(vm_size), host = host_cores();
@@ -58,11 +59,13 @@ int compute_size_cores(struct str vm_size)
     return cores < host ? cores : host;
 }
 
+/* Names of this host. */
 static bool always_there(struct str name)
 {
     return str_eq_fold(name, STR("serverless")) || str_eq_fold(name, STR("local"));
 }
 
+/* Bounds of a cluster, with Azure's defaults for what was left out. */
 static int check_scale(struct arm_request *req, struct error *err)
 {
     const char *path = "properties.properties.scaleSettings";
@@ -70,6 +73,7 @@ static int check_scale(struct arm_request *req, struct error *err)
     int64_t min = json_int_at(scale, "minNodeCount", 0);
     int64_t max = json_int_at(scale, "maxNodeCount", 4);
 
+    assert(json_kind(json_at(req->body, "properties")) == JSON_OBJECT);
     if (min < 0 || max < 1 || max > NODES_MAX || min > max)
         return error_set(
             err, ERROR_INVALID, path,
@@ -88,8 +92,10 @@ static int check_scale(struct arm_request *req, struct error *err)
     return 0;
 }
 
+/* Passwords for nodes are dropped: there is no node to log in to. */
 static int compute_prepare(struct arm_request *req, struct error *err)
 {
+    assert(req->name.len > 0);
     if (always_there(req->name))
         return error_set(err, ERROR_CONFLICT, "name",
                          "'%.*s' is this host and always there; choose another name.",
@@ -113,9 +119,11 @@ static int compute_prepare(struct arm_request *req, struct error *err)
     return 0;
 }
 
+/* Jobs that wait for a deleted pool are told so by the scheduler. */
 static int compute_remove(struct arm_request *, struct store_txn *, const struct document *document,
                           struct error *err)
 {
+    assert(document->name.len > 0);
     if (!always_there(document->name))
         return 0;
     return error_set(err, ERROR_CONFLICT, "name",
@@ -129,12 +137,14 @@ static int compute_progress(struct arm_request *, struct store_txn *, const stru
     return 1; /* a pool of this host is ready when its row is */
 }
 
+/* Live fields; a pool has no nodes of its own to count. */
 static int compute_show(struct arm_request *req, struct store_txn *,
                         const struct document *document, struct json *wire, struct error *)
 {
     struct json *properties = json_at(wire, "properties"), *inner;
     char created[CLOCK_ISO_BYTES], modified[CLOCK_ISO_BYTES];
 
+    assert(wire);
     inner = json_get(properties, STR("properties"));
     if (json_kind(inner) != JSON_OBJECT)
         return 0;
@@ -167,9 +177,11 @@ static struct document made_up(struct arm_request *req, struct str name)
                              .body = STR(HOST_BODY)};
 }
 
+/* `local` and `serverless` are there without a row. */
 static int compute_find(struct arm_request *req, struct store_txn *, struct document *out,
                         struct error *err)
 {
+    assert(out);
     if (!always_there(req->name))
         return error_set(err, ERROR_NOT_FOUND, "computes", "There is no compute '%.*s'.",
                          STR_ARG(req->name));
@@ -177,12 +189,14 @@ static int compute_find(struct arm_request *req, struct store_txn *, struct docu
     return 0;
 }
 
+/* The host leads the first page; it counts as its newest row. */
 static int compute_list(struct arm_request *req, struct store_txn *txn,
                         const struct document_query *page, document_each *each, void *context,
                         struct error *err)
 {
     struct document host = made_up(req, STR("serverless"));
 
+    assert(page);
     if (page->before_us == 0 && page->view != VIEW_ARCHIVED && each(&host, context, err) < 0)
         return -1;
     return document_list(txn, page, each, context, err);

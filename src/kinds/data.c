@@ -1,7 +1,11 @@
+/* Data assets: a name, and versions that point to a file, a folder or a table. The bytes lie where
+ * the client put them; a version never moves, so what a job read can be found again. */
 #include "kinds/kinds.h"
 
 #include "kinds/fields.h"
 #include "route/reference.h"
+
+#include <assert.h>
 
 static int data_prepare(struct arm_request *req, struct error *err)
 {
@@ -17,6 +21,7 @@ static int data_show(struct arm_request *req, struct store_txn *txn,
 {
     struct document latest;
 
+    assert(document->doc > 0);
     if (json_str_at(wire, "properties.dataType").len)
         return 0;
     struct str type = STR("uri_folder");
@@ -32,10 +37,12 @@ static int data_show(struct arm_request *req, struct store_txn *txn,
     return 0;
 }
 
+/* What a version points to need not be there yet: data may come later. */
 static int data_version_prepare(struct arm_request *req, struct error *err)
 {
     struct reference reference;
 
+    assert(req->name.len > 0);
     fields_default(req->arena, req->body, "properties.dataType", "uri_folder");
     if (fields_check(req->arena, req->body, &fields_data_version, err) < 0)
         return -1;

@@ -34,6 +34,7 @@ static bool ours(const struct arm_request *req, const struct json *body)
 {
     struct str guid;
 
+    assert(req->scope.guid.len > 0);
     return asset_container_guid(json_str_at(body, "properties.containerName"), &guid) &&
            str_eq(guid, req->scope.guid);
 }
@@ -43,10 +44,12 @@ static bool built_in(struct str name)
     return str_eq_fold(name, DEFAULT_NAME) || str_eq_fold(name, STR("workspaceartifactstore"));
 }
 
+/* Secrets are taken out of the body before anything is stored. */
 static int datastore_prepare(struct arm_request *req, struct error *err)
 {
     struct prepared *prepared = arena_make(req->arena, struct prepared);
 
+    assert(req->name.len > 0);
     req->prepared = prepared;
     if (built_in(req->name))
         return error_set(err, ERROR_CONFLICT, "name",
@@ -74,8 +77,10 @@ static int datastore_prepare(struct arm_request *req, struct error *err)
     return 0;
 }
 
+/* Where a datastore's credentials are in the vault. */
 static struct vault_slot slot_of(const struct arm_request *req, const struct document *document)
 {
+    assert(document->doc > 0);
     return (struct vault_slot){
         .scope = &req->scope, .owner_kind = OWNER_KIND, .owner = document->doc, .slot = SLOT};
 }
@@ -96,11 +101,13 @@ static int datastore_change(struct arm_request *req, struct store_txn *txn,
     return vault_store(txn, &slot, sealed, err);
 }
 
+/* The credentials go with the datastore. */
 static int datastore_remove(struct arm_request *req, struct store_txn *txn,
                             const struct document *document, struct error *err)
 {
     struct vault_slot slot = slot_of(req, document);
 
+    assert(document->name.len > 0);
     if (built_in(document->name))
         return error_set(err, ERROR_CONFLICT, "name",
                          "Datastore '%.*s' belongs to the workspace and cannot be deleted.",
@@ -108,11 +115,13 @@ static int datastore_remove(struct arm_request *req, struct store_txn *txn,
     return vault_forget(txn, &slot, err);
 }
 
+/* Ours is shown under the address by which this client reached us. */
 static int datastore_show(struct arm_request *req, struct store_txn *,
                           const struct document *document, struct json *wire, struct error *)
 {
     struct json *properties = json_at(wire, "properties");
 
+    assert(wire);
     if (ours(req, wire)) {
         json_set_str(req->arena, properties, "accountName",
                      arm_account_name(req->call, &req->scope));
@@ -138,17 +147,20 @@ static int datastore_list(struct arm_request *req, struct store_txn *txn,
     return document_get(txn, &key, &document, err) < 0 ? -1 : each(&document, context, err);
 }
 
+/* A signature for the whole container, as long as asked, a day at most. */
 static int own_secrets(struct arm_request *req, struct str container, struct arm_reply *out)
 {
     struct json *body = json_object(req->arena);
     int64_t hours = json_int_at(req->body, "expireAfterHours", 24);
 
+    assert(container.len > 0);
     json_set_str(req->arena, body, "secretsType", STR("Sas"));
     json_set_str(req->arena, body, "sasToken", upload_sign(req, container, "racwdl", hours));
     *out = (struct arm_reply){.status = 200, .body = body};
     return 0;
 }
 
+/* The one way by which credentials leave the server. */
 static int list_secrets(struct arm_request *req, const struct document *document,
                         struct arm_reply *out, struct error *err)
 {
@@ -157,6 +169,7 @@ static int list_secrets(struct arm_request *req, const struct document *document
     struct vault_slot slot = slot_of(req, document);
     struct str secrets;
 
+    assert(document);
     if (!txn || !stored)
         return -1;
     if (ours(req, stored))

@@ -1,6 +1,10 @@
+/* Environments: what a job's Python is made from. A version is only checked and kept here; it is
+ * resolved to a lock and built by the first job that needs it (environment/). */
 #include "kinds/kinds.h"
 
 #include "kinds/fields.h"
+
+#include <assert.h>
 
 static int environment_prepare(struct arm_request *req, struct error *err)
 {
@@ -13,6 +17,7 @@ static int environment_prepare(struct arm_request *req, struct error *err)
 /* An environment says what it is made from: an image, a conda file on an image, or a build. */
 static int environment_version_prepare(struct arm_request *req, struct error *err)
 {
+    assert(req->name.len > 0);
     json_take(req->body, "properties.environmentType");
     fields_default(req->arena, req->body, "properties.osType", "Linux");
     if (fields_check(req->arena, req->body, &fields_environment_version, err) < 0)
@@ -33,11 +38,13 @@ static int environment_version_prepare(struct arm_request *req, struct error *er
     return 0;
 }
 
+/* Environments are built when a job needs them, so a version is ready at once. */
 static int environment_version_show(struct arm_request *req, struct store_txn *,
                                     const struct document *, struct json *wire, struct error *)
 {
     struct json *properties = json_at(wire, "properties");
 
+    assert(wire);
     json_set_str(req->arena, properties, "environmentType", STR("UserCreated"));
     json_set_str(req->arena, properties, "provisioningState", STR("Succeeded"));
     return 0;

@@ -1,3 +1,5 @@
+/* Bodies against tables. What a table does not name is kept as it came: Azure's clients send more
+ * than any one server uses, and read it back. */
 #include "kinds/fields.h"
 
 #include <assert.h>
@@ -7,6 +9,7 @@ static const char *const WANTED[] = {
     [FIELD_OBJECT] = "an object", [FIELD_TEXTS] = "an object of texts", [FIELD_WORD] = "a word",
 };
 
+/* Whether a value is of a field's type. */
 static bool fits(const struct json *value, enum field_type type)
 {
     struct json_iter it = json_iter(value);
@@ -32,6 +35,7 @@ static bool fits(const struct json *value, enum field_type type)
     return false;
 }
 
+/* Clients spell words in their own case; one spelling is stored. */
 static int take_word(struct arena *arena, struct json *body, const struct field *field,
                      struct error *err)
 {
@@ -48,9 +52,11 @@ static int take_word(struct arena *arena, struct json *body, const struct field 
                      STR_ARG(known));
 }
 
+/* The first field at fault is told; a body has few. */
 int fields_check(struct arena *arena, struct json *body, const struct fields_table *table,
                  struct error *err)
 {
+    assert(table->count > 0);
     for (size_t i = 0; i < table->count; i++) {
         const struct field *field = &table->fields[i];
         const struct json *value = json_at(body, field->path);
@@ -73,6 +79,7 @@ int fields_check(struct arena *arena, struct json *body, const struct fields_tab
 
 void fields_default(struct arena *arena, struct json *body, const char *path, const char *text)
 {
+    assert(path && text);
     if (json_is_null(json_at(body, path)))
         json_put(arena, body, path, json_text(arena, str_from(text)), NULL);
 }

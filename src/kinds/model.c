@@ -1,3 +1,5 @@
+/* Models: files of a job, of a run or of an upload under a name. Registered models of MLflow are
+ * the same documents (decisions 12). */
 #include "kinds/kinds.h"
 
 #include "asset/asset.h"
@@ -14,12 +16,14 @@ static int model_prepare(struct arm_request *req, struct error *err)
     return 0;
 }
 
+/* A folder without MLmodel would fail only when it is deployed: said here instead. */
 static int need_mlmodel(struct arm_request *req, struct store_txn *txn,
                         const struct asset_place *place, struct error *err)
 {
     struct blob blob;
     struct str name = arena_printf(req->arena, "%.*s/MLmodel", STR_ARG(place->prefix));
 
+    assert(place->container.len > 0);
     if (!str_eq(json_str_at(req->body, "properties.modelType"), STR("mlflow_model")))
         return 0;
     if (!place->single && blob_get(txn, place->container, name, &blob, err) == 0)
@@ -43,6 +47,7 @@ static int settle_uri(struct arm_request *req, struct error *err)
     struct reference reference;
     struct asset_place place;
 
+    assert(req->body);
     if (!txn)
         return -1;
     if (reference_parse(req->arena, uri, &reference, err) < 0 || reference.kind == REFERENCE_LOCAL)
@@ -64,8 +69,10 @@ static int settle_uri(struct arm_request *req, struct error *err)
     return 0;
 }
 
+/* The address is settled before versions are compared, so the same PUT twice is the same. */
 static int model_version_prepare(struct arm_request *req, struct error *err)
 {
+    assert(req->name.len > 0);
     fields_default(req->arena, req->body, "properties.modelType", "custom_model");
     if (fields_check(req->arena, req->body, &fields_model_version, err) < 0 ||
         settle_uri(req, err) < 0)

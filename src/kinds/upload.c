@@ -1,3 +1,4 @@
+/* Where clients may put bytes, and the signatures that let them. */
 #include "kinds/kinds.h"
 
 #include "asset/asset.h"
@@ -26,6 +27,7 @@ struct str upload_sign(struct arm_request *req, struct str container, const char
     return sas_make(req->engines->vault, req->arena, &sas);
 }
 
+/* Each upload has a container of its own: its signature opens nothing else. */
 int upload_start(struct arm_request *req, const struct document *, struct arm_reply *out,
                  struct error *err)
 {
@@ -36,6 +38,7 @@ int upload_start(struct arm_request *req, const struct document *, struct arm_re
     struct str container = asset_upload_container(arena, &req->scope);
     struct str url = arm_container_url(req->call, req->engines, &req->scope, container);
 
+    assert(req->scope.number > 0);
     if (wanted.len && !str_eq_fold(wanted, STR("TemporaryBlobReference")))
         return error_set(err, ERROR_NOT_IMPLEMENTED, "pendingUploadType",
                          "Uploads of type '%.*s' are not built yet; TemporaryBlobReference is.",

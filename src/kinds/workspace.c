@@ -1,3 +1,5 @@
+/* The workspace as a resource, and the making of the first one. A workspace is a row of scope,
+ * which every look-up begins with, and a document that holds what people say about it. */
 #include "kinds/kinds.h"
 
 #include "asset/asset.h"
@@ -17,6 +19,7 @@ static int workspace_prepare(struct arm_request *req, struct error *err)
     struct json *properties = json_at(req->body, "properties"), *kept = json_object(req->arena);
     struct json *tags = json_at(req->body, "tags"), *body = json_object(req->arena);
 
+    assert(req->body);
     if (fields_check(req->arena, req->body, &fields_workspace, err) < 0)
         return -1;
     for (size_t i = 0; i < COUNT(KEPT); i++) {
@@ -30,8 +33,10 @@ static int workspace_prepare(struct arm_request *req, struct error *err)
     return 0;
 }
 
+/* Ids of what Azure keeps beside a workspace; ours are names only. */
 static struct str provider_id(struct arm_request *req, const char *type, struct str name)
 {
+    assert(name.len > 0);
     return arena_printf(req->arena, "/subscriptions/%.*s/resourceGroups/%.*s/providers/%s/%.*s",
                         STR_ARG(req->scope.subscription), STR_ARG(req->scope.group), type,
                         STR_ARG(name));
@@ -49,6 +54,7 @@ static void show_addresses(struct arm_request *req, struct json *properties)
     struct arena *arena = req->arena;
     struct str id = scope_arm_id(arena, &req->scope);
 
+    assert(json_kind(properties) == JSON_OBJECT);
     json_set_str(arena, properties, "discoveryUrl",
                  arena_printf(arena, "%.*s/discovery", STR_ARG(arm_base_url(req->call))));
     json_set_str(arena, properties, "mlFlowTrackingUri",
@@ -117,6 +123,7 @@ struct making {
     struct scope made;
 };
 
+/* The two that every workspace is born with; only datastore.c knows how they are shown. */
 static int insert_datastore(struct store_txn *txn, const struct scope *scope, struct str name,
                             struct str container, struct error *err)
 {
@@ -139,6 +146,7 @@ static int insert_datastore(struct store_txn *txn, const struct scope *scope, st
     return document_insert(txn, &datastore, err);
 }
 
+/* On the writer thread: found, or scope, documents and experiment in one commit. */
 static int make_default(struct store_txn *txn, void *context, struct error *err)
 {
     struct making *making = context;
@@ -150,6 +158,7 @@ static int make_default(struct store_txn *txn, void *context, struct error *err)
                                  .system = STR("{}"),
                                  .body = STR("{\"properties\":{},\"tags\":{}}")};
 
+    assert(store_is_writer(txn));
     if (scope_find(txn, scope.subscription, scope.group, scope.name, &found, err) == 0) {
         making->made = found;
     } else {

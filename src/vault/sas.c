@@ -1,3 +1,5 @@
+/* A signature says what it opens, for whom and until when; its key is derived, so nothing is stored
+ * for it and nothing has to be taken back: it ends by itself within a day. */
 #include "vault/sas.h"
 
 #include "http/text.h"
@@ -81,6 +83,7 @@ static int field(struct arena *arena, struct str query, const char *name, struct
     struct str piece, key, value, found = {0};
     size_t count = 0;
 
+    assert(name[0]);
     while (query.len > 0 && str_split(&query, '&', &piece)) {
         if (!str_cut(piece, '=', &key, &value) || !str_eq_fold(key, str_from(name)))
             continue;
@@ -93,6 +96,7 @@ static int field(struct arena *arena, struct str query, const char *name, struct
     return found.len ? http_decode(arena, found, out, err) : 0;
 }
 
+/* Parameters are read from the raw query: what was signed is what was sent. */
 static int read_fields(struct arena *arena, struct str query, struct fields *out, struct error *err)
 {
     if (field(arena, query, "sv", &out->sv, err) < 0 ||
@@ -108,12 +112,14 @@ static int read_fields(struct arena *arena, struct str query, struct fields *out
     return 0;
 }
 
+/* The signature first: nothing it says counts before it fits. */
 int sas_check(struct vault *vault, struct arena *arena, const struct sas_ask *ask, struct sas *out,
               struct error *err)
 {
     struct fields fields;
     struct sas sas = {.account = ask->account, .container = ask->container, .blob = ask->blob};
 
+    assert(vault && ask->account.len > 0);
     if (read_fields(arena, ask->query, &fields, err) < 0)
         return -1;
     if (!str_eq_secret(sign(vault, arena, &fields, &sas), fields.sig))

@@ -1,3 +1,5 @@
+/* Master key → data key of a workspace → secret. A row of the database alone opens nothing, and
+ * neither does the key file alone; a row moved to another owner or slot does not open at all. */
 #include "vault/vault.h"
 
 #include "os/file.h"
@@ -27,8 +29,10 @@ struct vault {
 
 /* --- The master key -------------------------------------------------------------------------- */
 
+/* Written whole or not at all: half a key would lock everything in. */
 static int make_master(int keys, unsigned char *out, struct error *err)
 {
+    assert(keys >= 0);
     random_bytes(out, KEY_BYTES);
     return file_write_atomic(keys, "master.key", (struct str){(char *)out, KEY_BYTES}, 0400, err);
 }
@@ -50,11 +54,13 @@ static int read_master(int keys, unsigned char *out, struct error *err)
     return fd_read_all(fd, out, KEY_BYTES, err) == (ssize_t)KEY_BYTES ? 0 : -1;
 }
 
+/* A folder without a key is a new one; its key is made here, once. */
 struct vault *vault_open(int dir, struct error *err)
 {
     CLEANUP(fd_close) int keys = dir_open_at(dir, "keys", 0700, err);
     struct vault *vault;
 
+    assert(dir >= 0);
     if (keys < 0)
         return NULL;
     if (sodium_init() < 0) {
@@ -95,6 +101,7 @@ static struct str to_base64(struct arena *arena, const unsigned char *bytes, siz
     return str_from(text);
 }
 
+/* Fresh nonce each time: the same secret sealed twice looks different. */
 static int seal(struct arena *arena, const unsigned char key[KEY_BYTES], struct str bound,
                 struct str secret, struct str *out)
 {
@@ -113,6 +120,7 @@ static int seal(struct arena *arena, const unsigned char key[KEY_BYTES], struct 
     return 0;
 }
 
+/* -1 for anything that was not sealed so, without saying what is wrong with it. */
 static int unseal(struct arena *arena, const unsigned char key[KEY_BYTES], struct str bound,
                   struct str sealed, struct str *out)
 {
@@ -120,6 +128,7 @@ static int unseal(struct arena *arena, const unsigned char key[KEY_BYTES], struc
     unsigned long long plain_len = 0;
     size_t len = 0;
 
+    assert(out);
     if (sodium_base642bin(bytes, sealed.len + 1, sealed.ptr, sealed.len, NULL, &len, NULL,
                           sodium_base64_VARIANT_ORIGINAL) != 0 ||
         len < HEAD_BYTES + TAG_BYTES || bytes[0] != LAYOUT || bytes[1] != KEY_VERSION)
@@ -165,6 +174,7 @@ static int data_key(struct vault *vault, struct arena *arena, const struct vault
 /* What a sealed secret is bound to, so that a row cannot be moved to another owner or slot. */
 static struct str binding(struct arena *arena, const struct vault_slot *slot)
 {
+    assert(slot->scope);
     return arena_printf(arena, "secret\n%.*s\n%lld\n%.*s\n%lld\n%d", STR_ARG(slot->owner_kind),
                         (long long)slot->owner, STR_ARG(slot->slot), (long long)slot->scope->number,
                         KEY_VERSION);
@@ -214,6 +224,7 @@ int vault_store(struct store_txn *txn, const struct vault_slot *slot, struct str
     return sql_run(q, err);
 }
 
+/* Found in the reader's snapshot, opened in its arena. */
 int vault_open_secret(struct vault *vault, struct store_txn *txn, const struct vault_slot *slot,
                       struct str *out, struct error *err)
 {
@@ -226,6 +237,7 @@ int vault_open_secret(struct vault *vault, struct store_txn *txn, const struct v
             "AND slot = ?",
             err);
 
+    assert(slot->scope);
     if (!q)
         return -1;
     bind_slot(q, slot);
@@ -253,6 +265,7 @@ int vault_forget(struct store_txn *txn, const struct vault_slot *slot, struct er
                         "AND (slot = ? OR ? = '')",
                         err);
 
+    assert(slot->scope && slot->owner > 0);
     if (!q)
         return -1;
     bind_slot(q, slot);

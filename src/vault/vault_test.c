@@ -123,8 +123,8 @@ TEST(an_empty_slot_forgets_all_of_the_owner)
     struct vault_slot all = slot_of(&f.scope, STR(""));
     struct error err = {0};
 
-    keep(&f, &first, "1");
-    keep(&f, &second, "2");
+    keep(&f, &first, "the first secret");
+    keep(&f, &second, "the second secret");
     CHECK_OK(store_write(f.store, forget_row, &all, &err), &err);
     CHECK_STR("not found", str_from(open_slot(f.vault, f.store, f.arena, &first)));
     CHECK_STR("not found", str_from(open_slot(f.vault, f.store, f.arena, &second)));
