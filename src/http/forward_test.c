@@ -182,6 +182,7 @@ static void pass_all(struct front *front, struct harness *harness)
     get.target = STR("/empty");
     CHECK_OK(http_client_send(client, arena, &get, &response, &err), &err);
     CHECK_INT(204, response.status);
+    CHECK_STR("", http_response_header(&response, "transfer-encoding"));
     get = (struct http_call){.method = "HEAD", .target = STR("/big")};
     CHECK_OK(http_client_send(client, arena, &get, &response, &err), &err);
     CHECK_INT(0, response.body.len);

@@ -403,10 +403,15 @@ int parser_read_response(struct http_parser *parser, struct arena *arena, struct
         return -1;
     if (!llhttp_agrees(parser, HTTP_RESPONSE, bytes))
         return refuse(out_why, 502, "The reply is not well-formed HTTP.");
-    if (!head.has_length)
+    bool bodiless = head.status < 200 || head.status == 204 || head.status == 304;
+    if (bodiless) {
+        /* Whatever such a head says about a body, none follows. */
+        head.chunked = head.has_length = false;
+        head.content_length = 0;
+    } else if (!head.has_length) {
         head.content_length = -1;
-    if (!head.has_length && !head.chunked)
-        head.close = true;
+        head.close = head.close || !head.chunked;
+    }
     *out = head;
     return 0;
 }

@@ -133,6 +133,15 @@ TEST(parser_reads_replies)
     CHECK_INT(0, read_response(arena, "HTTP/1.0 200 OK\r\n\r\n", &head));
     CHECK_INT(-1, head.content_length);
     CHECK(head.close);
+    /* Statuses without a body have none, whatever their heads say. */
+    static const char *const BODILESS[] = {"101", "204", "304"};
+    for (size_t i = 0; i < COUNT(BODILESS); i++) {
+        struct str text = arena_printf(arena, "HTTP/1.1 %s x\r\nTransfer-Encoding: chunked\r\n\r\n",
+                                       BODILESS[i]);
+        CHECK_INT(0, read_response(arena, text.ptr, &head));
+        CHECK(!head.chunked && !head.close);
+        CHECK_INT(0, head.content_length);
+    }
     CHECK_INT(502, read_response(arena, "HTTP/2 200 OK\r\n\r\n", &head));
     CHECK_INT(502, read_response(arena, "HTTP/1.1 20 OK\r\n\r\n", &head));
     CHECK_INT(502, read_response(arena, "HTTP/1.1 2000 OK\r\n\r\n", &head));

@@ -124,7 +124,7 @@ static void make_head(struct connection *connection, struct buf *head)
         add_line(head, STR("Content-Type"), str_from(reply->content_type));
     for (const struct reply_header *header = reply->headers; header; header = header->next)
         add_line(head, header->name, header->value);
-    if (reply->length < 0)
+    if (reply->length < 0 && !bodiless)
         buf_add(head, STR("Transfer-Encoding: chunked\r\n"));
     else if (!bodiless)
         add_number(head, STR("Content-Length"), reply->length);
