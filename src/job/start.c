@@ -9,6 +9,9 @@
 
 #include <assert.h>
 
+/* The token of a job without a limit (decisions 25). */
+#define JOB_TOKEN_DEFAULT_US (30LL * 24 * 3600 * US_PER_S)
+
 struct placing {
     struct str pool;
     int number; /* 0: it was not waiting any more */

@@ -2,27 +2,8 @@
 #pragma once
 
 #include "job/attempt.h"
-#include "job/job.h"
+#include "job/job_private.h"
 #include "job/state.h"
-
-#include <pthread.h>
-
-#define JOB_TOKEN_DEFAULT_US (30LL * 24 * 3600 * US_PER_S) /* decisions 25 */
-
-struct job_watchers; /* stream.c: the open streams, by run */
-
-struct jobs {
-    struct jobs_options options;
-    const struct compute_backend *backend;
-    struct str arm_endpoint;
-    struct str host;
-    struct job_watchers *watchers;
-    pthread_t thread;
-    pthread_mutex_t lock; /* over `stopping` and `started` */
-    bool started;
-    bool stopping;
-    int wake_fd; /* eventfd: something may have changed */
-};
 
 /* A write of the engine: finds the run (and the attempt when `number` > 0), runs `work` on them,
  * and after the commit tells the streams of the run its new state. */
