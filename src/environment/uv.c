@@ -245,6 +245,8 @@ int uv_build(struct uv *uv, struct arena *arena, const struct uv_build *what, st
     add(&sync, "pip");
     add(&sync, "sync");
     add(&sync, "--require-hashes");
+    if (what->compile)
+        add(&sync, "--compile-bytecode");
     add(&sync, "--link-mode");
     add(&sync, "hardlink");
     add(&sync, "--python");

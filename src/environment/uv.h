@@ -36,6 +36,7 @@ struct uv_build {
     struct str lock_file; /* absolute */
     struct str python;    /* interpreter */
     bool system_site;     /* packages of the interpreter can be seen */
+    bool compile;         /* to bytecode, since a sandboxed job cannot keep what it compiles */
 };
 int uv_build(struct uv *uv, struct arena *arena, const struct uv_build *what, struct error *err);
 
