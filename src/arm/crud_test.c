@@ -1,8 +1,10 @@
 #include "arm/fake_exchange.h"
 #include "arm/kind.h"
 #include "base/test.h"
+#include "os/fault.h"
 #include "store/event.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* The generic part, with two kinds made for it: `things` with versions, and `engines` that take
@@ -460,4 +462,41 @@ TEST(writes_leave_events_and_no_change_leaves_none)
     CHECK(txn);
     CHECK_OK(event_read(txn, &range, note_event, &seen, &err), &err);
     CHECK_STR("things.created(x/1) things.updated(x) things.deleted(x) ", seen.types);
+}
+
+/* --- Faults --------------------------------------------------------------------------------------
+ */
+
+/* One PUT of a version with the n-th statement failing; whether the fault was reached. */
+static bool put_with_fault(struct fixture *f, enum fault_point point, unsigned nth)
+{
+    struct fake_reply reply;
+
+    fault_plan(point, nth, EIO, false);
+    reply = fake_json(f->fake, "PUT", WS "/things/x/versions/1", "{\"properties\":{\"a\":1}}");
+    bool reached = fault_count(point) >= nth;
+    fault_plan(point, 0, 0, false);
+    bool there = fake_send(f->fake, "GET", WS "/things/x/versions/1", STR("")).status == 200;
+    bool container = fake_send(f->fake, "GET", WS "/things/x", STR("")).status == 200;
+    CHECK_INT(there, container);
+    if (reply.status == 201)
+        CHECK(there);
+    else
+        CHECK(reply.status >= 500);
+    return reached;
+}
+
+TEST(a_put_that_breaks_anywhere_leaves_all_or_nothing)
+{
+    static const enum fault_point POINTS[] = {FAULT_STEP, FAULT_COMMIT};
+
+    for (size_t i = 0; i < COUNT(POINTS); i++) {
+        bool reached = true;
+        unsigned nth = 1;
+        for (; reached && nth < 100; nth++) {
+            CLEANUP(fixture_close) struct fixture *f = fixture_open();
+            reached = put_with_fault(f, POINTS[i], nth);
+        }
+        CHECK(!reached && nth > 2); /* it failed somewhere, and in the end nowhere */
+    }
 }
