@@ -326,8 +326,13 @@ static bool replica_end(struct endpoints *endpoints, struct replica *replica)
 
     if (compute_read_runner(&folder, &runner, NULL) <= 0)
         return !replica->started_us || now_us - replica->started_us > START_GRACE_US;
-    if (!endpoints->backend->alive(&runner))
+    if (!endpoints->backend->alive(&runner)) {
+        /* What a killed runner left behind ends with it. */
+        if (!replica->ended_us && endpoints->backend->stop(&folder, &runner, true, &err) < 0)
+            log_error("replica.stop", &err);
+        replica->ended_us = now_us;
         return true;
+    }
     bool hard = replica->ended_us && now_us - replica->ended_us > HARD_AFTER_US;
     if (!replica->ended_us || hard) {
         if (endpoints->backend->stop(&folder, &runner, hard, &err) < 0)

@@ -7,11 +7,13 @@
 #include "scoring/scoring.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define REPLICA_SOCKET "r.sock"
@@ -29,6 +31,7 @@ struct replica {
     const struct scoring_engine *engine;
     struct scoring *scoring;
     bool ready; /* written by the main thread, read by the loop */
+    ino_t socket; /* of our r.sock */
 };
 
 void scoring_refuse(struct http_exchange *ex, const struct error *err)
@@ -155,6 +158,13 @@ static int replica_fail(int folder, const struct error *err)
     return 1;
 }
 
+static ino_t replica_socket(int folder)
+{
+    struct stat status;
+
+    return fstatat(folder, REPLICA_SOCKET, &status, AT_SYMLINK_NOFOLLOW) == 0 ? status.st_ino : 0;
+}
+
 /* Waits for SIGTERM while watching the engine; 0 when asked to stop, -1 when the engine ended. */
 static int replica_watch(struct replica *replica, int folder, int signals, struct error *err)
 {
@@ -168,6 +178,10 @@ static int replica_watch(struct replica *replica, int folder, int signals, struc
             replica_tell(folder, "ready", "");
         }
         if (poll(&wait, 1, replica->ready ? POLL_READY_MS : POLL_STARTING_MS) > 0)
+            return 0;
+        /* The socket is gone with the folder, or a successor's: nobody will ever ask us again. That
+         * is how a replica ends whose runner and sandbox were killed around it. */
+        if (replica_socket(folder) != replica->socket)
             return 0;
     }
 }
@@ -186,6 +200,7 @@ static int replica_serve(struct replica *replica, const struct scoring_options *
     server = http_server_new(pool, &app, IO_THREADS, err);
     if (!server || http_server_listen(server, &listener, &port, err) < 0)
         return -1;
+    replica->socket = replica_socket(options->folder);
     int result = replica_watch(replica, options->folder, signals, err);
     __atomic_store_n(&replica->ready, false, __ATOMIC_RELEASE);
     http_server_stop(server, result == 0 ? DRAIN_MS : 0);

@@ -27,7 +27,7 @@
 #define ANSWER_MS 300000 /* the gateway's own limit is shorter and the client's */
 #define PROBE_MS 1000
 #define STOP_MS 10000
-#define LOG_TAIL_BYTES 4000
+#define LOG_TAIL_BYTES 16384
 #define VARIABLES_MAX 8
 
 extern const char lazurite_no_code[]; /* made by tools/gen/embed.py */
@@ -157,32 +157,52 @@ static int mlflow_open(const struct scoring_options *options, struct scoring **o
 
 /* --- Is it there, did it die --------------------------------------------------------------------- */
 
-/* The last line with words of the log, which most often says why Python gave up. */
-static struct str python_last_line(struct arena *arena, int folder)
+/* The line that names the first exception of the last traceback: in a chain ("The above exception was
+ * the direct cause …") the first is the user's, the rest are the server's wrapping. Without a traceback
+ * the last line that is not gunicorn's own ("[2026-…] [12] [INFO] …"). */
+static struct str log_reason(struct str log)
+{
+    struct str line, cause = {0}, other = {0}, before = {0};
+    bool inside = false, chained = false;
+
+    while (str_split(&log, '\n', &line)) {
+        bool indented = line.len && (line.ptr[0] == ' ' || line.ptr[0] == '\t');
+        struct str text = str_trim(line);
+        if (!text.len)
+            continue;
+        if (str_ends(text, STR("Traceback (most recent call last):"))) {
+            chained = str_starts(before, STR("The above exception")) ||
+                      str_starts(before, STR("During handling"));
+            inside = true;
+        } else if (inside && !indented) {
+            cause = chained && cause.len ? cause : text;
+            inside = false;
+        } else if (!inside && text.ptr[0] != '[') {
+            other = text;
+        }
+        before = text;
+    }
+    return str_slice(cause.len ? cause : other, 0, 300);
+}
+
+/* Why Python gave up, as its log tells. */
+static struct str python_why(struct arena *arena, int folder)
 {
     CLEANUP(fd_close) int fd = file_open(folder, "user_logs/std_log.txt", O_RDONLY, 0, NULL);
     char *text = arena_alloc(arena, LOG_TAIL_BYTES);
-    struct str best = {0}, line, rest;
 
     if (fd < 0)
-        return best;
+        return (struct str){0};
     off_t size = lseek(fd, 0, SEEK_END);
     lseek(fd, size > LOG_TAIL_BYTES ? size - LOG_TAIL_BYTES : 0, SEEK_SET);
     ssize_t count = fd_read_all(fd, text, LOG_TAIL_BYTES, NULL);
-    rest = (struct str){text, count > 0 ? (size_t)count : 0};
-    while (str_split(&rest, '\n', &line)) {
-        line = str_trim(line);
-        /* gunicorn's own lines ("[2026-…] [12] [INFO] …") follow the reason and do not give it. */
-        if (line.len && line.ptr[0] != '[')
-            best = line;
-    }
-    return str_slice(best, 0, 300);
+    return log_reason((struct str){text, count > 0 ? (size_t)count : 0});
 }
 
 static int python_ended(struct scoring *scoring, const struct process_end *end, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
-    struct str line = python_last_line(arena, scoring->folder);
+    struct str line = python_why(arena, scoring->folder);
 
     scoring->running = false;
     return error_set(err, ERROR_UNAVAILABLE, "", "The Python server ended with %s %d%s%.*s",
