@@ -1,4 +1,5 @@
-/* Any bytes are a request, or are refused; what was taken keeps the promises that others rely on. */
+/* Any bytes are a request, or are refused; what was taken keeps the promises that others rely on.
+ */
 #include "http/limits.h"
 #include "http/parser.h"
 #include "http/text.h"

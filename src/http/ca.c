@@ -48,7 +48,8 @@ static int failed(struct error *err, const char *what)
     return error_set(err, ERROR_INTERNAL, "", "%s could not be made (%s).", what, reason);
 }
 
-/* --- Files ------------------------------------------------------------------------------------- */
+/* --- Files -------------------------------------------------------------------------------------
+ */
 
 /* 1 read, 0 not there, -1 unreadable or damaged. */
 static int pair_read(int dir, const char *pem_path, const char *key_path, struct pair *out,
@@ -64,7 +65,8 @@ static int pair_read(int dir, const char *pem_path, const char *key_path, struct
         return -1;
     BIO *pem_bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
     BIO *key_bio = BIO_new_mem_buf(key.ptr, (int)key.len);
-    CLEANUP(pair_free) struct pair pair = {
+    CLEANUP(pair_free)
+    struct pair pair = {
         .certificate = PEM_read_bio_X509(pem_bio, NULL, NULL, NULL),
         .key = PEM_read_bio_PrivateKey(key_bio, NULL, NULL, NULL),
     };
@@ -72,8 +74,8 @@ static int pair_read(int dir, const char *pem_path, const char *key_path, struct
     BIO_free(key_bio);
     if (!pair.certificate || !pair.key || X509_check_private_key(pair.certificate, pair.key) != 1) {
         ERR_clear_error();
-        return error_set(err, ERROR_CORRUPT, pem_path, "%s and %s do not belong together.", pem_path,
-                         key_path);
+        return error_set(err, ERROR_CORRUPT, pem_path, "%s and %s do not belong together.",
+                         pem_path, key_path);
     }
     *out = pair;
     pair = (struct pair){0};
@@ -107,7 +109,8 @@ static int pair_write(int dir, const struct pair *pair, const char *pem_path, co
     return result;
 }
 
-/* --- Certificates ------------------------------------------------------------------------------ */
+/* --- Certificates ------------------------------------------------------------------------------
+ */
 
 static int add_extension(X509 *certificate, X509 *issuer, int kind, const char *value)
 {
@@ -153,8 +156,9 @@ static struct str constraint_list(struct arena *arena, const struct str *names, 
         struct str name = names[i];
         if (is_address(name)) {
             bool six = str_find_char(name, ':') >= 0;
-            list = arena_printf(arena, "%.*s,permitted;IP:%.*s/%s", STR_ARG(list), STR_ARG(name),
-                                six ? "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" : "255.255.255.255");
+            list =
+                arena_printf(arena, "%.*s,permitted;IP:%.*s/%s", STR_ARG(list), STR_ARG(name),
+                             six ? "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" : "255.255.255.255");
             continue;
         }
         if (str_starts(name, STR("*.")))
@@ -201,8 +205,10 @@ static int ca_make(const struct str *names, size_t count, struct pair *out, stru
         return failed(err, "The certificate authority");
     X509 *certificate = pair.certificate;
     X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
-    if (add_extension(certificate, certificate, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") < 0 ||
-        add_extension(certificate, certificate, NID_key_usage, "critical,keyCertSign,cRLSign") < 0 ||
+    if (add_extension(certificate, certificate, NID_basic_constraints,
+                      "critical,CA:TRUE,pathlen:0") < 0 ||
+        add_extension(certificate, certificate, NID_key_usage, "critical,keyCertSign,cRLSign") <
+            0 ||
         add_extension(certificate, certificate, NID_subject_key_identifier, "hash") < 0 ||
         add_extension(certificate, certificate, NID_authority_key_identifier, "keyid:always") < 0 ||
         add_extension(certificate, certificate, NID_name_constraints, constraints.ptr) < 0 ||
@@ -237,7 +243,8 @@ static int server_make(const struct pair *ca, const struct str *names, size_t co
     return 0;
 }
 
-/* --- What is good enough ----------------------------------------------------------------------- */
+/* --- What is good enough -----------------------------------------------------------------------
+ */
 
 static bool covers(X509 *certificate, struct str name)
 {
@@ -289,7 +296,8 @@ static bool server_is_good(const struct pair *ca, const struct pair *server,
     return true;
 }
 
-/* System roots and our authority in one file: a client that is given only ours trusts nobody else. */
+/* System roots and our authority in one file: a client that is given only ours trusts nobody else.
+ */
 static int write_bundle(int dir, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(2 * ROOTS_LIMIT_BYTES);

@@ -27,12 +27,12 @@ struct attempt {
     struct error *err;
     struct http_parser parser;
     struct http_head head;
-    struct buf in;      /* bytes of the reply not yet used */
+    struct buf in; /* bytes of the reply not yet used */
     struct buf body;
     int64_t body_left;
     int64_t patience_us; /* when the call ends for want of any byte */
-    bool got_byte;      /* of the reply */
-    bool streams;       /* the body goes to on_body */
+    bool got_byte;       /* of the reply */
+    bool streams;        /* the body goes to on_body */
     bool canceled;
 };
 
@@ -63,7 +63,8 @@ int client_wait(struct http_client *client, const struct http_call *call, short 
         if (ready > 0)
             return 0;
         if (ready < 0 && errno != EINTR)
-            return error_errno(err, errno, "The connection to %s cannot be waited for", client->name);
+            return error_errno(err, errno, "The connection to %s cannot be waited for",
+                               client->name);
     }
 }
 
@@ -80,7 +81,8 @@ static int attempt_wait(struct attempt *attempt, short events)
 
 static int read_more(struct attempt *attempt, bool *out_end);
 
-/* --- Sending ----------------------------------------------------------------------------------- */
+/* --- Sending -----------------------------------------------------------------------------------
+ */
 
 /* Writes all; a server that answers before it has read everything is not an error here. */
 static int send_bytes(struct attempt *attempt, struct str first, struct str second)
@@ -161,7 +163,8 @@ static int make_head(struct attempt *attempt, struct buf *head)
     for (size_t i = 0; i < call->header_count; i++) {
         const struct http_header *header = &call->headers[i];
         if (has_control(header->name) || has_control(header->value))
-            return error_set(attempt->err, ERROR_INVALID, "", "A header holds a control character.");
+            return error_set(attempt->err, ERROR_INVALID, "",
+                             "A header holds a control character.");
         buf_printf(head, "%.*s: %.*s\r\n", STR_ARG(header->name), STR_ARG(header->value));
     }
     if (wants_length)
@@ -184,7 +187,8 @@ static int send_request(struct attempt *attempt)
     return send_file(attempt);
 }
 
-/* --- Receiving --------------------------------------------------------------------------------- */
+/* --- Receiving ---------------------------------------------------------------------------------
+ */
 
 /* Reads what is there without waiting. */
 static int read_more(struct attempt *attempt, bool *out_end)
@@ -272,8 +276,9 @@ static int body_error(struct attempt *attempt)
     if (attempt->canceled)
         return error_set(attempt->err, ERROR_CANCELED, "", "The call was given up.");
     if (attempt->body.failed)
-        return error_set(attempt->err, ERROR_TOO_LARGE, "", "The reply of %s is longer than %zu bytes.",
-                         attempt->client->name, attempt->body.cap_bytes);
+        return error_set(attempt->err, ERROR_TOO_LARGE, "",
+                         "The reply of %s is longer than %zu bytes.", attempt->client->name,
+                         attempt->body.cap_bytes);
     return no_http(attempt, "The chunks are not well-formed.");
 }
 
@@ -326,7 +331,8 @@ static int read_body(struct attempt *attempt)
     return broke(attempt);
 }
 
-/* --- A call ------------------------------------------------------------------------------------ */
+/* --- A call ------------------------------------------------------------------------------------
+ */
 
 static int attempt_run(struct attempt *attempt)
 {

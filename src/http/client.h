@@ -15,7 +15,7 @@ struct http_address {
     struct str host;      /* … a host name or address, */
     uint16_t port;
     bool tls;
-    struct str ca_file;   /* PEM bundle; "" = system's */
+    struct str ca_file;     /* PEM bundle; "" = system's */
     struct str host_header; /* "" = host:port */
 };
 
@@ -29,15 +29,15 @@ void http_client_free(struct http_client **client);
 
 struct http_call {
     const char *method;
-    struct str target;            /* path and query, encoded */
+    struct str target; /* path and query, encoded */
     const struct http_header *headers;
     size_t header_count;
-    struct str body;              /* sent whole, or … */
-    int body_fd;                  /* … body_length bytes of a file from body_offset, when has_body_fd */
+    struct str body; /* sent whole, or … */
+    int body_fd;     /* … body_length bytes of a file from body_offset, when has_body_fd */
     bool has_body_fd;
     int64_t body_offset, body_length;
-    int timeout_ms;               /* without any byte moving; 0 = 60 s */
-    size_t reply_limit;           /* bytes of reply kept; 0 = 64 MiB */
+    int timeout_ms;     /* without any byte moving; 0 = 60 s */
+    size_t reply_limit; /* bytes of reply kept; 0 = 64 MiB */
     /* When set, the body of a 2xx reply goes here instead; -1 ends the call with ERROR_CANCELED. */
     int (*on_body)(struct str bytes, void *context);
     void *context;

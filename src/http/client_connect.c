@@ -16,7 +16,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* --- Addresses --------------------------------------------------------------------------------- */
+/* --- Addresses ---------------------------------------------------------------------------------
+ */
 
 /* "host", "host:port", "[v6]:port". */
 static int read_authority(struct arena *arena, struct str text, struct http_address *out,
@@ -117,7 +118,8 @@ void http_client_free(struct http_client **client)
     *client = NULL;
 }
 
-/* --- Sockets ----------------------------------------------------------------------------------- */
+/* --- Sockets -----------------------------------------------------------------------------------
+ */
 
 static int refused(struct http_client *client, int number, struct error *err)
 {
@@ -176,7 +178,8 @@ static int connect_tcp(struct http_client *client, const struct http_call *call,
     return result;
 }
 
-/* --- TLS --------------------------------------------------------------------------------------- */
+/* --- TLS ---------------------------------------------------------------------------------------
+ */
 
 static int start_tls(struct http_client *client, struct error *err)
 {
@@ -184,8 +187,7 @@ static int start_tls(struct http_client *client, struct error *err)
     unsigned char binary[16];
     bool address = inet_pton(AF_INET, host, binary) == 1 || inet_pton(AF_INET6, host, binary) == 1;
 
-    if (!client->context &&
-        !(client->context = tls_client_context(client->address.ca_file, err)))
+    if (!client->context && !(client->context = tls_client_context(client->address.ca_file, err)))
         return -1;
     if (transport_start_tls(&client->transport, client->context, err) < 0)
         return -1;

@@ -5,14 +5,14 @@
 #include "http/transport.h"
 
 struct http_client {
-    struct arena *arena;          /* holds the address */
+    struct arena *arena; /* holds the address */
     struct http_address address;
-    char name[300];               /* of the server, for sentences */
+    char name[300]; /* of the server, for sentences */
     char host_header[300];
-    SSL_CTX *context;             /* made with the first TLS connection */
-    struct transport transport;   /* fd -1: not connected */
-    int64_t connect_until_us;     /* while connecting */
-    bool fresh;                   /* the connection was made for this call */
+    SSL_CTX *context;           /* made with the first TLS connection */
+    struct transport transport; /* fd -1: not connected */
+    int64_t connect_until_us;   /* while connecting */
+    bool fresh;                 /* the connection was made for this call */
 };
 
 /* Connects, with the TLS handshake. Errors: as http_client_send. */

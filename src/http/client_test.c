@@ -69,10 +69,19 @@ TEST(client_reads_addresses)
     CHECK_INT(80, address.port);
     CHECK_OK(http_address_parse(arena, STR("unix:/run/x.sock"), &address, &err), &err);
     CHECK_STR("/run/x.sock", address.unix_path);
-    static const char *const BAD[] = {"", "ftp://x", "http://", "http://x:0", "http://x:99999",
-                                      "http://x:1a", "http://[::1", "unix:", "x:80", "http://[::1]x"};
+    static const char *const BAD[] = {"",
+                                      "ftp://x",
+                                      "http://",
+                                      "http://x:0",
+                                      "http://x:99999",
+                                      "http://x:1a",
+                                      "http://[::1",
+                                      "unix:",
+                                      "x:80",
+                                      "http://[::1]x"};
     for (size_t i = 0; i < COUNT(BAD); i++)
-        CHECK_ERROR(ERROR_INVALID, http_address_parse(arena, str_from(BAD[i]), &address, &err), &err);
+        CHECK_ERROR(ERROR_INVALID, http_address_parse(arena, str_from(BAD[i]), &address, &err),
+                    &err);
 }
 
 static void ask_both(struct http_client *client, const char *tls)
@@ -84,8 +93,11 @@ static void ask_both(struct http_client *client, const char *tls)
 
     for (int i = 0; i < 50; i++) {
         struct str body = arena_printf(arena, "body %d", i);
-        struct http_call call = {.method = "POST", .target = STR("/echo"), .body = body,
-                                 .headers = headers, .header_count = 1};
+        struct http_call call = {.method = "POST",
+                                 .target = STR("/echo"),
+                                 .body = body,
+                                 .headers = headers,
+                                 .header_count = 1};
         CHECK_OK(http_client_send(client, arena, &call, &response, &err), &err);
         CHECK_INT(200, response.status);
         CHECK_STR(arena_printf(arena, "%zu|body %d", body.len, i).ptr, response.body);
@@ -156,8 +168,12 @@ TEST(client_sends_a_file_and_a_range_of_it)
     fd = open(test_folder(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     CHECK_INT(11, write(fd, "0123456789\n", 11));
     CLEANUP(http_client_free) struct http_client *client = harness_client(&harness, false);
-    struct http_call call = {.method = "PUT", .target = STR("/echo"), .has_body_fd = true,
-                             .body_fd = fd, .body_offset = 2, .body_length = 5};
+    struct http_call call = {.method = "PUT",
+                             .target = STR("/echo"),
+                             .has_body_fd = true,
+                             .body_fd = fd,
+                             .body_offset = 2,
+                             .body_length = 5};
     CHECK_OK(http_client_send(client, arena, &call, &response, &err), &err);
     CHECK_STR("5|23456", response.body);
     /* A file that is shorter than was said cannot be sent whole. */
@@ -201,7 +217,8 @@ TEST(client_gives_up_when_it_should)
     struct http_call evil = {.method = "GET", .target = STR("/a\r\nX: y")};
     CHECK_ERROR(ERROR_INVALID, http_client_send(client, arena, &evil, &response, &err), &err);
     struct http_header split = {STR("X-A"), STR("b\r\nX-B: c")};
-    evil = (struct http_call){.method = "GET", .target = STR("/"), .headers = &split, .header_count = 1};
+    evil = (struct http_call){
+        .method = "GET", .target = STR("/"), .headers = &split, .header_count = 1};
     CHECK_ERROR(ERROR_INVALID, http_client_send(client, arena, &evil, &response, &err), &err);
 }
 
@@ -273,13 +290,18 @@ TEST(client_reads_replies_of_every_length)
     CHECK_STR("until the end", response.body);
     CHECK_INT(ERROR_NONE, ask_canned(arena, "HTTP/1.0 200 OK\r\nA: b\r\n\r\nold", &response));
     CHECK_STR("old", response.body);
-    CHECK_INT(ERROR_NONE,
-              ask_canned(arena, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok",
-                         &response));
+    CHECK_INT(
+        ERROR_NONE,
+        ask_canned(
+            arena,
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok",
+            &response));
     CHECK_INT(201, response.status);
     CHECK_STR("ok", response.body);
-    CHECK_INT(ERROR_NONE, ask_canned(arena, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-                                            "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", &response));
+    CHECK_INT(ERROR_NONE, ask_canned(arena,
+                                     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                     "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
+                                     &response));
     CHECK_STR("abcde", response.body);
     CHECK_INT(ERROR_NONE, ask_canned(arena, "HTTP/1.1 204 No Content\r\n\r\n", &response));
     CHECK_STR("", response.body);

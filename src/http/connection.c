@@ -121,7 +121,8 @@ void connection_watch(struct connection *connection)
         uv_poll_stop(&connection->poll);
 }
 
-/* --- Heads ------------------------------------------------------------------------------------- */
+/* --- Heads -------------------------------------------------------------------------------------
+ */
 
 /* What is left of a body that was not asked for yet has come already, so that the connection can
  * go on after an early reply: its size, or -1. */
@@ -183,8 +184,7 @@ static size_t take_head(struct connection *connection, struct str bytes)
     }
     connection->close_after |= ex->head.close || loop->stopping;
     ex->calling = true;
-    enum http_verdict verdict =
-        loop->server->app.head(ex, &ex->plan, loop->server->app.context);
+    enum http_verdict verdict = loop->server->app.head(ex, &ex->plan, loop->server->app.context);
     ex->calling = false;
     return (size_t)len + follow_verdict(connection, verdict, bytes.len - (size_t)len);
 }
@@ -212,7 +212,8 @@ void connection_refuse(struct connection *connection, int status, const char *se
     reply_start(connection);
 }
 
-/* --- From one request to the next -------------------------------------------------------------- */
+/* --- From one request to the next --------------------------------------------------------------
+ */
 
 /* Closing a socket that has unread bytes makes the peer lose our reply: such bytes are awaited. */
 static void end_orderly(struct connection *connection)
@@ -347,7 +348,8 @@ static void feed(struct connection *connection, struct str bytes)
     note_rest(connection);
 }
 
-/* --- Events ------------------------------------------------------------------------------------ */
+/* --- Events ------------------------------------------------------------------------------------
+ */
 
 static void read_end(struct connection *connection)
 {
@@ -527,7 +529,8 @@ void connection_event(struct http_exchange *ex, unsigned events)
     connection_watch(connection);
 }
 
-/* --- Deadlines --------------------------------------------------------------------------------- */
+/* --- Deadlines ---------------------------------------------------------------------------------
+ */
 
 void connection_sweep(struct connection *connection)
 {

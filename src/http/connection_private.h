@@ -21,7 +21,8 @@
 #define EARLY_BYTES (64 * KIB)  /* kept of requests that come before their turn */
 #define TURN_BYTES MIB          /* written to one peer before others have their turn */
 
-/* --- Loops: loop.c ----------------------------------------------------------------------------- */
+/* --- Loops: loop.c -----------------------------------------------------------------------------
+ */
 
 /* What other threads tell a loop about an exchange; they gather in exchange.events. */
 enum loop_event {
@@ -39,22 +40,22 @@ struct loop {
     uv_loop_t uv;
     uv_async_t async;
     uv_timer_t sweep;
-    pthread_t thread;             /* to join */
-    pthread_t self;               /* the same, set by the thread itself */
-    int64_t now_us;               /* clock_mono_us of the event being handled */
+    pthread_t thread; /* to join */
+    pthread_t self;   /* the same, set by the thread itself */
+    int64_t now_us;   /* clock_mono_us of the event being handled */
     struct list connections;
-    struct list listeners;        /* struct acceptor, of server.c */
-    struct list upstreams;        /* struct upstream, kept for reuse by upstream.c */
-    struct list forwards;         /* struct forward under way, for their deadlines */
-    struct http_exchange *spare;  /* exchanges to use again */
+    struct list listeners;       /* struct acceptor, of server.c */
+    struct list upstreams;       /* struct upstream, kept for reuse by upstream.c */
+    struct list forwards;        /* struct forward under way, for their deadlines */
+    struct http_exchange *spare; /* exchanges to use again */
     unsigned spare_count;
-    unsigned exchange_count;      /* not spare */
+    unsigned exchange_count;              /* not spare */
     _Atomic(struct http_exchange *) mail; /* exchanges with events, newest first. Threads: any */
-    struct buf head;              /* the reply head being written */
+    struct buf head;                      /* the reply head being written */
     int64_t date_until_us;
     char date[32];
     bool stopping;
-    int64_t stop_at_us;           /* when connections are cut */
+    int64_t stop_at_us; /* when connections are cut */
     char scratch[READ_BYTES];
 };
 
@@ -80,7 +81,8 @@ bool loop_is_current(const struct loop *loop);
 /* The Date header's value, made once a second. */
 struct str loop_date(struct loop *loop);
 
-/* --- Exchanges: exchange.c --------------------------------------------------------------------- */
+/* --- Exchanges: exchange.c ---------------------------------------------------------------------
+ */
 
 enum reply_kind { REPLY_NONE, REPLY_WHOLE, REPLY_FILE, REPLY_SOURCE, REPLY_TUNNEL };
 
@@ -92,10 +94,10 @@ struct reply_header {
 struct reply {
     enum reply_kind kind;
     int status;
-    const char *content_type;     /* NULL: none */
-    struct str body;              /* whole; or the head of a tunnel */
-    int fd;                       /* file, tunnel; -1 */
-    int64_t offset, length;       /* file: what is left; source: total, -1 chunked */
+    const char *content_type; /* NULL: none */
+    struct str body;          /* whole; or the head of a tunnel */
+    int fd;                   /* file, tunnel; -1 */
+    int64_t offset, length;   /* file: what is left; source: total, -1 chunked */
     struct http_source *source;
     struct reply_header *headers, **last_header;
 };
@@ -107,26 +109,26 @@ struct http_exchange {
     struct http_peer peer;
     struct http_head head;
     struct str body;
-    struct buf body_bytes;        /* a body that came in pieces */
+    struct buf body_bytes; /* a body that came in pieces */
     struct http_plan plan;
     void *user;
     struct reply reply;
-    struct sink_queue *sink;      /* sink.c */
-    struct forward *forward;      /* forward.c, once the loop knows of it */
+    struct sink_queue *sink;        /* sink.c */
+    struct forward *forward;        /* forward.c, once the loop knows of it */
     struct forward *forward_wanted; /* until then */
-    char *window;                 /* WINDOW_BYTES, for sources and files; NULL until needed */
-    ssize_t window_len;           /* what a read of a file gave */
-    bool window_busy;             /* a part of the output lies in it */
-    bool file_reading;            /* a pool task has the window */
-    bool calling;                 /* head or run is on the stack of the loop */
-    bool replied;                 /* the loop knows of the reply */
-    bool finished;                /* nothing more will be written for it */
-    bool awaits;                  /* a reply or proceed must still come from outside */
+    char *window;                   /* WINDOW_BYTES, for sources and files; NULL until needed */
+    ssize_t window_len;             /* what a read of a file gave */
+    bool window_busy;               /* a part of the output lies in it */
+    bool file_reading;              /* a pool task has the window */
+    bool calling;                   /* head or run is on the stack of the loop */
+    bool replied;                   /* the loop knows of the reply */
+    bool finished;                  /* nothing more will be written for it */
+    bool awaits;                    /* a reply or proceed must still come from outside */
     struct pool_task run_task, file_task;
-    struct http_exchange *next;   /* mail or spare */
-    atomic_uint events;           /* enum loop_event. Threads: any */
-    atomic_uint holds;            /* Threads: any */
-    atomic_bool reply_called;     /* Threads: any */
+    struct http_exchange *next; /* mail or spare */
+    atomic_uint events;         /* enum loop_event. Threads: any */
+    atomic_uint holds;          /* Threads: any */
+    atomic_bool reply_called;   /* Threads: any */
 };
 
 /* A new exchange of a connection, held once for the layer itself. */
@@ -146,7 +148,8 @@ void exchange_free(struct http_exchange *ex);
 /* Frees what loops keep for reuse. */
 void exchange_free_spares(struct loop *loop);
 
-/* --- Connections: connection.c, body.c, output.c ----------------------------------------------- */
+/* --- Connections: connection.c, body.c, output.c -----------------------------------------------
+ */
 
 enum connection_state {
     CONNECTION_HEAD,     /* waits for a head: handshake, idle, or a part is there */
@@ -169,26 +172,26 @@ struct connection {
     struct list link;
     struct loop *loop;
     uv_poll_t poll;
-    int polled;              /* the events asked for */
+    int polled; /* the events asked for */
     struct transport transport;
     struct http_peer peer;
     enum connection_state state;
     bool handshaking;
-    bool paused;             /* a sink is behind: nothing is read */
-    bool eof;                /* the peer sends no more */
-    bool close_after;        /* no further request after this reply */
-    bool unread;             /* some of the request's body was not read */
-    bool idle;               /* no byte of a next request yet */
+    bool paused;      /* a sink is behind: nothing is read */
+    bool eof;         /* the peer sends no more */
+    bool close_after; /* no further request after this reply */
+    bool unread;      /* some of the request's body was not read */
+    bool idle;        /* no byte of a next request yet */
     bool write_blocked;
-    struct buf in;           /* bytes whose turn has not come */
-    size_t scanned;          /* of a head that is not whole */
-    int64_t deadline_us;     /* of the state; 0: none */
-    int64_t stall_us;        /* when a peer that takes nothing is cut; 0: nothing waits */
+    struct buf in;       /* bytes whose turn has not come */
+    size_t scanned;      /* of a head that is not whole */
+    int64_t deadline_us; /* of the state; 0: none */
+    int64_t stall_us;    /* when a peer that takes nothing is cut; 0: nothing waits */
     struct http_exchange *ex;
     struct http_parser parser;
-    int64_t body_left;       /* of a body with a length */
+    int64_t body_left; /* of a body with a length */
     int64_t body_got;
-    int64_t body_since_us;   /* moved on by the time we did not read */
+    int64_t body_since_us; /* moved on by the time we did not read */
     int64_t paused_at_us;
     size_t linger_left;
     struct output out;
@@ -272,7 +275,8 @@ void forward_end(struct http_exchange *ex);
 void forward_sweep(struct loop *loop);
 void upstream_close_all(struct loop *loop);
 
-/* --- The server: server.c ---------------------------------------------------------------------- */
+/* --- The server: server.c ----------------------------------------------------------------------
+ */
 
 struct http_server {
     struct pool *pool;

@@ -110,7 +110,8 @@ void exchange_finish(struct http_exchange *ex)
         exchange_release(ex);
 }
 
-/* --- What handlers ask ------------------------------------------------------------------------- */
+/* --- What handlers ask -------------------------------------------------------------------------
+ */
 
 struct str http_method(const struct http_exchange *ex)
 {

@@ -186,7 +186,8 @@ TEST(exchange_outlives_a_peer_that_leaves)
     CLEANUP(harness_stop) struct harness harness;
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     struct scene scene = {.sleep_ms = 100};
-    static const char *const PATHS[] = {"/worker", "/source", "/file", "/held", "/deferred", "/deferred"};
+    static const char *const PATHS[] = {"/worker", "/source",   "/file",
+                                        "/held",   "/deferred", "/deferred"};
     struct http_plan plan = {.body_limit = 100, .run = answer, .context = &scene};
 
     harness_start(&harness, routes, &scene);
@@ -214,8 +215,9 @@ TEST(exchange_outlives_a_peer_that_leaves)
     CHECK_INT(1, atomic_load(&scene.closes));
     CHECK_INT(4, atomic_load(&scene.runs));
     /* The server is none the worse. */
-    CHECK_INT(401, raw_status(raw_ask(arena, harness.port,
-                                      STR("GET /no HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))));
+    CHECK_INT(401,
+              raw_status(raw_ask(arena, harness.port,
+                                 STR("GET /no HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))));
 }
 
 TEST(exchange_is_awaited_by_a_stop_that_cuts_its_connection)

@@ -14,11 +14,11 @@ struct forward {
     struct upstream *upstream;
     struct iovec out[2]; /* what of the request is still to be sent */
     int out_count;
-    struct buf request;  /* its head */
-    struct buf in;       /* bytes of the reply's head */
+    struct buf request; /* its head */
+    struct buf in;      /* bytes of the reply's head */
     size_t scanned;
-    struct buf body;     /* decoded, on its way to the client … */
-    size_t taken;        /* … who has got this much of it */
+    struct buf body; /* decoded, on its way to the client … */
+    size_t taken;    /* … who has got this much of it */
     struct http_parser parser;
     struct http_head head;
     struct http_source source;
@@ -26,16 +26,23 @@ struct forward {
     int64_t deadline_us;
     bool got_byte;
     bool passed_head;
-    bool ended;          /* the reply came whole */
+    bool ended; /* the reply came whole */
     bool broken;
 };
 
 /* Headers that are about one connection, not about the message. */
 static const struct str HOP_BY_HOP[] = {
-    STR_INIT("connection"),       STR_INIT("keep-alive"),        STR_INIT("proxy-authenticate"),
-    STR_INIT("proxy-connection"), STR_INIT("te"),                STR_INIT("proxy-authorization"),
-    STR_INIT("trailer"),          STR_INIT("transfer-encoding"), STR_INIT("upgrade"),
-    STR_INIT("content-length"),   STR_INIT("expect"),
+    STR_INIT("connection"),
+    STR_INIT("keep-alive"),
+    STR_INIT("proxy-authenticate"),
+    STR_INIT("proxy-connection"),
+    STR_INIT("te"),
+    STR_INIT("proxy-authorization"),
+    STR_INIT("trailer"),
+    STR_INIT("transfer-encoding"),
+    STR_INIT("upgrade"),
+    STR_INIT("content-length"),
+    STR_INIT("expect"),
 };
 
 static bool is_hop_by_hop(struct str name, const struct http_header *headers, size_t count)
@@ -50,10 +57,11 @@ static bool is_hop_by_hop(struct str name, const struct http_header *headers, si
     return false;
 }
 
-/* --- Starting, on the caller's thread ---------------------------------------------------------- */
+/* --- Starting, on the caller's thread ----------------------------------------------------------
+ */
 
-static const struct http_header *copy_headers(struct arena *arena, const struct http_header *headers,
-                                              size_t count)
+static const struct http_header *copy_headers(struct arena *arena,
+                                              const struct http_header *headers, size_t count)
 {
     struct http_header *copy = arena_new_array(arena, struct http_header, count + 1);
 
@@ -90,7 +98,8 @@ void http_forward_start(struct http_exchange *ex, const struct http_forward *wan
         upstream->unix_path = arena_cstr(arena, str_from(upstream->unix_path));
     if (upstream->host)
         upstream->host = arena_cstr(arena, str_from(upstream->host));
-    forward->wanted.target = wanted->target.len ? arena_str(arena, wanted->target) : ex->head.target;
+    forward->wanted.target =
+        wanted->target.len ? arena_str(arena, wanted->target) : ex->head.target;
     forward->wanted.headers = copy_headers(arena, wanted->headers, wanted->header_count);
     forward->wanted.drop = copy_names(arena, wanted->drop);
     forward->wanted.reply_headers =
@@ -103,7 +112,8 @@ void http_forward_start(struct http_exchange *ex, const struct http_forward *wan
     loop_post(ex, EVENT_FORWARD);
 }
 
-/* --- Ending ------------------------------------------------------------------------------------ */
+/* --- Ending ------------------------------------------------------------------------------------
+ */
 
 /* Done with it: the connection is kept when nothing is left on it, and the caller is told. */
 static void finish(struct forward *forward, enum http_forward_end end)
@@ -111,8 +121,8 @@ static void finish(struct forward *forward, enum http_forward_end end)
     struct http_exchange *ex = forward->ex;
     struct http_forward wanted = forward->wanted;
     int status = forward->head.status;
-    bool clean = forward->ended && !forward->broken && !forward->head.close &&
-                 forward->out_count == 0;
+    bool clean =
+        forward->ended && !forward->broken && !forward->head.close && forward->out_count == 0;
 
     ex->forward = NULL;
     list_remove(&forward->link);
@@ -154,7 +164,8 @@ static void upstream_lost(struct forward *forward)
     connection_advance(forward->ex->connection);
 }
 
-/* --- The reply --------------------------------------------------------------------------------- */
+/* --- The reply ---------------------------------------------------------------------------------
+ */
 
 static ssize_t source_read(struct http_source *source, void *out, size_t size)
 {
@@ -248,8 +259,8 @@ static void pass_head(struct forward *forward, struct str rest)
     struct connection *connection = ex->connection;
     struct http_head *head = &forward->head;
     int64_t length = head->has_length ? head->content_length : -1;
-    bool bodiless = head->status == 204 || head->status == 304 ||
-                    str_eq(ex->head.method, STR("HEAD"));
+    bool bodiless =
+        head->status == 204 || head->status == 304 || str_eq(ex->head.method, STR("HEAD"));
 
     forward->passed_head = true;
     forward->body_left = bodiless ? 0 : length;
@@ -278,7 +289,8 @@ static int read_head(struct forward *forward, struct str *out_rest)
         if (len <= 0)
             return (int)len;
         struct str head = arena_str(forward->ex->arena, str_slice(bytes, 0, (size_t)len));
-        if (parser_read_response(&forward->parser, forward->ex->arena, head, &forward->head, &why) < 0)
+        if (parser_read_response(&forward->parser, forward->ex->arena, head, &forward->head, &why) <
+            0)
             return -1;
         forward->scanned = 0;
         if (forward->head.status >= 200) {
@@ -336,7 +348,8 @@ static void read_reply(struct forward *forward)
     connection_advance(ex->connection);
 }
 
-/* --- The request ------------------------------------------------------------------------------- */
+/* --- The request -------------------------------------------------------------------------------
+ */
 
 static bool is_replaced(const struct forward *forward, struct str name)
 {
@@ -358,10 +371,11 @@ static void make_request(struct forward *forward)
 {
     const struct http_exchange *ex = forward->ex;
     struct buf *out = &forward->request;
-    bool has_host = parser_header(forward->wanted.headers, forward->wanted.header_count,
-                                  STR("host")) != NULL;
+    bool has_host =
+        parser_header(forward->wanted.headers, forward->wanted.header_count, STR("host")) != NULL;
 
-    buf_printf(out, "%.*s %.*s HTTP/1.1\r\n", STR_ARG(ex->head.method), STR_ARG(forward->wanted.target));
+    buf_printf(out, "%.*s %.*s HTTP/1.1\r\n", STR_ARG(ex->head.method),
+               STR_ARG(forward->wanted.target));
     for (size_t i = 0; i < ex->head.header_count; i++) {
         const struct http_header *header = &ex->head.headers[i];
         if (is_hop_by_hop(header->name, ex->head.headers, ex->head.header_count) ||
@@ -383,7 +397,8 @@ static void make_request(struct forward *forward)
 static void write_request(struct forward *forward)
 {
     while (forward->out_count) {
-        ssize_t n = transport_write(&forward->upstream->transport, forward->out, forward->out_count);
+        ssize_t n =
+            transport_write(&forward->upstream->transport, forward->out, forward->out_count);
         if (n == TRANSPORT_AGAIN)
             break;
         /* The server may have answered before it read everything; reading tells. */

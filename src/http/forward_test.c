@@ -11,7 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* --- The server behind ------------------------------------------------------------------------- */
+/* --- The server behind -------------------------------------------------------------------------
+ */
 
 static void behind_echo(struct http_exchange *ex, void *)
 {
@@ -80,7 +81,8 @@ static enum http_verdict behind(struct http_exchange *ex, struct http_plan *plan
     return harness_go(plan, HTTP_ON_WORKER, behind_echo, NULL);
 }
 
-/* --- The server in front ----------------------------------------------------------------------- */
+/* --- The server in front -----------------------------------------------------------------------
+ */
 
 struct front {
     struct http_upstream upstream;
@@ -92,7 +94,8 @@ struct front {
 
 static void front_forward(struct http_exchange *ex, void *context);
 
-static void front_done(struct http_exchange *ex, enum http_forward_end end, int status, void *context)
+static void front_done(struct http_exchange *ex, enum http_forward_end end, int status,
+                       void *context)
 {
     struct front *front = context;
 
@@ -143,7 +146,8 @@ static void wait_end(struct front *front, enum http_forward_end end, int count)
     CHECK_INT(count, atomic_load(&front->ends[end]));
 }
 
-/* --- Good servers ------------------------------------------------------------------------------ */
+/* --- Good servers ------------------------------------------------------------------------------
+ */
 
 static void pass_all(struct front *front, struct harness *harness)
 {
@@ -153,8 +157,11 @@ static void pass_all(struct front *front, struct harness *harness)
                                     {STR("X-Kept"), STR("kept")},
                                     {STR("X-Hop"), STR("hop")},
                                     {STR("Connection"), STR("X-Hop")}};
-    struct http_call call = {.method = "POST", .target = STR("/a/b?c=d"), .body = STR("hello"),
-                             .headers = headers, .header_count = COUNT(headers)};
+    struct http_call call = {.method = "POST",
+                             .target = STR("/a/b?c=d"),
+                             .body = STR("hello"),
+                             .headers = headers,
+                             .header_count = COUNT(headers)};
     struct http_response response;
     struct error err = {0};
 
@@ -162,7 +169,8 @@ static void pass_all(struct front *front, struct harness *harness)
         call.target = i % 2 ? STR("/a/b?loop") : STR("/a/b?c=d");
         CHECK_OK(http_client_send(client, arena, &call, &response, &err), &err);
         CHECK_INT(201, response.status);
-        CHECK_STR(i % 2 ? "POST /a/b?loop hello [|by us|kept|]" : "POST /a/b?c=d hello [|by us|kept|]",
+        CHECK_STR(i % 2 ? "POST /a/b?loop hello [|by us|kept|]"
+                        : "POST /a/b?c=d hello [|by us|kept|]",
                   response.body);
         CHECK_STR("text/x-echo", http_response_header(&response, "content-type"));
         CHECK_STR("yes", http_response_header(&response, "x-behind"));
@@ -219,12 +227,14 @@ TEST(forward_asks_for_the_target_it_was_given)
     harness_start(&back, behind, NULL);
     front.upstream = (struct http_upstream){.host = "127.0.0.1", .port = back.port};
     harness_start(&harness, front_head, &front);
-    struct str reply = raw_ask(arena, harness.port,
-                               STR("GET /endpoints/x/score HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+    struct str reply =
+        raw_ask(arena, harness.port,
+                STR("GET /endpoints/x/score HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
     CHECK(str_ends(reply, STR("GET /score  [|by us||]")));
 }
 
-/* --- Bad servers ------------------------------------------------------------------------------- */
+/* --- Bad servers -------------------------------------------------------------------------------
+ */
 
 /* Gives each connection one text, after it has read something, and closes it; "-" says nothing and
  * holds the connection for long. */
@@ -293,17 +303,20 @@ TEST(forward_says_when_nobody_listens)
 {
     CLEANUP(harness_stop) struct harness harness;
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
-    struct front front = {.target = "", .timeout_ms = 5000, .upstream = {.unix_path = "/nowhere/x"}};
+    struct front front = {
+        .target = "", .timeout_ms = 5000, .upstream = {.unix_path = "/nowhere/x"}};
 
     harness_start(&harness, front_head, &front);
     struct str reply = raw_ask(arena, harness.port,
                                STR("GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
     CHECK_INT(503, raw_status(reply));
     front.upstream = (struct http_upstream){.host = "127.0.0.1", .port = 1};
-    reply = raw_ask(arena, harness.port, STR("GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+    reply = raw_ask(arena, harness.port,
+                    STR("GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
     CHECK_INT(503, raw_status(reply));
     front.upstream = (struct http_upstream){.host = "a name", .port = 1};
-    reply = raw_ask(arena, harness.port, STR("GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+    reply = raw_ask(arena, harness.port,
+                    STR("GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
     CHECK_INT(503, raw_status(reply));
     wait_end(&front, HTTP_FORWARD_REFUSED, 3);
 }
@@ -322,9 +335,10 @@ TEST(forward_may_be_tried_again_after_a_refusal)
 
 TEST(forward_refuses_replies_that_are_no_http)
 {
-    static const char *const BAD[] = {"garbage\r\n\r\n", "HTTP/1.1 200", "HTTP/1.1 200 OK\r\nA: b\r\n",
-                                      "HTTP/1.1 101 Switching Protocols\r\n\r\n",
-                                      "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na"};
+    static const char *const BAD[] = {
+        "garbage\r\n\r\n", "HTTP/1.1 200", "HTTP/1.1 200 OK\r\nA: b\r\n",
+        "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na"};
 
     for (size_t i = 0; i < COUNT(BAD); i++) {
         CLEANUP(arena_free) struct arena *arena = arena_new(MIB);

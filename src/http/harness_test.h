@@ -39,7 +39,8 @@ enum http_verdict harness_go(struct http_plan *plan, enum http_where where,
 /* Raw sockets: connected to the plain port, with a time-out on reads. */
 int raw_connect(uint16_t port);
 void raw_send(int fd, struct str bytes);
-/* Reads until the peer closes, or `enough` is in the bytes (NULL: until closed); CHECKs that it comes within 10 s. */
+/* Reads until the peer closes, or `enough` is in the bytes (NULL: until closed); CHECKs that it
+ * comes within 10 s. */
 struct str raw_read(struct arena *arena, int fd, const char *enough);
 /* Sends one text on a new connection and returns everything that comes back until the close. */
 struct str raw_ask(struct arena *arena, uint16_t port, struct str bytes);

@@ -223,7 +223,9 @@ TEST(limit_refusals_have_the_body_the_program_wants)
     struct str reply = raw_read(arena, fd, NULL);
     CHECK_INT(400, raw_status(reply));
     CHECK_INT(1, raw_count(reply, "Content-Type: application/json\r\n"));
-    CHECK_INT(1, raw_count(reply, "\r\n\r\n{\"status\":400,\"sentence\":\"The request line is not whole.\"}"));
+    CHECK_INT(
+        1, raw_count(reply,
+                     "\r\n\r\n{\"status\":400,\"sentence\":\"The request line is not whole.\"}"));
     close(fd);
 }
 
@@ -235,10 +237,12 @@ TEST(limit_dates_follow_the_clock)
     start(&harness);
     int fd = raw_connect(harness.port);
     raw_send(fd, STR("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"));
-    CHECK_INT(1, raw_count(raw_read(arena, fd, "hello"), "Date: Fri, 15 Jan 2027 08:00:00 GMT\r\n"));
+    CHECK_INT(1,
+              raw_count(raw_read(arena, fd, "hello"), "Date: Fri, 15 Jan 2027 08:00:00 GMT\r\n"));
     clock_test_advance(1500 * US_PER_MS);
     raw_send(fd, STR("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"));
-    CHECK_INT(1, raw_count(raw_read(arena, fd, "hello"), "Date: Fri, 15 Jan 2027 08:00:01 GMT\r\n"));
+    CHECK_INT(1,
+              raw_count(raw_read(arena, fd, "hello"), "Date: Fri, 15 Jan 2027 08:00:01 GMT\r\n"));
     close(fd);
 }
 

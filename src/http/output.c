@@ -102,7 +102,8 @@ static enum flush write_parts(struct connection *connection, size_t *written)
     return FLUSH_DONE;
 }
 
-/* --- Files ------------------------------------------------------------------------------------- */
+/* --- Files -------------------------------------------------------------------------------------
+ */
 
 static size_t file_piece(const struct http_exchange *ex)
 {
@@ -162,7 +163,8 @@ static enum piece next_of_file(struct connection *connection)
     return PIECE_ADDED;
 }
 
-/* --- Sources ----------------------------------------------------------------------------------- */
+/* --- Sources -----------------------------------------------------------------------------------
+ */
 
 static void end_source(struct http_exchange *ex)
 {

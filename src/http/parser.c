@@ -301,8 +301,7 @@ static int read_headers(struct arena *arena, struct str bytes, size_t at, bool r
         if (read_header(line, &fields[count], out_why) < 0 ||
             read_framing(&fields[count], head, out_why) < 0)
             return -1;
-        if (request &&
-            read_request_header(&fields[count], head, &has_host, &keep, out_why) < 0)
+        if (request && read_request_header(&fields[count], head, &has_host, &keep, out_why) < 0)
             return -1;
         count += keep;
     }

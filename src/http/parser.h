@@ -25,7 +25,7 @@ struct http_head {
     int64_t content_length; /* -1: chunked, or until the end for replies; 0: none */
     bool has_length;        /* a Content-Length was there */
     bool chunked;
-    bool close;             /* the sender will close after this message */
+    bool close; /* the sender will close after this message */
     bool expect_continue;
 };
 

@@ -1,6 +1,6 @@
 /* The parser alone: what it cuts a head into, and chunks cut at every byte. */
-#include "base/test.h"
 #include "base/buf.h"
+#include "base/test.h"
 #include "http/limits.h"
 #include "http/parser.h"
 
@@ -124,11 +124,13 @@ TEST(parser_reads_replies)
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     struct http_head head;
 
-    CHECK_INT(0, read_response(arena, "HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\n", &head));
+    CHECK_INT(0,
+              read_response(arena, "HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\n", &head));
     CHECK_INT(404, head.status);
     CHECK_INT(3, head.content_length);
     CHECK(!head.close);
-    CHECK_INT(0, read_response(arena, "HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n", &head));
+    CHECK_INT(0,
+              read_response(arena, "HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n", &head));
     CHECK(head.chunked && !head.close);
     CHECK_INT(0, read_response(arena, "HTTP/1.0 200 OK\r\n\r\n", &head));
     CHECK_INT(-1, head.content_length);
@@ -136,8 +138,8 @@ TEST(parser_reads_replies)
     /* Statuses without a body have none, whatever their heads say. */
     static const char *const BODILESS[] = {"101", "204", "304"};
     for (size_t i = 0; i < COUNT(BODILESS); i++) {
-        struct str text = arena_printf(arena, "HTTP/1.1 %s x\r\nTransfer-Encoding: chunked\r\n\r\n",
-                                       BODILESS[i]);
+        struct str text =
+            arena_printf(arena, "HTTP/1.1 %s x\r\nTransfer-Encoding: chunked\r\n\r\n", BODILESS[i]);
         CHECK_INT(0, read_response(arena, text.ptr, &head));
         CHECK(!head.chunked && !head.close);
         CHECK_INT(0, head.content_length);

@@ -37,7 +37,8 @@ struct acceptor {
     int open_handles;
 };
 
-/* --- Accepting --------------------------------------------------------------------------------- */
+/* --- Accepting ---------------------------------------------------------------------------------
+ */
 
 static void on_acceptable(uv_poll_t *poll, int status, int events);
 
@@ -164,13 +165,15 @@ void server_sync(struct loop *loop)
         loop_stop(loop, grace_ms);
 }
 
-/* --- Listening --------------------------------------------------------------------------------- */
+/* --- Listening ---------------------------------------------------------------------------------
+ */
 
 /* Makes and binds; the address in words for an error. */
 static int bind_socket(const struct sockaddr *address, socklen_t size, const char *name,
                        struct error *err)
 {
-    CLEANUP(fd_close) int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    CLEANUP(fd_close)
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int one = 1, done;
 
     if (fd < 0)
@@ -211,7 +214,8 @@ static int listen_unix(const struct http_listener *wanted, struct error *err)
 
 static int listen_tcp(const struct http_listener *wanted, uint16_t *out_port, struct error *err)
 {
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     struct addrinfo *found;
     struct sockaddr_storage bound;
     socklen_t size = sizeof(bound);
@@ -244,10 +248,8 @@ int http_server_listen(struct http_server *server, const struct http_listener *w
     struct listener *listener = calloc(1, sizeof(*listener));
     if (!listener)
         abort();
-    *listener = (struct listener){.fd = fd,
-                                  .tag = wanted->tag,
-                                  .unix_socket = wanted->unix_path != NULL,
-                                  .tls = wanted->tls};
+    *listener = (struct listener){
+        .fd = fd, .tag = wanted->tag, .unix_socket = wanted->unix_path != NULL, .tls = wanted->tls};
     pthread_mutex_lock(&server->lock);
     list_push(&server->listeners, &listener->link);
     pthread_mutex_unlock(&server->lock);
@@ -258,7 +260,8 @@ int http_server_listen(struct http_server *server, const struct http_listener *w
     return 0;
 }
 
-/* --- Life -------------------------------------------------------------------------------------- */
+/* --- Life --------------------------------------------------------------------------------------
+ */
 
 static void *loop_thread(void *context)
 {

@@ -58,10 +58,10 @@ struct http_app {
 };
 
 struct http_listener {
-    int tag;              /* the caller's name for it, see http_listener_tag */
-    const char *unix_path;/* either this, bound relative to unix_dir … */
+    int tag;               /* the caller's name for it, see http_listener_tag */
+    const char *unix_path; /* either this, bound relative to unix_dir … */
     int unix_dir;
-    const char *host;     /* … or an address and port; port 0 picks one */
+    const char *host; /* … or an address and port; port 0 picks one */
     uint16_t port;
     struct http_tls *tls; /* NULL: plain */
 };
@@ -83,7 +83,8 @@ void http_server_stop(struct http_server *server, int grace_ms);
 /* Stops at once if need be, and frees. For CLEANUP. */
 void http_server_free(struct http_server **server);
 
-/* --- The request. The strs live as long as the exchange. --------------------------------------- */
+/* --- The request. The strs live as long as the exchange. ---------------------------------------
+ */
 
 /* Method, the target as received, its path and query still encoded. */
 struct str http_method(const struct http_exchange *ex);
@@ -119,7 +120,8 @@ void *http_get_context(const struct http_exchange *ex);
 /* Ends a HTTP_DEFERRED head with a plan. Threads: any, once. */
 void http_proceed(struct http_exchange *ex, const struct http_plan *plan);
 
-/* --- The reply: headers first, then exactly one of the four. Threads: any. --------------------- */
+/* --- The reply: headers first, then exactly one of the four. Threads: any. ---------------------
+ */
 
 /* Adds a header; the texts are copied. Content-Length, Connection, Date are ours. */
 void http_add_header(struct http_exchange *ex, const char *name, struct str value);
@@ -140,7 +142,8 @@ struct http_source {
     ssize_t (*read)(struct http_source *source, void *out, size_t size);
     void (*close)(struct http_source *source); /* always called, once, last */
 };
-/* Units: length in bytes, -1 for chunked. With idle_ms > 0 `: \n\n`-like keep-alives are up to the source. */
+/* Units: length in bytes, -1 for chunked. With idle_ms > 0 `: \n\n`-like keep-alives are up to the
+ * source. */
 void http_reply_source(struct http_exchange *ex, int status, const char *content_type,
                        int64_t length, struct http_source *source);
 

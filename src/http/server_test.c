@@ -42,8 +42,8 @@ static void who(struct http_exchange *ex, void *)
 {
     const struct http_peer *peer = http_peer(ex);
     http_reply(ex, 200, "text/plain",
-               arena_printf(http_arena(ex), "tag %d tls %d unix %d uid %d pid %d", peer->tag, peer->tls,
-                            peer->unix_socket, (int)peer->uid, (int)peer->pid));
+               arena_printf(http_arena(ex), "tag %d tls %d unix %d uid %d pid %d", peer->tag,
+                            peer->tls, peer->unix_socket, (int)peer->uid, (int)peer->pid));
 }
 
 /* Which of the headers that only a proxy may set have come through; and one that must. */
@@ -56,7 +56,8 @@ static void vouched(struct http_exchange *ex, void *)
     http_reply(ex, 200, "text/plain",
                arena_printf(http_arena(ex), "%zu headers, first %.*s, plain %d, vouched %d", count,
                             STR_ARG(headers[0].name), plain,
-                            http_has_header(ex, "X-Forwarded-For") || http_has_header(ex, "Forwarded") ||
+                            http_has_header(ex, "X-Forwarded-For") ||
+                                http_has_header(ex, "Forwarded") ||
                                 http_has_header(ex, "X-Remote-User")));
 }
 
@@ -69,7 +70,8 @@ static enum http_verdict routes(struct http_exchange *ex, struct http_plan *plan
     if (str_eq(path, STR("/worker")))
         return harness_go(plan, HTTP_ON_WORKER, say_hello, NULL);
     if (str_starts(path, STR("/echo")))
-        return harness_go(plan, str_ends(path, STR("loop")) ? HTTP_ON_LOOP : HTTP_ON_WORKER, echo, NULL);
+        return harness_go(plan, str_ends(path, STR("loop")) ? HTTP_ON_LOOP : HTTP_ON_WORKER, echo,
+                          NULL);
     if (str_eq(path, STR("/late")))
         return harness_go(plan, HTTP_ON_WORKER, sleep_then_hello, NULL);
     if (str_eq(path, STR("/who")))
@@ -138,8 +140,10 @@ static const struct {
     {400, STR_INIT("GET /hello HTTP/1.1\r\nHost: x y\r\n\r\n")},
     {400, STR_INIT("GET /hello HTTP/1.1\r\nHost: x/y\r\n\r\n")},
     {400, STR_INIT("GET /hello HTTP/1.1\r\nHost: u@x\r\n\r\n")},
-    {400, STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na")},
-    {400, STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n")},
+    {400,
+     STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na")},
+    {400, STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: "
+                   "chunked\r\n\r\n")},
     {400, STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n")},
     {400, STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n")},
     {400, STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: identity\r\n\r\n")},
@@ -150,16 +154,27 @@ static const struct {
     {400, STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0x1\r\n\r\na")},
     {400, STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1, 1\r\n\r\na")},
     {400, STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length:\r\n\r\na")},
-    {400, STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9223372036854775808\r\n\r\na")},
-    {413, STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9223372036854775807\r\n\r\na")},
+    {400,
+     STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9223372036854775808\r\n\r\na")},
+    {413,
+     STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9223372036854775807\r\n\r\na")},
     {413, STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\na")},
-    {400, STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0x1\r\na\r\n0\r\n\r\n")},
-    {400, STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\na\r\n0\r\n\r\n")},
-    {400, STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1 \r\na\r\n0\r\n\r\n")},
-    {400, STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1;a=b\r\na\r\n0\r\n\r\n")},
-    {400, STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\na\r\n0\r\n\r\n")},
-    {400, STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n")},
-    {400, STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\n0\r\n\r\n")},
+    {400, STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+                   "chunked\r\n\r\n0x1\r\na\r\n0\r\n\r\n")},
+    {400, STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+                   "chunked\r\n\r\n-1\r\na\r\n0\r\n\r\n")},
+    {400, STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1 "
+                   "\r\na\r\n0\r\n\r\n")},
+    {400, STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+                   "chunked\r\n\r\n1;a=b\r\na\r\n0\r\n\r\n")},
+    {400,
+     STR_INIT(
+         "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\na\r\n0\r\n\r\n")},
+    {400, STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+                   "chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n")},
+    {400,
+     STR_INIT(
+         "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\n0\r\n\r\n")},
     {400, STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
                    "1\r\na\r\n0\r\nA: b\r\n\r\n")},
     {400, STR_INIT("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -336,8 +351,9 @@ TEST(server_keeps_a_connection_for_1000_requests)
     int fd = raw_connect(harness.port);
     for (int i = 0; i < 1000; i++) {
         struct str body = arena_printf(arena, "body %d.", i);
-        raw_send(fd, arena_printf(arena, "POST /echo%s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n%s",
-                                  i % 2 ? "-loop" : "", body.len, body.ptr));
+        raw_send(fd, arena_printf(
+                         arena, "POST /echo%s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n%s",
+                         i % 2 ? "-loop" : "", body.len, body.ptr));
         struct str reply = raw_read(arena, fd, body.ptr);
         CHECK_INT(200, raw_status(reply));
     }
@@ -427,7 +443,8 @@ TEST(server_goes_on_after_a_refusal_whose_body_is_at_hand)
     harness_start(&harness, routes, NULL);
     struct str reply =
         raw_ask(arena, harness.port,
-                STR("POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc" GET_CLOSE("/hello")));
+                STR("POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc" GET_CLOSE(
+                    "/hello")));
     CHECK_INT(404, raw_status(reply));
     CHECK_INT(1, raw_count(reply, "HTTP/1.1 200 OK"));
 }
@@ -458,8 +475,9 @@ TEST(server_knows_who_is_at_the_other_end)
     client = http_client_new(&address);
     struct http_call call = {.method = "GET", .target = STR("/who")};
     CHECK_OK(http_client_send(client, arena, &call, &response, &err), &err);
-    CHECK_STR(arena_printf(arena, "tag 9 tls 0 unix 1 uid %d pid %d", (int)getuid(), (int)getpid()).ptr,
-              response.body);
+    CHECK_STR(
+        arena_printf(arena, "tag 9 tls 0 unix 1 uid %d pid %d", (int)getuid(), (int)getpid()).ptr,
+        response.body);
 }
 
 TEST(server_drops_headers_that_only_a_proxy_may_set)
@@ -468,10 +486,11 @@ TEST(server_drops_headers_that_only_a_proxy_may_set)
     CLEANUP(arena_free) struct arena *arena = arena_new(64 * MIB);
 
     harness_start(&harness, routes, NULL);
-    struct str reply = raw_ask(arena, harness.port,
-                               STR("GET /vouched HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 1.2.3.4\r\n"
-                                   "X-Remote-User: root\r\nforwarded: for=1.2.3.4\r\n"
-                                   "X-Plain:  yes \t\r\nConnection: close\r\n\r\n"));
+    struct str reply =
+        raw_ask(arena, harness.port,
+                STR("GET /vouched HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 1.2.3.4\r\n"
+                    "X-Remote-User: root\r\nforwarded: for=1.2.3.4\r\n"
+                    "X-Plain:  yes \t\r\nConnection: close\r\n\r\n"));
     CHECK_INT(200, raw_status(reply));
     CHECK(str_ends(reply, STR("3 headers, first Host, plain 1, vouched 0")));
 }

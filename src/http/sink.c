@@ -19,12 +19,12 @@ struct sink_queue {
     struct block *first, *last;
     struct block *spare;
     size_t waiting;
-    bool running;   /* the task is queued or runs */
-    bool ended;     /* no more bytes will come; run is to follow */
-    bool done;      /* all was written */
-    bool failed;    /* a write failed, for the reason in err */
+    bool running; /* the task is queued or runs */
+    bool ended;   /* no more bytes will come; run is to follow */
+    bool done;    /* all was written */
+    bool failed;  /* a write failed, for the reason in err */
     bool abandoned;
-    bool behind;    /* the loop was told to wait */
+    bool behind; /* the loop was told to wait */
     struct error err;
     struct pool_task task;
 };

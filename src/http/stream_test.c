@@ -94,8 +94,9 @@ static void give_tunnel(struct http_exchange *ex, void *context)
 {
     struct stream_case *stream = context;
 
-    http_tunnel(ex, fcntl(stream->fd, F_DUPFD_CLOEXEC, 0),
-                STR("HTTP/1.1 101 Switching Protocols\r\nUpgrade: raw\r\nConnection: Upgrade\r\n\r\n"));
+    http_tunnel(
+        ex, fcntl(stream->fd, F_DUPFD_CLOEXEC, 0),
+        STR("HTTP/1.1 101 Switching Protocols\r\nUpgrade: raw\r\nConnection: Upgrade\r\n\r\n"));
 }
 
 static enum http_verdict routes(struct http_exchange *ex, struct http_plan *plan, void *context)
@@ -104,8 +105,11 @@ static enum http_verdict routes(struct http_exchange *ex, struct http_plan *plan
     struct str path = http_path(ex);
 
     if (str_eq(path, STR("/sink"))) {
-        *plan = (struct http_plan){.body_limit = GIB, .where = stream->where, .run = counted,
-                                   .context = stream->sink, .sink = &stream->sink->sink};
+        *plan = (struct http_plan){.body_limit = GIB,
+                                   .where = stream->where,
+                                   .run = counted,
+                                   .context = stream->sink,
+                                   .sink = &stream->sink->sink};
         return HTTP_GO;
     }
     if (str_eq(path, STR("/source")))
@@ -200,7 +204,8 @@ TEST(sink_takes_chunks)
     }
     buf_add(&request, STR("0\r\n\r\n"));
     struct str reply = raw_ask(arena, harness.port, buf_str(&request));
-    CHECK(str_ends(reply, arena_printf(arena, "%zu %llx", body.len, (unsigned long long)sum_of(body))));
+    CHECK(str_ends(reply,
+                   arena_printf(arena, "%zu %llx", body.len, (unsigned long long)sum_of(body))));
 }
 
 struct sender {
@@ -262,7 +267,8 @@ TEST(sink_that_fails_ends_the_upload_with_its_reason)
     sink.fail_at = MIB;
     harness_start(&harness, routes, &stream);
     CLEANUP(http_client_free) struct http_client *client = harness_client(&harness, false);
-    struct http_call call = {.method = "PUT", .target = STR("/sink"), .body = pattern(arena, 9 * MIB)};
+    struct http_call call = {
+        .method = "PUT", .target = STR("/sink"), .body = pattern(arena, 9 * MIB)};
     int result = http_client_send(client, arena, &call, &response, &err);
     /* The body may be longer than what lingers: then the peer sees a closed connection. */
     if (result == 0) {
@@ -295,15 +301,17 @@ TEST(sink_hears_when_the_peer_goes_away)
     CHECK_INT(1, atomic_load(&sink.abandoned));
     /* A body that is refused at its head was abandoned, too. */
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
-    struct str reply = raw_ask(arena, harness.port,
-                               STR("PUT /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n"));
+    struct str reply =
+        raw_ask(arena, harness.port,
+                STR("PUT /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n"));
     CHECK_INT(413, raw_status(reply));
     for (int i = 0; i < 5000 && atomic_load(&sink.abandoned) == 1; i++)
         usleep(1000);
     CHECK_INT(2, atomic_load(&sink.abandoned));
 }
 
-/* --- Sources ----------------------------------------------------------------------------------- */
+/* --- Sources -----------------------------------------------------------------------------------
+ */
 
 /* Gives numbered lines; waits when told to. */
 struct line_source {
@@ -346,7 +354,8 @@ static void lines_close(struct http_source *source)
 
 static struct line_source line_source(int available, int end)
 {
-    struct line_source lines = {.source = {lines_read, lines_close}, .available = available, .end = end};
+    struct line_source lines = {
+        .source = {lines_read, lines_close}, .available = available, .end = end};
 
     pthread_mutex_init(&lines.lock, NULL);
     return lines;
@@ -461,7 +470,8 @@ TEST(source_waiting_does_not_hold_up_a_stop)
     close(fd);
 }
 
-/* --- Files ------------------------------------------------------------------------------------- */
+/* --- Files -------------------------------------------------------------------------------------
+ */
 
 static int temporary_file(struct str content)
 {
@@ -485,8 +495,11 @@ TEST(file_is_sent_whole_and_in_ranges)
     static const struct {
         const char *target;
         size_t from, len;
-    } RANGES[] = {{"/file", 0, 3 * MIB + 5}, {"/file?0-0", 0, 0}, {"/file?0-1", 0, 1},
-                  {"/file?65535-65537", 65535, 65537}, {"/file?3145728-5", 3 * MIB, 5}};
+    } RANGES[] = {{"/file", 0, 3 * MIB + 5},
+                  {"/file?0-0", 0, 0},
+                  {"/file?0-1", 0, 1},
+                  {"/file?65535-65537", 65535, 65537},
+                  {"/file?3145728-5", 3 * MIB, 5}};
 
     harness_start(&harness, routes, &stream);
     harness_add_tls(&harness);
@@ -536,7 +549,8 @@ TEST(file_that_cannot_be_read_cuts_the_connection)
     close(ends[1]);
 }
 
-/* --- Tunnels ----------------------------------------------------------------------------------- */
+/* --- Tunnels -----------------------------------------------------------------------------------
+ */
 
 static void *echo_back(void *context)
 {
@@ -574,7 +588,9 @@ TEST(tunnel_pumps_bytes_both_ways_until_both_ends)
     CHECK_INT(0, pthread_create(&echoing, NULL, echo_back, &pair[1]));
     int fd = raw_connect(harness.port);
     /* The first bytes come together with the head. */
-    raw_send(fd, STR("GET /tunnel HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\nearly"));
+    raw_send(
+        fd,
+        STR("GET /tunnel HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\nearly"));
     struct str head = raw_read(arena, fd, "early");
     CHECK_INT(101, raw_status(head));
     CHECK(str_ends(head, STR("Connection: Upgrade\r\n\r\nearly")));
@@ -599,7 +615,8 @@ TEST(tunnel_ends_when_the_other_side_breaks)
     stream.fd = pair[0];
     harness_start(&harness, routes, &stream);
     int fd = raw_connect(harness.port);
-    raw_send(fd, STR("GET /tunnel HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n"));
+    raw_send(fd,
+             STR("GET /tunnel HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n"));
     raw_read(arena, fd, "\r\n\r\n");
     close(pair[0]);
     close(pair[1]);

@@ -15,8 +15,8 @@ struct str http_encode(struct arena *arena, struct str text, bool keep_slash);
 bool http_query_get(struct arena *arena, struct str query, const char *name, size_t nth,
                     struct str *out);
 
-/* "bytes=a-b", "bytes=a-", "bytes=-n" against a size. 1 a range, 0 none or not understood (serve the
- * whole), -1 not satisfiable (416). */
+/* "bytes=a-b", "bytes=a-", "bytes=-n" against a size. 1 a range, 0 none or not understood (serve
+ * the whole), -1 not satisfiable (416). */
 int http_range(struct str header, int64_t size, int64_t *out_offset, int64_t *out_length);
 
 /* Appends one server-sent event; `id` and `event` may be empty; data may have several lines. */

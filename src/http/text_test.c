@@ -43,7 +43,8 @@ TEST(text_encodes_what_decoding_gives_back)
 TEST(text_finds_parameters)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
-    struct str query = STR("a=1&B=two%20words&a=3&empty=&flag&c=x+y&%61pi-version=2023&bad=%zz&a=4=5");
+    struct str query =
+        STR("a=1&B=two%20words&a=3&empty=&flag&c=x+y&%61pi-version=2023&bad=%zz&a=4=5");
     struct str out = STR("untouched");
 
     CHECK(http_query_get(arena, query, "a", 0, &out));

@@ -35,7 +35,8 @@ static int on_alpn(SSL *, const unsigned char **out, unsigned char *out_len,
     return SSL_TLSEXT_ERR_OK;
 }
 
-/* Records are written as they come, from wherever they lie, and idle connections keep no buffers. */
+/* Records are written as they come, from wherever they lie, and idle connections keep no buffers.
+ */
 static void set_modes(SSL_CTX *context)
 {
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);

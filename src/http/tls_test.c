@@ -50,7 +50,8 @@ static X509 *certificate_of(struct str pem)
 }
 
 static const struct str NAMES[] = {STR_INIT("localhost"), STR_INIT("127.0.0.1"), STR_INIT("::1"),
-                                   STR_INIT("*.blob.core.lazurite.test"), STR_INIT("ml.example.org")};
+                                   STR_INIT("*.blob.core.lazurite.test"),
+                                   STR_INIT("ml.example.org")};
 
 TEST(tls_makes_what_is_missing_and_nothing_twice)
 {

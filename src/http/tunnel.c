@@ -14,9 +14,9 @@
 
 /* Bytes on their way from one side to the other. */
 struct flow {
-    size_t from, to;  /* what lies in bytes */
-    bool ended;       /* the source sends no more */
-    bool end_passed;  /* and the destination was told */
+    size_t from, to; /* what lies in bytes */
+    bool ended;      /* the source sends no more */
+    bool end_passed; /* and the destination was told */
     char bytes[PIPE_BYTES];
 };
 

@@ -7,15 +7,15 @@
 struct forward;
 
 struct upstream {
-    struct list link;       /* in loop->upstreams while idle */
+    struct list link; /* in loop->upstreams while idle */
     struct loop *loop;
     uv_poll_t poll;
     int polled;
     struct transport transport;
-    struct forward *user;   /* NULL: idle */
+    struct forward *user; /* NULL: idle */
     int64_t idle_until_us;
     bool connecting;
-    bool reused;            /* it carried a request before */
+    bool reused; /* it carried a request before */
     struct sockaddr_storage address;
     socklen_t address_size;
 };
