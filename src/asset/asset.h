@@ -58,8 +58,6 @@ int asset_target(struct store_txn *txn, const struct scope *scope, struct str ur
 struct str asset_artifact_container(struct arena *arena, const struct scope *scope);
 struct str asset_blob_container(struct arena *arena, const struct scope *scope);
 struct str asset_run_prefix(struct arena *arena, struct str run);
-/* Beside them, a model that MLflow 3 logs: "models/{model id}" in the artifact container. */
-struct str asset_logged_model_prefix(struct arena *arena, struct str model_id);
 
 /* The storage account of a workspace, "lz" and 20 characters of its GUID (decisions 21), and a
  * fresh container for an upload: "azureml-{guid}-{16 hex}". Every container of ours tells its

@@ -3,6 +3,7 @@
 #include "base/test.h"
 #include "content/content.h"
 #include "os/file.h"
+#include "tracking/logged_model.h"
 #include "tracking/tracking.h"
 
 static const struct scope SCOPE = {
@@ -311,6 +312,45 @@ TEST(a_uri_that_leads_nowhere_says_why)
     CHECK(str_starts(place(f, false, "./local"), STR("invalid: ")));
     add(f, "data", "loop", "1", "{\"dataUri\":\"azureml:loop:1\"}");
     CHECK_STR("invalid: 'azureml:loop:1' leads in a circle.", place(f, false, "azureml:loop:1"));
+}
+
+static int insert_logged_model(struct store_txn *txn, void *context, struct error *err)
+{
+    const struct scope *scope = context;
+    struct run run = {.scope = scope->number,
+                      .run_id = STR("Calm"),
+                      .kind = RUN_MLFLOW,
+                      .status = RUN_COMPLETED,
+                      .user = STR("t")};
+
+    if (run_insert(txn, &run, err) < 0)
+        return -1;
+    struct logged_model model = {.scope = scope->number,
+                                 .model_id = STR("m-1"),
+                                 .run = run.run,
+                                 .name = STR("model"),
+                                 .status = LOGGED_MODEL_READY};
+    return logged_model_insert(txn, &model, err);
+}
+
+TEST(a_path_that_a_run_has_not_may_be_its_logged_model)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    struct str artifacts = asset_artifact_container(f->arena, &f->scope);
+    struct str prefix = logged_model_prefix(f->arena, STR("m-1"));
+    struct error err = {0};
+
+    CHECK_OK(store_write(f->store, insert_logged_model, &f->scope, &err), &err);
+    put_blob(f, artifacts, "ExperimentRun/dcid.Calm/own.txt");
+    put_blob(f, artifacts, arena_printf(f->arena, "%.*s/MLmodel", STR_ARG(prefix)).ptr);
+    CHECK_STR("artifacts:ExperimentRun/dcid.Calm/own.txt!", place(f, false, "runs:/calm/own.txt"));
+    CHECK_STR(arena_printf(f->arena, "artifacts:%.*s", STR_ARG(prefix)).ptr,
+              place(f, false, "runs:/calm/model"));
+    CHECK_STR(arena_printf(f->arena, "artifacts:%.*s/MLmodel!", STR_ARG(prefix)).ptr,
+              place(f, false, "runs:/Calm/model/MLmodel"));
+    CHECK_STR(arena_printf(f->arena, "artifacts:%.*s", STR_ARG(prefix)).ptr,
+              place(f, false, "models:/m-1"));
+    CHECK(str_starts(place(f, false, "runs:/calm/other"), STR("not found: ")));
 }
 
 TEST(a_target_need_not_be_there)

@@ -33,12 +33,6 @@ struct str asset_run_prefix(struct arena *arena, struct str run)
     return arena_printf(arena, "ExperimentRun/dcid.%.*s", STR_ARG(run));
 }
 
-struct str asset_logged_model_prefix(struct arena *arena, struct str model_id)
-{
-    assert(model_id.len > 0);
-    return arena_printf(arena, "models/%.*s", STR_ARG(model_id));
-}
-
 struct str asset_account(struct arena *arena, const struct scope *scope)
 {
     struct str account = arena_str(arena, STR("lz00000000000000000000"));

@@ -119,38 +119,40 @@ static int in_datastore(struct search *search, struct str name, struct str path,
 
 /* A file that a run has not may lie in the model it logged under that name: MLflow 3 keeps those
  * beside the run, and paths of 2.x go on to work (decisions 11). */
-static int in_logged_model(struct search *search, struct str run_id, struct str path,
+static int in_logged_model(struct search *search, const struct run *run, struct str path,
                            struct asset_place *out, struct error *err)
 {
     struct logged_model model;
-    struct run run;
     struct str name = path, rest = {0};
 
+    assert(run->run > 0);
     str_cut(path, '/', &name, &rest);
-    if (name.len == 0 || run_get(search->txn, search->scope->number, run_id, &run, NULL) < 0 ||
-        logged_model_of_run(search->txn, search->scope->number, run.run, name, &model, NULL) < 0)
+    if (name.len == 0 ||
+        logged_model_of_run(search->txn, search->scope->number, run->run, name, &model, NULL) < 0)
         return -1;
-    struct str prefix = asset_logged_model_prefix(search->arena, model.model_id);
+    struct str prefix = logged_model_prefix(search->arena, model.model_id);
     return settle(search, asset_artifact_container(search->arena, search->scope),
                   arena_printf(search->arena, "%.*s/%.*s", STR_ARG(prefix), STR_ARG(rest)), out,
                   err);
 }
 
-/* A run's own files first, then its logged models. */
+/* A run's own files first, then its logged models. Its name is found in any case; blobs are not. */
 static int in_run(struct search *search, struct str run_id, struct str path,
                   struct asset_place *out, struct error *err)
 {
-    struct str prefix = asset_run_prefix(search->arena, run_id);
     struct error other = {0};
+    struct run run;
+    bool known = run_get(search->txn, search->scope->number, run_id, &run, NULL) == 0;
 
     assert(run_id.len > 0);
+    struct str prefix = asset_run_prefix(search->arena, known ? run.run_id : run_id);
     if (settle(search, asset_artifact_container(search->arena, search->scope),
                arena_printf(search->arena, "%.*s/%.*s", STR_ARG(prefix), STR_ARG(path)), out,
                err) == 0)
         return 0;
-    if (err->code != ERROR_NOT_FOUND)
+    if (err->code != ERROR_NOT_FOUND || !known)
         return -1;
-    return in_logged_model(search, run_id, path, out, &other);
+    return in_logged_model(search, &run, path, out, &other);
 }
 
 /* Where a named output of a job was written: its document says so, else the rule does. */
@@ -266,7 +268,7 @@ static int follow(struct search *search, struct str uri, struct asset_place *out
     case REFERENCE_MODEL_ID:
         return settle(search, asset_artifact_container(search->arena, search->scope),
                       arena_printf(search->arena, "%.*s/%.*s",
-                                   STR_ARG(asset_logged_model_prefix(search->arena, r.name)),
+                                   STR_ARG(logged_model_prefix(search->arena, r.name)),
                                    STR_ARG(r.path)),
                       out, err);
     case REFERENCE_LOCAL:
