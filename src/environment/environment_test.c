@@ -392,6 +392,32 @@ TEST(an_environment_is_built_once_and_then_cached)
     CHECK(str_eq(out.path, again.path)); /* another list, the same lock */
 }
 
+TEST(a_lock_that_is_shipped_is_installed_as_it_is_and_compiled)
+{
+    CLEANUP(fixture_free) struct fixture first;
+    CLEANUP(fixture_free) struct fixture second;
+    struct environment_result out;
+    struct str lock;
+    struct error err = {0};
+
+    if (!fixture_make(&first))
+        skip();
+    CHECK(fixture_make(&second));
+    CHECK_OK(environment_make(first.arena, &first.data, python_with(&first, "[\"lztwo\"]"),
+                              &first.watch, &out),
+             &out.err);
+    CLEANUP(fd_close) int made = dir_open(out.path.ptr, &err);
+    CHECK(!file_exists(made, "lib/python3.11/site-packages/__pycache__/lzone.cpython-311.pyc"));
+    CHECK_OK(file_read(first.arena, made, "requirements.lock", MIB, &lock, &err), &err);
+    struct json *environment = python_with(&second, "[]");
+    json_set_str(second.arena, environment, "lock", lock);
+    CHECK_OK(environment_make(second.arena, &second.data, environment, &second.watch, &out),
+             &out.err);
+    CHECK_STR("building ready ", buf_str(&second.states)); /* nothing to resolve */
+    CLEANUP(fd_close) int again = dir_open(out.path.ptr, &err);
+    CHECK(file_exists(again, "lib/python3.11/site-packages/__pycache__/lzone.cpython-311.pyc"));
+}
+
 TEST(packages_that_contradict_are_both_named)
 {
     CLEANUP(fixture_free) struct fixture f;

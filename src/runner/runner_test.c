@@ -525,6 +525,27 @@ TEST(a_command_sees_its_own_folder_only)
               buf_str(&f.server.log));
 }
 
+TEST(a_user_of_its_own_can_reach_its_own_folder_only)
+{
+    CLEANUP(fixture_free) struct fixture f;
+    struct stat status;
+
+    if (getuid() != 0 || !has_bwrap())
+        skip(); /* only root can give files and processes to another user */
+    fixture_make(
+        &f,
+        "id -u; touch a ~/b ../results/c && echo wrote; python -c 'print(7)'; "
+        "cat ../events.jsonl 2>/dev/null || echo closed; touch ../x 2>/dev/null || echo sealed");
+    set(&f, "isolation.mode", "\"separate\"");
+    set(&f, "isolation.uid", "70001");
+    CHECK_INT(0, shell(arena_printf(f.arena, "chmod 755 %s", test_folder()).ptr));
+    run(&f);
+    CHECK_STR("70001\nwrote\n7\nclosed\nsealed\n", buf_str(&f.server.log));
+    CHECK_INT(0, fstatat(f.dir, "work/a", &status, 0));
+    CHECK_INT(70001, status.st_uid);
+    check_end(&f, "exit", 0);
+}
+
 TEST(large_files_go_in_blocks)
 {
     CLEANUP(fixture_free) struct fixture f;

@@ -73,6 +73,17 @@ static void add_walls(const struct attempt *attempt, const char *root_bind, stru
     words_add(out, arena_cstr(out->arena, attempt->data_path));
 }
 
+/* The folder above one that is bound. Bubblewrap makes it for its own user only, unless it is told
+ * to before; a command with another user id could not pass. */
+static void add_parent(struct words *words, struct str path)
+{
+    ssize_t slash = str_find_last(path, '/');
+
+    assert(slash > 0);
+    words_add(words, "--dir");
+    words_add(words, arena_cstr(words->arena, str_slice(path, 0, (size_t)slash)));
+}
+
 static uint32_t user_id(const struct attempt *attempt)
 {
     bool separate = str_eq(json_str_at(attempt->spec, "isolation.mode"), STR("separate"));
@@ -113,13 +124,16 @@ void sandbox_command(const struct attempt *attempt, int status_fd, struct words 
     if (!attempt->sandboxed)
         return;
     add_walls(attempt, "--bind", out);
+    add_parent(out, attempt->folder_path);
     add_bind(out, attempt->replica ? "--bind" : "--ro-bind", attempt->folder_path);
     for (size_t i = 0; i < COUNT(OWN); i++)
         if (file_exists(attempt->folder, OWN[i]))
             add_bind(out, "--bind",
                      arena_printf(out->arena, "%.*s/%s", STR_ARG(attempt->folder_path), OWN[i]));
-    if (attempt->environment_path.len)
+    if (attempt->environment_path.len) {
+        add_parent(out, attempt->environment_path);
         add_bind(out, "--ro-bind", attempt->environment_path);
+    }
     words_add(out, "--json-status-fd");
     words_add(out, arena_printf(out->arena, "%d", status_fd).ptr);
     words_add(out, "--chdir");
