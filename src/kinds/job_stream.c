@@ -296,7 +296,8 @@ void job_stream_run(struct call *call)
     job_watch_begin(jobs_watchers(engines->jobs), &s->watcher);
     store_read_end(&txn);
     txn = store_read_begin(engines->store, &err);
-    if (!txn || run_by_row(txn, s->run, &run, &err) < 0 ||
+    /* Found anew: what was read before died with its transaction. */
+    if (!txn || find_run(call, txn, &scope, &run, &err) < 0 ||
         read_cursor(s, call_query(call, "cursor"), &err) < 0) {
         stream_close(&s->source);
         arm_refuse(call, &err);
