@@ -23,13 +23,13 @@ struct endpoints_options {
     struct store *store;
     struct vault *vault;
     struct identity *identity;
-    int dir;                     /* the data folder … */
-    const char *dir_path;        /* … and its absolute path */
-    struct str listen;           /* --scoring-listen, "127.0.0.1:10444" */
+    int dir;              /* the data folder … */
+    const char *dir_path; /* … and its absolute path */
+    struct str listen;    /* --scoring-listen, "127.0.0.1:10444" */
     enum images_missing images_missing;
-    bool separate_users;         /* decisions 29 */
+    bool separate_users; /* decisions 29 */
     unsigned uid_first;
-    bool sandbox;                /* bubblewrap works */
+    bool sandbox; /* bubblewrap works */
 };
 
 /* Starts nothing yet; the strs must outlive it. Owns: the caller. */
@@ -48,8 +48,8 @@ uint16_t endpoints_port(const struct endpoints *endpoints);
 /* Compares wanted and running again, soon. From store_on_event and the kinds. Threads: any. */
 void endpoints_wake(struct endpoints *endpoints);
 
-/* Waits until everything committed before is in force at the gateway, at most a second or two: so that
- * who set the traffic or changed a key can call at once. */
+/* Waits until everything committed before is in force at the gateway, at most a second or two: so
+ * that who set the traffic or changed a key can call at once. */
 void endpoints_sync(struct endpoints *endpoints);
 
 /* Ends gateway and replicas too (`lazurite stop`); the next endpoints_start brings them back. */
@@ -62,13 +62,15 @@ void endpoints_free(struct endpoints **endpoints);
  * identity_on_attempt, next to job_attempt_alive. */
 bool endpoints_attempt_alive(int64_t scope, struct str run, int attempt, void *endpoints);
 
-/* --- Keys (keys.c): two per endpoint, sealed in the vault ---------------------------------------- */
+/* --- Keys (keys.c): two per endpoint, sealed in the vault ----------------------------------------
+ */
 
 enum endpoint_key { ENDPOINT_KEY_PRIMARY, ENDPOINT_KEY_SECONDARY, ENDPOINT_KEY_COUNT_ };
 
 /* Inside a write, after the endpoint's document was stored: keys, unless it has some. */
-int endpoint_make_keys(struct endpoints *endpoints, struct store_txn *txn, const struct scope *scope,
-                       const struct document *endpoint, struct error *err);
+int endpoint_make_keys(struct endpoints *endpoints, struct store_txn *txn,
+                       const struct scope *scope, const struct document *endpoint,
+                       struct error *err);
 
 /* Gives both keys. Owns: strs live in the arena. */
 int endpoint_keys(struct endpoints *endpoints, struct arena *arena, const struct document *endpoint,
@@ -85,7 +87,8 @@ int endpoint_forget(struct store_txn *txn, const struct document *endpoint, stru
  * workspace. Errors: ERROR_EXISTS. */
 int endpoint_name_free(struct store_txn *txn, int64_t scope, struct str name, struct error *err);
 
-/* --- Deployments ---------------------------------------------------------------------------------- */
+/* --- Deployments
+ * ---------------------------------------------------------------------------------- */
 
 /* What a client asked for, references still in its spelling. */
 struct deployment_request {
@@ -102,8 +105,8 @@ int deployment_plan(struct endpoints *endpoints, struct arena *arena,
                     const struct deployment_request *request, struct json **out_plan,
                     struct error *err);
 
-/* rollout.c: in the write, after the deployment's document was stored: remembers the plan and starts
- * a roll-out when it differs from what serves. */
+/* rollout.c: in the write, after the deployment's document was stored: remembers the plan and
+ * starts a roll-out when it differs from what serves. */
 int deployment_insert(struct store_txn *txn, const struct document *deployment,
                       const struct json *plan, struct error *err);
 
@@ -115,10 +118,11 @@ int deployment_show(struct store_txn *txn, struct arena *arena, const struct doc
                     struct json *properties, struct error *err);
 
 /* In a read: 0 still rolling out, 1 done, -1 failed with the reason. */
-int deployment_progress(struct store_txn *txn, const struct document *deployment, struct error *err);
+int deployment_progress(struct store_txn *txn, const struct document *deployment,
+                        struct error *err);
 
-/* logs.c: what getLogs shows: the state of each instance, warnings, how it was prepared, and the last
- * `tail` lines of what the replicas wrote. */
+/* logs.c: what getLogs shows: the state of each instance, warnings, how it was prepared, and the
+ * last `tail` lines of what the replicas wrote. */
 int deployment_logs(struct endpoints *endpoints, struct arena *arena,
                     const struct document *deployment, size_t tail, struct str *out,
                     struct error *err);

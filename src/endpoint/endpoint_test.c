@@ -70,13 +70,18 @@ static int make_documents(struct store_txn *txn, void *context, struct error *er
     w->scope.kind = SCOPE_WORKSPACE;
     if (scope_insert(txn, &w->scope, err) < 0)
         return -1;
-    w->endpoint = (struct document){.scope = w->scope.number, .type = ENDPOINT_TYPE, .name = STR("ep"),
+    w->endpoint = (struct document){.scope = w->scope.number,
+                                    .type = ENDPOINT_TYPE,
+                                    .name = STR("ep"),
                                     .body = STR("{\"properties\":{\"traffic\":{\"BLUE\":100}}}")};
     if (document_insert(txn, &w->endpoint, err) < 0 ||
         endpoint_make_keys(w->endpoints, txn, &w->scope, &w->endpoint, err) < 0)
         return -1;
-    w->deployment = (struct document){.scope = w->scope.number, .type = DEPLOYMENT_TYPE,
-                                      .parent = w->endpoint.doc, .name = STR("blue"), .body = STR("{}")};
+    w->deployment = (struct document){.scope = w->scope.number,
+                                      .type = DEPLOYMENT_TYPE,
+                                      .parent = w->endpoint.doc,
+                                      .name = STR("blue"),
+                                      .body = STR("{}")};
     return document_insert(txn, &w->deployment, err);
 }
 
@@ -109,13 +114,16 @@ static struct world *world_open(void)
     CHECK_OK(dir_remove_tree(backend.dir, "runs", &err), &err);
     CHECK_OK(store_open("memory:", NULL, &w->store, &err), &err);
     w->vault = vault_open(backend.dir, &err);
-    const struct identity_options identity = {.dir = backend.dir, .store = w->store,
-                                              .domain = STR("lazurite.test")};
+    const struct identity_options identity = {
+        .dir = backend.dir, .store = w->store, .domain = STR("lazurite.test")};
     w->identity = identity_open(&identity, NULL, &err);
     CHECK(w->vault && w->identity);
-    w->endpoints = endpoints_new(&(struct endpoints_options){
-        .store = w->store, .vault = w->vault, .identity = w->identity, .dir = backend.dir,
-        .dir_path = test_folder(), .sandbox = true});
+    w->endpoints = endpoints_new(&(struct endpoints_options){.store = w->store,
+                                                             .vault = w->vault,
+                                                             .identity = w->identity,
+                                                             .dir = backend.dir,
+                                                             .dir_path = test_folder(),
+                                                             .sandbox = true});
     w->endpoints->backend = &FAKE;
     endpoints_set_server(w->endpoints, STR("/s/run/lazurite.sock"), STR("localhost:10443"));
     CHECK_OK(vault_new_data_key(w->vault, w->arena, &w->scope.data_key, &err), &err);
@@ -135,9 +143,10 @@ static void world_close(struct world **w)
     arena_free(&arena);
 }
 
-#define PLAN(more)                                                                                 \
-    "{\"engine\":\"python\",\"script\":\"score.py\",\"instances\":2,\"limits\":{\"concurrency\":3}," \
-    "\"warnings\":[],\"variables\":{\"SCALE\":\"10\"},\"environment\":{\"kind\":\"host\"},"        \
+#define PLAN(more)                                                                                \
+    "{\"engine\":\"python\",\"script\":\"score.py\",\"instances\":2,\"limits\":{\"concurrency\":" \
+    "3},"                                                                                         \
+    "\"warnings\":[],\"variables\":{\"SCALE\":\"10\"},\"environment\":{\"kind\":\"host\"},"       \
     "\"model\":{\"container\":\"c\",\"prefix\":\"a/m\",\"into\":\"m\"}" more "}"
 
 /* What the documents say now. */
@@ -192,7 +201,8 @@ TEST(a_roll_out_starts_its_replicas_and_switches_when_all_answer)
     CHECK_INT(2, backend.starts);
     struct str first = name_at(rollout, "next[0]"), second = name_at(rollout, "next[1]");
     CHECK(!str_eq(first, second));
-    CHECK(endpoints_attempt_alive(1, arena_printf(w->arena, "endpoint:%.*s", STR_ARG(first)), 1, w->endpoints));
+    CHECK(endpoints_attempt_alive(1, arena_printf(w->arena, "endpoint:%.*s", STR_ARG(first)), 1,
+                                  w->endpoints));
     CHECK(!endpoints_attempt_alive(1, STR("endpoint:d00000000"), 1, w->endpoints));
     CHECK(!endpoints_attempt_alive(1, STR("calm_owl"), 1, w->endpoints));
     write_record(first, "score.json", "{\"state\":\"ready\",\"reason\":\"\"}");
@@ -235,8 +245,10 @@ TEST(a_replica_that_fails_fails_the_roll_out_with_its_reason)
 
     roll(w, PLAN(""));
     struct str first = name_at(step(w, NULL), "next[0]");
-    write_record(first, "score.json", "{\"state\":\"failed\",\"reason\":\"The model cannot be loaded.\"}");
-    write_record(first, "exit.json", "{\"kind\":\"exit\",\"code\":1,\"reason\":\"It exited with 1.\"}");
+    write_record(first, "score.json",
+                 "{\"state\":\"failed\",\"reason\":\"The model cannot be loaded.\"}");
+    write_record(first, "exit.json",
+                 "{\"kind\":\"exit\",\"code\":1,\"reason\":\"It exited with 1.\"}");
     struct rollout *rollout = step(w, &more);
     CHECK(!more && rollout->state == ROLLOUT_FAILED);
     CHECK_STR("The model cannot be loaded.", json_str_at(rollout->body, "reason"));
@@ -288,9 +300,12 @@ TEST(a_new_plan_replaces_replicas_only_when_they_differ)
     json_set_bool(w->arena, rollout->body, "switched", false);
     CHECK_OK(rollout_save(w->endpoints, rollout, &(struct error){0}), &(struct error){0});
     /* Limits are live. */
-    roll(w, "{\"engine\":\"python\",\"script\":\"score.py\",\"instances\":2,\"limits\":{\"concurrency\":9},"
-            "\"warnings\":[\"x\"],\"variables\":{\"SCALE\":\"10\"},\"environment\":{\"kind\":\"host\"},"
-            "\"model\":{\"container\":\"c\",\"prefix\":\"a/m\",\"into\":\"m\"}}");
+    roll(
+        w,
+        "{\"engine\":\"python\",\"script\":\"score.py\",\"instances\":2,\"limits\":{"
+        "\"concurrency\":9},"
+        "\"warnings\":[\"x\"],\"variables\":{\"SCALE\":\"10\"},\"environment\":{\"kind\":\"host\"},"
+        "\"model\":{\"container\":\"c\",\"prefix\":\"a/m\",\"into\":\"m\"}}");
     rollout = look(w)->rollouts;
     CHECK_INT(ROLLOUT_SUCCEEDED, rollout->state);
     CHECK_INT(9, json_int_at(rollout->body, "plan.limits.concurrency", 0));
@@ -327,7 +342,8 @@ TEST(replicas_nobody_wants_are_ended_and_removed)
     /* Without documents nothing is wanted. */
     CHECK(!replica_reap(w->endpoints, w->arena, NULL));
     CHECK(!file_exists(backend.dir, path));
-    CHECK(!endpoints_attempt_alive(1, arena_printf(w->arena, "endpoint:%.*s", STR_ARG(kept)), 1, w->endpoints));
+    CHECK(!endpoints_attempt_alive(1, arena_printf(w->arena, "endpoint:%.*s", STR_ARG(kept)), 1,
+                                   w->endpoints));
 }
 
 TEST(failed_replicas_keep_their_folder_for_the_logs)
@@ -339,7 +355,10 @@ TEST(failed_replicas_keep_their_folder_for_the_logs)
     roll(w, PLAN(""));
     struct str first = name_at(step(w, NULL), "next[0]");
     write_record(first, "exit.json", "{\"kind\":\"exit\",\"reason\":\"It exited with 3.\"}");
-    CHECK_OK(dir_make(backend.dir, arena_printf(w->arena, "runs/%.*s/user_logs", STR_ARG(first)).ptr, 0700, &err), &err);
+    CHECK_OK(dir_make(backend.dir,
+                      arena_printf(w->arena, "runs/%.*s/user_logs", STR_ARG(first)).ptr, 0700,
+                      &err),
+             &err);
     write_record(first, "user_logs/std_log.txt", "one\ntwo\nthree\n");
     CHECK_INT(ROLLOUT_FAILED, step(w, NULL)->state);
     while (replica_reap(w->endpoints, w->arena, look(w)))
@@ -349,7 +368,8 @@ TEST(failed_replicas_keep_their_folder_for_the_logs)
     CHECK(str_find(log, STR("std_log.txt\ntwo\nthree\n")) > 0);
     CHECK(str_find(log, STR("one")) < 0);
     /* A link in the replica's own folder leads nowhere. */
-    struct str link = arena_printf(w->arena, "%s/runs/%.*s/user_logs/std_log.txt", test_folder(), STR_ARG(first));
+    struct str link =
+        arena_printf(w->arena, "%s/runs/%.*s/user_logs/std_log.txt", test_folder(), STR_ARG(first));
     CHECK(unlink(link.ptr) == 0 && symlink("../../../keys/master.key", link.ptr) == 0);
     CHECK_OK(deployment_logs(w->endpoints, w->arena, &w->deployment, 2, &log, &err), &err);
     CHECK(str_find(log, STR("std_log.txt")) < 0);

@@ -47,10 +47,11 @@ uint16_t endpoints_port(const struct endpoints *endpoints)
     return endpoints->port;
 }
 
-/* --- Turns ----------------------------------------------------------------------------------------- */
+/* --- Turns
+ * ----------------------------------------------------------------------------------------- */
 
-/* Compares wanted and running once. True while there is more to wait for. Order matters: replicas are
- * ended only after the gateway was told to use others. */
+/* Compares wanted and running once. True while there is more to wait for. Order matters: replicas
+ * are ended only after the gateway was told to use others. */
 static bool endpoints_turn(struct endpoints *endpoints, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(TURN_BYTES);

@@ -22,34 +22,36 @@ struct endpoints {
     pthread_mutex_t lock; /* over the rest of this group */
     pthread_cond_t changed;
     bool started, stopping;
-    uint64_t wanted_turn, done_turn; /* endpoints_sync waits until one has caught up with the other */
-    struct map *alive;               /* replicas whose token is good */
+    uint64_t wanted_turn,
+        done_turn;     /* endpoints_sync waits until one has caught up with the other */
+    struct map *alive; /* replicas whose token is good */
 
     /* Only the thread's own: */
     struct replica *replicas;
     struct process gateway; /* pidfd -1: not our child */
     uint16_t port;
-    struct str pushed;      /* routes as the gateway has them; malloc'd */
-    char complaint[512];    /* the last turn's error */
+    struct str pushed;   /* routes as the gateway has them; malloc'd */
+    char complaint[512]; /* the last turn's error */
 };
 
-/* --- rollout.c: the document that says how far a deployment is ------------------------------------- */
+/* --- rollout.c: the document that says how far a deployment is
+ * ------------------------------------- */
 
 enum rollout_state { ROLLOUT_CREATING, ROLLOUT_UPDATING, ROLLOUT_SUCCEEDED, ROLLOUT_FAILED };
 
 /* A deployment as a turn of the thread sees it. */
 struct rollout {
-    struct rollout *sibling;      /* of the same endpoint */
-    struct document document;     /* of type rollouts */
+    struct rollout *sibling;  /* of the same endpoint */
+    struct document document; /* of type rollouts */
     struct str endpoint, name;
-    struct json *body;            /* {"state", "reason", "plan", "serving": […], "next": […], "failed": […]} */
+    struct json *body; /* {"state", "reason", "plan", "serving": […], "next": […], "failed": […]} */
     enum rollout_state state;
 };
 
 struct endpoint_view {
     struct endpoint_view *sibling;
     struct document document;
-    struct json *body;            /* the wire's */
+    struct json *body; /* the wire's */
     struct scope scope;
     struct rollout *rollouts;
 };
@@ -57,7 +59,8 @@ struct endpoint_view {
 /* Everything there is, read in one snapshot into the arena. */
 int rollout_read_all(struct endpoints *endpoints, struct arena *arena, struct endpoint_view **out,
                      struct error *err);
-/* Writes the body back; ERROR_CONFLICT when somebody changed it meanwhile: the next turn sees that. */
+/* Writes the body back; ERROR_CONFLICT when somebody changed it meanwhile: the next turn sees that.
+ */
 int rollout_save(struct endpoints *endpoints, struct rollout *rollout, struct error *err);
 void rollout_set_state(struct arena *arena, struct rollout *rollout, enum rollout_state state,
                        const char *reason);
@@ -65,25 +68,29 @@ void rollout_set_state(struct arena *arena, struct rollout *rollout, enum rollou
 bool rollout_step(struct endpoints *endpoints, struct arena *arena, struct endpoint_view *endpoint,
                   struct rollout *rollout);
 
-/* --- replica.c ------------------------------------------------------------------------------------- */
+/* --- replica.c
+ * ------------------------------------------------------------------------------------- */
 
 enum replica_state { REPLICA_PENDING, REPLICA_READY, REPLICA_FAILED };
 
 /* A fresh name, d{8 hex}. */
 struct str replica_name(struct arena *arena);
 /* Makes the run folder and starts the runner unless both were done. */
-int replica_ensure(struct endpoints *endpoints, struct arena *arena, const struct endpoint_view *endpoint,
-                   const struct rollout *rollout, struct str name, struct error *err);
+int replica_ensure(struct endpoints *endpoints, struct arena *arena,
+                   const struct endpoint_view *endpoint, const struct rollout *rollout,
+                   struct str name, struct error *err);
 /* How it is; *out_reason when failed, or what it is doing. */
 enum replica_state replica_look(struct endpoints *endpoints, struct arena *arena, struct str name,
                                 struct str *out_reason);
 /* Every folder runs/d{8 hex} that an earlier process left. */
 void replica_find_all(struct endpoints *endpoints);
 /* Ends replicas that nobody wants and removes their folders; true while some are still ending. */
-bool replica_reap(struct endpoints *endpoints, struct arena *arena, const struct endpoint_view *all);
+bool replica_reap(struct endpoints *endpoints, struct arena *arena,
+                  const struct endpoint_view *all);
 void replica_free_all(struct endpoints *endpoints);
 
-/* --- link.c: the gateway --------------------------------------------------------------------------- */
+/* --- link.c: the gateway
+ * --------------------------------------------------------------------------- */
 
 /* Finds it alive or starts it. */
 int link_ensure(struct endpoints *endpoints, struct error *err);
@@ -98,7 +105,8 @@ int link_stop(struct endpoints *endpoints, bool replicas, struct error *err);
 struct json *link_routes(struct endpoints *endpoints, struct arena *arena,
                          const struct endpoint_view *all, struct error *err);
 
-/* --- keys.c ---------------------------------------------------------------------------------------- */
+/* --- keys.c
+ * ---------------------------------------------------------------------------------------- */
 
 /* SHA-256 of an endpoint's keys in hex, as a list. */
 struct json *keys_hashes(struct endpoints *endpoints, struct arena *arena, struct store_txn *txn,

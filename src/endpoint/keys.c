@@ -14,7 +14,8 @@ static const struct str SLOTS[ENDPOINT_KEY_COUNT_] = {
     [ENDPOINT_KEY_SECONDARY] = STR_INIT("secondary"),
 };
 
-static struct vault_slot key_slot(const struct scope *scope, int64_t endpoint, enum endpoint_key which)
+static struct vault_slot key_slot(const struct scope *scope, int64_t endpoint,
+                                  enum endpoint_key which)
 {
     assert(which < ENDPOINT_KEY_COUNT_ && endpoint > 0);
     return (struct vault_slot){
@@ -33,8 +34,9 @@ static int key_write(struct vault *vault, struct store_txn *txn, const struct va
                : vault_store(txn, slot, sealed, err);
 }
 
-int endpoint_make_keys(struct endpoints *endpoints, struct store_txn *txn, const struct scope *scope,
-                       const struct document *endpoint, struct error *err)
+int endpoint_make_keys(struct endpoints *endpoints, struct store_txn *txn,
+                       const struct scope *scope, const struct document *endpoint,
+                       struct error *err)
 {
     for (int which = 0; which < ENDPOINT_KEY_COUNT_; which++) {
         struct vault_slot slot = key_slot(scope, endpoint->doc, (enum endpoint_key)which);

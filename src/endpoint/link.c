@@ -16,18 +16,26 @@
 #define START_STEP_US (20 * US_PER_MS)
 #define LOG_TAIL_BYTES 4096
 
-/* --- Calls ----------------------------------------------------------------------------------------- */
+/* --- Calls
+ * ----------------------------------------------------------------------------------------- */
 
 static int link_call(struct endpoints *endpoints, struct arena *arena, const char *method,
-                     const char *path, struct str body, struct http_response *out, struct error *err)
+                     const char *path, struct str body, struct http_response *out,
+                     struct error *err)
 {
     /* By way of the open folder: a socket's path has 108 bytes, a data folder's may have more. */
-    struct str socket = arena_printf(arena, "/proc/self/fd/%d/run/gateway.sock", endpoints->options.dir);
-    CLEANUP(http_client_free) struct http_client *client =
+    struct str socket =
+        arena_printf(arena, "/proc/self/fd/%d/run/gateway.sock", endpoints->options.dir);
+    CLEANUP(http_client_free)
+    struct http_client *client =
         http_client_new(&(struct http_address){.unix_path = socket, .host = STR("localhost")});
     const struct http_header headers[] = {{STR("Content-Type"), STR("application/json")}};
-    const struct http_call call = {.method = method, .target = str_from(path), .headers = headers,
-                                   .header_count = body.len ? 1 : 0, .body = body, .timeout_ms = CALL_MS};
+    const struct http_call call = {.method = method,
+                                   .target = str_from(path),
+                                   .headers = headers,
+                                   .header_count = body.len ? 1 : 0,
+                                   .body = body,
+                                   .timeout_ms = CALL_MS};
 
     return http_client_send(client, arena, &call, out, err);
 }
@@ -38,35 +46,47 @@ static struct json *link_status(struct endpoints *endpoints, struct arena *arena
     struct http_response reply;
 
     if (!file_exists(endpoints->options.dir, "run/gateway.sock") ||
-        link_call(endpoints, arena, "GET", "/status", STR(""), &reply, NULL) < 0 || reply.status != 200)
+        link_call(endpoints, arena, "GET", "/status", STR(""), &reply, NULL) < 0 ||
+        reply.status != 200)
         return NULL;
     return json_parse(arena, reply.body, NULL);
 }
 
-/* --- Starting -------------------------------------------------------------------------------------- */
+/* --- Starting
+ * -------------------------------------------------------------------------------------- */
 
 static int link_spawn(struct endpoints *endpoints, struct arena *arena, struct error *err)
 {
-    const char *const argv[] = {process_self(arena).ptr, "gateway", "--data-dir",
-                                endpoints->options.dir_path, "--listen",
-                                arena_cstr(arena, endpoints->options.listen), NULL};
+    const char *const argv[] = {process_self(arena).ptr,
+                                "gateway",
+                                "--data-dir",
+                                endpoints->options.dir_path,
+                                "--listen",
+                                arena_cstr(arena, endpoints->options.listen),
+                                NULL};
     CLEANUP(fd_close) int log = -1;
 
     if (dir_make(endpoints->options.dir, "run", 0700, err) < 0)
         return -1;
-    log = file_open(endpoints->options.dir, "run/gateway.log", O_WRONLY | O_CREAT | O_APPEND, 0600, err);
+    log = file_open(endpoints->options.dir, "run/gateway.log", O_WRONLY | O_CREAT | O_APPEND, 0600,
+                    err);
     if (log < 0)
         return -1;
-    const struct process_spec spec = {.argv = argv, .envp = compute_environment(arena),
-                                      .cwd = endpoints->options.dir_path, .input = -1, .output = log,
-                                      .errors = log, .own_session = true};
+    const struct process_spec spec = {.argv = argv,
+                                      .envp = compute_environment(arena),
+                                      .cwd = endpoints->options.dir_path,
+                                      .input = -1,
+                                      .output = log,
+                                      .errors = log,
+                                      .own_session = true};
     return process_start(&spec, &endpoints->gateway, err);
 }
 
 /* The gateway's last words when it ended instead of answering: most often a port that is taken. */
 static int link_ended(struct endpoints *endpoints, struct arena *arena, struct error *err)
 {
-    CLEANUP(fd_close) int fd = file_open(endpoints->options.dir, "run/gateway.log", O_RDONLY, 0, NULL);
+    CLEANUP(fd_close)
+    int fd = file_open(endpoints->options.dir, "run/gateway.log", O_RDONLY, 0, NULL);
     char *text = arena_alloc(arena, LOG_TAIL_BYTES);
     struct str rest = {0}, line, last = {0};
 
@@ -84,7 +104,8 @@ static int link_ended(struct endpoints *endpoints, struct arena *arena, struct e
     ssize_t at = str_find(last, STR("gateway.failed"));
     if (at >= 0)
         last = str_slice(last, (size_t)at + strlen("gateway.failed"), last.len);
-    error_set(err, ERROR_CONFLICT, "--scoring-listen", "The gateway did not start:%.*s", STR_ARG(last));
+    error_set(err, ERROR_CONFLICT, "--scoring-listen", "The gateway did not start:%.*s",
+              STR_ARG(last));
     return error_hint(err, "Choose another address with --scoring-listen.");
 }
 
@@ -151,7 +172,8 @@ int link_stop(struct endpoints *endpoints, bool replicas, struct error *err)
     if (!link_status(endpoints, arena))
         return 0;
     if (link_call(endpoints, arena, "POST", "/stop",
-                  replicas ? STR("{\"replicas\":true}") : STR("{\"replicas\":false}"), &reply, err) < 0)
+                  replicas ? STR("{\"replicas\":true}") : STR("{\"replicas\":false}"), &reply,
+                  err) < 0)
         return -1;
     while (link_status(endpoints, arena)) {
         if (clock_mono_us() > until_us)
@@ -166,7 +188,8 @@ int link_stop(struct endpoints *endpoints, bool replicas, struct error *err)
     return 0;
 }
 
-/* --- Routes ---------------------------------------------------------------------------------------- */
+/* --- Routes
+ * ---------------------------------------------------------------------------------------- */
 
 /* The weight of a deployment in the endpoint's traffic, names in any case. */
 static int64_t weight_of(const struct endpoint_view *endpoint, struct str deployment)
@@ -190,7 +213,8 @@ static struct json *route_deployment(struct arena *arena, const struct endpoint_
     json_set_str(arena, value, "name", rollout->name);
     json_set_int(arena, value, "weight", weight_of(endpoint, rollout->name));
     for (size_t i = 0; i < COUNT(LIMITS); i++)
-        json_set_int(arena, value, LIMITS[i].name, json_int_at(limits, LIMITS[i].name, LIMITS[i].fallback));
+        json_set_int(arena, value, LIMITS[i].name,
+                     json_int_at(limits, LIMITS[i].name, LIMITS[i].fallback));
     json_set(arena, value, STR("replicas"), json_copy(arena, json_at(rollout->body, "serving")));
     return value;
 }
@@ -216,7 +240,8 @@ struct json *link_routes(struct endpoints *endpoints, struct arena *arena,
         }
         json_set_str(arena, value, "name", endpoint->document.name);
         json_set(arena, value, STR("keys"), keys);
-        for (const struct rollout *rollout = endpoint->rollouts; rollout; rollout = rollout->sibling)
+        for (const struct rollout *rollout = endpoint->rollouts; rollout;
+             rollout = rollout->sibling)
             json_append(arena, deployments, route_deployment(arena, endpoint, rollout));
         json_set(arena, value, STR("deployments"), deployments);
         json_append(arena, list, value);
@@ -250,7 +275,8 @@ int link_push(struct endpoints *endpoints, struct arena *arena, const struct end
     return 0;
 }
 
-/* --- Who answers ----------------------------------------------------------------------------------- */
+/* --- Who answers
+ * ----------------------------------------------------------------------------------- */
 
 static bool status_ready(const struct json *status, struct str name)
 {

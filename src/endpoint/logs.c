@@ -1,4 +1,5 @@
-/* logs.c - what getLogs shows, in the order a person reads it: states, warnings, preparation, output */
+/* logs.c - what getLogs shows, in the order a person reads it: states, warnings, preparation,
+ * output */
 #include "endpoint/internal.h"
 
 #include "os/file.h"
@@ -20,7 +21,8 @@ static void logs_tail(struct endpoints *endpoints, struct buf *out, struct str r
     CLEANUP(arena_free) struct arena *arena = arena_new(4 * MIB);
     struct str path = arena_printf(arena, "runs/%.*s/%s", STR_ARG(replica), file);
     /* The folder is the replica's own: a link there must not lead to files of ours. */
-    CLEANUP(fd_close) int fd = file_open_nolinks(endpoints->options.dir, path.ptr, O_RDONLY, 0, NULL);
+    CLEANUP(fd_close)
+    int fd = file_open_nolinks(endpoints->options.dir, path.ptr, O_RDONLY, 0, NULL);
     char *text = arena_alloc(arena, TAIL_BYTES);
 
     if (fd < 0)
@@ -67,7 +69,8 @@ static struct json *logs_rollout(struct endpoints *endpoints, struct arena *aren
                                  const struct document *deployment, struct error *err)
 {
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(endpoints->options.store, err);
-    const struct document_key key = {deployment->scope, ROLLOUT_TYPE, deployment->doc, ROLLOUT_NAME};
+    const struct document_key key = {deployment->scope, ROLLOUT_TYPE, deployment->doc,
+                                     ROLLOUT_NAME};
     struct document document;
 
     if (!txn || document_get(txn, &key, &document, err) < 0)

@@ -5,8 +5,10 @@
 
 int endpoint_name_free(struct store_txn *txn, int64_t scope, struct str name, struct error *err)
 {
-    struct sql *q = sql(txn, "SELECT doc FROM document WHERE type = 'onlineEndpoints' AND parent = 0 "
-                             "AND name_key = ? AND scope <> ? LIMIT 1", err);
+    struct sql *q = sql(txn,
+                        "SELECT doc FROM document WHERE type = 'onlineEndpoints' AND parent = 0 "
+                        "AND name_key = ? AND scope <> ? LIMIT 1",
+                        err);
 
     assert(scope > 0 && name.len > 0);
     if (!q)

@@ -1,7 +1,8 @@
 /* plan.c - from what a client asked for to all that a roll-out needs
  *
- * References become places, the environment becomes what a runner makes ready, and it is decided what
- * serves. Only names of the model's files are looked at: what is in them is the replica's affair.
+ * References become places, the environment becomes what a runner makes ready, and it is decided
+ * what serves. Only names of the model's files are looked at: what is in them is the replica's
+ * affair.
  */
 #include "endpoint/internal.h"
 
@@ -36,7 +37,8 @@ struct planning {
     bool has_mlmodel;
 };
 
-/* --- What is not built yet, and what is harmless without being built (decisions 34) ----------------- */
+/* --- What is not built yet, and what is harmless without being built (decisions 34)
+ * ----------------- */
 
 static int plan_refuse_unbuilt(const struct planning *p, struct error *err)
 {
@@ -74,12 +76,14 @@ static void plan_warn(struct planning *p)
             json_append(p->arena, p->warnings,
                         json_text(p->arena, arena_printf(p->arena, "W2201 %s.", IGNORED[i].what)));
     if (json_bool_at(p->properties, "appInsightsEnabled", false))
-        json_append(p->arena, p->warnings,
-                    json_text(p->arena, STR("W2201 appInsightsEnabled is kept, but has no effect.")));
+        json_append(
+            p->arena, p->warnings,
+            json_text(p->arena, STR("W2201 appInsightsEnabled is kept, but has no effect.")));
     assert(json_kind(p->warnings) == JSON_ARRAY);
 }
 
-/* --- The model -------------------------------------------------------------------------------------- */
+/* --- The model
+ * -------------------------------------------------------------------------------------- */
 
 static int plan_file(const struct blob *blob, void *context, struct error *)
 {
@@ -87,11 +91,13 @@ static int plan_file(const struct blob *blob, void *context, struct error *)
     ssize_t slash = str_find_last(blob->name, '/');
 
     p->onnx_files += str_ends(blob->name, STR(".onnx"));
-    p->has_mlmodel |= str_eq(str_slice(blob->name, (size_t)(slash + 1), blob->name.len), STR("MLmodel"));
+    p->has_mlmodel |=
+        str_eq(str_slice(blob->name, (size_t)(slash + 1), blob->name.len), STR("MLmodel"));
     return 0;
 }
 
-static int plan_look_at_files(struct planning *p, const struct asset_place *place, struct error *err)
+static int plan_look_at_files(struct planning *p, const struct asset_place *place,
+                              struct error *err)
 {
     struct str prefix = place->single || !place->prefix.len
                             ? place->prefix
@@ -113,7 +119,8 @@ static void plan_set_place(struct arena *arena, struct json *to, const struct as
 /* What was uploaded keeps the name of its folder below AZUREML_MODEL_DIR. */
 static int plan_model(struct planning *p, struct error *err)
 {
-    const struct asset_query query = {.scope = p->request->scope, .type = STR("models"),
+    const struct asset_query query = {.scope = p->request->scope,
+                                      .type = STR("models"),
                                       .text = json_str_at(p->properties, "model")};
     struct json *model = json_object(p->arena);
     struct asset_place place = {0};
@@ -144,7 +151,8 @@ static int plan_model(struct planning *p, struct error *err)
     return 0;
 }
 
-/* --- Code, engine, environment ---------------------------------------------------------------------- */
+/* --- Code, engine, environment
+ * ---------------------------------------------------------------------- */
 
 static int plan_code(struct planning *p, struct error *err)
 {
@@ -190,9 +198,10 @@ static int plan_engine(struct planning *p, struct error *err)
     else if (p->has_mlmodel)
         engine = "mlflow";
     else if (p->onnx_files > 1)
-        return error_set(err, ERROR_INVALID, "properties.model",
-                         "The model holds %zu .onnx files; say by a scoring script how to use them.",
-                         p->onnx_files);
+        return error_set(
+            err, ERROR_INVALID, "properties.model",
+            "The model holds %zu .onnx files; say by a scoring script how to use them.",
+            p->onnx_files);
     else
         return error_set(err, ERROR_INVALID, "properties.codeConfiguration",
                          "Only MLflow models and models with one .onnx file are served without a "
@@ -204,7 +213,8 @@ static int plan_engine(struct planning *p, struct error *err)
 /* The properties of the environment version that was asked for; NULL when none was. */
 static int plan_find_environment(struct planning *p, const struct json **out, struct error *err)
 {
-    const struct asset_query query = {.scope = p->request->scope, .type = STR("environments"),
+    const struct asset_query query = {.scope = p->request->scope,
+                                      .type = STR("environments"),
                                       .text = json_str_at(p->properties, "environmentId")};
     struct asset asset;
 
@@ -220,8 +230,9 @@ static int plan_find_environment(struct planning *p, const struct json **out, st
         return -1;
     *out = json_at(body, "properties");
     if (!json_is_null(json_at(*out, "inferenceConfig")))
-        return error_set(err, ERROR_NOT_IMPLEMENTED, "properties.environmentId",
-                         "Containers that serve by themselves (inferenceConfig) are not built yet.");
+        return error_set(
+            err, ERROR_NOT_IMPLEMENTED, "properties.environmentId",
+            "Containers that serve by themselves (inferenceConfig) are not built yet.");
     return 0;
 }
 
@@ -231,8 +242,9 @@ static int plan_environment(struct planning *p, struct error *err)
     struct str overlay = str_eq(engine, STR("python"))   ? STR(OVERLAY_SCRIPT)
                          : str_eq(engine, STR("mlflow")) ? STR(OVERLAY_NO_CODE)
                                                          : STR(OVERLAY_NATIVE);
-    struct environment_describe describe = {
-        .images_missing = p->endpoints->options.images_missing, .overlay = &overlay, .overlay_count = 1};
+    struct environment_describe describe = {.images_missing = p->endpoints->options.images_missing,
+                                            .overlay = &overlay,
+                                            .overlay_count = 1};
     struct json *environment = NULL, *notes = json_array(p->arena);
 
     if (plan_find_environment(p, &describe.properties, err) < 0)
@@ -271,7 +283,8 @@ static int plan_variables(struct planning *p, struct error *err)
     return 0;
 }
 
-/* --- Limits ------------------------------------------------------------------------------------------ */
+/* --- Limits
+ * ------------------------------------------------------------------------------------------ */
 
 static int plan_duration(const struct planning *p, const char *key, int64_t fallback_us,
                          int64_t *out_us, struct error *err)
@@ -312,13 +325,16 @@ static int plan_limits(struct planning *p, struct error *err)
         plan_duration(p, "requestTimeout", TIMEOUT_DEFAULT_US, &timeout_us, err) < 0)
         return -1;
     if (asked < 0 || asked > 1000)
-        return error_set(err, ERROR_INVALID, "properties.requestSettings.maxConcurrentRequestsPerInstance",
+        return error_set(err, ERROR_INVALID,
+                         "properties.requestSettings.maxConcurrentRequestsPerInstance",
                          "An instance takes 1 to 1000 requests at once.");
     json_set_int(p->arena, limits, "concurrency", concurrency);
     /* Who sets the limits gets the service's queue: twice what runs. */
-    json_set_int(p->arena, limits, "queue", asked ? 2 * asked * p->request->instances : QUEUE_DEFAULT);
+    json_set_int(p->arena, limits, "queue",
+                 asked ? 2 * asked * p->request->instances : QUEUE_DEFAULT);
     json_set_int(p->arena, limits, "queueWaitMs", wait_us / US_PER_MS);
-    json_set_int(p->arena, limits, "timeoutMs", timeout_us / US_PER_MS ? timeout_us / US_PER_MS : 1);
+    json_set_int(p->arena, limits, "timeoutMs",
+                 timeout_us / US_PER_MS ? timeout_us / US_PER_MS : 1);
     json_set(p->arena, p->plan, STR("limits"), limits);
     return 0;
 }
@@ -328,8 +344,12 @@ int deployment_plan(struct endpoints *endpoints, struct arena *arena,
                     struct error *err)
 {
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(endpoints->options.store, err);
-    struct planning p = {.endpoints = endpoints, .arena = arena, .txn = txn, .request = request,
-                         .properties = request->properties, .plan = json_object(arena),
+    struct planning p = {.endpoints = endpoints,
+                         .arena = arena,
+                         .txn = txn,
+                         .request = request,
+                         .properties = request->properties,
+                         .plan = json_object(arena),
                          .warnings = json_array(arena)};
 
     if (!txn || plan_refuse_unbuilt(&p, err) < 0 || plan_model(&p, err) < 0 ||

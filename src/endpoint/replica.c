@@ -1,4 +1,5 @@
-/* replica.c - the run folders of replicas: what is written into them, how their runners do, their end */
+/* replica.c - the run folders of replicas: what is written into them, how their runners do, their
+ * end */
 #include "endpoint/internal.h"
 
 #include "base/log.h"
@@ -15,7 +16,7 @@
 #include <unistd.h>
 
 #define TOKEN_US (30LL * 24 * 3600 * US_PER_S)
-#define HARD_AFTER_US (20 * US_PER_S) /* from SIGTERM until it is ended the hard way */
+#define HARD_AFTER_US (20 * US_PER_S)  /* from SIGTERM until it is ended the hard way */
 #define START_GRACE_US (10 * US_PER_S) /* a runner has this long to say who it is */
 #define NAME_BYTES 9
 #define RECORD_BYTES (64 * KIB)
@@ -89,7 +90,8 @@ bool endpoints_attempt_alive(int64_t, struct str run, int, void *context)
     return alive;
 }
 
-/* --- spec.json ------------------------------------------------------------------------------------- */
+/* --- spec.json
+ * ------------------------------------------------------------------------------------- */
 
 static int spec_token(struct endpoints *endpoints, struct arena *arena,
                       const struct endpoint_view *endpoint, struct str name, struct str *out,
@@ -98,9 +100,13 @@ static int spec_token(struct endpoints *endpoints, struct arena *arena,
     struct str run = arena_printf(arena, "endpoint:%.*s", STR_ARG(name));
     const struct token_claims claims = {
         .audience = identity_audience(endpoints->options.identity),
-        .subject = run, .object_id = endpoint->scope.guid, .name = run,
+        .subject = run,
+        .object_id = endpoint->scope.guid,
+        .name = run,
         .expires_us = clock_now_us() + TOKEN_US,
-        .scope = endpoint->scope.number, .run = run, .attempt = 1,
+        .scope = endpoint->scope.number,
+        .run = run,
+        .attempt = 1,
     };
 
     if (!identity_ready(endpoints->options.identity))
@@ -128,7 +134,8 @@ static struct json *spec_argv(struct arena *arena, const struct json *plan)
     return argv;
 }
 
-static struct json *spec_isolation(const struct endpoints *endpoints, struct arena *arena, struct str name)
+static struct json *spec_isolation(const struct endpoints *endpoints, struct arena *arena,
+                                   struct str name)
 {
     struct json *isolation = json_object(arena);
     uint64_t number = strtoull(arena_cstr(arena, str_slice(name, 1, name.len)), NULL, 16);
@@ -174,8 +181,9 @@ static struct json *spec_make(struct endpoints *endpoints, struct arena *arena,
     json_set_int(arena, spec, "version", 1);
     json_set_str(arena, spec, "kind", STR("replica"));
     json_set_str(arena, spec, "attempt", name);
-    json_set_str(arena, spec, "name", arena_printf(arena, "%.*s/%.*s", STR_ARG(rollout->endpoint),
-                                                   STR_ARG(rollout->name)));
+    json_set_str(
+        arena, spec, "name",
+        arena_printf(arena, "%.*s/%.*s", STR_ARG(rollout->endpoint), STR_ARG(rollout->name)));
     json_set_int(arena, spec, "number", 1);
     json_set_str(arena, spec, "dataDir", str_from(endpoints->options.dir_path));
     json_set_str(arena, spec, "token", token);
@@ -187,10 +195,12 @@ static struct json *spec_make(struct endpoints *endpoints, struct arena *arena,
     return spec;
 }
 
-/* --- Life ------------------------------------------------------------------------------------------ */
+/* --- Life
+ * ------------------------------------------------------------------------------------------ */
 
-int replica_ensure(struct endpoints *endpoints, struct arena *arena, const struct endpoint_view *endpoint,
-                   const struct rollout *rollout, struct str name, struct error *err)
+int replica_ensure(struct endpoints *endpoints, struct arena *arena,
+                   const struct endpoint_view *endpoint, const struct rollout *rollout,
+                   struct str name, struct error *err)
 {
     struct compute_start folder = folder_of(endpoints, name);
     struct str path = arena_printf(arena, "runs/%.*s/spec.json", STR_ARG(name));
@@ -208,8 +218,9 @@ int replica_ensure(struct endpoints *endpoints, struct arena *arena, const struc
     if (endpoints->backend->start(&folder, &runner, err) < 0)
         return -1;
     replica->started_us = clock_mono_us();
-    LOG(LOG_INFO, "replica.started", LOG_STR("replica", name), LOG_STR("endpoint", rollout->endpoint),
-        LOG_STR("deployment", rollout->name), LOG_INT("runner", runner.pid));
+    LOG(LOG_INFO, "replica.started", LOG_STR("replica", name),
+        LOG_STR("endpoint", rollout->endpoint), LOG_STR("deployment", rollout->name),
+        LOG_INT("runner", runner.pid));
     return 0;
 }
 
@@ -290,7 +301,8 @@ void replica_find_all(struct endpoints *endpoints)
     runs = -1;
 }
 
-/* --- The end --------------------------------------------------------------------------------------- */
+/* --- The end
+ * --------------------------------------------------------------------------------------- */
 
 static bool listed(const struct json *names, struct str name)
 {
@@ -307,7 +319,8 @@ static bool wanted_by(const struct endpoint_view *all, struct str name, bool *ou
 {
     *out_keep = false;
     for (const struct endpoint_view *endpoint = all; endpoint; endpoint = endpoint->sibling)
-        for (const struct rollout *rollout = endpoint->rollouts; rollout; rollout = rollout->sibling) {
+        for (const struct rollout *rollout = endpoint->rollouts; rollout;
+             rollout = rollout->sibling) {
             if (listed(json_at(rollout->body, "serving"), name) ||
                 listed(json_at(rollout->body, "next"), name))
                 return true;
@@ -343,7 +356,8 @@ static bool replica_end(struct endpoints *endpoints, struct replica *replica)
     return false;
 }
 
-static void replica_remove(struct endpoints *endpoints, struct arena *arena, const struct replica *replica)
+static void replica_remove(struct endpoints *endpoints, struct arena *arena,
+                           const struct replica *replica)
 {
     struct str path = arena_printf(arena, "runs/%s", replica->name);
     struct error err = {0};

@@ -31,7 +31,8 @@ static enum rollout_state state_of(const struct json *body)
 static int rollout_get(struct store_txn *txn, const struct document *deployment,
                        struct document *out, struct error *err)
 {
-    const struct document_key key = {deployment->scope, ROLLOUT_TYPE, deployment->doc, ROLLOUT_NAME};
+    const struct document_key key = {deployment->scope, ROLLOUT_TYPE, deployment->doc,
+                                     ROLLOUT_NAME};
 
     assert(deployment->doc > 0);
     return document_get(txn, &key, out, err);
@@ -46,7 +47,8 @@ void rollout_set_state(struct arena *arena, struct rollout *rollout, enum rollou
     json_set_str(arena, rollout->body, "reason", str_from(reason));
 }
 
-/* --- In the client's transaction ------------------------------------------------------------------- */
+/* --- In the client's transaction
+ * ------------------------------------------------------------------- */
 
 /* Whether two plans need the same replicas: limits and warnings change nothing about them. */
 static bool same_replicas(struct arena *arena, const struct json *a, const struct json *b)
@@ -127,7 +129,8 @@ int deployment_forget(struct store_txn *txn, const struct document *deployment, 
     return -1;
 }
 
-/* --- In a read ------------------------------------------------------------------------------------- */
+/* --- In a read
+ * ------------------------------------------------------------------------------------- */
 
 static struct json *rollout_body(struct store_txn *txn, const struct document *deployment,
                                  struct error *err)
@@ -167,13 +170,14 @@ int deployment_progress(struct store_txn *txn, const struct document *deployment
     }
 }
 
-/* --- The thread's view ----------------------------------------------------------------------------- */
+/* --- The thread's view
+ * ----------------------------------------------------------------------------- */
 
 struct reading {
     struct arena *arena;
     struct store_txn *txn;
     struct scope scope;
-    struct endpoint_view *view;   /* the endpoint whose deployments are read */
+    struct endpoint_view *view; /* the endpoint whose deployments are read */
     struct endpoint_view **first;
 };
 
@@ -214,8 +218,10 @@ static int read_endpoint(const struct document *document, void *context, struct 
 {
     struct reading *reading = context;
     struct endpoint_view *view = arena_make(reading->arena, struct endpoint_view);
-    const struct document_query query = {.scope = document->scope, .type = DEPLOYMENT_TYPE,
-                                         .parent = document->doc, .view = VIEW_ALL,
+    const struct document_query query = {.scope = document->scope,
+                                         .type = DEPLOYMENT_TYPE,
+                                         .parent = document->doc,
+                                         .view = VIEW_ALL,
                                          .limit = DEPLOYMENTS_MAX};
 
     view->document = keep(reading->arena, document);
@@ -233,8 +239,8 @@ static int read_scope(const struct scope *scope, void *context)
 {
     struct reading *reading = context;
     struct error err = {0};
-    const struct document_query query = {.scope = scope->number, .type = ENDPOINT_TYPE,
-                                         .view = VIEW_ALL, .limit = ENDPOINTS_MAX};
+    const struct document_query query = {
+        .scope = scope->number, .type = ENDPOINT_TYPE, .view = VIEW_ALL, .limit = ENDPOINTS_MAX};
 
     reading->scope = *scope;
     reading->scope.subscription = arena_str(reading->arena, scope->subscription);
@@ -278,7 +284,8 @@ int rollout_save(struct endpoints *endpoints, struct rollout *rollout, struct er
     return 0;
 }
 
-/* --- One step forward ------------------------------------------------------------------------------ */
+/* --- One step forward
+ * ------------------------------------------------------------------------------ */
 
 static void rollout_fail(struct endpoints *endpoints, struct arena *arena, struct rollout *rollout,
                          struct str reason)
@@ -337,11 +344,13 @@ static int rollout_bring_up(struct endpoints *endpoints, struct arena *arena,
 }
 
 /* The new replicas answer: from the next push on they serve. */
-static void rollout_switch(struct endpoints *endpoints, struct arena *arena, struct rollout *rollout)
+static void rollout_switch(struct endpoints *endpoints, struct arena *arena,
+                           struct rollout *rollout)
 {
     struct error err = {0};
 
-    json_set(arena, rollout->body, STR("serving"), json_copy(arena, json_at(rollout->body, "next")));
+    json_set(arena, rollout->body, STR("serving"),
+             json_copy(arena, json_at(rollout->body, "next")));
     json_set(arena, rollout->body, STR("next"), json_array(arena));
     json_set(arena, rollout->body, STR("failed"), json_array(arena));
     json_set_bool(arena, rollout->body, "switched", true);
@@ -349,7 +358,8 @@ static void rollout_switch(struct endpoints *endpoints, struct arena *arena, str
         log_error("rollout.save", &err);
 }
 
-static void rollout_finish(struct endpoints *endpoints, struct arena *arena, struct rollout *rollout)
+static void rollout_finish(struct endpoints *endpoints, struct arena *arena,
+                           struct rollout *rollout)
 {
     struct error err = {0};
 
@@ -378,7 +388,8 @@ bool rollout_step(struct endpoints *endpoints, struct arena *arena, struct endpo
         rollout_name_replicas(endpoints, arena, rollout);
     int up = rollout_bring_up(endpoints, arena, endpoint, rollout, &reason);
     if (up == 0 && clock_now_us() - json_int_at(rollout->body, "startedUs", 0) > LIMIT_US) {
-        reason = arena_printf(arena, "The replicas were not ready within an hour; last: %.*s", STR_ARG(reason));
+        reason = arena_printf(arena, "The replicas were not ready within an hour; last: %.*s",
+                              STR_ARG(reason));
         up = -1;
     }
     if (up < 0)

@@ -85,7 +85,8 @@ static void control_routes(struct http_exchange *ex, void *context)
     }
     if (control_save(gateway, json_at(wanted, "endpoints"), &err) < 0)
         log_error("gateway.save", &err);
-    LOG(LOG_INFO, "gateway.routes", LOG_INT("endpoints", (int64_t)json_count(json_at(wanted, "endpoints"))));
+    LOG(LOG_INFO, "gateway.routes",
+        LOG_INT("endpoints", (int64_t)json_count(json_at(wanted, "endpoints"))));
     control_status(ex, context);
 }
 

@@ -17,5 +17,6 @@ enum http_verdict control_head(struct http_exchange *ex, struct http_plan *plan,
 /* Writes run/gateway.json: who we are and the routes; NULL keeps those it holds. */
 int control_save(struct gateway *gateway, const struct json *endpoints, struct error *err);
 
-/* Reads what an earlier gateway left: routes, and the port it had (0 when none). Not there: fine. */
+/* Reads what an earlier gateway left: routes, and the port it had (0 when none). Not there: fine.
+ */
 int control_load(struct gateway *gateway, uint16_t *out_port, struct error *err);

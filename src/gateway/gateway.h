@@ -1,7 +1,7 @@
 /* gateway.h - `lazurite gateway`: the scoring port
  *
- * It outlives `serve`, which tells it by run/gateway.sock who may call whom; what it was told last is
- * kept in run/gateway.json, so that it also outlives itself.
+ * It outlives `serve`, which tells it by run/gateway.sock who may call whom; what it was told last
+ * is kept in run/gateway.json, so that it also outlives itself.
  */
 #pragma once
 

@@ -25,7 +25,8 @@
 
 enum { TAG_SCORING = 1, TAG_CONTROL = 2 };
 
-static enum http_verdict gateway_head(struct http_exchange *ex, struct http_plan *plan, void *context)
+static enum http_verdict gateway_head(struct http_exchange *ex, struct http_plan *plan,
+                                      void *context)
 {
     struct gateway *gateway = context;
 
@@ -45,7 +46,8 @@ static struct str gateway_refusal(struct arena *arena, int status, const char *s
     return json_write(arena, body);
 }
 
-/* --- Listeners ------------------------------------------------------------------------------------ */
+/* --- Listeners
+ * ------------------------------------------------------------------------------------ */
 
 /* "HOST:PORT", the host perhaps in brackets. */
 static int gateway_address(struct arena *arena, struct str text, const char **out_host,
@@ -98,7 +100,8 @@ static int gateway_listen(struct gateway *gateway, struct http_tls *tls, uint16_
     return http_server_listen(gateway->server, &control, &none, err);
 }
 
-/* --- Life ----------------------------------------------------------------------------------------- */
+/* --- Life
+ * ----------------------------------------------------------------------------------------- */
 
 static void *gateway_watch(void *context)
 {
@@ -109,7 +112,8 @@ static void *gateway_watch(void *context)
 /* Passes SIGTERM on to stop_fd, which everything waits for. */
 static void gateway_wait(struct gateway *gateway, int signals)
 {
-    struct pollfd wait[] = {{.fd = signals, .events = POLLIN}, {.fd = gateway->stop_fd, .events = POLLIN}};
+    struct pollfd wait[] = {{.fd = signals, .events = POLLIN},
+                            {.fd = gateway->stop_fd, .events = POLLIN}};
     const uint64_t one = 1;
 
     while (poll(wait, 2, -1) < 0)
@@ -133,8 +137,8 @@ static int gateway_serve(struct gateway *gateway, int signals, struct error *err
         return -1;
     if (pthread_create(&watcher, NULL, gateway_watch, gateway) != 0)
         abort();
-    LOG(LOG_INFO, "gateway.ready", LOG_STR("listen", gateway->listen), LOG_INT("port", gateway->port),
-        LOG_INT("pid", getpid()));
+    LOG(LOG_INFO, "gateway.ready", LOG_STR("listen", gateway->listen),
+        LOG_INT("port", gateway->port), LOG_INT("pid", getpid()));
     gateway_wait(gateway, signals);
     pthread_join(watcher, NULL);
     if (gateway->stop_replicas)
@@ -145,7 +149,8 @@ static int gateway_serve(struct gateway *gateway, int signals, struct error *err
 
 static int gateway_run(struct gateway *gateway, int signals, struct error *err)
 {
-    const struct http_app app = {.head = gateway_head, .context = gateway, .refusal = gateway_refusal};
+    const struct http_app app = {
+        .head = gateway_head, .context = gateway, .refusal = gateway_refusal};
     CLEANUP(fd_close) int lock = -1;
     CLEANUP(pool_free) struct pool *pool = NULL;
     int owner = 0;
@@ -198,7 +203,9 @@ int gateway_main(int argc, char **argv)
     CLEANUP(fd_close) int dir = realpath(given, path) ? dir_open(path, &err) : -1;
     CLEANUP(fd_close) int stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     CLEANUP(fd_close) int signals = gateway_signals();
-    struct gateway gateway = {.dir = dir, .dir_path = path, .stop_fd = stop,
+    struct gateway gateway = {.dir = dir,
+                              .dir_path = path,
+                              .stop_fd = stop,
                               .listen = str_from(listen ? listen : LISTEN_DEFAULT)};
 
     /* Replicas' sockets are reached by short paths from here (108 bytes are all a socket has). */

@@ -41,7 +41,8 @@ void proxy_refuse(struct http_exchange *ex, int status, const char *code, const 
     http_reply(ex, status, "application/json", json_write(arena, body));
 }
 
-/* --- The way back --------------------------------------------------------------------------------- */
+/* --- The way back
+ * --------------------------------------------------------------------------------- */
 
 static void pass_forward(struct pass *pass);
 
@@ -92,8 +93,8 @@ static void queue_put(struct pass *pass)
 /* What becomes of a request that its replica did not take. */
 enum again { AGAIN_NO, AGAIN_NOW, AGAIN_LATER };
 
-/* A replica that took nothing is out until the watcher has seen it answer; the request goes to another,
- * or waits for the one that is being started again. */
+/* A replica that took nothing is out until the watcher has seen it answer; the request goes to
+ * another, or waits for the one that is being started again. */
 static enum again pass_retry(struct pass *pass, enum http_forward_end end)
 {
     bool any;
@@ -110,13 +111,15 @@ static enum again pass_retry(struct pass *pass, enum http_forward_end end)
         pass->replica = other;
         return AGAIN_NOW;
     }
-    if (!pass->deployment->wanted || pass->deployment->waiting_count >= pass->deployment->waiting_max)
+    if (!pass->deployment->wanted ||
+        pass->deployment->waiting_count >= pass->deployment->waiting_max)
         return AGAIN_NO;
     queue_put(pass);
     return AGAIN_LATER;
 }
 
-static void pass_done(struct http_exchange *ex, enum http_forward_end end, int status, void *context)
+static void pass_done(struct http_exchange *ex, enum http_forward_end end, int status,
+                      void *context)
 {
     struct pass *pass = context;
     struct gateway *gateway = pass->gateway;
@@ -145,7 +148,8 @@ static void pass_done(struct http_exchange *ex, enum http_forward_end end, int s
         pass_forward(next);
 }
 
-/* --- The way there -------------------------------------------------------------------------------- */
+/* --- The way there
+ * -------------------------------------------------------------------------------- */
 
 /* The replica has a place for this request already; the lock is not held. */
 static void pass_forward(struct pass *pass)
@@ -159,15 +163,15 @@ static void pass_forward(struct pass *pass)
     assert(pass->replica && pass->deployment);
     pass->attempts++;
     http_forward_start(pass->ex, &(struct http_forward){
-        .upstream.unix_path = pass->replica->socket,
-        .target = pass->target,
-        .drop = DROP,
-        .reply_headers = reply,
-        .reply_header_count = pass->fallback.len ? 2 : 1,
-        .timeout_ms = pass->deployment->timeout_ms,
-        .done = pass_done,
-        .context = pass,
-    });
+                                     .upstream.unix_path = pass->replica->socket,
+                                     .target = pass->target,
+                                     .drop = DROP,
+                                     .reply_headers = reply,
+                                     .reply_header_count = pass->fallback.len ? 2 : 1,
+                                     .timeout_ms = pass->deployment->timeout_ms,
+                                     .done = pass_done,
+                                     .context = pass,
+                                 });
 }
 
 /* What became of a request that wants a replica. */
@@ -242,14 +246,16 @@ static void pass_run(struct http_exchange *ex, void *context)
         proxy_refuse(ex, 404, "NotFound", "There is no such endpoint.");
         break;
     case ADMIT_NO_TRAFFIC:
-        proxy_refuse(ex, 404, "NoTraffic",
-                     "No deployment of this endpoint gets traffic; set it, or name one by the header "
-                     "azureml-model-deployment.");
+        proxy_refuse(
+            ex, 404, "NoTraffic",
+            "No deployment of this endpoint gets traffic; set it, or name one by the header "
+            "azureml-model-deployment.");
         break;
     }
 }
 
-/* --- The queue ------------------------------------------------------------------------------------ */
+/* --- The queue
+ * ------------------------------------------------------------------------------------ */
 
 /* Moves what has waited too long (everything when `all`) to `expired`. The lock is held. */
 static void queue_expire(struct gateway_deployment *deployment, int64_t now_us, bool all,
@@ -258,13 +264,13 @@ static void queue_expire(struct gateway_deployment *deployment, int64_t now_us, 
     struct pass *pass;
 
     ROUTES_EACH(struct pass, pass, &deployment->waiting)
-        if (all || pass->deadline_us <= now_us) {
-            list_remove(&pass->node);
-            list_push(expired, &pass->node);
-            deployment->waiting_count--;
-            deployment->refused++;
-            pass_leave(pass);
-        }
+    if (all || pass->deadline_us <= now_us) {
+        list_remove(&pass->node);
+        list_push(expired, &pass->node);
+        deployment->waiting_count--;
+        deployment->refused++;
+        pass_leave(pass);
+    }
 }
 
 void proxy_expire(struct gateway *gateway, int64_t now_us)
@@ -276,10 +282,10 @@ void proxy_expire(struct gateway *gateway, int64_t now_us)
     list_init(&expired);
     pthread_mutex_lock(&gateway->routes.lock);
     ROUTES_EACH(struct gateway_endpoint, endpoint, &gateway->routes.endpoints)
-        ROUTES_EACH(struct gateway_deployment, deployment, &endpoint->deployments)
-            queue_expire(deployment, now_us, false, &expired);
+    ROUTES_EACH(struct gateway_deployment, deployment, &endpoint->deployments)
+    queue_expire(deployment, now_us, false, &expired);
     ROUTES_EACH(struct gateway_deployment, deployment, &gateway->routes.leaving)
-        queue_expire(deployment, now_us, true, &expired);
+    queue_expire(deployment, now_us, true, &expired);
     routes_sweep(&gateway->routes);
     pthread_mutex_unlock(&gateway->routes.lock);
     while ((node = list_pop(&expired)))
@@ -297,15 +303,16 @@ void proxy_serve_waiting(struct gateway *gateway)
     list_init(&taken);
     pthread_mutex_lock(&gateway->routes.lock);
     ROUTES_EACH(struct gateway_endpoint, endpoint, &gateway->routes.endpoints)
-        ROUTES_EACH(struct gateway_deployment, deployment, &endpoint->deployments)
-            while ((pass = queue_take(deployment)))
-                list_push(&taken, &pass->node);
+    ROUTES_EACH(struct gateway_deployment, deployment, &endpoint->deployments)
+    while ((pass = queue_take(deployment)))
+        list_push(&taken, &pass->node);
     pthread_mutex_unlock(&gateway->routes.lock);
     while ((node = list_pop(&taken)))
         pass_forward(CONTAINER_OF(node, struct pass, node));
 }
 
-/* --- At the door ---------------------------------------------------------------------------------- */
+/* --- At the door
+ * ---------------------------------------------------------------------------------- */
 
 /* Cuts "/endpoints/{name}/{rest}" apart; `rest` without its slash. */
 static bool proxy_path(struct str path, struct str *out_name, struct str *out_rest)
@@ -353,7 +360,8 @@ static bool proxy_healthy(struct gateway *gateway, struct str name)
     pthread_mutex_lock(&gateway->routes.lock);
     const struct gateway_endpoint *endpoint = routes_endpoint(&gateway->routes, name);
     if (endpoint)
-        ROUTES_EACH(struct gateway_deployment, deployment, &endpoint->deployments) {
+        ROUTES_EACH(struct gateway_deployment, deployment, &endpoint->deployments)
+        {
             routes_pick(deployment, NULL, &any);
             healthy |= any;
         }
@@ -372,8 +380,8 @@ static enum http_verdict proxy_plan(struct http_exchange *ex, struct http_plan *
     pass->ex = ex;
     pass->gateway = gateway;
     pass->endpoint = name;
-    pass->target = arena_printf(arena, "/%.*s%s%.*s", STR_ARG(rest), query.len ? "?" : "",
-                                STR_ARG(query));
+    pass->target =
+        arena_printf(arena, "/%.*s%s%.*s", STR_ARG(rest), query.len ? "?" : "", STR_ARG(query));
     *plan = (struct http_plan){.body_limit = HTTP_BODY_WHOLE_BYTES,
                                .where = HTTP_ON_LOOP,
                                .run = pass_run,
@@ -381,7 +389,8 @@ static enum http_verdict proxy_plan(struct http_exchange *ex, struct http_plan *
     return HTTP_GO;
 }
 
-enum http_verdict proxy_head(struct http_exchange *ex, struct http_plan *plan, struct gateway *gateway)
+enum http_verdict proxy_head(struct http_exchange *ex, struct http_plan *plan,
+                             struct gateway *gateway)
 {
     struct str name, rest;
 
@@ -395,7 +404,8 @@ enum http_verdict proxy_head(struct http_exchange *ex, struct http_plan *plan, s
     }
     int status = proxy_allowed(gateway, name, proxy_key(ex));
     if (status == 401)
-        proxy_refuse(ex, 401, "Unauthorized", "A key of this endpoint is needed: Authorization: Bearer KEY.");
+        proxy_refuse(ex, 401, "Unauthorized",
+                     "A key of this endpoint is needed: Authorization: Bearer KEY.");
     else if (status == 404)
         proxy_refuse(ex, 404, "NotFound", "There is no such endpoint.");
     else if (str_eq(rest, STR("score")) || str_eq(rest, STR("swagger.json")))

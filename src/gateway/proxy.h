@@ -3,9 +3,9 @@
  *     POST /endpoints/{name}/score          GET /endpoints/{name}/swagger.json
  *     GET  /endpoints/{name}/               health of the endpoint
  *
- * Every path wants one of the endpoint's keys. `azureml-model-deployment` names a deployment; a name
- * that is not there falls back to the traffic split, since the SDK leaks that header between calls, and
- * the reply's `x-lazurite-fallback` says so.
+ * Every path wants one of the endpoint's keys. `azureml-model-deployment` names a deployment; a
+ * name that is not there falls back to the traffic split, since the SDK leaks that header between
+ * calls, and the reply's `x-lazurite-fallback` says so.
  */
 #pragma once
 
@@ -14,17 +14,18 @@
 
 struct gateway {
     struct gateway_routes routes;
-    int dir;                     /* the data folder */
+    int dir; /* the data folder */
     const char *dir_path;
-    struct str listen;           /* as asked for, "127.0.0.1:10444" */
-    uint16_t port;               /* as got */
-    int stop_fd;                 /* an eventfd: somebody asked to stop */
-    bool stop_replicas;          /* and the replicas too */
+    struct str listen;  /* as asked for, "127.0.0.1:10444" */
+    uint16_t port;      /* as got */
+    int stop_fd;        /* an eventfd: somebody asked to stop */
+    bool stop_replicas; /* and the replicas too */
     struct http_server *server;
 };
 
 /* Answers a request of the scoring listener; an http_app's head. */
-enum http_verdict proxy_head(struct http_exchange *ex, struct http_plan *plan, struct gateway *gateway);
+enum http_verdict proxy_head(struct http_exchange *ex, struct http_plan *plan,
+                             struct gateway *gateway);
 
 /* Replies {"error": {"code", "message"}} with the status of the code. */
 void proxy_refuse(struct http_exchange *ex, int status, const char *code, const char *message);

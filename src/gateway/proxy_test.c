@@ -12,15 +12,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* A gateway on a Unix socket (the proxy does not know how a request came) before replicas that are small
- * servers of this process: "/score" answers with the replica's name and the headers it was sent. */
+/* A gateway on a Unix socket (the proxy does not know how a request came) before replicas that are
+ * small servers of this process: "/score" answers with the replica's name and the headers it was
+ * sent. */
 
 struct fake_replica {
     struct http_server *server;
     struct pool *pool;
     char name[16];
-    bool hold;  /* answers when let go */
-    bool away;  /* /health says no */
+    bool hold; /* answers when let go */
+    bool away; /* /health says no */
     struct http_exchange *held[8];
     unsigned held_count, scored;
     pthread_mutex_t lock;
@@ -34,10 +35,10 @@ struct world {
 
 static void fake_answer(struct fake_replica *replica, struct http_exchange *ex)
 {
-    struct str text = arena_printf(http_arena(ex), "%s auth=%d named=%d %.*s", replica->name,
-                                   http_has_header(ex, "authorization"),
-                                   http_has_header(ex, "azureml-model-deployment"),
-                                   STR_ARG(http_body(ex)));
+    struct str text =
+        arena_printf(http_arena(ex), "%s auth=%d named=%d %.*s", replica->name,
+                     http_has_header(ex, "authorization"),
+                     http_has_header(ex, "azureml-model-deployment"), STR_ARG(http_body(ex)));
 
     http_reply(ex, 200, "text/plain", text);
 }
@@ -61,8 +62,8 @@ static enum http_verdict fake_head(struct http_exchange *ex, struct http_plan *p
     struct fake_replica *replica = context;
 
     if (str_eq(http_path(ex), STR("/score"))) {
-        *plan = (struct http_plan){.body_limit = MIB, .where = HTTP_ON_LOOP, .run = fake_score,
-                                   .context = replica};
+        *plan = (struct http_plan){
+            .body_limit = MIB, .where = HTTP_ON_LOOP, .run = fake_score, .context = replica};
         return HTTP_GO;
     }
     http_reply(ex, replica->away ? 503 : 200, "text/plain", STR("Healthy"));
@@ -99,7 +100,8 @@ static void fake_close(struct fake_replica *replica)
     pthread_mutex_destroy(&replica->lock);
 }
 
-static enum http_verdict gateway_head(struct http_exchange *ex, struct http_plan *plan, void *context)
+static enum http_verdict gateway_head(struct http_exchange *ex, struct http_plan *plan,
+                                      void *context)
 {
     return proxy_head(ex, plan, context);
 }
@@ -178,15 +180,18 @@ static void *ask_run(void *context)
     struct error err = {0};
 
     if (ask->key)
-        headers[count++] = (struct http_header){
-            STR("Authorization"), arena_printf(ask->arena, "Bearer %s", ask->key)};
+        headers[count++] = (struct http_header){STR("Authorization"),
+                                                arena_printf(ask->arena, "Bearer %s", ask->key)};
     if (ask->deployment)
-        headers[count++] = (struct http_header){STR("azureml-model-deployment"), str_from(ask->deployment)};
-    const struct http_call call = {
-        .method = ask->method ? ask->method : "POST",
-        .target = str_from(ask->target ? ask->target : "/endpoints/ep/score"),
-        .headers = headers, .header_count = count, .timeout_ms = 10000,
-        .body = ask->method ? STR("") : STR("rows")};
+        headers[count++] =
+            (struct http_header){STR("azureml-model-deployment"), str_from(ask->deployment)};
+    const struct http_call call = {.method = ask->method ? ask->method : "POST",
+                                   .target =
+                                       str_from(ask->target ? ask->target : "/endpoints/ep/score"),
+                                   .headers = headers,
+                                   .header_count = count,
+                                   .timeout_ms = 10000,
+                                   .body = ask->method ? STR("") : STR("rows")};
     if (http_client_send(client, ask->arena, &call, &ask->reply, &err) < 0)
         ask->reply.status = -1;
     http_client_free(&client);
@@ -252,7 +257,8 @@ TEST(a_deployment_that_is_not_there_falls_back_to_the_traffic)
 
     CHECK_INT(200, ask_now(&ask));
     CHECK_STR("blue", http_response_header(&ask.reply, "azureml-model-deployment"));
-    CHECK_STR("no deployment 'red'; by traffic", http_response_header(&ask.reply, "x-lazurite-fallback"));
+    CHECK_STR("no deployment 'red'; by traffic",
+              http_response_header(&ask.reply, "x-lazurite-fallback"));
     CHECK_INT(1, routes_endpoint(&w->gateway.routes, STR("ep"))->fallbacks);
 }
 
@@ -262,23 +268,30 @@ TEST(nothing_is_told_to_those_without_the_key)
         const char *target, *key;
         int status;
     } ASKED[] = {
-        {"/endpoints/ep/score", NULL, 401},      {"/endpoints/ep/score", "wrong", 401},
-        {"/endpoints/ep/", NULL, 401},           {"/endpoints/ep/swagger.json", "sesam", 401},
-        {"/endpoints/other/score", NULL, 401},   {"/endpoints/other/score", "sesame", 404},
-        {"/endpoints/ep/admin", "sesame", 404},  {"/endpoints/ep", "sesame", 404},
-        {"/routes", "sesame", 404},              {"/", NULL, 404},
+        {"/endpoints/ep/score", NULL, 401},
+        {"/endpoints/ep/score", "wrong", 401},
+        {"/endpoints/ep/", NULL, 401},
+        {"/endpoints/ep/swagger.json", "sesam", 401},
+        {"/endpoints/other/score", NULL, 401},
+        {"/endpoints/other/score", "sesame", 404},
+        {"/endpoints/ep/admin", "sesame", 404},
+        {"/endpoints/ep", "sesame", 404},
+        {"/routes", "sesame", 404},
+        {"/", NULL, 404},
         {"/endpoints/ep/score/x", "sesame", 404},
     };
     CLEANUP(world_close) struct world *w = world_open(4, 4, 5000);
 
     for (size_t i = 0; i < COUNT(ASKED); i++) {
-        CLEANUP(ask_end) struct ask ask = {.method = "GET", .target = ASKED[i].target, .key = ASKED[i].key};
+        CLEANUP(ask_end)
+        struct ask ask = {.method = "GET", .target = ASKED[i].target, .key = ASKED[i].key};
         CHECK_INT(ASKED[i].status, ask_now(&ask));
     }
     CHECK_INT(0, w->replicas[0].scored + w->replicas[1].scored);
     CLEANUP(ask_end) struct ask health = {.method = "GET", .target = "/healthz"};
     CHECK_INT(200, ask_now(&health));
-    CLEANUP(ask_end) struct ask endpoint = {.method = "GET", .target = "/endpoints/ep/", .key = "sesame"};
+    CLEANUP(ask_end)
+    struct ask endpoint = {.method = "GET", .target = "/endpoints/ep/", .key = "sesame"};
     CHECK_INT(200, ask_now(&endpoint));
 }
 
@@ -286,14 +299,17 @@ TEST(a_full_queue_is_429_and_a_long_wait_503)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(16 * MIB);
     CLEANUP(world_close) struct world *w = world_open(1, 1, 5000);
-    CLEANUP(ask_end) struct ask first = {0}, second = {0}, waiting = {0}, refused = {.key = "sesame"};
+    CLEANUP(ask_end)
+    struct ask first = {0},
+               second = {0}, waiting = {0}, refused = {.key = "sesame"};
 
     w->replicas[0].hold = w->replicas[1].hold = true;
     ask_later(&first);
     ask_later(&second);
     await_held(w, 2);
     ask_later(&waiting);
-    struct gateway_deployment *blue = routes_named(routes_endpoint(&w->gateway.routes, STR("ep")), STR("blue"));
+    struct gateway_deployment *blue =
+        routes_named(routes_endpoint(&w->gateway.routes, STR("ep")), STR("blue"));
     for (int i = 0; i < 500 && blue->waiting_count == 0; i++)
         usleep(10000);
     CHECK_INT(429, ask_now(&refused));
@@ -320,7 +336,8 @@ TEST(who_waits_is_served_when_a_place_is_free)
     ask_later(&second);
     await_held(w, 2);
     ask_later(&waiting);
-    struct gateway_deployment *blue = routes_named(routes_endpoint(&w->gateway.routes, STR("ep")), STR("blue"));
+    struct gateway_deployment *blue =
+        routes_named(routes_endpoint(&w->gateway.routes, STR("ep")), STR("blue"));
     for (int i = 0; i < 500 && blue->waiting_count == 0; i++)
         usleep(10000);
     let_go(&w->replicas[0]);
@@ -359,7 +376,9 @@ TEST(a_replica_that_is_gone_costs_no_request)
 TEST(without_replicas_or_traffic_it_says_so)
 {
     CLEANUP(world_close) struct world *w = world_open(4, 4, 5000);
-    CLEANUP(ask_end) struct ask empty = {.key = "sesame", .deployment = "empty"}, none = {.key = "sesame"};
+    CLEANUP(ask_end)
+    struct ask empty = {.key = "sesame", .deployment = "empty"},
+               none = {.key = "sesame"};
 
     CHECK_INT(503, ask_now(&empty));
     routes_named(routes_endpoint(&w->gateway.routes, STR("ep")), STR("blue"))->weight = 0;
@@ -370,7 +389,8 @@ TEST(without_replicas_or_traffic_it_says_so)
 TEST(a_socket_that_is_a_link_is_not_asked)
 {
     CLEANUP(world_close) struct world *w = world_open(4, 4, 5000);
-    struct gateway_deployment *blue = routes_named(routes_endpoint(&w->gateway.routes, STR("ep")), STR("blue"));
+    struct gateway_deployment *blue =
+        routes_named(routes_endpoint(&w->gateway.routes, STR("ep")), STR("blue"));
     bool any;
 
     CHECK(routes_pick(blue, NULL, &any) && any);
@@ -380,7 +400,8 @@ TEST(a_socket_that_is_a_link_is_not_asked)
     CHECK(symlink("moved.sock", "runs/d00000002/r.sock") == 0);
     /* Nothing is started: the pause after a start has not passed. */
     struct gateway_replica *replica;
-    ROUTES_EACH(struct gateway_replica, replica, &blue->replicas) {
+    ROUTES_EACH(struct gateway_replica, replica, &blue->replicas)
+    {
         replica->next_start_us = INT64_MAX;
         replica->next_probe_us = 0;
     }

@@ -36,7 +36,8 @@ static void deployment_free(struct gateway_deployment *deployment)
     free(deployment);
 }
 
-/* --- Checking what serve sent --------------------------------------------------------------------- */
+/* --- Checking what serve sent
+ * --------------------------------------------------------------------- */
 
 /* A small number at `key`, within its bounds. */
 static int check_number(const struct json *object, const char *key, int64_t low, int64_t high,
@@ -123,7 +124,8 @@ static int check_endpoint(const struct json *value, struct error *err)
     return 0;
 }
 
-/* --- Taking it over: find or make each, then drop what was not named ------------------------------ */
+/* --- Taking it over: find or make each, then drop what was not named
+ * ------------------------------ */
 
 static void name_set(char *out, size_t size, struct str name)
 {
@@ -137,10 +139,10 @@ static void apply_replica(struct gateway_deployment *deployment, struct str name
     struct gateway_replica *replica;
 
     ROUTES_EACH(struct gateway_replica, replica, &deployment->replicas)
-        if (str_eq(str_from(replica->name), name)) {
-            replica->wanted = true;
-            return;
-        }
+    if (str_eq(str_from(replica->name), name)) {
+        replica->wanted = true;
+        return;
+    }
     replica = calloc(1, sizeof(*replica));
     if (!replica)
         abort();
@@ -152,7 +154,8 @@ static void apply_replica(struct gateway_deployment *deployment, struct str name
     list_push(&deployment->replicas, &replica->node);
 }
 
-static struct gateway_deployment *deployment_make(struct gateway_endpoint *endpoint, struct str name)
+static struct gateway_deployment *deployment_make(struct gateway_endpoint *endpoint,
+                                                  struct str name)
 {
     struct gateway_deployment *deployment = routes_named(endpoint, name);
 
@@ -214,12 +217,14 @@ static void routes_unwant(struct gateway_routes *routes)
     struct gateway_deployment *deployment;
     struct gateway_replica *replica;
 
-    ROUTES_EACH(struct gateway_endpoint, endpoint, &routes->endpoints) {
+    ROUTES_EACH(struct gateway_endpoint, endpoint, &routes->endpoints)
+    {
         endpoint->wanted = false;
-        ROUTES_EACH(struct gateway_deployment, deployment, &endpoint->deployments) {
+        ROUTES_EACH(struct gateway_deployment, deployment, &endpoint->deployments)
+        {
             deployment->wanted = false;
             ROUTES_EACH(struct gateway_replica, replica, &deployment->replicas)
-                replica->wanted = false;
+            replica->wanted = false;
         }
     }
 }
@@ -230,11 +235,11 @@ static void drop_replicas(struct gateway_routes *routes, struct gateway_deployme
     struct gateway_replica *replica;
 
     ROUTES_EACH(struct gateway_replica, replica, &deployment->replicas)
-        if (!replica->wanted || !deployment->wanted) {
-            replica->wanted = replica->ready = false;
-            list_remove(&replica->node);
-            list_push(&routes->leaving_replicas, &replica->node);
-        }
+    if (!replica->wanted || !deployment->wanted) {
+        replica->wanted = replica->ready = false;
+        list_remove(&replica->node);
+        list_push(&routes->leaving_replicas, &replica->node);
+    }
 }
 
 static void routes_drop(struct gateway_routes *routes)
@@ -242,8 +247,10 @@ static void routes_drop(struct gateway_routes *routes)
     struct gateway_endpoint *endpoint;
     struct gateway_deployment *deployment;
 
-    ROUTES_EACH(struct gateway_endpoint, endpoint, &routes->endpoints) {
-        ROUTES_EACH(struct gateway_deployment, deployment, &endpoint->deployments) {
+    ROUTES_EACH(struct gateway_endpoint, endpoint, &routes->endpoints)
+    {
+        ROUTES_EACH(struct gateway_deployment, deployment, &endpoint->deployments)
+        {
             drop_replicas(routes, deployment);
             if (!deployment->wanted) {
                 list_remove(&deployment->node);
@@ -263,11 +270,11 @@ void routes_sweep(struct gateway_routes *routes)
     struct gateway_replica *replica;
 
     ROUTES_EACH(struct gateway_replica, replica, &routes->leaving_replicas)
-        if (replica->running == 0 && replica->pins == 0)
-            replica_free(replica);
+    if (replica->running == 0 && replica->pins == 0)
+        replica_free(replica);
     ROUTES_EACH(struct gateway_deployment, deployment, &routes->leaving)
-        if (deployment->users == 0)
-            deployment_free(deployment);
+    if (deployment->users == 0)
+        deployment_free(deployment);
 }
 
 int routes_apply(struct gateway_routes *routes, const struct json *wanted, struct error *err)
@@ -301,15 +308,16 @@ void routes_free(struct gateway_routes *routes)
     pthread_mutex_destroy(&routes->lock);
 }
 
-/* --- Asking --------------------------------------------------------------------------------------- */
+/* --- Asking
+ * --------------------------------------------------------------------------------------- */
 
 struct gateway_endpoint *routes_endpoint(const struct gateway_routes *routes, struct str name)
 {
     struct gateway_endpoint *endpoint;
 
     ROUTES_EACH(struct gateway_endpoint, endpoint, &routes->endpoints)
-        if (str_eq_fold(str_from(endpoint->name), name))
-            return endpoint;
+    if (str_eq_fold(str_from(endpoint->name), name))
+        return endpoint;
     return NULL;
 }
 
@@ -331,22 +339,24 @@ struct gateway_deployment *routes_named(const struct gateway_endpoint *endpoint,
     struct gateway_deployment *deployment;
 
     ROUTES_EACH(struct gateway_deployment, deployment, &endpoint->deployments)
-        if (str_eq_fold(str_from(deployment->name), name))
-            return deployment;
+    if (str_eq_fold(str_from(deployment->name), name))
+        return deployment;
     return NULL;
 }
 
-struct gateway_deployment *routes_by_weight(const struct gateway_endpoint *endpoint, uint64_t chance)
+struct gateway_deployment *routes_by_weight(const struct gateway_endpoint *endpoint,
+                                            uint64_t chance)
 {
     struct gateway_deployment *deployment;
     uint64_t total = 0;
 
     ROUTES_EACH(struct gateway_deployment, deployment, &endpoint->deployments)
-        total += (uint64_t)deployment->weight;
+    total += (uint64_t)deployment->weight;
     if (total == 0)
         return NULL;
     chance %= total;
-    ROUTES_EACH(struct gateway_deployment, deployment, &endpoint->deployments) {
+    ROUTES_EACH(struct gateway_deployment, deployment, &endpoint->deployments)
+    {
         if (chance < (uint64_t)deployment->weight)
             return deployment;
         chance -= (uint64_t)deployment->weight;
@@ -360,7 +370,8 @@ struct gateway_replica *routes_pick(const struct gateway_deployment *deployment,
     struct gateway_replica *replica, *best = NULL;
     bool any = false;
 
-    ROUTES_EACH(struct gateway_replica, replica, &deployment->replicas) {
+    ROUTES_EACH(struct gateway_replica, replica, &deployment->replicas)
+    {
         if (!replica->ready || replica == except)
             continue;
         any = true;
@@ -372,9 +383,11 @@ struct gateway_replica *routes_pick(const struct gateway_deployment *deployment,
     return best;
 }
 
-/* --- Telling -------------------------------------------------------------------------------------- */
+/* --- Telling
+ * -------------------------------------------------------------------------------------- */
 
-static struct json *status_deployment(struct arena *arena, const struct gateway_deployment *deployment)
+static struct json *status_deployment(struct arena *arena,
+                                      const struct gateway_deployment *deployment)
 {
     struct json *value = json_object(arena), *replicas = json_array(arena);
     struct gateway_replica *replica;
@@ -385,7 +398,8 @@ static struct json *status_deployment(struct arena *arena, const struct gateway_
     json_set_int(arena, value, "answered", (int64_t)deployment->answered);
     json_set_int(arena, value, "failed", (int64_t)deployment->failed);
     json_set_int(arena, value, "refused", (int64_t)deployment->refused);
-    ROUTES_EACH(struct gateway_replica, replica, &deployment->replicas) {
+    ROUTES_EACH(struct gateway_replica, replica, &deployment->replicas)
+    {
         struct json *one = json_object(arena);
         json_set_str(arena, one, "name", str_from(replica->name));
         json_set_bool(arena, one, "ready", replica->ready);
@@ -404,12 +418,13 @@ struct json *routes_status(struct gateway_routes *routes, struct arena *arena)
     struct gateway_deployment *deployment;
 
     pthread_mutex_lock(&routes->lock);
-    ROUTES_EACH(struct gateway_endpoint, endpoint, &routes->endpoints) {
+    ROUTES_EACH(struct gateway_endpoint, endpoint, &routes->endpoints)
+    {
         struct json *value = json_object(arena), *deployments = json_array(arena);
         json_set_str(arena, value, "name", str_from(endpoint->name));
         json_set_int(arena, value, "fallbacks", (int64_t)endpoint->fallbacks);
         ROUTES_EACH(struct gateway_deployment, deployment, &endpoint->deployments)
-            json_append(arena, deployments, status_deployment(arena, deployment));
+        json_append(arena, deployments, status_deployment(arena, deployment));
         json_set(arena, value, STR("deployments"), deployments);
         json_append(arena, all, value);
     }

@@ -17,10 +17,10 @@ static struct str hash_of(struct arena *arena, const char *key)
     return arena_str(arena, buf_str(&hex));
 }
 
-#define DEPLOYMENT(name, weight, replicas)                                                         \
-    "{\"name\":\"" name "\",\"weight\":" weight ",\"concurrency\":2,\"queue\":1,"                  \
+#define DEPLOYMENT(name, weight, replicas)                                        \
+    "{\"name\":\"" name "\",\"weight\":" weight ",\"concurrency\":2,\"queue\":1," \
     "\"queueWaitMs\":100,\"timeoutMs\":1000,\"replicas\":[" replicas "]}"
-#define ENDPOINT(name, deployments)                                                                \
+#define ENDPOINT(name, deployments) \
     "{\"name\":\"" name "\",\"keys\":[],\"deployments\":[" deployments "]}"
 #define ALL(endpoints) "{\"endpoints\":[" endpoints "]}"
 
@@ -60,9 +60,11 @@ TEST(traffic_follows_the_weights)
     int blue = 0;
 
     routes_init(&routes);
-    CHECK_OK(apply(&routes, ALL(ENDPOINT("colours", DEPLOYMENT("blue", "90", "") ","
-                                         DEPLOYMENT("green", "10", "") ","
-                                         DEPLOYMENT("red", "0", ""))), &err), &err);
+    CHECK_OK(apply(&routes,
+                   ALL(ENDPOINT("colours", DEPLOYMENT("blue", "90", "") "," DEPLOYMENT(
+                                               "green", "10", "") "," DEPLOYMENT("red", "0", ""))),
+                   &err),
+             &err);
     const struct gateway_endpoint *endpoint = routes_endpoint(&routes, STR("COLOURS"));
     CHECK(endpoint != NULL);
     for (uint64_t chance = 0; chance < 1000; chance++) {
@@ -95,9 +97,9 @@ TEST(only_the_right_key_fits)
     struct error err = {0};
 
     routes_init(&routes);
-    struct str text = arena_printf(
-        arena, ALL("{\"name\":\"e\",\"keys\":[\"%s\",\"%s\"],\"deployments\":[]}"),
-        hash_of(arena, "one").ptr, hash_of(arena, "two").ptr);
+    struct str text =
+        arena_printf(arena, ALL("{\"name\":\"e\",\"keys\":[\"%s\",\"%s\"],\"deployments\":[]}"),
+                     hash_of(arena, "one").ptr, hash_of(arena, "two").ptr);
     CHECK_OK(apply(&routes, text.ptr, &err), &err);
     const struct gateway_endpoint *endpoint = routes_endpoint(&routes, STR("e"));
     CHECK(routes_key_fits(endpoint, STR("one")) && routes_key_fits(endpoint, STR("two")));
@@ -117,8 +119,11 @@ TEST(the_ready_replica_with_the_least_to_do_is_picked)
     bool any;
 
     routes_init(&routes);
-    CHECK_OK(apply(&routes, ALL(ENDPOINT("e", DEPLOYMENT("b", "100",
-                       "\"d00000001\",\"d00000002\",\"d00000003\""))), &err), &err);
+    CHECK_OK(apply(&routes,
+                   ALL(ENDPOINT(
+                       "e", DEPLOYMENT("b", "100", "\"d00000001\",\"d00000002\",\"d00000003\""))),
+                   &err),
+             &err);
     struct gateway_deployment *b = routes_named(routes_endpoint(&routes, STR("e")), STR("b"));
     CHECK(routes_pick(b, NULL, &any) == NULL && !any);
     struct gateway_replica *first = replica_at(b, 0), *second = replica_at(b, 1);
@@ -139,15 +144,20 @@ TEST(what_stays_keeps_its_state_and_what_goes_waits_for_its_requests)
     struct error err = {0};
 
     routes_init(&routes);
-    CHECK_OK(apply(&routes, ALL(ENDPOINT("e", DEPLOYMENT("b", "100", "\"d00000001\",\"d00000002\"") ","
-                                         DEPLOYMENT("g", "0", "\"d00000003\""))), &err), &err);
+    CHECK_OK(apply(&routes,
+                   ALL(ENDPOINT(
+                       "e", DEPLOYMENT("b", "100", "\"d00000001\",\"d00000002\"") "," DEPLOYMENT(
+                                "g", "0", "\"d00000003\""))),
+                   &err),
+             &err);
     struct gateway_deployment *b = routes_named(routes_endpoint(&routes, STR("e")), STR("b"));
     struct gateway_deployment *g = routes_named(routes_endpoint(&routes, STR("e")), STR("g"));
     struct gateway_replica *stays = replica_at(b, 0), *goes = replica_at(b, 1);
     stays->ready = goes->ready = true;
     goes->running = 1;
     g->users = 1;
-    CHECK_OK(apply(&routes, ALL(ENDPOINT("e", DEPLOYMENT("b", "50", "\"d00000001\""))), &err), &err);
+    CHECK_OK(apply(&routes, ALL(ENDPOINT("e", DEPLOYMENT("b", "50", "\"d00000001\""))), &err),
+             &err);
     CHECK(routes_named(routes_endpoint(&routes, STR("e")), STR("b")) == b);
     CHECK(replica_at(b, 0) == stays && stays->ready && length(&b->replicas) == 1);
     CHECK_INT(50, b->weight);
@@ -198,7 +208,8 @@ TEST(the_status_shows_every_replica)
     struct error err = {0};
 
     routes_init(&routes);
-    CHECK_OK(apply(&routes, ALL(ENDPOINT("e", DEPLOYMENT("b", "100", "\"d00000001\""))), &err), &err);
+    CHECK_OK(apply(&routes, ALL(ENDPOINT("e", DEPLOYMENT("b", "100", "\"d00000001\""))), &err),
+             &err);
     struct json *status = routes_status(&routes, arena);
     CHECK_STR("d00000001", json_str_at(status, "[0].deployments[0].replicas[0].name"));
     CHECK(!json_bool_at(status, "[0].deployments[0].replicas[0].ready", true));

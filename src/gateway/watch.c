@@ -43,14 +43,14 @@ static bool watch_answers(const struct gateway *gateway, const struct gateway_re
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     CLEANUP(http_client_free) struct http_client *client = NULL;
-    const struct http_call call = {.method = "GET", .target = STR("/health"), .timeout_ms = PROBE_MS,
-                                   .reply_limit = 64 * KIB};
+    const struct http_call call = {
+        .method = "GET", .target = STR("/health"), .timeout_ms = PROBE_MS, .reply_limit = 64 * KIB};
     struct http_response reply;
 
     if (!watch_is_socket(gateway, replica))
         return false;
-    client = http_client_new(&(struct http_address){.unix_path = str_from(replica->socket),
-                                                    .host = STR("localhost")});
+    client = http_client_new(
+        &(struct http_address){.unix_path = str_from(replica->socket), .host = STR("localhost")});
     return http_client_send(client, arena, &call, &reply, NULL) == 0 && reply.status == 200;
 }
 
@@ -93,8 +93,12 @@ static bool watch_start(const struct gateway *gateway, struct gateway_replica *r
     struct str folder = arena_printf(arena, "%s/runs/%s", gateway->dir_path, replica->name);
     struct str self = process_self(arena);
     const char *const argv[] = {self.ptr, "runner", folder.ptr, NULL};
-    const struct process_spec spec = {.argv = argv, .cwd = gateway->dir_path, .input = -1,
-                                      .output = -1, .errors = -1, .own_session = true};
+    const struct process_spec spec = {.argv = argv,
+                                      .cwd = gateway->dir_path,
+                                      .input = -1,
+                                      .output = -1,
+                                      .errors = -1,
+                                      .own_session = true};
     struct error err = {0};
 
     watch_clear(gateway, replica);
@@ -173,12 +177,12 @@ static size_t watch_due(struct gateway_routes *routes, int64_t now_us, struct lo
     size_t count = 0;
 
     ROUTES_EACH(struct gateway_endpoint, endpoint, &routes->endpoints)
-        ROUTES_EACH(struct gateway_deployment, deployment, &endpoint->deployments)
-            ROUTES_EACH(struct gateway_replica, replica, &deployment->replicas)
-                if (count < AT_ONCE && replica->next_probe_us <= now_us) {
-                    replica->pins++;
-                    looks[count++] = (struct look){.replica = replica, .was_ready = replica->ready};
-                }
+    ROUTES_EACH(struct gateway_deployment, deployment, &endpoint->deployments)
+    ROUTES_EACH(struct gateway_replica, replica, &deployment->replicas)
+    if (count < AT_ONCE && replica->next_probe_us <= now_us) {
+        replica->pins++;
+        looks[count++] = (struct look){.replica = replica, .was_ready = replica->ready};
+    }
     return count;
 }
 
@@ -227,9 +231,9 @@ void watch_stop_replicas(struct gateway *gateway)
 
     pthread_mutex_lock(&gateway->routes.lock);
     ROUTES_EACH(struct gateway_endpoint, endpoint, &gateway->routes.endpoints)
-        ROUTES_EACH(struct gateway_deployment, deployment, &endpoint->deployments)
-            ROUTES_EACH(struct gateway_replica, replica, &deployment->replicas)
-                if (watch_runner(gateway, replica, &runner))
-                    process_signal_group(runner.pid, SIGTERM, NULL);
+    ROUTES_EACH(struct gateway_deployment, deployment, &endpoint->deployments)
+    ROUTES_EACH(struct gateway_replica, replica, &deployment->replicas)
+    if (watch_runner(gateway, replica, &runner))
+        process_signal_group(runner.pid, SIGTERM, NULL);
     pthread_mutex_unlock(&gateway->routes.lock);
 }

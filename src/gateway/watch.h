@@ -1,7 +1,8 @@
 /* watch.h - which replicas answer; the dead ones are started again
  *
- * A replica is asked GET /health over its socket. One whose runner is gone is started from the spec in
- * its run folder, which needs nothing from `serve`. Only replicas that serve has seen ready get here.
+ * A replica is asked GET /health over its socket. One whose runner is gone is started from the spec
+ * in its run folder, which needs nothing from `serve`. Only replicas that serve has seen ready get
+ * here.
  */
 #pragma once
 

@@ -68,7 +68,8 @@ static int online_deployment_prepare(struct arm_request *req, struct error *err)
 {
     struct json *plan = NULL;
 
-    if (fields_check(req->arena, req->body, &(struct fields_table){FIELDS, COUNT(FIELDS)}, err) < 0 ||
+    if (fields_check(req->arena, req->body, &(struct fields_table){FIELDS, COUNT(FIELDS)}, err) <
+            0 ||
         deployment_defaults(req, err) < 0)
         return -1;
     const struct deployment_request request = {
@@ -140,8 +141,8 @@ static int online_deployment_progress(struct arm_request *, struct store_txn *tx
     return deployment_progress(txn, document, err);
 }
 
-static int get_logs(struct arm_request *req, const struct document *document,
-                    struct arm_reply *out, struct error *err)
+static int get_logs(struct arm_request *req, const struct document *document, struct arm_reply *out,
+                    struct error *err)
 {
     struct json *body = json_object(req->arena);
     int64_t tail = json_int_at(req->body, "tail", 0);
@@ -149,7 +150,8 @@ static int get_logs(struct arm_request *req, const struct document *document,
 
     if (tail < 0)
         return error_set(err, ERROR_INVALID, "tail", "This field must be 0 or more.");
-    if (deployment_logs(req->engines->endpoints, req->arena, document, (size_t)tail, &text, err) < 0)
+    if (deployment_logs(req->engines->endpoints, req->arena, document, (size_t)tail, &text, err) <
+        0)
         return -1;
     json_set_str(req->arena, body, "content", text);
     *out = (struct arm_reply){.status = 200, .body = body};

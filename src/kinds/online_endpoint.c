@@ -36,13 +36,15 @@ static int refuse_unbuilt(const struct json *body, struct error *err)
         return error_set(err, ERROR_NOT_IMPLEMENTED, "properties.mirrorTraffic",
                          "Mirrored traffic is not built yet.");
     if (json_str_at(body, "properties.compute").len)
-        return error_set(err, ERROR_NOT_IMPLEMENTED, "properties.compute",
-                         "Endpoints on an attached cluster are not built yet; leave compute out to use "
-                         "this host.");
+        return error_set(
+            err, ERROR_NOT_IMPLEMENTED, "properties.compute",
+            "Endpoints on an attached cluster are not built yet; leave compute out to use "
+            "this host.");
     return 0;
 }
 
-/* Shares are whole percents that make 0 or 100; what gets nothing is left out, as the service does. */
+/* Shares are whole percents that make 0 or 100; what gets nothing is left out, as the service does.
+ */
 static int check_shares(struct arm_request *req, struct error *err)
 {
     struct json *traffic = json_at(req->body, "properties.traffic");
@@ -62,13 +64,15 @@ static int check_shares(struct arm_request *req, struct error *err)
     }
     if (sum != 0 && sum != 100)
         return error_set(err, ERROR_INVALID, "properties.traffic",
-                         "The shares of traffic must make 0 or 100 together, not %lld.", (long long)sum);
+                         "The shares of traffic must make 0 or 100 together, not %lld.",
+                         (long long)sum);
     return json_put(req->arena, req->body, "properties.traffic", kept, err);
 }
 
 static int endpoint_prepare(struct arm_request *req, struct error *err)
 {
-    if (fields_check(req->arena, req->body, &(struct fields_table){FIELDS, COUNT(FIELDS)}, err) < 0 ||
+    if (fields_check(req->arena, req->body, &(struct fields_table){FIELDS, COUNT(FIELDS)}, err) <
+            0 ||
         refuse_unbuilt(req->body, err) < 0 || check_shares(req, err) < 0)
         return -1;
     struct json *properties = json_at(req->body, "properties");
@@ -80,7 +84,8 @@ static int endpoint_prepare(struct arm_request *req, struct error *err)
         json_set(req->arena, req->body, STR("tags"), json_object(req->arena));
     json_remove(properties, STR("scoringUri"));
     json_remove(properties, STR("swaggerUri"));
-    json_remove(properties, STR("keys")); /* keys are ours to make; a client's would be a chosen secret */
+    json_remove(properties,
+                STR("keys")); /* keys are ours to make; a client's would be a chosen secret */
     fields_default(req->arena, req->body, "location", "local");
     return 0;
 }
@@ -128,12 +133,13 @@ static void endpoint_after(struct arm_request *req, const struct document *, boo
     endpoints_sync(req->engines->endpoints);
 }
 
-static int endpoint_show(struct arm_request *req, struct store_txn *, const struct document *document,
-                         struct json *wire, struct error *)
+static int endpoint_show(struct arm_request *req, struct store_txn *,
+                         const struct document *document, struct json *wire, struct error *)
 {
     struct json *properties = json_at(wire, "properties");
-    struct str base = arena_printf(req->arena, "%.*s/endpoints/%.*s",
-                                   STR_ARG(req->engines->scoring_endpoint), STR_ARG(document->name));
+    struct str base =
+        arena_printf(req->arena, "%.*s/endpoints/%.*s", STR_ARG(req->engines->scoring_endpoint),
+                     STR_ARG(document->name));
 
     assert(properties);
     json_set_str(req->arena, properties, "scoringUri",
@@ -151,7 +157,8 @@ static int endpoint_progress(struct arm_request *, struct store_txn *, const str
     return 1;
 }
 
-/* --- Actions -------------------------------------------------------------------------------------- */
+/* --- Actions
+ * -------------------------------------------------------------------------------------- */
 
 static int list_keys(struct arm_request *req, const struct document *document,
                      struct arm_reply *out, struct error *err)

@@ -11,22 +11,22 @@
 #include "vault/vault.h"
 
 static const struct arm_kind *const KINDS[] = {
-    &workspace_kind,           &datastore_kind, &code_kind,          &code_version_kind,
-    &environment_kind,         &environment_version_kind, &model_kind, &model_version_kind,
-    &online_endpoint_kind,     &online_deployment_kind,
+    &workspace_kind,       &datastore_kind,           &code_kind,  &code_version_kind,
+    &environment_kind,     &environment_version_kind, &model_kind, &model_version_kind,
+    &online_endpoint_kind, &online_deployment_kind,
 };
 
-#define WS                                                                                         \
-    "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/default/providers/"        \
+#define WS                                                                                  \
+    "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/default/providers/" \
     "Microsoft.MachineLearningServices/workspaces/default"
 #define EP WS "/onlineEndpoints/ep1"
 #define BLUE EP "/deployments/blue"
-#define KEY_BODY(traffic)                                                                          \
-    "{\"location\":\"local\",\"identity\":{\"type\":\"SystemAssigned\"},\"tags\":{},"              \
-    "\"properties\":{\"authMode\":\"Key\",\"properties\":{},\"traffic\":{" traffic "},"            \
+#define KEY_BODY(traffic)                                                               \
+    "{\"location\":\"local\",\"identity\":{\"type\":\"SystemAssigned\"},\"tags\":{},"   \
+    "\"properties\":{\"authMode\":\"Key\",\"properties\":{},\"traffic\":{" traffic "}," \
     "\"mirrorTraffic\":{}}}"
-#define DEPLOYMENT(more)                                                                           \
-    "{\"location\":\"local\",\"sku\":{\"name\":\"Default\",\"capacity\":1},\"properties\":{"       \
+#define DEPLOYMENT(more)                                                                     \
+    "{\"location\":\"local\",\"sku\":{\"name\":\"Default\",\"capacity\":1},\"properties\":{" \
     "\"endpointComputeType\":\"Managed\",\"instanceType\":\"Standard_DS3_v2\"," more "}}"
 #define MODEL(name) "\"model\":\"azureml:" name ":1\""
 
@@ -53,8 +53,10 @@ static struct online *online_open(void)
     o->engines.content = content_open(o->dir, o->engines.store, &err);
     o->engines.domain = STR("lazurite.test");
     o->engines.scoring_endpoint = STR("https://localhost:10444");
-    const struct endpoints_options options = {
-        .store = o->engines.store, .vault = o->engines.vault, .dir = o->dir, .dir_path = test_folder()};
+    const struct endpoints_options options = {.store = o->engines.store,
+                                              .vault = o->engines.vault,
+                                              .dir = o->dir,
+                                              .dir_path = test_folder()};
     o->engines.endpoints = endpoints_new(&options);
     CHECK_OK(workspace_make_default(&o->engines, arena, &o->scope, &err), &err);
     o->arm = arm_new(KINDS, COUNT(KINDS), &o->engines);
@@ -95,9 +97,10 @@ static int upload_apply(struct store_txn *txn, void *context, struct error *err)
 static void put_blob_in(struct online *o, struct str container, const char *name)
 {
     struct error err = {0};
-    CLEANUP(content_writer_free) struct content_writer *writer =
-        content_writer_new(o->engines.content, &err);
-    struct upload upload = {.blob = {.container = container, .name = str_from(name), .meta = STR("{}")}};
+    CLEANUP(content_writer_free)
+    struct content_writer *writer = content_writer_new(o->engines.content, &err);
+    struct upload upload = {
+        .blob = {.container = container, .name = str_from(name), .meta = STR("{}")}};
 
     CHECK_OK(content_write(writer, str_from(name), &err), &err);
     CHECK_OK(content_finish(writer, &upload.object, &err), &err);
@@ -124,8 +127,10 @@ static void put_model(struct online *o, const char *name)
 {
     struct str target = arena_printf(o->arena, WS "/models/%s/versions/1", name);
     struct str body = arena_printf(
-        o->arena, "{\"properties\":{\"modelUri\":\"azureml://datastores/workspaceblobstore/paths/"
-                  "LocalUpload/x/%s\",\"modelType\":\"custom_model\"}}", name);
+        o->arena,
+        "{\"properties\":{\"modelUri\":\"azureml://datastores/workspaceblobstore/paths/"
+        "LocalUpload/x/%s\",\"modelType\":\"custom_model\"}}",
+        name);
 
     CHECK_INT(201, put(o, target.ptr, body.ptr).status);
 }
@@ -139,7 +144,8 @@ static void check_refused(struct online *o, int status, const char *target, cons
     CHECK_STR(field, json_str_at(reply.json, "error.target"));
 }
 
-/* --- Endpoints ----------------------------------------------------------------------------------- */
+/* --- Endpoints -----------------------------------------------------------------------------------
+ */
 
 TEST(an_endpoint_says_where_it_scores)
 {
@@ -173,14 +179,16 @@ TEST(an_endpoint_has_two_keys_and_either_can_be_new)
     CHECK_INT(200, put(o, EP, KEY_BODY("")).status);
     reply = fake_json(o->fake, "POST", EP "/listKeys", "");
     CHECK(str_eq(first, json_str_at(reply.json, "primaryKey")));
-    reply = fake_json(o->fake, "POST", EP "/regenerateKeys", "{\"keyType\":\"Primary\",\"keyValue\":\"x\"}");
+    reply = fake_json(o->fake, "POST", EP "/regenerateKeys",
+                      "{\"keyType\":\"Primary\",\"keyValue\":\"x\"}");
     CHECK_INT(202, reply.status);
     CHECK(fake_reply_header(o->fake, "Location").len > 0);
     reply = fake_json(o->fake, "POST", EP "/listKeys", "");
     CHECK(!str_eq(first, json_str_at(reply.json, "primaryKey")));
     CHECK(!str_eq(STR("x"), json_str_at(reply.json, "primaryKey")));
     CHECK(str_eq(second, json_str_at(reply.json, "secondaryKey")));
-    CHECK_INT(400, fake_json(o->fake, "POST", EP "/regenerateKeys", "{\"keyType\":\"Third\"}").status);
+    CHECK_INT(400,
+              fake_json(o->fake, "POST", EP "/regenerateKeys", "{\"keyType\":\"Third\"}").status);
     CHECK_INT(501, fake_json(o->fake, "POST", EP "/token", "").status);
 }
 
@@ -210,8 +218,10 @@ TEST(what_an_endpoint_cannot_do_yet_is_said)
 {
     CLEANUP(online_close) struct online *o = online_open();
 
-    check_refused(o, 501, EP, "{\"properties\":{\"authMode\":\"AMLToken\"}}", "properties.authMode");
-    check_refused(o, 501, EP, "{\"properties\":{\"authMode\":\"Key\",\"mirrorTraffic\":{\"a\":10}}}",
+    check_refused(o, 501, EP, "{\"properties\":{\"authMode\":\"AMLToken\"}}",
+                  "properties.authMode");
+    check_refused(o, 501, EP,
+                  "{\"properties\":{\"authMode\":\"Key\",\"mirrorTraffic\":{\"a\":10}}}",
                   "properties.mirrorTraffic");
     check_refused(o, 400, EP, "{\"properties\":{\"authMode\":\"None\"}}", "properties.authMode");
     check_refused(o, 400, EP, "{\"properties\":{}}", "properties.authMode");
@@ -235,7 +245,8 @@ TEST(an_endpoint_takes_its_deployments_and_keys_along)
     CHECK_INT(404, get(o, BLUE).status);
 }
 
-/* --- Deployments --------------------------------------------------------------------------------- */
+/* --- Deployments ---------------------------------------------------------------------------------
+ */
 
 TEST(a_deployment_rolls_out_behind_an_operation)
 {
@@ -254,11 +265,13 @@ TEST(a_deployment_rolls_out_behind_an_operation)
     CHECK_INT(1, json_int_at(reply.json, "sku.capacity", 0));
     struct str operation = arena_str(o->arena, fake_reply_header(o->fake, "Azure-AsyncOperation"));
     CHECK(operation.len > 0);
-    struct str path = str_slice(operation, (size_t)str_find(operation, STR("/subscriptions")), operation.len);
+    struct str path =
+        str_slice(operation, (size_t)str_find(operation, STR("/subscriptions")), operation.len);
     CHECK_STR("InProgress", json_str_at(get(o, arena_cstr(o->arena, path)).json, "status"));
     reply = fake_json(o->fake, "POST", BLUE "/getLogs", "{\"tail\":50}");
     CHECK_INT(200, reply.status);
-    CHECK(str_starts(json_str_at(reply.json, "content"), STR("Instance status:\nDeployment: Creating\n")));
+    CHECK(str_starts(json_str_at(reply.json, "content"),
+                     STR("Instance status:\nDeployment: Creating\n")));
     CHECK_STR("blue", json_str_at(get(o, EP "/deployments").json, "value[0].name"));
 }
 
@@ -285,13 +298,16 @@ TEST(what_serves_is_chosen_by_the_models_files)
 TEST(a_model_is_found_in_the_container_it_was_uploaded_to)
 {
     CLEANUP(online_close) struct online *o = online_open();
-    struct fake_reply reply = fake_json(o->fake, "POST", WS "/models/up/versions/1/startPendingUpload",
-                                        "{\"pendingUploadType\":\"TemporaryBlobReference\"}");
-    struct str uri = arena_str(o->arena, json_str_at(reply.json, "blobReferenceForConsumption.blobUri"));
+    struct fake_reply reply =
+        fake_json(o->fake, "POST", WS "/models/up/versions/1/startPendingUpload",
+                  "{\"pendingUploadType\":\"TemporaryBlobReference\"}");
+    struct str uri =
+        arena_str(o->arena, json_str_at(reply.json, "blobReferenceForConsumption.blobUri"));
 
     CHECK_INT(201, put(o, EP, KEY_BODY("")).status);
     put_blob_in(o, str_slice(uri, (size_t)str_find_last(uri, '/') + 1, uri.len), "up/line.onnx");
-    struct str body = arena_printf(o->arena, "{\"properties\":{\"modelUri\":\"%.*s/up\"}}", STR_ARG(uri));
+    struct str body =
+        arena_printf(o->arena, "{\"properties\":{\"modelUri\":\"%.*s/up\"}}", STR_ARG(uri));
     CHECK_INT(201, put(o, WS "/models/up/versions/1", body.ptr).status);
     CHECK_INT(201, put(o, BLUE, DEPLOYMENT(MODEL("up"))).status);
 }
@@ -303,11 +319,14 @@ TEST(a_script_needs_its_name_and_its_code)
     CHECK_INT(201, put(o, EP, KEY_BODY("")).status);
     check_refused(o, 400, BLUE, DEPLOYMENT("\"codeConfiguration\":{\"codeId\":\"azureml:c:1\"}"),
                   "properties.codeConfiguration.scoringScript");
-    check_refused(o, 400, BLUE, DEPLOYMENT("\"codeConfiguration\":{\"scoringScript\":\"score.py\"}"),
-                  "properties.codeConfiguration.codeId");
     check_refused(o, 400, BLUE,
-                  DEPLOYMENT("\"codeConfiguration\":{\"codeId\":\"azureml:c:1\",\"scoringScript\":\"../x.py\"}"),
-                  "properties.codeConfiguration.scoringScript");
+                  DEPLOYMENT("\"codeConfiguration\":{\"scoringScript\":\"score.py\"}"),
+                  "properties.codeConfiguration.codeId");
+    check_refused(
+        o, 400, BLUE,
+        DEPLOYMENT(
+            "\"codeConfiguration\":{\"codeId\":\"azureml:c:1\",\"scoringScript\":\"../x.py\"}"),
+        "properties.codeConfiguration.scoringScript");
     check_refused(o, 404, BLUE,
                   DEPLOYMENT("\"codeConfiguration\":{\"codeId\":\"" WS "/codes/c/versions/1\","
                              "\"scoringScript\":\"score.py\"}"),
@@ -321,19 +340,24 @@ TEST(settings_that_cannot_be_right_name_their_field)
     CHECK_INT(201, put(o, EP, KEY_BODY("")).status);
     put_blob(o, "LocalUpload/x/line/line.onnx");
     put_model(o, "line");
-    check_refused(o, 501, BLUE, DEPLOYMENT(MODEL("line") ",\"scaleSettings\":{\"scaleType\":\"TargetUtilization\"}"),
-                  "properties.scaleSettings.scaleType");
+    check_refused(
+        o, 501, BLUE,
+        DEPLOYMENT(MODEL("line") ",\"scaleSettings\":{\"scaleType\":\"TargetUtilization\"}"),
+        "properties.scaleSettings.scaleType");
     check_refused(o, 501, BLUE, DEPLOYMENT(MODEL("line") ",\"modelMountPath\":\"/m\""),
                   "properties.modelMountPath");
-    check_refused(o, 400, BLUE, DEPLOYMENT(MODEL("line") ",\"requestSettings\":{\"requestTimeout\":\"5s\"}"),
-                  "properties.requestSettings");
     check_refused(o, 400, BLUE,
-                  DEPLOYMENT(MODEL("line") ",\"requestSettings\":{\"maxConcurrentRequestsPerInstance\":-1}"),
-                  "properties.requestSettings.maxConcurrentRequestsPerInstance");
+                  DEPLOYMENT(MODEL("line") ",\"requestSettings\":{\"requestTimeout\":\"5s\"}"),
+                  "properties.requestSettings");
+    check_refused(
+        o, 400, BLUE,
+        DEPLOYMENT(MODEL("line") ",\"requestSettings\":{\"maxConcurrentRequestsPerInstance\":-1}"),
+        "properties.requestSettings.maxConcurrentRequestsPerInstance");
     check_refused(o, 404, BLUE, DEPLOYMENT(MODEL("line") ",\"environmentId\":\"azureml:none:1\""),
                   "properties.environmentId");
     check_refused(o, 400, BLUE,
-                  "{\"sku\":{\"capacity\":0},\"properties\":{\"model\":\"azureml:line:1\"}}", "sku.capacity");
+                  "{\"sku\":{\"capacity\":0},\"properties\":{\"model\":\"azureml:line:1\"}}",
+                  "sku.capacity");
 }
 
 TEST(harmless_settings_are_kept_and_warned_of_in_the_log)
@@ -343,8 +367,11 @@ TEST(harmless_settings_are_kept_and_warned_of_in_the_log)
     CHECK_INT(201, put(o, EP, KEY_BODY("")).status);
     put_blob(o, "LocalUpload/x/line/line.onnx");
     put_model(o, "line");
-    CHECK_INT(201, put(o, BLUE, DEPLOYMENT(MODEL("line") ",\"appInsightsEnabled\":true,"
-                       "\"livenessProbe\":{\"period\":\"PT5S\"},\"dataCollector\":{\"collections\":{}}")).status);
+    CHECK_INT(201, put(o, BLUE,
+                       DEPLOYMENT(MODEL("line") ",\"appInsightsEnabled\":true,"
+                                                "\"livenessProbe\":{\"period\":\"PT5S\"},"
+                                                "\"dataCollector\":{\"collections\":{}}"))
+                       .status);
     struct fake_reply reply = get(o, BLUE);
     CHECK_STR("PT5S", json_str_at(reply.json, "properties.livenessProbe.period"));
     struct str log = json_str_at(fake_json(o->fake, "POST", BLUE "/getLogs", "{}").json, "content");

@@ -1,7 +1,7 @@
 /* engine.h - what serves one replica: a runtime in this process, or a Python server beside it
  *
- * A scoring engine is a row of functions. `open` may take long or return early: until `ready` says 1
- * the replica answers 503 and the gateway sends it nothing.
+ * A scoring engine is a row of functions. `open` may take long or return early: until `ready` says
+ * 1 the replica answers 503 and the gateway sends it nothing.
  */
 #pragma once
 
@@ -9,18 +9,18 @@
 #include "http/server.h"
 
 struct scoring_options {
-    int folder;                   /* the open run folder, which is also the working directory */
-    struct str environment;       /* the ready environment's folder; "" = the host's */
-    struct str model;             /* folder of the model's files, relative to the run folder */
-    struct str code;              /* folder of the code, relative; "work" */
-    struct str script;            /* scoring script within the code; "" without one */
-    int workers;                  /* requests computed at once */
+    int folder;             /* the open run folder, which is also the working directory */
+    struct str environment; /* the ready environment's folder; "" = the host's */
+    struct str model;       /* folder of the model's files, relative to the run folder */
+    struct str code;        /* folder of the code, relative; "work" */
+    struct str script;      /* scoring script within the code; "" without one */
+    int workers;            /* requests computed at once */
 };
 
 struct scoring; /* an engine's own struct */
 
 struct scoring_engine {
-    const char *name; /* "onnx", "python", "mlflow" */
+    const char *name;      /* "onnx", "python", "mlflow" */
     enum http_where where; /* where `score` is called */
     /* Owns: the caller. Errors: one sentence that becomes the deployment's reason. */
     int (*open)(const struct scoring_options *options, struct scoring **out, struct error *err);

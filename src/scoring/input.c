@@ -1,7 +1,7 @@
 /* input.c - reading `input_data` into the tensors a model wants
  *
- * Every refusal names the input at fault: people send one row too wide far more often than they send
- * nonsense, and the name is what they need.
+ * Every refusal names the input at fault: people send one row too wide far more often than they
+ * send nonsense, and the name is what they need.
  */
 #include "scoring/tensor.h"
 
@@ -21,10 +21,10 @@ struct fill {
 static const struct {
     int64_t low, high;
 } RANGES[TENSOR_TYPE_COUNT_] = {
-    [TENSOR_INT8] = {INT8_MIN, INT8_MAX},     [TENSOR_INT16] = {INT16_MIN, INT16_MAX},
-    [TENSOR_INT32] = {INT32_MIN, INT32_MAX},  [TENSOR_INT64] = {INT64_MIN, INT64_MAX},
-    [TENSOR_UINT8] = {0, UINT8_MAX},          [TENSOR_UINT16] = {0, UINT16_MAX},
-    [TENSOR_UINT32] = {0, UINT32_MAX},        [TENSOR_UINT64] = {0, INT64_MAX},
+    [TENSOR_INT8] = {INT8_MIN, INT8_MAX},    [TENSOR_INT16] = {INT16_MIN, INT16_MAX},
+    [TENSOR_INT32] = {INT32_MIN, INT32_MAX}, [TENSOR_INT64] = {INT64_MIN, INT64_MAX},
+    [TENSOR_UINT8] = {0, UINT8_MAX},         [TENSOR_UINT16] = {0, UINT16_MAX},
+    [TENSOR_UINT32] = {0, UINT32_MAX},       [TENSOR_UINT64] = {0, INT64_MAX},
 };
 
 static const char *const KIND_NAMES[] = {
@@ -169,11 +169,12 @@ static int fill_check_dim(const struct fill *fill, size_t level, int64_t size, s
                          "Input '%.*s' takes exactly %lld rows, got %lld.",
                          STR_ARG(fill->port->name), (long long)wanted, (long long)size);
     return error_set(err, ERROR_INVALID, fill_target(fill),
-                     "Input '%.*s' takes rows of %lld values, got %lld.",
-                     STR_ARG(fill->port->name), (long long)wanted, (long long)size);
+                     "Input '%.*s' takes rows of %lld values, got %lld.", STR_ARG(fill->port->name),
+                     (long long)wanted, (long long)size);
 }
 
-/* Reads the shape off the first element of each level; fill_nested refuses what does not follow it. */
+/* Reads the shape off the first element of each level; fill_nested refuses what does not follow it.
+ */
 static int fill_shape(const struct fill *fill, const struct json *value, int64_t *dims,
                       struct error *err)
 {
@@ -230,7 +231,8 @@ static int fill_whole(struct fill *fill, const struct json *value, struct error 
     return fill_nested(fill, value, 0, err);
 }
 
-/* A request as a table: rows of `width` cells, or records; names[i] says which port a cell feeds. */
+/* A request as a table: rows of `width` cells, or records; names[i] says which port a cell feeds.
+ */
 struct table {
     const struct json *rows;
     struct str *names; /* NULL: cells are the ports in order */
@@ -351,8 +353,8 @@ static struct str *json_names(struct arena *arena, const struct json *value, siz
     return names;
 }
 
-/* {"columns": […], "data": […]}: for a single matrix the names only have to be as many as it is wide;
- * its columns carry none. */
+/* {"columns": […], "data": […]}: for a single matrix the names only have to be as many as it is
+ * wide; its columns carry none. */
 static int read_split(struct arena *arena, const struct json *split,
                       const struct tensor_port *ports, size_t count, struct tensor *out,
                       struct error *err)
@@ -365,9 +367,11 @@ static int read_split(struct arena *arena, const struct json *split,
         return error_set(err, ERROR_INVALID, "input_data.data", "This field must be a list.");
     if (json_kind(json_get(split, STR("columns"))) == JSON_ARRAY)
         table.names = json_names(arena, json_get(split, STR("columns")), &table.width);
-    if (count == 1 && (!table.names || table.width != 1 || !str_eq(table.names[0], ports[0].name))) {
+    if (count == 1 &&
+        (!table.names || table.width != 1 || !str_eq(table.names[0], ports[0].name))) {
         struct fill fill = {.arena = arena, .port = ports, .tensor = out};
-        if (table.names && ports->rank == 2 && fill_check_dim(&fill, 1, (int64_t)table.width, err) < 0)
+        if (table.names && ports->rank == 2 &&
+            fill_check_dim(&fill, 1, (int64_t)table.width, err) < 0)
             return -1;
         return fill_whole(&fill, data, err);
     }

@@ -25,12 +25,13 @@
 #define POLL_READY_MS 500
 #define IO_THREADS 1
 
-static const struct scoring_engine *const ENGINES[] = {&scoring_onnx, &scoring_python, &scoring_mlflow};
+static const struct scoring_engine *const ENGINES[] = {&scoring_onnx, &scoring_python,
+                                                       &scoring_mlflow};
 
 struct replica {
     const struct scoring_engine *engine;
     struct scoring *scoring;
-    bool ready; /* written by the main thread, read by the loop */
+    bool ready;   /* written by the main thread, read by the loop */
     ino_t socket; /* of our r.sock */
 };
 
@@ -41,9 +42,9 @@ void scoring_refuse(struct http_exchange *ex, const struct error *err)
         int status;
         const char *name;
     } STATUSES[] = {
-        {ERROR_INVALID, 400, "BadInput"},          {ERROR_NOT_FOUND, 404, "NotFound"},
-        {ERROR_METHOD, 405, "MethodNotAllowed"},   {ERROR_TOO_LARGE, 413, "TooLarge"},
-        {ERROR_UNAVAILABLE, 503, "NotReady"},      {ERROR_TIMEOUT, 504, "Timeout"},
+        {ERROR_INVALID, 400, "BadInput"},         {ERROR_NOT_FOUND, 404, "NotFound"},
+        {ERROR_METHOD, 405, "MethodNotAllowed"},  {ERROR_TOO_LARGE, 413, "TooLarge"},
+        {ERROR_UNAVAILABLE, 503, "NotReady"},     {ERROR_TIMEOUT, 504, "Timeout"},
         {ERROR_NOT_IMPLEMENTED, 501, "NotBuilt"},
     };
     struct arena *arena = http_arena(ex);
@@ -64,7 +65,8 @@ void scoring_refuse(struct http_exchange *ex, const struct error *err)
     http_reply(ex, status, "application/json", json_write(arena, body));
 }
 
-/* --- Requests ------------------------------------------------------------------------------------ */
+/* --- Requests ------------------------------------------------------------------------------------
+ */
 
 static void replica_score(struct http_exchange *ex, void *context)
 {
@@ -108,7 +110,8 @@ static enum http_verdict replica_refuse(struct http_exchange *ex, enum error_cod
     return HTTP_REPLIED;
 }
 
-static enum http_verdict replica_head(struct http_exchange *ex, struct http_plan *plan, void *context)
+static enum http_verdict replica_head(struct http_exchange *ex, struct http_plan *plan,
+                                      void *context)
 {
     struct replica *replica = context;
     struct str path = http_path(ex);
@@ -133,7 +136,8 @@ static enum http_verdict replica_head(struct http_exchange *ex, struct http_plan
     return HTTP_GO;
 }
 
-/* --- Life ---------------------------------------------------------------------------------------- */
+/* --- Life ----------------------------------------------------------------------------------------
+ */
 
 /* What the server reads when it wants to know how the replica is, and why not. */
 static void replica_tell(int folder, const char *state, const char *reason)
@@ -187,11 +191,12 @@ static int replica_watch(struct replica *replica, int folder, int signals, struc
 }
 
 /* Listens and serves until the end. */
-static int replica_serve(struct replica *replica, const struct scoring_options *options, int signals,
-                         struct error *err)
+static int replica_serve(struct replica *replica, const struct scoring_options *options,
+                         int signals, struct error *err)
 {
     const struct http_app app = {.head = replica_head, .context = replica};
-    const struct http_listener listener = {.unix_path = REPLICA_SOCKET, .unix_dir = options->folder};
+    const struct http_listener listener = {.unix_path = REPLICA_SOCKET,
+                                           .unix_dir = options->folder};
     CLEANUP(pool_free) struct pool *pool = pool_new((unsigned)options->workers);
     CLEANUP(http_server_free) struct http_server *server = NULL;
     uint16_t port;

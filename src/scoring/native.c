@@ -16,7 +16,8 @@ static int native_open(const struct scoring_options *options, struct scoring **o
                        struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
-    CLEANUP(fd_close) int dir = dir_open_at(options->folder, arena_cstr(arena, options->model), 0, err);
+    CLEANUP(fd_close)
+    int dir = dir_open_at(options->folder, arena_cstr(arena, options->model), 0, err);
     struct onnx *model = NULL;
     struct str file;
 
@@ -53,7 +54,8 @@ static struct json *native_port(struct arena *arena, const struct tensor_port *p
 
 static struct json *native_describe(struct scoring *scoring, struct arena *arena)
 {
-    struct json *value = json_object(arena), *inputs = json_array(arena), *outputs = json_array(arena);
+    struct json *value = json_object(arena), *inputs = json_array(arena),
+                *outputs = json_array(arena);
     size_t count;
     const struct tensor_port *ports = onnx_inputs(scoring->model, &count);
 
@@ -79,7 +81,8 @@ static int native_answer(struct scoring *scoring, struct http_exchange *ex, stru
     if (!body)
         return -1;
     struct tensor *inputs = arena_new_array(arena, struct tensor, count);
-    if (tensor_read_inputs(arena, json_get(body, STR("input_data")), ports, count, inputs, err) < 0 ||
+    if (tensor_read_inputs(arena, json_get(body, STR("input_data")), ports, count, inputs, err) <
+            0 ||
         onnx_run(scoring->model, arena, inputs, &answer, err) < 0)
         return -1;
     tensor_write(&reply, &answer);

@@ -79,7 +79,8 @@ static int onnx_check(OrtStatus *status, const char *what, struct error *err)
     return -1;
 }
 
-/* --- The library --------------------------------------------------------------------------------- */
+/* --- The library ---------------------------------------------------------------------------------
+ */
 
 /* The library within a virtual environment, whatever its Python's minor version. */
 static void *onnx_open_within(struct str environment)
@@ -127,7 +128,8 @@ int onnx_runtime_open(struct str environment, struct error *err)
                       "ONNX Runtime does not start", err);
 }
 
-/* --- The model ----------------------------------------------------------------------------------- */
+/* --- The model -----------------------------------------------------------------------------------
+ */
 
 /* Fills a port from a type; 1 a tensor, 0 something else (a map, a sequence, an exotic element). */
 static int onnx_read_port(const OrtTypeInfo *info, struct tensor_port *out, struct error *err)
@@ -163,8 +165,9 @@ static int onnx_port_name(struct onnx *model, bool input, size_t index, const ch
 
     if (onnx_check(ort.api->GetAllocatorWithDefaultOptions(&allocator), "ONNX Runtime", err) < 0)
         return -1;
-    OrtStatus *status = input ? ort.api->SessionGetInputName(model->session, index, allocator, &name)
-                              : ort.api->SessionGetOutputName(model->session, index, allocator, &name);
+    OrtStatus *status =
+        input ? ort.api->SessionGetInputName(model->session, index, allocator, &name)
+              : ort.api->SessionGetOutputName(model->session, index, allocator, &name);
     if (onnx_check(status, "Model name", err) < 0)
         return -1;
     *out = arena_cstr(model->arena, str_from(name));
@@ -207,7 +210,8 @@ static int onnx_read_answer(struct onnx *model, struct error *err)
 {
     size_t count = 0;
 
-    if (onnx_check(ort.api->SessionGetOutputCount(model->session, &count), "Model outputs", err) < 0)
+    if (onnx_check(ort.api->SessionGetOutputCount(model->session, &count), "Model outputs", err) <
+        0)
         return -1;
     for (size_t i = 0; i < count; i++) {
         OrtTypeInfo *info = NULL;
@@ -216,7 +220,8 @@ static int onnx_read_answer(struct onnx *model, struct error *err)
             return -1;
         int is_tensor = onnx_read_port(info, &model->answer, err);
         ort.api->ReleaseTypeInfo(info);
-        if (is_tensor < 0 || (is_tensor && onnx_port_name(model, false, i, &model->answer_name, err) < 0))
+        if (is_tensor < 0 ||
+            (is_tensor && onnx_port_name(model, false, i, &model->answer_name, err) < 0))
             return -1;
         if (is_tensor) {
             model->answer.name = str_from(model->answer_name);
@@ -224,7 +229,8 @@ static int onnx_read_answer(struct onnx *model, struct error *err)
         }
     }
     return error_set(err, ERROR_NOT_IMPLEMENTED, "model",
-                     "None of the model's %zu outputs is a tensor; convert it without ZipMap.", count);
+                     "None of the model's %zu outputs is a tensor; convert it without ZipMap.",
+                     count);
 }
 
 static int onnx_open_session(struct onnx *model, const char *path, struct error *err)
@@ -233,7 +239,8 @@ static int onnx_open_session(struct onnx *model, const char *path, struct error 
 
     if (onnx_check(ort.api->CreateSessionOptions(&options), "ONNX Runtime", err) < 0)
         return -1;
-    /* Requests run beside each other on our own workers: one thread each is the most rows a second. */
+    /* Requests run beside each other on our own workers: one thread each is the most rows a second.
+     */
     int result = onnx_check(ort.api->SetIntraOpNumThreads(options, 1), "ONNX Runtime", err);
     if (result == 0)
         result = onnx_check(ort.api->CreateSession(ort.env, path, options, &model->session),
@@ -284,7 +291,8 @@ const struct tensor_port *onnx_answer(const struct onnx *model)
     return &model->answer;
 }
 
-/* --- One run ------------------------------------------------------------------------------------- */
+/* --- One run -------------------------------------------------------------------------------------
+ */
 
 static int onnx_make_text(struct arena *arena, const struct tensor *t, OrtValue **out,
                           struct error *err)
@@ -313,10 +321,10 @@ static int onnx_make_value(struct arena *arena, const struct tensor *t, OrtValue
     if (onnx_check(ort.api->CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &memory),
                    "ONNX Runtime", err) < 0)
         return -1;
-    int result = onnx_check(
-        ort.api->CreateTensorWithDataAsOrtValue(memory, t->data, t->count * tensor_type_size(t->type),
-                                                t->dims, t->rank, onnx_type_theirs(t->type), out),
-        "Input", err);
+    int result = onnx_check(ort.api->CreateTensorWithDataAsOrtValue(
+                                memory, t->data, t->count * tensor_type_size(t->type), t->dims,
+                                t->rank, onnx_type_theirs(t->type), out),
+                            "Input", err);
     ort.api->ReleaseMemoryInfo(memory);
     return result;
 }
@@ -399,7 +407,8 @@ int onnx_run(const struct onnx *model, struct arena *arena, const struct tensor 
     return result;
 }
 
-/* --- The file ------------------------------------------------------------------------------------ */
+/* --- The file ------------------------------------------------------------------------------------
+ */
 
 struct onnx_search {
     struct arena *arena;

@@ -14,9 +14,9 @@ struct onnx;
  * package to add, ERROR_INVALID for one that is too old. */
 int onnx_runtime_open(struct str environment, struct error *err);
 
-/* Loads the model file (relative to the working directory). Errors: ERROR_INVALID with the runtime's
- * own reason for a file that is no model; ERROR_NOT_IMPLEMENTED for inputs, or only outputs, that
- * are no tensors. Owns: the caller. */
+/* Loads the model file (relative to the working directory). Errors: ERROR_INVALID with the
+ * runtime's own reason for a file that is no model; ERROR_NOT_IMPLEMENTED for inputs, or only
+ * outputs, that are no tensors. Owns: the caller. */
 int onnx_load(const char *path, struct onnx **out, struct error *err);
 void onnx_free(struct onnx **model);
 

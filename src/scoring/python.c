@@ -34,18 +34,20 @@ extern const char lazurite_no_code[]; /* made by tools/gen/embed.py */
 extern char **environ;
 
 /* As a file, since old versions ignore there what they do not know; it also keeps gunicorn from
- * reading a gunicorn.conf.py among the user's code. Its control socket would be one for all replicas. */
+ * reading a gunicorn.conf.py among the user's code. Its control socket would be one for all
+ * replicas. */
 static const char SETTINGS[] = "control_socket_disable = True\n";
 
 struct scoring {
     struct process server;
     bool running;
-    bool answered; /* once; from then on only the process is watched */
+    bool answered;              /* once; from then on only the process is watched */
     struct http_client *client; /* for the readiness probe */
     int folder;
 };
 
-/* --- Starting ------------------------------------------------------------------------------------ */
+/* --- Starting ------------------------------------------------------------------------------------
+ */
 
 /* Our environment with some variables set anew. */
 static const char **python_environment(struct arena *arena, const char *const *set, size_t count)
@@ -85,26 +87,45 @@ static int python_launch(const struct scoring_options *options, const char *appl
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     struct str here = python_here(arena), env = options->environment;
     const char *path = getenv("PATH");
-    const char *python = env.len ? arena_printf(arena, "%.*s/bin/python", STR_ARG(env)).ptr : "python3";
+    const char *python =
+        env.len ? arena_printf(arena, "%.*s/bin/python", STR_ARG(env)).ptr : "python3";
     const char *workers = getenv("WORKER_COUNT"); /* the service's own variable */
-    const char *const argv[] = {
-        python, "-m", "gunicorn", "--bind", "unix:../" APP_SOCKET, "--workers",
-        workers && *workers ? workers : "1", "--timeout", "300", "--error-logfile", "-",
-        "--config", "../" SETTINGS_FILE, "--pythonpath", "../" NO_CODE_FOLDER, application, NULL};
+    const char *const argv[] = {python,
+                                "-m",
+                                "gunicorn",
+                                "--bind",
+                                "unix:../" APP_SOCKET,
+                                "--workers",
+                                workers && *workers ? workers : "1",
+                                "--timeout",
+                                "300",
+                                "--error-logfile",
+                                "-",
+                                "--config",
+                                "../" SETTINGS_FILE,
+                                "--pythonpath",
+                                "../" NO_CODE_FOLDER,
+                                application,
+                                NULL};
     const char *const set[VARIABLES_MAX] = {
-        arena_printf(arena, "AZUREML_MODEL_DIR=%.*s/%.*s", STR_ARG(here), STR_ARG(options->model)).ptr,
+        arena_printf(arena, "AZUREML_MODEL_DIR=%.*s/%.*s", STR_ARG(here), STR_ARG(options->model))
+            .ptr,
         arena_printf(arena, "AML_APP_ROOT=%.*s/%.*s", STR_ARG(here), STR_ARG(options->code)).ptr,
         arena_printf(arena, "AZUREML_ENTRY_SCRIPT=%.*s", STR_ARG(options->script)).ptr,
         arena_printf(arena, "PATH=%.*s%s%s", STR_ARG(env), env.len ? "/bin:" : "",
-                     path ? path : "/usr/bin:/bin").ptr,
+                     path ? path : "/usr/bin:/bin")
+            .ptr,
         "PYTHONUNBUFFERED=1",
         "AML_APP_INSIGHTS_ENABLED=false",
         "GUNICORN_CMD_ARGS=", /* an inherited --bind would open a port */
     };
-    const struct process_spec spec = {
-        .argv = argv, .envp = python_environment(arena, set, VARIABLES_MAX - 1),
-        .cwd = arena_cstr(arena, options->code), .input = -1, .output = STDOUT_FILENO,
-        .errors = STDERR_FILENO, .die_with_parent = true};
+    const struct process_spec spec = {.argv = argv,
+                                      .envp = python_environment(arena, set, VARIABLES_MAX - 1),
+                                      .cwd = arena_cstr(arena, options->code),
+                                      .input = -1,
+                                      .output = STDOUT_FILENO,
+                                      .errors = STDERR_FILENO,
+                                      .die_with_parent = true};
 
     unlinkat(options->folder, APP_SOCKET, 0);
     return process_start(&spec, &scoring->server, err);
@@ -127,8 +148,8 @@ static int python_open_with(const struct scoring_options *options, const char *a
         return -1;
     }
     scoring->running = true;
-    scoring->client = http_client_new(&(struct http_address){.unix_path = STR(APP_SOCKET),
-                                                             .host = STR("localhost")});
+    scoring->client = http_client_new(
+        &(struct http_address){.unix_path = STR(APP_SOCKET), .host = STR("localhost")});
     *out = scoring;
     return 0;
 }
@@ -155,11 +176,12 @@ static int mlflow_open(const struct scoring_options *options, struct scoring **o
     return python_open_with(options, "lazurite_no_code:application", out, err);
 }
 
-/* --- Is it there, did it die --------------------------------------------------------------------- */
+/* --- Is it there, did it die ---------------------------------------------------------------------
+ */
 
-/* The line that names the first exception of the last traceback: in a chain ("The above exception was
- * the direct cause …") the first is the user's, the rest are the server's wrapping. Without a traceback
- * the last line that is not gunicorn's own ("[2026-…] [12] [INFO] …"). */
+/* The line that names the first exception of the last traceback: in a chain ("The above exception
+ * was the direct cause …") the first is the user's, the rest are the server's wrapping. Without a
+ * traceback the last line that is not gunicorn's own ("[2026-…] [12] [INFO] …"). */
 static struct str log_reason(struct str log)
 {
     struct str line, cause = {0}, other = {0}, before = {0};
@@ -246,7 +268,8 @@ static void python_close(struct scoring *scoring)
     free(scoring);
 }
 
-/* --- Requests ------------------------------------------------------------------------------------ */
+/* --- Requests ------------------------------------------------------------------------------------
+ */
 
 static void python_done(struct http_exchange *ex, enum http_forward_end end, int, void *)
 {
@@ -272,7 +295,8 @@ static void python_score(struct scoring *scoring, struct http_exchange *ex)
 /* The no-code server tells the model's signature; scripts describe themselves in /swagger.json. */
 static struct json *mlflow_describe(struct scoring *scoring, struct arena *arena)
 {
-    const struct http_call call = {.method = "GET", .target = STR("/signature"), .timeout_ms = PROBE_MS};
+    const struct http_call call = {
+        .method = "GET", .target = STR("/signature"), .timeout_ms = PROBE_MS};
     struct http_client *client = http_client_new(
         &(struct http_address){.unix_path = STR(APP_SOCKET), .host = STR("localhost")});
     struct http_response reply;

@@ -57,6 +57,6 @@ int tensor_read_inputs(struct arena *arena, const struct json *input_data,
                        const struct tensor_port *ports, size_t count, struct tensor *out,
                        struct error *err);
 
-/* Appends the tensor as nested JSON lists. A last dimension of 1 beside the rows is left out, so that
- * n predictions are a plain list; numbers that JSON has not (NaN, infinities) become null. */
+/* Appends the tensor as nested JSON lists. A last dimension of 1 beside the rows is left out, so
+ * that n predictions are a plain list; numbers that JSON has not (NaN, infinities) become null. */
 void tensor_write(struct buf *out, const struct tensor *tensor);

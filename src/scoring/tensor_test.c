@@ -3,7 +3,10 @@
 
 #include <math.h>
 
-#define PORT(n, t, r, ...) {.name = STR_INIT(n), .type = t, .rank = r, .dims = {__VA_ARGS__}}
+#define PORT(n, t, r, ...)                                                 \
+    {                                                                      \
+        .name = STR_INIT(n), .type = t, .rank = r, .dims = { __VA_ARGS__ } \
+    }
 
 static const struct tensor_port MATRIX = PORT("x", TENSOR_FLOAT, 2, TENSOR_FREE, 3);
 static const struct tensor_port COLUMNS[] = {
@@ -56,7 +59,8 @@ TEST(the_split_form_fills_the_same_matrix)
     struct error err = {0};
 
     CHECK_OK(read_text(arena, "{\"columns\":[\"a\",\"b\",\"c\"],\"index\":[0],\"data\":[[1,2,3]]}",
-                       &MATRIX, 1, &x, &err), &err);
+                       &MATRIX, 1, &x, &err),
+             &err);
     CHECK_INT(1, x.dims[0]);
     CHECK(((const float *)x.data)[2] == 3.0f);
 }
@@ -64,7 +68,8 @@ TEST(the_split_form_fills_the_same_matrix)
 TEST(a_row_of_another_width_names_the_input)
 {
     check_refused(&MATRIX, 1, "[[1,2]]", "x", "Input 'x' takes rows of 3 values, got 2.");
-    check_refused(&MATRIX, 1, "[[1,2,3],[1,2,3,4]]", "x", "Input 'x' takes rows of 3 values, got 4.");
+    check_refused(&MATRIX, 1, "[[1,2,3],[1,2,3,4]]", "x",
+                  "Input 'x' takes rows of 3 values, got 4.");
     check_refused(&MATRIX, 1, "{\"columns\":[\"a\"],\"data\":[[1]]}", "x",
                   "Input 'x' takes rows of 3 values, got 1.");
 }
@@ -82,9 +87,10 @@ TEST(a_value_of_another_type_names_the_input)
 
 TEST(no_input_data_says_what_is_taken)
 {
-    check_refused(&MATRIX, 1, "3", "input_data",
-                  "The body needs \"input_data\": a list of rows, or an object with \"columns\" and "
-                  "\"data\".");
+    check_refused(
+        &MATRIX, 1, "3", "input_data",
+        "The body needs \"input_data\": a list of rows, or an object with \"columns\" and "
+        "\"data\".");
     check_refused(&MATRIX, 1, "{}", "x", "Input 'x' is missing.");
     check_refused(&MATRIX, 1, "{\"x\":[[1,2,3]],\"y\":1}", "y", "The model has no input 'y'.");
 }
@@ -123,25 +129,30 @@ TEST(columns_that_are_missing_or_unknown_are_named)
                   "Row 1 of input_data has 2 values, expected 3.");
     check_refused(COLUMNS, 3, "[[1,\"a\",1],7]", "input_data",
                   "Row 1 is a number instead of a list.");
-    check_refused(COLUMNS, 3, "[{\"age\":1,\"name\":\"a\",\"weight\":1},{\"age\":1,\"x\":1,\"y\":1}]",
-                  "name", "Row 1 has no value for input 'name'.");
+    check_refused(COLUMNS, 3,
+                  "[{\"age\":1,\"name\":\"a\",\"weight\":1},{\"age\":1,\"x\":1,\"y\":1}]", "name",
+                  "Row 1 has no value for input 'name'.");
 }
 
 TEST(integers_are_not_cut_or_wrapped)
 {
     static const struct tensor_port BYTE = PORT("b", TENSOR_UINT8, 1, TENSOR_FREE);
 
-    check_refused(&BYTE, 1, "[256]", "b", "Input 'b' takes uint8 values; element 0 is out of its range.");
-    check_refused(&BYTE, 1, "[1,-1]", "b", "Input 'b' takes uint8 values; element 1 is out of its range.");
-    check_refused(&BYTE, 1, "[2.5]", "b", "Input 'b' takes uint8 values; element 0 is no whole number.");
-    check_refused(&BYTE, 1, "[true]", "b", "Input 'b' takes uint8 values, but element 0 is a boolean.");
+    check_refused(&BYTE, 1, "[256]", "b",
+                  "Input 'b' takes uint8 values; element 0 is out of its range.");
+    check_refused(&BYTE, 1, "[1,-1]", "b",
+                  "Input 'b' takes uint8 values; element 1 is out of its range.");
+    check_refused(&BYTE, 1, "[2.5]", "b",
+                  "Input 'b' takes uint8 values; element 0 is no whole number.");
+    check_refused(&BYTE, 1, "[true]", "b",
+                  "Input 'b' takes uint8 values, but element 0 is a boolean.");
 }
 
 TEST(fixed_rows_and_scalars_are_held_to)
 {
     static const struct tensor_port ONE = PORT("x", TENSOR_FLOAT, 2, 1, 2);
-    static const struct tensor_port PAIR[] = {
-        PORT("s", TENSOR_FLOAT, 0, 0), PORT("t", TENSOR_FLOAT, 1, TENSOR_FREE)};
+    static const struct tensor_port PAIR[] = {PORT("s", TENSOR_FLOAT, 0, 0),
+                                              PORT("t", TENSOR_FLOAT, 1, TENSOR_FREE)};
 
     check_refused(&ONE, 1, "[[1,2],[3,4]]", "x", "Input 'x' takes exactly 1 rows, got 2.");
     check_refused(PAIR, 2, "[[1,2],[3,4]]", "s", "Input 's' takes a single value, got 2 rows.");
@@ -214,10 +225,10 @@ TEST(every_integer_type_writes_its_extremes)
     uint64_t u64 = UINT64_MAX;
     bool yes = true;
     const struct tensor all[] = {
-        {TENSOR_INT8, 0, {0}, 1, &i8},     {TENSOR_INT16, 0, {0}, 1, &i16},
-        {TENSOR_INT64, 0, {0}, 1, &i64},   {TENSOR_UINT8, 0, {0}, 1, &u8},
-        {TENSOR_UINT16, 0, {0}, 1, &u16},  {TENSOR_UINT32, 0, {0}, 1, &u32},
-        {TENSOR_UINT64, 0, {0}, 1, &u64},  {TENSOR_BOOL, 0, {0}, 1, &yes},
+        {TENSOR_INT8, 0, {0}, 1, &i8},    {TENSOR_INT16, 0, {0}, 1, &i16},
+        {TENSOR_INT64, 0, {0}, 1, &i64},  {TENSOR_UINT8, 0, {0}, 1, &u8},
+        {TENSOR_UINT16, 0, {0}, 1, &u16}, {TENSOR_UINT32, 0, {0}, 1, &u32},
+        {TENSOR_UINT64, 0, {0}, 1, &u64}, {TENSOR_BOOL, 0, {0}, 1, &yes},
     };
 
     for (size_t i = 0; i < COUNT(all); i++) {
