@@ -1,7 +1,9 @@
 """Trains on the breast-cancer data; writes an MLflow model, the same model as ONNX, and rows to try."""
 import argparse
 import json
+import logging
 import os
+import warnings
 
 import mlflow
 import numpy as np
@@ -12,6 +14,10 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skl2onnx import to_onnx
+
+# Advice about pickles and integer columns, which does not concern a first look.
+logging.getLogger("mlflow.sklearn").setLevel(logging.ERROR)
+warnings.filterwarnings("ignore", message=".*Inferred schema contains integer.*")
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--epochs", type=int, default=30)
@@ -47,11 +53,12 @@ with open(os.path.join(args.onnx, "model.onnx"), "wb") as out:
     out.write(onnx.SerializeToString())
 
 # Rows to send to the endpoint, and what they really are.
-rows = x_test.head(5)
+picked = [i for label in (0, 1) for i in y_test.index[y_test == label][:3]]
+rows, labels = x_test.loc[picked], y_test.loc[picked]
 request = {"input_data": {"columns": list(rows.columns), "index": list(range(len(rows))), "data": rows.to_numpy().tolist()}}
 os.makedirs("outputs", exist_ok=True)
 with open("outputs/request.json", "w") as out:
     json.dump(request, out)
 with open("outputs/labels.json", "w") as out:
-    json.dump({"true": y_test.head(5).tolist(), "model": model.predict(rows).tolist()}, out)
-print("wrote the model, its ONNX form, and five rows to try")
+    json.dump({"true": labels.tolist(), "model": model.predict(rows).tolist()}, out)
+print("wrote the model, its ONNX form, and six rows to try")
