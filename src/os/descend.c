@@ -78,10 +78,11 @@ static bool deepen(struct member *list, size_t count, int depth)
     return found;
 }
 
-void process_signal_descendants(pid_t root, unsigned skip, int signal)
+unsigned process_signal_descendants(pid_t root, unsigned skip, int signal)
 {
     struct member *list;
     size_t count = list_processes(&list);
+    unsigned signaled = 0;
 
     assert(root > 1);
     for (size_t i = 0; i < count; i++)
@@ -91,6 +92,7 @@ void process_signal_descendants(pid_t root, unsigned skip, int signal)
         ;
     for (size_t i = 0; i < count; i++)
         if (list[i].depth >= (int)skip)
-            kill(list[i].pid, signal);
+            signaled += kill(list[i].pid, signal) == 0;
     free(list);
+    return signaled;
 }

@@ -57,8 +57,8 @@ int process_signal(const struct process *process, int signal, struct error *err)
 int process_signal_group(pid_t leader, int signal, struct error *err);
 
 /* Signals a process and all that came out of it, from the `skip`-th generation on (0: itself too).
- */
-void process_signal_descendants(pid_t root, unsigned skip, int signal);
+ * How many were signaled. */
+unsigned process_signal_descendants(pid_t root, unsigned skip, int signal);
 
 /* Who we are, and whether the process that was meant is still there. */
 int process_identify(pid_t pid, struct process_id *out, struct error *err);

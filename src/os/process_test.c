@@ -213,7 +213,8 @@ TEST(descendants_are_signaled_from_a_generation_on)
 
     CHECK_OK(process_start(&spec, &process, &err), &err);
     clock_sleep_us(100000);
-    process_signal_descendants(process.id.pid, 1, SIGKILL); /* also what left the group */
+    CHECK_INT(
+        2, process_signal_descendants(process.id.pid, 1, SIGKILL)); /* also what left the group */
     CHECK_INT(1, process_wait(&process, 5000, &end, &err));
     CHECK(!end.signaled);
     CHECK_INT(5, end.status);

@@ -361,6 +361,23 @@ TEST(sigterm_to_the_runner_cancels)
     CHECK_STR("canceled", json_str_at(read_json(&f, "exit.json"), "kind"));
 }
 
+TEST(a_cancel_at_any_moment_of_the_start_ends_it_soon)
+{
+    for (int i = 0; i < 6; i++) {
+        CLEANUP(fixture_free) struct fixture f;
+        fixture_make(&f, "sleep 60");
+        int64_t begun = clock_mono_us();
+        f.runner = start_runner(&f);
+        for (int j = 0; j < 4000 && !file_exists(f.dir, "events.jsonl"); j++)
+            clock_sleep_us(500);
+        clock_sleep_us(i * 10000);
+        process_signal(&f.runner, SIGTERM, NULL);
+        wait_runner(&f);
+        CHECK_STR("canceled", json_str_at(read_json(&f, "exit.json"), "kind"));
+        CHECK(clock_mono_us() - begun < 8 * US_PER_S); /* nobody waited for the kill */
+    }
+}
+
 TEST(want_of_memory_is_named)
 {
     CLEANUP(fixture_free) struct fixture f;

@@ -23,6 +23,7 @@
 #define RECORD "process.json"
 #define LOG_FILE "user_logs/std_log.txt"
 #define LOG_TAIL_BYTES 4096
+#define ASK_AGAIN_MS 20
 #define GRACE_US (10 * US_PER_S)
 #define NAME_HEX 8 /* of the data folder's hash in a control group's name */
 /* Processes of ours outside the user's command: bubblewrap, and its first process inside. */
@@ -37,6 +38,7 @@ struct work {
     int64_t deadline_us, kill_us; /* INT64_MAX: none */
     int64_t timeout_s;
     bool asked, timed_out;
+    bool heard; /* SIGTERM reached somebody: the walls may stand before the command does */
 };
 
 /* A group name no other data folder uses. */
@@ -135,8 +137,8 @@ static void ask_to_end(struct work *work)
     pid_t pid = work->process.id.pid;
 
     assert(pid > 1);
-    process_signal_descendants(pid, work->attempt->sandboxed ? SANDBOX_GENERATIONS : 0, SIGTERM);
-    work->kill_us = clock_mono_us() + GRACE_US;
+    work->heard = process_signal_descendants(
+                      pid, work->attempt->sandboxed ? SANDBOX_GENERATIONS : 0, SIGTERM) > 0;
 }
 
 /* Ends everything: by the group, by the tree, and what lost its parent and came to us. */
@@ -175,11 +177,14 @@ static void act(struct work *work)
             work->deadline_us = INT64_MAX;
             journal_line(work->attempt->journal, "ending the command: %s",
                          work->asked ? "asked to stop" : "time limit reached");
+            work->kill_us = now + GRACE_US;
             ask_to_end(work);
         }
     } else if (now >= work->kill_us) {
         end_all(work, true);
         work->kill_us = now + US_PER_S; /* and again, should anything be left */
+    } else if (!work->heard) {
+        ask_to_end(work);
     }
 }
 
@@ -190,7 +195,10 @@ static void wait_for_end(struct work *work)
         bool ending = work->kill_us != INT64_MAX;
         struct pollfd fds[] = {{.fd = work->process.pidfd, .events = POLLIN},
                                {.fd = ending ? -1 : work->attempt->stop->fd, .events = POLLIN}};
-        int ready = poll(fds, COUNT(fds), next_ms(work));
+        int wait_ms = next_ms(work);
+        if (ending && !work->heard)
+            wait_ms = ASK_AGAIN_MS;
+        int ready = poll(fds, COUNT(fds), wait_ms);
         assert(ready >= 0 || errno == EINTR);
         if (ready > 0 && fds[0].revents)
             return;
