@@ -2,14 +2,17 @@
 
 #include <assert.h>
 
+/* On a worker. The hold keeps the exchange while run may still look at it after its reply. */
 static void run_task(struct pool_task *task)
 {
     struct http_exchange *ex = CONTAINER_OF(task, struct http_exchange, run_task);
 
+    assert(ex->plan.run && !atomic_load(&ex->reply_called));
     ex->plan.run(ex, ex->plan.context);
     exchange_release(ex);
 }
 
+/* From here on somebody owes a reply; `awaits` remembers it beyond the connection. */
 void body_run(struct http_exchange *ex)
 {
     assert(ex->plan.run);
@@ -37,6 +40,7 @@ static void body_end(struct connection *connection)
 {
     struct http_exchange *ex = connection->ex;
 
+    assert(connection->state == CONNECTION_BODY);
     connection->state = CONNECTION_RUNNING;
     connection->paused = false;
     connection->deadline_us = 0;
@@ -50,11 +54,14 @@ static void body_end(struct connection *connection)
     body_run(ex);
 }
 
+/* What is too long is refused before a byte of it is kept; who asked for an invitation gets it only
+ * when the body is wanted. */
 void body_start(struct connection *connection)
 {
     struct http_exchange *ex = connection->ex;
     int64_t length = ex->head.content_length;
 
+    assert(ex->plan.run && connection->state != CONNECTION_CLOSED);
     if (!ex->plan.sink && ex->plan.body_limit > HTTP_BODY_WHOLE_BYTES)
         ex->plan.body_limit = HTTP_BODY_WHOLE_BYTES;
     connection->state = CONNECTION_BODY;
@@ -103,10 +110,12 @@ static int body_keep(void *context, struct str bytes)
     return 0;
 }
 
+/* A body of unknown length: the parser says where it ends. */
 static size_t take_chunks(struct connection *connection, struct str bytes)
 {
     ssize_t used = parser_read_chunks(&connection->parser, bytes, body_keep, connection);
 
+    assert(connection->body_left < 0);
     if (used < 0) {
         if (connection->parser.refused)
             connection_refuse(connection, 413, "The body of the request is too long.");
@@ -119,6 +128,7 @@ static size_t take_chunks(struct connection *connection, struct str bytes)
     return (size_t)used;
 }
 
+/* Bytes behind the end of the body stay for the next request. */
 size_t body_take(struct connection *connection, struct str bytes)
 {
     if (bytes.len == 0)
@@ -142,6 +152,7 @@ static void refuse_for(struct connection *connection, const struct error *err)
 {
     int status = 500;
 
+    assert(err->code != ERROR_NONE);
     if (err->code == ERROR_INVALID)
         status = 400;
     else if (err->code == ERROR_TOO_LARGE)
@@ -154,11 +165,13 @@ static void refuse_for(struct connection *connection, const struct error *err)
                       arena_str(connection->ex->arena, str_from(err->message)).ptr);
 }
 
+/* The sink has caught up, has failed, or is done. */
 void body_sink_event(struct connection *connection)
 {
     struct http_exchange *ex = connection->ex;
     struct error err;
 
+    assert(connection->ex && connection->ex->sink);
     if (ex->replied)
         return;
     if (sink_failed(ex, &err)) {
@@ -177,10 +190,12 @@ void body_sink_event(struct connection *connection)
     }
 }
 
+/* Not the fault of the peer while we do not read. */
 bool body_is_slow(const struct connection *connection)
 {
     int64_t took_ms = (connection->loop->now_us - connection->body_since_us) / US_PER_MS;
 
+    assert(connection->body_since_us > 0);
     return !connection->paused && took_ms > HTTP_BODY_GRACE_MS &&
            connection->body_got < took_ms / 1000 * HTTP_BODY_RATE_BYTES;
 }

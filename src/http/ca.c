@@ -40,24 +40,36 @@ static void pair_free(struct pair *pair)
     *pair = (struct pair){0};
 }
 
+struct pairs {
+    struct pair ca, server;
+};
+
+static void pairs_free(struct pairs *pairs)
+{
+    pair_free(&pairs->ca);
+    pair_free(&pairs->server);
+}
+
+/* OpenSSL's reason is for the operator's log: it names no secret. */
 static int failed(struct error *err, const char *what)
 {
     char reason[128];
 
+    assert(what);
     tls_reason(reason, sizeof(reason));
     return error_set(err, ERROR_INTERNAL, "", "%s could not be made (%s).", what, reason);
 }
 
-/* --- Files -------------------------------------------------------------------------------------
- */
+/* --- Files ----------------------------------------------------------------------------------- */
 
-/* 1 read, 0 not there, -1 unreadable or damaged. */
+/* Leaves *out empty when there is none. Errors: ERROR_CORRUPT when the two do not fit. */
 static int pair_read(int dir, const char *pem_path, const char *key_path, struct pair *out,
                      struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     struct str pem, key;
 
+    assert(pem_path && key_path);
     if (!file_exists(dir, pem_path) || !file_exists(dir, key_path))
         return 0;
     if (file_read(arena, dir, pem_path, PEM_LIMIT_BYTES, &pem, err) < 0 ||
@@ -79,7 +91,7 @@ static int pair_read(int dir, const char *pem_path, const char *key_path, struct
     }
     *out = pair;
     pair = (struct pair){0};
-    return 1;
+    return 0;
 }
 
 static int write_bio(int dir, const char *path, BIO *bio, mode_t mode, struct error *err)
@@ -91,12 +103,14 @@ static int write_bio(int dir, const char *path, BIO *bio, mode_t mode, struct er
     return file_write_atomic(dir, path, (struct str){bytes, (size_t)len}, mode, err);
 }
 
+/* The key first: a certificate without its key would look whole. */
 static int pair_write(int dir, const struct pair *pair, const char *pem_path, const char *key_path,
                       struct error *err)
 {
     BIO *pem = BIO_new(BIO_s_mem()), *key = BIO_new(BIO_s_mem());
     int result = -1;
 
+    assert(pair->certificate && pair->key);
     if (!pem || !key)
         abort();
     if (PEM_write_bio_X509(pem, pair->certificate) != 1 ||
@@ -109,13 +123,14 @@ static int pair_write(int dir, const struct pair *pair, const char *pem_path, co
     return result;
 }
 
-/* --- Certificates ------------------------------------------------------------------------------
- */
+/* --- Certificates ---------------------------------------------------------------------------- */
 
+/* By name and text, in the form of OpenSSL's configuration files. */
 static int add_extension(X509 *certificate, X509 *issuer, int kind, const char *value)
 {
     X509V3_CTX context;
 
+    assert(certificate && issuer && value);
     X509V3_set_ctx_nodb(&context);
     X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);
     X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, kind, value);
@@ -124,10 +139,12 @@ static int add_extension(X509 *certificate, X509 *issuer, int kind, const char *
     return added ? 0 : -1;
 }
 
+/* Addresses go into another kind of alternative name than host names. */
 static bool is_address(struct str name)
 {
     char text[64], binary[16];
 
+    assert(name.len > 0);
     if (name.len >= sizeof(text))
         return false;
     snprintf(text, sizeof(text), "%.*s", STR_ARG(name));
@@ -175,6 +192,7 @@ static int pair_start(struct pair *pair, const char *name, int days)
     time_t now = (time_t)(clock_now_us() / US_PER_S);
     X509 *certificate = pair->certificate = X509_new();
 
+    assert(days > 0);
     pair->key = EVP_EC_gen("P-256");
     if (!certificate || !pair->key)
         return -1;
@@ -194,6 +212,7 @@ static int pair_start(struct pair *pair, const char *name, int days)
     return done ? 0 : -1;
 }
 
+/* Its name holds chance, so that trust stores can tell two of ours apart. */
 static int ca_make(const struct str *names, size_t count, struct pair *out, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
@@ -201,6 +220,7 @@ static int ca_make(const struct str *names, size_t count, struct pair *out, stru
     struct str name = arena_printf(arena, "Lazurite authority %s", random_hex(arena, 4).ptr);
     struct str constraints = constraint_list(arena, names, count);
 
+    assert(count > 0);
     if (pair_start(&pair, name.ptr, CA_DAYS) < 0)
         return failed(err, "The certificate authority");
     X509 *certificate = pair.certificate;
@@ -219,6 +239,7 @@ static int ca_make(const struct str *names, size_t count, struct pair *out, stru
     return 0;
 }
 
+/* Strict verifiers want each of these extensions, the authority's key id among them. */
 static int server_make(const struct pair *ca, const struct str *names, size_t count,
                        struct pair *out, struct error *err)
 {
@@ -226,6 +247,7 @@ static int server_make(const struct pair *ca, const struct str *names, size_t co
     CLEANUP(pair_free) struct pair pair = {0};
     struct str list = name_list(arena, names, count);
 
+    assert(ca->certificate && ca->key);
     if (pair_start(&pair, "Lazurite server", SERVER_DAYS) < 0)
         return failed(err, "The server's certificate");
     X509 *certificate = pair.certificate, *issuer = ca->certificate;
@@ -243,13 +265,14 @@ static int server_make(const struct pair *ca, const struct str *names, size_t co
     return 0;
 }
 
-/* --- What is good enough -----------------------------------------------------------------------
- */
+/* --- What is good enough --------------------------------------------------------------------- */
 
+/* Whether a client that asks for this name would be content. */
 static bool covers(X509 *certificate, struct str name)
 {
     char text[256];
 
+    assert(certificate);
     if (name.len >= sizeof(text))
         return false;
     snprintf(text, sizeof(text), "%.*s", STR_ARG(name));
@@ -261,8 +284,10 @@ static bool covers(X509 *certificate, struct str name)
     return X509_check_host(certificate, text, 0, 0, NULL) == 1;
 }
 
+/* By our clock, which tests move; OpenSSL's own would not obey. */
 static bool expires_soon(X509 *certificate)
 {
+    assert(certificate);
     time_t soon = (time_t)(clock_now_us() / US_PER_S) + RENEW_DAYS * DAY_S;
     return X509_cmp_time(X509_get0_notAfter(certificate), &soon) <= 0;
 }
@@ -273,6 +298,7 @@ static bool verifies(const struct pair *ca, const struct pair *server)
     X509_STORE *store = X509_STORE_new();
     X509_STORE_CTX *context = X509_STORE_CTX_new();
 
+    assert(ca->certificate && server->certificate);
     if (!store || !context)
         abort();
     X509_STORE_add_cert(store, ca->certificate);
@@ -285,10 +311,13 @@ static bool verifies(const struct pair *ca, const struct pair *server)
     return good;
 }
 
+/* Nothing has to be made. */
 static bool server_is_good(const struct pair *ca, const struct pair *server,
                            const struct str *names, size_t count)
 {
-    if (!server->certificate || expires_soon(server->certificate) || !verifies(ca, server))
+    assert(count > 0);
+    if (!ca->certificate || !server->certificate || expires_soon(ca->certificate) ||
+        expires_soon(server->certificate) || !verifies(ca, server))
         return false;
     for (size_t i = 0; i < count; i++)
         if (!covers(server->certificate, names[i]))
@@ -313,30 +342,39 @@ static int write_bundle(int dir, struct error *err)
     return file_write_atomic(dir, "bundle.pem", bundle, 0644, err);
 }
 
+/* A new server certificate, by the authority that is there if that may speak for all the names and
+ * lives on, else by a new one, which is written. */
+static int pairs_renew(int dir, struct pairs *pairs, const struct str *names, size_t count,
+                       struct error *err)
+{
+    struct pair *ca = &pairs->ca, *server = &pairs->server;
+    bool lives = ca->certificate && !expires_soon(ca->certificate);
+
+    pair_free(server);
+    if (lives && server_make(ca, names, count, server, err) < 0)
+        return -1;
+    if (lives && verifies(ca, server))
+        return 0;
+    pair_free(ca);
+    pair_free(server);
+    if (ca_make(names, count, ca, err) < 0 || server_make(ca, names, count, server, err) < 0)
+        return -1;
+    return pair_write(dir, ca, "ca.pem", "ca.key", err);
+}
+
+/* Usually all is there, and only looked at. */
 int http_tls_prepare(int dir, const struct str *names, size_t count, struct error *err)
 {
-    CLEANUP(pair_free) struct pair ca = {0};
-    CLEANUP(pair_free) struct pair server = {0};
+    CLEANUP(pairs_free) struct pairs pairs = {0};
 
     assert(count > 0);
-    int had_ca = pair_read(dir, "ca.pem", "ca.key", &ca, err);
-    if (had_ca < 0 || pair_read(dir, "server.pem", "server.key", &server, err) < 0)
+    if (pair_read(dir, "ca.pem", "ca.key", &pairs.ca, err) < 0 ||
+        pair_read(dir, "server.pem", "server.key", &pairs.server, err) < 0)
         return -1;
-    if (had_ca && !expires_soon(ca.certificate) && server_is_good(&ca, &server, names, count))
+    if (server_is_good(&pairs.ca, &pairs.server, names, count))
         return file_exists(dir, "bundle.pem") ? 0 : write_bundle(dir, err);
-    pair_free(&server);
-    if (had_ca && server_make(&ca, names, count, &server, err) < 0)
-        return -1;
-    /* The authority's constraints may not allow a name that is new. */
-    if (!had_ca || expires_soon(ca.certificate) || !verifies(&ca, &server)) {
-        pair_free(&ca);
-        pair_free(&server);
-        if (ca_make(names, count, &ca, err) < 0 ||
-            server_make(&ca, names, count, &server, err) < 0 ||
-            pair_write(dir, &ca, "ca.pem", "ca.key", err) < 0)
-            return -1;
-    }
-    if (pair_write(dir, &server, "server.pem", "server.key", err) < 0)
+    if (pairs_renew(dir, &pairs, names, count, err) < 0 ||
+        pair_write(dir, &pairs.server, "server.pem", "server.key", err) < 0)
         return -1;
     return write_bundle(dir, err);
 }

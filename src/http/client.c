@@ -41,8 +41,10 @@ static int timeout_ms(const struct http_call *call)
     return call->timeout_ms > 0 ? call->timeout_ms : USUAL_TIMEOUT_MS;
 }
 
+/* A byte went one way or the other: the peer lives, the time starts anew. */
 static void moved(struct attempt *attempt)
 {
+    assert(attempt->call);
     attempt->patience_us = clock_mono_us() + timeout_ms(attempt->call) * US_PER_MS;
 }
 
@@ -50,6 +52,7 @@ static void moved(struct attempt *attempt)
 int client_wait(struct http_client *client, const struct http_call *call, short events,
                 int64_t until_us, struct error *err)
 {
+    assert(client->transport.fd >= 0);
     for (;;) {
         struct pollfd poll_fd = {.fd = client->transport.fd, .events = events};
         int64_t left_ms = (until_us - clock_mono_us() + US_PER_MS - 1) / US_PER_MS;
@@ -68,8 +71,10 @@ int client_wait(struct http_client *client, const struct http_call *call, short 
     }
 }
 
+/* The one error that a kept connection may recover from. */
 static int broke(struct attempt *attempt)
 {
+    assert(attempt->client);
     return error_set(attempt->err, ERROR_UNAVAILABLE, "", "%s closed the connection.",
                      attempt->client->name);
 }
@@ -81,8 +86,7 @@ static int attempt_wait(struct attempt *attempt, short events)
 
 static int read_more(struct attempt *attempt, bool *out_end);
 
-/* --- Sending -----------------------------------------------------------------------------------
- */
+/* --- Sending --------------------------------------------------------------------------------- */
 
 /* Writes all; a server that answers before it has read everything is not an error here. */
 static int send_bytes(struct attempt *attempt, struct str first, struct str second)
@@ -117,12 +121,14 @@ static int send_bytes(struct attempt *attempt, struct str first, struct str seco
     return 0;
 }
 
+/* Piece by piece, so that a model of many gigabytes costs no memory. */
 static int send_file(struct attempt *attempt)
 {
     const struct http_call *call = attempt->call;
     char *bytes = arena_alloc(attempt->arena, READ_BYTES);
     int64_t sent = 0;
 
+    assert(call->body_length >= 0 && call->body_offset >= 0);
     while (sent < call->body_length && attempt->in.len == 0) {
         size_t size = READ_BYTES;
         if (call->body_length - sent < (int64_t)size)
@@ -141,6 +147,7 @@ static int send_file(struct attempt *attempt)
     return 0;
 }
 
+/* A line end in a header would let its author write the next header. */
 static bool has_control(struct str text)
 {
     for (size_t i = 0; i < text.len; i++)
@@ -149,6 +156,7 @@ static bool has_control(struct str text)
     return false;
 }
 
+/* A length is also told for an empty body where servers expect one. */
 static int make_head(struct attempt *attempt, struct buf *head)
 {
     const struct http_call *call = attempt->call;
@@ -156,6 +164,7 @@ static int make_head(struct attempt *attempt, struct buf *head)
     bool wants_length = length > 0 || strcmp(call->method, "POST") == 0 ||
                         strcmp(call->method, "PUT") == 0 || strcmp(call->method, "PATCH") == 0;
 
+    assert(attempt->client->host_header[0]);
     if (has_control(call->target) || str_find_char(call->target, ' ') >= 0)
         return error_set(attempt->err, ERROR_INVALID, "", "The address holds a blank or control.");
     buf_printf(head, "%s %.*s HTTP/1.1\r\nHost: %s\r\n", call->method, STR_ARG(call->target),
@@ -173,11 +182,13 @@ static int make_head(struct attempt *attempt, struct buf *head)
     return buf_ok(head, attempt->err);
 }
 
+/* Head and body leave together when they are small. */
 static int send_request(struct attempt *attempt)
 {
     const struct http_call *call = attempt->call;
     CLEANUP(buf_free) struct buf head = buf_make(MIB);
 
+    assert(attempt->in.len == 0);
     if (make_head(attempt, &head) < 0)
         return -1;
     if (!call->has_body_fd)
@@ -187,8 +198,7 @@ static int send_request(struct attempt *attempt)
     return send_file(attempt);
 }
 
-/* --- Receiving ---------------------------------------------------------------------------------
- */
+/* --- Receiving ------------------------------------------------------------------------------- */
 
 /* Reads what is there without waiting. */
 static int read_more(struct attempt *attempt, bool *out_end)
@@ -228,15 +238,18 @@ static int read_next(struct attempt *attempt, bool *out_end)
 
 static int no_http(struct attempt *attempt, const char *sentence)
 {
+    assert(sentence);
     return error_set(attempt->err, ERROR_INVALID, "", "%s answered something that is no HTTP: %s",
                      attempt->client->name, sentence);
 }
 
+/* Interim replies are passed over; 101 is final, since nothing we send asks for it. */
 static int read_head(struct attempt *attempt)
 {
     struct http_refusal why;
     bool end = false;
 
+    assert(!attempt->head.status);
     do {
         size_t scanned = 0;
         ssize_t len;
@@ -263,6 +276,7 @@ static int keep_body(void *context, struct str bytes)
     struct attempt *attempt = context;
     const struct http_call *call = attempt->call;
 
+    assert(bytes.len > 0);
     if (attempt->streams) {
         attempt->canceled = call->on_body(bytes, call->context) < 0;
         return attempt->canceled ? -1 : 0;
@@ -271,8 +285,10 @@ static int keep_body(void *context, struct str bytes)
     return attempt->body.failed ? -1 : 0;
 }
 
+/* Why use_body could not go on. */
 static int body_error(struct attempt *attempt)
 {
+    assert(attempt->head.status);
     if (attempt->canceled)
         return error_set(attempt->err, ERROR_CANCELED, "", "The call was given up.");
     if (attempt->body.failed)
@@ -307,11 +323,13 @@ static int use_body(struct attempt *attempt)
     return attempt->body_left == 0;
 }
 
+/* Three ways to know the end: a length, the last chunk, the connection's end. */
 static int read_body(struct attempt *attempt)
 {
     const struct http_head *head = &attempt->head;
     bool end = false;
 
+    assert(attempt->head.status >= 101);
     if (head->status == 204 || head->status == 304 || strcmp(attempt->call->method, "HEAD") == 0)
         return 0;
     attempt->body_left = head->content_length;
@@ -331,13 +349,14 @@ static int read_body(struct attempt *attempt)
     return broke(attempt);
 }
 
-/* --- A call ------------------------------------------------------------------------------------
- */
+/* --- A call ---------------------------------------------------------------------------------- */
 
+/* Connects when there is no connection, sends, and reads the reply. */
 static int attempt_run(struct attempt *attempt)
 {
     struct http_client *client = attempt->client;
 
+    assert(attempt->err->code == ERROR_NONE);
     moved(attempt);
     if (client->transport.fd < 0 &&
         client_connect(client, attempt->call, attempt->patience_us, attempt->err) < 0)
@@ -353,8 +372,10 @@ static int attempt_run(struct attempt *attempt)
     return 0;
 }
 
+/* Only before a byte of a reply, and only when the connection had been idle. */
 static bool may_repeat(const struct attempt *attempt, const struct error *err, bool was_open)
 {
+    assert(err->code != ERROR_NONE);
     /* A kept connection that the server closed meanwhile: it cannot have seen the request. */
     return was_open && err->code == ERROR_UNAVAILABLE && !attempt->got_byte;
 }

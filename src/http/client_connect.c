@@ -16,8 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* --- Addresses ---------------------------------------------------------------------------------
- */
+/* --- Addresses ------------------------------------------------------------------------------- */
 
 /* "host", "host:port", "[v6]:port". */
 static int read_authority(struct arena *arena, struct str text, struct http_address *out,
@@ -26,6 +25,7 @@ static int read_authority(struct arena *arena, struct str text, struct http_addr
     struct str host = text, port = {"", 0};
     int64_t number = out->tls ? 443 : 80;
 
+    assert(out->host.len == 0);
     if (text.len && text.ptr[0] == '[') {
         ssize_t end = str_find_char(text, ']');
         if (end < 0)
@@ -47,12 +47,14 @@ static int read_authority(struct arena *arena, struct str text, struct http_addr
     return 0;
 }
 
+/* A path behind the authority is left to the caller, who may want it as a prefix. */
 int http_address_parse(struct arena *arena, struct str url, struct http_address *out,
                        struct error *err)
 {
     struct http_address address = {0};
     struct str rest;
 
+    assert(out);
     if (str_starts(url, STR("unix:"))) {
         rest = str_slice(url, 5, url.len);
         if (rest.len == 0)
@@ -80,11 +82,13 @@ int http_address_parse(struct arena *arena, struct str url, struct http_address 
     return 0;
 }
 
+/* The name is for sentences, the host header for the server; both are fixed here. */
 struct http_client *http_client_new(const struct http_address *address)
 {
     struct http_client *client = calloc(1, sizeof(*client));
     bool six = str_find_char(address->host, ':') >= 0;
 
+    assert(address->unix_path.len || address->host.len);
     if (!client)
         abort();
     client->arena = arena_new(MIB);
@@ -118,11 +122,12 @@ void http_client_free(struct http_client **client)
     *client = NULL;
 }
 
-/* --- Sockets -----------------------------------------------------------------------------------
- */
+/* --- Sockets --------------------------------------------------------------------------------- */
 
+/* Nobody listens, or the network says no. */
 static int refused(struct http_client *client, int number, struct error *err)
 {
+    assert(number != 0);
     return error_set(err, ERROR_UNAVAILABLE, "", "%s cannot be reached: %s.", client->name,
                      strerror(number));
 }
@@ -134,6 +139,7 @@ static int connect_to(struct http_client *client, const struct http_call *call,
     int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), number = 0;
     socklen_t number_size = sizeof(number);
 
+    assert(client->connect_until_us > 0);
     if (fd < 0)
         return refused(client, errno, err);
     transport_close(&client->transport);
@@ -149,23 +155,27 @@ static int connect_to(struct http_client *client, const struct http_call *call,
     return number ? refused(client, number, err) : 0;
 }
 
+/* The path is copied without its NUL: sun_path is zeroed and one byte longer. */
 static int connect_unix(struct http_client *client, const struct http_call *call, struct error *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct str path = client->address.unix_path;
 
+    assert(path.len > 0);
     if (path.len >= sizeof(address.sun_path))
         return error_set(err, ERROR_INVALID, "", "The path of the socket is too long.");
     memcpy(address.sun_path, path.ptr, path.len);
     return connect_to(client, call, (struct sockaddr *)&address, sizeof(address), err);
 }
 
+/* Tries every address of the name in turn, as one of them may be the wrong family. */
 static int connect_tcp(struct http_client *client, const struct http_call *call, struct error *err)
 {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *found;
     char port[8];
     int result = -1;
 
+    assert(client->address.port > 0);
     snprintf(port, sizeof(port), "%u", client->address.port);
     if (getaddrinfo(client->address.host.ptr, port, &hints, &found) != 0)
         return error_set(err, ERROR_UNAVAILABLE, "", "%s is not known here.", client->name);
@@ -178,15 +188,16 @@ static int connect_tcp(struct http_client *client, const struct http_call *call,
     return result;
 }
 
-/* --- TLS ---------------------------------------------------------------------------------------
- */
+/* --- TLS ------------------------------------------------------------------------------------- */
 
+/* Names are checked by OpenSSL during the handshake; an address must be in the certificate, too. */
 static int start_tls(struct http_client *client, struct error *err)
 {
     const char *host = client->address.host.ptr;
     unsigned char binary[16];
     bool address = inet_pton(AF_INET, host, binary) == 1 || inet_pton(AF_INET6, host, binary) == 1;
 
+    assert(client->address.tls);
     if (!client->context && !(client->context = tls_client_context(client->address.ca_file, err)))
         return -1;
     if (transport_start_tls(&client->transport, client->context, err) < 0)
@@ -200,10 +211,12 @@ static int start_tls(struct http_client *client, struct error *err)
     return 0;
 }
 
+/* A certificate that is not trusted is told apart from a server that is broken. */
 static int handshake_failed(struct http_client *client, struct error *err)
 {
     long verdict = SSL_get_verify_result(client->transport.ssl);
 
+    assert(client->transport.ssl);
     if (verdict != X509_V_OK)
         return error_set(err, ERROR_FORBIDDEN, "", "The certificate of %s is not trusted: %s.",
                          client->name, X509_verify_cert_error_string(verdict));

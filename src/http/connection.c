@@ -11,23 +11,29 @@
 
 static void on_poll(uv_poll_t *poll, int status, int events);
 
+/* By the clock of the event, so that one event costs one look at it. */
 static void set_deadline(struct connection *connection, int64_t timeout_ms)
 {
+    assert(timeout_ms > 0);
     connection->deadline_us = connection->loop->now_us + timeout_ms * US_PER_MS;
 }
 
+/* Between requests, and before the first; nothing of the last one is left. */
 static void wait_for_request(struct connection *connection, int64_t timeout_ms)
 {
+    assert(!connection->ex && !connection->paused);
     connection->state = CONNECTION_HEAD;
     connection->idle = true;
     connection->scanned = 0;
     set_deadline(connection, timeout_ms);
 }
 
+/* The head's time runs from here, the handshake included. */
 void connection_open(struct loop *loop, int fd, const struct http_peer *peer, struct http_tls *tls)
 {
     struct connection *connection = calloc(1, sizeof(*connection));
 
+    assert(fd >= 0);
     if (!connection)
         abort();
     connection->loop = loop;
@@ -52,6 +58,7 @@ void connection_open(struct loop *loop, int fd, const struct http_peer *peer, st
     connection_watch(connection);
 }
 
+/* libuv has let go of the handle. */
 static void on_closed(uv_handle_t *handle)
 {
     struct connection *connection = handle->data;
@@ -60,6 +67,7 @@ static void on_closed(uv_handle_t *handle)
     free(connection);
 }
 
+/* Also from deep inside a handler of ours: the memory stays until libuv's callback. */
 void connection_close(struct connection *connection)
 {
     struct loop *loop = connection->loop;
@@ -83,8 +91,10 @@ void connection_close(struct connection *connection)
     loop_quiet(loop);
 }
 
+/* Whoever sends ahead of the reply is read up to a bound, also to notice that it hung up. */
 static bool wants_read(const struct connection *connection)
 {
+    assert(connection->state != CONNECTION_TUNNEL);
     if (connection->eof || connection->paused)
         return false;
     switch (connection->state) {
@@ -100,12 +110,14 @@ static bool wants_read(const struct connection *connection)
     }
 }
 
+/* Costs a system call only when the answer differs from the last. */
 void connection_watch(struct connection *connection)
 {
     int wanted;
 
     if (connection->state == CONNECTION_CLOSED)
         return;
+    assert(connection->transport.fd >= 0);
     if (connection->state == CONNECTION_TUNNEL) {
         wanted = tunnel_wanted(connection);
     } else {
@@ -121,13 +133,13 @@ void connection_watch(struct connection *connection)
         uv_poll_stop(&connection->poll);
 }
 
-/* --- Heads -------------------------------------------------------------------------------------
- */
+/* --- Heads ----------------------------------------------------------------------------------- */
 
 /* What is left of a body that was not asked for yet has come already, so that the connection can
  * go on after an early reply: its size, or -1. */
 static int64_t body_at_hand(const struct connection *connection, size_t rest)
 {
+    assert(connection->ex);
     int64_t length = connection->ex->head.content_length;
     return length >= 0 && (uint64_t)length <= rest ? length : -1;
 }
@@ -161,6 +173,7 @@ static size_t follow_verdict(struct connection *connection, enum http_verdict ve
     return at_hand > 0 ? (size_t)at_hand : 0;
 }
 
+/* Everything of a request that needs the head alone. */
 static size_t take_head(struct connection *connection, struct str bytes)
 {
     struct loop *loop = connection->loop;
@@ -168,6 +181,7 @@ static size_t take_head(struct connection *connection, struct str bytes)
     ssize_t len = parser_find_head(bytes, &connection->scanned, &why);
     struct http_exchange *ex;
 
+    assert(!connection->ex && bytes.len > 0);
     if (len == 0)
         return 0;
     ex = connection->ex = exchange_new(loop, connection);
@@ -189,6 +203,7 @@ static size_t take_head(struct connection *connection, struct str bytes)
     return (size_t)len + follow_verdict(connection, verdict, bytes.len - (size_t)len);
 }
 
+/* Whatever state it is in, the connection ends with this reply. */
 void connection_refuse(struct connection *connection, int status, const char *sentence)
 {
     struct http_exchange *ex = connection->ex;
@@ -212,12 +227,12 @@ void connection_refuse(struct connection *connection, int status, const char *se
     reply_start(connection);
 }
 
-/* --- From one request to the next --------------------------------------------------------------
- */
+/* --- From one request to the next ------------------------------------------------------------ */
 
 /* Closing a socket that has unread bytes makes the peer lose our reply: such bytes are awaited. */
 static void end_orderly(struct connection *connection)
 {
+    assert(!connection->ex);
     transport_shutdown(&connection->transport);
     if (connection->eof || (!connection->unread && connection->in.len == 0)) {
         connection_close(connection);
@@ -228,12 +243,14 @@ static void end_orderly(struct connection *connection)
     set_deadline(connection, HTTP_LINGER_MS);
 }
 
+/* The exchange goes; the connection stays, turns into a tunnel, or ends. */
 void connection_reply_sent(struct connection *connection)
 {
     struct http_exchange *ex = connection->ex;
     int fd = ex->reply.fd;
     bool tunnel = ex->reply.kind == REPLY_TUNNEL;
 
+    assert(ex && ex->replied);
     if (tunnel)
         ex->reply.fd = -1;
     connection->ex = NULL;
@@ -252,6 +269,7 @@ static bool push_reply(struct connection *connection)
 {
     const struct reply *reply = &connection->ex->reply;
 
+    assert(connection->ex && connection->ex->replied);
     switch (output_flush(connection)) {
     case FLUSH_DONE:
         connection_reply_sent(connection);
@@ -275,6 +293,7 @@ static size_t use_bytes(struct connection *connection, struct str bytes)
 {
     size_t used = 0;
 
+    assert(connection->state != CONNECTION_CLOSED);
     for (;;) {
         struct str rest = str_slice(bytes, used, bytes.len);
         size_t took = 0;
@@ -307,6 +326,7 @@ static size_t use_bytes(struct connection *connection, struct str bytes)
 /* A request that has begun has less time than one that has not. */
 static void note_rest(struct connection *connection)
 {
+    assert(connection->loop->now_us > 0);
     if (connection->state != CONNECTION_HEAD)
         return;
     if (connection->eof) {
@@ -317,12 +337,15 @@ static void note_rest(struct connection *connection)
     }
 }
 
+/* Bytes that waited are used first, in order. */
 void connection_advance(struct connection *connection)
 {
-    size_t used = use_bytes(connection, buf_str(&connection->in));
-
     if (connection->state == CONNECTION_CLOSED)
         return;
+    size_t used = use_bytes(connection, buf_str(&connection->in));
+    if (connection->state == CONNECTION_CLOSED)
+        return;
+    assert(used <= connection->in.len || connection->in.len == 0);
     if (used < connection->in.len)
         buf_consume(&connection->in, used);
     else if (connection->in.ptr)
@@ -348,13 +371,15 @@ static void feed(struct connection *connection, struct str bytes)
     note_rest(connection);
 }
 
-/* --- Events ------------------------------------------------------------------------------------
- */
+/* --- Events ---------------------------------------------------------------------------------- */
 
+/* Who closes its side after a request may still read the reply; a stream without end is different.
+ */
 static void read_end(struct connection *connection)
 {
     const struct http_exchange *ex = connection->ex;
 
+    assert(!connection->eof);
     connection->eof = true;
     switch (connection->state) {
     case CONNECTION_DECIDING:
@@ -368,10 +393,13 @@ static void read_end(struct connection *connection)
     }
 }
 
+/* Reads until the socket is empty, the state has enough, or others should have their turn. What TLS
+ * has read ahead must be used now: the socket would not tell of it. */
 void connection_resume(struct connection *connection)
 {
     struct loop *loop = connection->loop;
 
+    assert(connection->polled >= 0);
     for (int round = 0; wants_read(connection); round++) {
         if (round >= READ_ROUNDS && !transport_has_more(&connection->transport))
             return;
@@ -402,11 +430,13 @@ void connection_resume(struct connection *connection)
     }
 }
 
+/* True once it is done. */
 static bool handshake(struct connection *connection)
 {
     bool write = false;
     int result = transport_handshake(&connection->transport, &write);
 
+    assert(connection->handshaking && connection->transport.ssl);
     if (result == TRANSPORT_BROKEN) {
         connection_close(connection);
         return false;
@@ -416,6 +446,7 @@ static bool handshake(struct connection *connection)
     return result == 1;
 }
 
+/* Writing before reading: what is written makes room for what the next request may bring. */
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct connection *connection = poll->data;
@@ -449,6 +480,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 /* The plan came late, or the reply instead of it. */
 static void proceed(struct connection *connection)
 {
+    assert(connection->ex->awaits);
     connection->ex->awaits = false;
     body_start(connection);
     connection_advance(connection);
@@ -459,6 +491,7 @@ static void drop_reply(struct http_exchange *ex)
 {
     struct http_source *source = ex->reply.source;
 
+    assert(!ex->connection);
     ex->awaits = false;
     if (source) {
         ex->reply.source = NULL;
@@ -470,6 +503,7 @@ static void drop_reply(struct http_exchange *ex)
 /* Without a connection only what was owed still counts. */
 static void orphan_event(struct http_exchange *ex, unsigned events)
 {
+    assert(!ex->connection);
     if (!ex->awaits)
         return;
     if (events & EVENT_PROCEED) {
@@ -494,6 +528,27 @@ static void orphan_event(struct http_exchange *ex, unsigned events)
     }
 }
 
+/* A reply came by mail. In place of a plan it is a refusal: the body is then read no further,
+ * unless it is there already and can be stepped over. */
+static void reply_event(struct connection *connection)
+{
+    struct http_exchange *ex = connection->ex;
+
+    assert(!ex->replied && atomic_load(&ex->reply_called));
+    if (connection->state == CONNECTION_DECIDING) {
+        int64_t at_hand = body_at_hand(connection, connection->in.len);
+        if (at_hand < 0)
+            connection->close_after = connection->unread = true;
+        else
+            buf_consume(&connection->in, (size_t)at_hand);
+    }
+    ex->awaits = false;
+    ex->replied = true;
+    reply_start(connection);
+    connection_advance(connection);
+}
+
+/* Mail from other threads. */
 void connection_event(struct http_exchange *ex, unsigned events)
 {
     struct connection *connection = ex->connection;
@@ -504,38 +559,29 @@ void connection_event(struct http_exchange *ex, unsigned events)
         orphan_event(ex, events);
         return;
     }
+    assert(connection->ex == ex);
     if ((events & EVENT_SINK) && ex->sink)
         body_sink_event(connection);
+    /* Each step may have ended the exchange's time on the connection. */
     if (connection->ex == ex && (events & EVENT_PROCEED))
         proceed(connection);
     if (connection->ex == ex && (events & EVENT_FORWARD))
         forward_begin(ex);
-    if (connection->ex == ex && (events & EVENT_REPLY) && !ex->replied) {
-        ex->awaits = false;
-        /* A refusal in place of a plan: the body is not read any more. */
-        if (connection->state == CONNECTION_DECIDING &&
-            body_at_hand(connection, connection->in.len) < 0)
-            connection->close_after = connection->unread = true;
-        else if (connection->state == CONNECTION_DECIDING && ex->head.content_length > 0)
-            buf_consume(&connection->in, (size_t)ex->head.content_length);
-        connection->state = CONNECTION_RUNNING;
-        ex->replied = true;
-        reply_start(connection);
+    if (connection->ex == ex && (events & EVENT_REPLY) && !ex->replied)
+        reply_event(connection);
+    else if (connection->ex == ex && ex->replied && !connection->write_blocked)
         connection_advance(connection);
-    } else if (connection->ex == ex && (events & (EVENT_WAKE | EVENT_FILE)) && ex->replied &&
-               !connection->write_blocked) {
-        connection_advance(connection);
-    }
     connection_watch(connection);
 }
 
-/* --- Deadlines ---------------------------------------------------------------------------------
- */
+/* --- Deadlines ------------------------------------------------------------------------------- */
 
+/* Deadlines of the state; a reply that nobody takes is one of any state. */
 void connection_sweep(struct connection *connection)
 {
     int64_t now_us = connection->loop->now_us;
 
+    assert(connection->loop->now_us > 0);
     if (connection->stall_us && now_us >= connection->stall_us) {
         connection_close(connection);
         return;

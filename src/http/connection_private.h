@@ -21,8 +21,7 @@
 #define EARLY_BYTES (64 * KIB)  /* kept of requests that come before their turn */
 #define TURN_BYTES MIB          /* written to one peer before others have their turn */
 
-/* --- Loops: loop.c -----------------------------------------------------------------------------
- */
+/* --- Loops: loop.c --------------------------------------------------------------------------- */
 
 /* What other threads tell a loop about an exchange; they gather in exchange.events. */
 enum loop_event {
@@ -81,8 +80,7 @@ bool loop_is_current(const struct loop *loop);
 /* The Date header's value, made once a second. */
 struct str loop_date(struct loop *loop);
 
-/* --- Exchanges: exchange.c ---------------------------------------------------------------------
- */
+/* --- Exchanges: exchange.c ------------------------------------------------------------------- */
 
 enum reply_kind { REPLY_NONE, REPLY_WHOLE, REPLY_FILE, REPLY_SOURCE, REPLY_TUNNEL };
 
@@ -148,8 +146,7 @@ void exchange_free(struct http_exchange *ex);
 /* Frees what loops keep for reuse. */
 void exchange_free_spares(struct loop *loop);
 
-/* --- Connections: connection.c, body.c, output.c -----------------------------------------------
- */
+/* --- Connections: connection.c, body.c, output.c --------------------------------------------- */
 
 enum connection_state {
     CONNECTION_HEAD,     /* waits for a head: handshake, idle, or a part is there */
@@ -275,16 +272,16 @@ void forward_end(struct http_exchange *ex);
 void forward_sweep(struct loop *loop);
 void upstream_close_all(struct loop *loop);
 
-/* --- The server: server.c ----------------------------------------------------------------------
- */
+/* --- The server: server.c -------------------------------------------------------------------- */
 
 struct http_server {
     struct pool *pool;
     struct http_app app;
-    atomic_uint connection_count; /* Threads: any */
-    pthread_mutex_t lock;         /* guards the rest */
-    struct list listeners;        /* struct listener */
-    int stop_grace_ms;            /* -1: not stopping */
+    atomic_uint connection_count;       /* Threads: any */
+    _Atomic uint64_t connection_number; /* given out last */
+    pthread_mutex_t lock;               /* guards the rest */
+    struct list listeners;              /* struct listener */
+    int stop_grace_ms;                  /* -1: not stopping */
     bool joined;
     unsigned loop_count;
     struct loop *loops;

@@ -6,11 +6,14 @@
 
 #define SPARE_MAX 64
 
+/* One that was used before has its arena's first memory still, so that a usual request asks for
+ * none. */
 struct http_exchange *exchange_new(struct loop *loop, struct connection *connection)
 {
     struct http_exchange *ex = loop->spare;
     struct arena *arena;
 
+    assert(connection->loop == loop && !connection->ex);
     if (ex) {
         loop->spare = ex->next;
         loop->spare_count--;
@@ -31,6 +34,7 @@ struct http_exchange *exchange_new(struct loop *loop, struct connection *connect
     return ex;
 }
 
+/* Its memory is what a request may have grown: large pieces go, the rest is kept for the next. */
 void exchange_free(struct http_exchange *ex)
 {
     struct loop *loop = ex->loop;
@@ -54,8 +58,10 @@ void exchange_free(struct http_exchange *ex)
     }
 }
 
+/* At the end of the loop. */
 void exchange_free_spares(struct loop *loop)
 {
+    assert(loop->exchange_count == 0);
     while (loop->spare) {
         struct http_exchange *ex = loop->spare;
         loop->spare = ex->next;
@@ -65,6 +71,7 @@ void exchange_free_spares(struct loop *loop)
     loop->spare_count = 0;
 }
 
+/* Only who has a hold, or is called by one, may take another. */
 void exchange_hold(struct http_exchange *ex)
 {
     unsigned before = atomic_fetch_add(&ex->holds, 1);
@@ -89,8 +96,10 @@ void exchange_release(struct http_exchange *ex)
     exchange_free(ex);
 }
 
+/* Twice is fine: a cut connection and a late event may both ask for it. */
 void exchange_finish(struct http_exchange *ex)
 {
+    assert(loop_is_current(ex->loop));
     if (ex->finished)
         return;
     ex->finished = true;
@@ -110,11 +119,12 @@ void exchange_finish(struct http_exchange *ex)
         exchange_release(ex);
 }
 
-/* --- What handlers ask -------------------------------------------------------------------------
- */
+/* --- What handlers ask ----------------------------------------------------------------------- */
 
+/* Set once by the parser; handlers only read. */
 struct str http_method(const struct http_exchange *ex)
 {
+    assert(ex->head.method.ptr);
     return ex->head.method;
 }
 
@@ -133,20 +143,25 @@ struct str http_query(const struct http_exchange *ex)
     return ex->head.query;
 }
 
+/* Few headers, short names: looking through them is quicker than a table. */
 struct str http_header(const struct http_exchange *ex, const char *name)
 {
+    assert(name);
     const struct http_header *header =
         parser_header(ex->head.headers, ex->head.header_count, str_from(name));
     return header ? header->value : (struct str){"", 0};
 }
 
+/* An empty header is there, too. */
 bool http_has_header(const struct http_exchange *ex, const char *name)
 {
+    assert(name);
     return parser_header(ex->head.headers, ex->head.header_count, str_from(name)) != NULL;
 }
 
 const struct http_header *http_headers(const struct http_exchange *ex, size_t *out_count)
 {
+    assert(out_count);
     *out_count = ex->head.header_count;
     return ex->head.headers;
 }
@@ -181,6 +196,7 @@ void *http_get_context(const struct http_exchange *ex)
     return ex->user;
 }
 
+/* The loop reads the plan with the event that is posted here. */
 void http_proceed(struct http_exchange *ex, const struct http_plan *plan)
 {
     assert(plan->run);

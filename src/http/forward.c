@@ -45,8 +45,10 @@ static const struct str HOP_BY_HOP[] = {
     STR_INIT("expect"),
 };
 
+/* Also what the message itself names in Connection. */
 static bool is_hop_by_hop(struct str name, const struct http_header *headers, size_t count)
 {
+    assert(name.len > 0);
     for (size_t i = 0; i < COUNT(HOP_BY_HOP); i++)
         if (str_eq_fold(name, HOP_BY_HOP[i]))
             return true;
@@ -57,24 +59,27 @@ static bool is_hop_by_hop(struct str name, const struct http_header *headers, si
     return false;
 }
 
-/* --- Starting, on the caller's thread ----------------------------------------------------------
- */
+/* --- Starting, on the caller's thread -------------------------------------------------------- */
 
+/* The caller's texts may be gone when the loop gets to them. */
 static const struct http_header *copy_headers(struct arena *arena,
                                               const struct http_header *headers, size_t count)
 {
     struct http_header *copy = arena_new_array(arena, struct http_header, count + 1);
 
+    assert(headers || count == 0);
     for (size_t i = 0; i < count; i++)
         copy[i] = (struct http_header){arena_str(arena, headers[i].name),
                                        arena_str(arena, headers[i].value)};
     return copy;
 }
 
+/* The same for the names to leave out. */
 static const char *const *copy_names(struct arena *arena, const char *const *names)
 {
     size_t count = 0;
 
+    assert(arena);
     while (names && names[count])
         count++;
     const char **copy = arena_new_array(arena, const char *, count + 1);
@@ -83,6 +88,7 @@ static const char *const *copy_names(struct arena *arena, const char *const *nam
     return copy;
 }
 
+/* Nothing is touched that the loop may be using: it learns of the forward by the event. */
 void http_forward_start(struct http_exchange *ex, const struct http_forward *wanted)
 {
     struct forward *forward = calloc(1, sizeof(*forward));
@@ -112,8 +118,7 @@ void http_forward_start(struct http_exchange *ex, const struct http_forward *wan
     loop_post(ex, EVENT_FORWARD);
 }
 
-/* --- Ending ------------------------------------------------------------------------------------
- */
+/* --- Ending ---------------------------------------------------------------------------------- */
 
 /* Done with it: the connection is kept when nothing is left on it, and the caller is told. */
 static void finish(struct forward *forward, enum http_forward_end end)
@@ -124,6 +129,7 @@ static void finish(struct forward *forward, enum http_forward_end end)
     bool clean =
         forward->ended && !forward->broken && !forward->head.close && forward->out_count == 0;
 
+    assert(ex->forward == forward && wanted.done);
     ex->forward = NULL;
     list_remove(&forward->link);
     if (forward->upstream && clean)
@@ -154,6 +160,7 @@ static void refuse_reply(struct forward *forward)
 /* The connection ended or is broken. What that means depends on how far the reply was. */
 static void upstream_lost(struct forward *forward)
 {
+    assert(forward->upstream);
     forward->broken = true;
     if (!forward->passed_head) {
         retry_or_refuse(forward);
@@ -164,14 +171,15 @@ static void upstream_lost(struct forward *forward)
     connection_advance(forward->ex->connection);
 }
 
-/* --- The reply ---------------------------------------------------------------------------------
- */
+/* --- The reply ------------------------------------------------------------------------------- */
 
+/* The client takes bytes here; when few are left, the server behind is read again. */
 static ssize_t source_read(struct http_source *source, void *out, size_t size)
 {
     struct forward *forward = CONTAINER_OF(source, struct forward, source);
     size_t there = forward->body.len - forward->taken;
 
+    assert(forward->taken <= forward->body.len);
     if (there == 0 && forward->ended)
         return 0;
     if (there == 0)
@@ -190,11 +198,13 @@ static ssize_t source_read(struct http_source *source, void *out, size_t size)
     return (ssize_t)size;
 }
 
+/* The client has everything, or will get no more. */
 static void source_close(struct http_source *source)
 {
     struct forward *forward = CONTAINER_OF(source, struct forward, source);
     bool whole = forward->ended && forward->taken == forward->body.len;
 
+    assert(forward->passed_head);
     finish(forward, whole ? HTTP_FORWARD_DONE : HTTP_FORWARD_BROKEN);
 }
 
@@ -216,6 +226,7 @@ static void take_body(struct forward *forward, struct str bytes)
 {
     ssize_t used = (ssize_t)bytes.len;
 
+    assert(forward->passed_head && !forward->ended);
     if (forward->head.chunked) {
         if (bytes.len)
             used = parser_read_chunks(&forward->parser, bytes, keep_body, forward);
@@ -236,10 +247,12 @@ static void take_body(struct forward *forward, struct str bytes)
         forward->head.close = true;
 }
 
+/* The date is ours; what software answers behind us is nobody's business. */
 static void copy_reply_headers(struct forward *forward)
 {
     const struct http_head *head = &forward->head;
 
+    assert(forward->passed_head);
     for (size_t i = 0; i < head->header_count; i++) {
         struct str name = head->headers[i].name;
         if (is_hop_by_hop(name, head->headers, head->header_count) ||
@@ -262,6 +275,7 @@ static void pass_head(struct forward *forward, struct str rest)
     bool bodiless =
         head->status == 204 || head->status == 304 || str_eq(ex->head.method, STR("HEAD"));
 
+    assert(ex->connection && !ex->replied);
     forward->passed_head = true;
     forward->body_left = bodiless ? 0 : length;
     if (bodiless)
@@ -283,6 +297,7 @@ static int read_head(struct forward *forward, struct str *out_rest)
 {
     struct http_refusal why;
 
+    assert(!forward->passed_head);
     for (;;) {
         struct str bytes = buf_str(&forward->in);
         ssize_t len = parser_find_head(bytes, &forward->scanned, &why);
@@ -303,10 +318,12 @@ static int read_head(struct forward *forward, struct str *out_rest)
     }
 }
 
+/* Bytes that may be only a part of the head. */
 static void take_head(struct forward *forward, struct str bytes)
 {
     struct str rest;
 
+    assert(bytes.len > 0);
     buf_add(&forward->in, bytes);
     int read = forward->in.failed ? -1 : read_head(forward, &rest);
     if (read == 0)
@@ -318,12 +335,14 @@ static void take_head(struct forward *forward, struct str bytes)
     pass_head(forward, rest);
 }
 
+/* One read at a time: level-triggered polling brings us back. */
 static void read_reply(struct forward *forward)
 {
     struct loop *loop = forward->ex->loop;
     struct http_exchange *ex = forward->ex;
     ssize_t n = transport_read(&forward->upstream->transport, loop->scratch, sizeof(loop->scratch));
 
+    assert(forward->upstream && ex->connection);
     if (n == TRANSPORT_AGAIN)
         return;
     if (n == 0 && forward->passed_head && !forward->head.chunked && forward->body_left < 0) {
@@ -348,11 +367,12 @@ static void read_reply(struct forward *forward)
     connection_advance(ex->connection);
 }
 
-/* --- The request -------------------------------------------------------------------------------
- */
+/* --- The request ----------------------------------------------------------------------------- */
 
+/* Left out on purpose, or told anew by the caller. */
 static bool is_replaced(const struct forward *forward, struct str name)
 {
+    assert(forward->wanted.drop);
     for (const char *const *drop = forward->wanted.drop; *drop; drop++)
         if (str_eq_fold(name, str_from(*drop)))
             return true;
@@ -367,6 +387,7 @@ static void add_header(struct buf *out, const struct http_header *header)
     buf_add(out, STR("\r\n"));
 }
 
+/* The client's headers without those of its connection, then ours. */
 static void make_request(struct forward *forward)
 {
     const struct http_exchange *ex = forward->ex;
@@ -394,8 +415,10 @@ static void make_request(struct forward *forward)
     assert(!out->failed);
 }
 
+/* Head and body in one call as long as neither is done. */
 static void write_request(struct forward *forward)
 {
+    assert(forward->upstream && !forward->upstream->connecting);
     while (forward->out_count) {
         ssize_t n =
             transport_write(&forward->upstream->transport, forward->out, forward->out_count);
@@ -425,6 +448,7 @@ static bool attempt(struct forward *forward, bool reuse)
 {
     struct http_exchange *ex = forward->ex;
 
+    assert(!forward->upstream);
     forward->upstream = upstream_get(ex->loop, &forward->wanted.upstream, reuse, forward);
     if (!forward->upstream)
         return false;
@@ -445,6 +469,7 @@ static void retry_or_refuse(struct forward *forward)
 {
     bool reused = forward->upstream->reused && !forward->got_byte;
 
+    assert(!forward->passed_head && forward->upstream);
     upstream_close(forward->upstream);
     forward->upstream = NULL;
     if (reused && attempt(forward, false))
@@ -455,6 +480,7 @@ static void retry_or_refuse(struct forward *forward)
         finish(forward, HTTP_FORWARD_REFUSED);
 }
 
+/* On the loop: the client may have gone meanwhile. */
 void forward_begin(struct http_exchange *ex)
 {
     struct forward *forward = ex->forward = ex->forward_wanted;
@@ -477,12 +503,14 @@ void forward_begin(struct http_exchange *ex)
 /* The client is gone before a reply began: nobody wants one any more. */
 void forward_end(struct http_exchange *ex)
 {
+    assert(ex->forward);
     if (ex->forward->passed_head)
         return; /* the source's close tells */
     finish(ex->forward, HTTP_FORWARD_BROKEN);
     ex->awaits = false;
 }
 
+/* Anything may end in the forward being freed; only the connection is looked at afterwards. */
 void forward_upstream_event(struct forward *forward, int status, int events)
 {
     struct upstream *upstream = forward->upstream;
@@ -490,6 +518,7 @@ void forward_upstream_event(struct forward *forward, int status, int events)
     int number = 0;
     socklen_t size = sizeof(number);
 
+    assert(upstream && connection);
     if (status < 0) {
         upstream_lost(forward);
     } else if (upstream->connecting) {
@@ -509,8 +538,10 @@ void forward_upstream_event(struct forward *forward, int status, int events)
         connection_watch(connection);
 }
 
+/* Time-outs of heads, then connections that nobody has used for long. */
 void forward_sweep(struct loop *loop)
 {
+    assert(loop_is_current(loop));
     for (struct list *at = loop->forwards.next, *next; at != &loop->forwards; at = next) {
         struct forward *forward = CONTAINER_OF(at, struct forward, link);
         next = at->next;

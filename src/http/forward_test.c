@@ -11,8 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* --- The server behind -------------------------------------------------------------------------
- */
+/* --- The server behind ----------------------------------------------------------------------- */
 
 static void behind_echo(struct http_exchange *ex, void *)
 {
@@ -81,8 +80,7 @@ static enum http_verdict behind(struct http_exchange *ex, struct http_plan *plan
     return harness_go(plan, HTTP_ON_WORKER, behind_echo, NULL);
 }
 
-/* --- The server in front -----------------------------------------------------------------------
- */
+/* --- The server in front --------------------------------------------------------------------- */
 
 struct front {
     struct http_upstream upstream;
@@ -146,8 +144,7 @@ static void wait_end(struct front *front, enum http_forward_end end, int count)
     CHECK_INT(count, atomic_load(&front->ends[end]));
 }
 
-/* --- Good servers ------------------------------------------------------------------------------
- */
+/* --- Good servers ---------------------------------------------------------------------------- */
 
 static void pass_all(struct front *front, struct harness *harness)
 {
@@ -233,8 +230,7 @@ TEST(forward_asks_for_the_target_it_was_given)
     CHECK(str_ends(reply, STR("GET /score  [|by us||]")));
 }
 
-/* --- Bad servers -------------------------------------------------------------------------------
- */
+/* --- Bad servers ----------------------------------------------------------------------------- */
 
 /* Gives each connection one text, after it has read something, and closes it; "-" says nothing and
  * holds the connection for long. */

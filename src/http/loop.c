@@ -7,8 +7,10 @@
 
 #define SWEEP_MS 100
 
+/* Handlers ask this of any thread; the answer for the loop's own never changes. */
 bool loop_is_current(const struct loop *loop)
 {
+    assert(loop->server);
     return pthread_equal(pthread_self(), loop->self);
 }
 
@@ -19,6 +21,7 @@ void loop_post(struct http_exchange *ex, enum loop_event event)
     struct loop *loop = ex->loop;
     struct http_exchange *first;
 
+    assert(event);
     if (atomic_fetch_or(&ex->events, event) != 0)
         return;
     first = atomic_load(&loop->mail);
@@ -29,6 +32,7 @@ void loop_post(struct http_exchange *ex, enum loop_event event)
         uv_async_send(&loop->async);
 }
 
+/* Newest first is how they lie; oldest first is fair. */
 static void loop_read_mail(struct loop *loop)
 {
     struct http_exchange *mail = atomic_exchange(&loop->mail, NULL), *oldest = NULL;
@@ -50,13 +54,17 @@ static void loop_read_mail(struct loop *loop)
     }
 }
 
+/* Exchanges count beyond their connections: a handler may still hold one. */
 static bool loop_is_empty(struct loop *loop)
 {
+    assert(loop->server);
     return list_empty(&loop->connections) && loop->exchange_count == 0;
 }
 
+/* With its last handle closed, uv_run returns. */
 static void loop_end_when_empty(struct loop *loop)
 {
+    assert(loop_is_current(loop));
     if (!loop->stopping || !loop_is_empty(loop) || uv_is_closing((uv_handle_t *)&loop->async))
         return;
     upstream_close_all(loop);
@@ -97,8 +105,10 @@ void loop_quiet(struct loop *loop)
         uv_timer_stop(&loop->sweep);
 }
 
+/* Who has asked gets an answer; who has not is told good-bye by a closed connection. */
 static void loop_begin_stop(struct loop *loop, int grace_ms)
 {
+    assert(loop_is_current(loop));
     loop->stopping = true;
     loop->stop_at_us = clock_mono_us() + grace_ms * US_PER_MS;
     server_close_acceptors(loop);
@@ -131,8 +141,10 @@ void loop_stop(struct loop *loop, int grace_ms)
         loop_begin_stop(loop, grace_ms);
 }
 
+/* Made on the server's thread; from loop_run on it is its own thread's. */
 int loop_init(struct loop *loop, struct http_server *server, struct error *err)
 {
+    assert(server && loop->mail == NULL);
     loop->server = server;
     loop->head = buf_make(MIB);
     list_init(&loop->connections);
@@ -151,6 +163,7 @@ int loop_init(struct loop *loop, struct http_server *server, struct error *err)
     return 0;
 }
 
+/* Returns after the server was stopped and the last exchange ended. */
 void loop_run(struct loop *loop)
 {
     loop->self = pthread_self();
@@ -170,8 +183,10 @@ void loop_discard(struct loop *loop)
     loop_run(loop);
 }
 
+/* The text is made again when its second is over. */
 struct str loop_date(struct loop *loop)
 {
+    assert(loop->now_us > 0);
     if (loop->now_us >= loop->date_until_us) {
         int64_t now_us = clock_now_us();
         clock_http_date(now_us, loop->date);

@@ -13,6 +13,7 @@
 
 enum piece { PIECE_ADDED, PIECE_END, PIECE_WAITING, PIECE_BROKEN };
 
+/* Parts are few: an invitation, a head, a body, a piece. */
 void output_add(struct connection *connection, struct str text)
 {
     struct output *out = &connection->out;
@@ -23,8 +24,10 @@ void output_add(struct connection *connection, struct str text)
     out->parts[out->count++] = (struct iovec){(void *)text.ptr, text.len};
 }
 
+/* The head lies in the loop's buffer until it is written or must wait. */
 void output_add_head(struct connection *connection, struct str head)
 {
+    assert(head.len > 0);
     output_add(connection, head);
     connection->out.lent = connection->out.parts[connection->out.count - 1].iov_base;
 }
@@ -35,6 +38,7 @@ void output_free(struct output *out)
     *out = (struct output){0};
 }
 
+/* After a short write: whole parts go, the first of the rest is cut. */
 static void drop_written(struct output *out, size_t written)
 {
     int done = 0;
@@ -72,8 +76,10 @@ static void keep_head(struct connection *connection)
     }
 }
 
+/* The peer's window is full. Progress restarts the time it has. */
 static enum flush blocked(struct connection *connection, size_t written)
 {
+    assert(connection->out.count > 0 || written > TURN_BYTES);
     keep_head(connection);
     connection->write_blocked = true;
     if (written || !connection->stall_us)
@@ -86,6 +92,7 @@ static enum flush write_parts(struct connection *connection, size_t *written)
 {
     struct output *out = &connection->out;
 
+    assert(*written < SIZE_MAX / 2);
     while (out->count) {
         ssize_t n = transport_write(&connection->transport, out->parts, out->count);
         if (n == TRANSPORT_AGAIN)
@@ -102,19 +109,22 @@ static enum flush write_parts(struct connection *connection, size_t *written)
     return FLUSH_DONE;
 }
 
-/* --- Files -------------------------------------------------------------------------------------
- */
+/* --- Files ----------------------------------------------------------------------------------- */
 
+/* Never more than what was promised, whatever the file has become. */
 static size_t file_piece(const struct http_exchange *ex)
 {
+    assert(ex->reply.length >= 0);
     return ex->reply.length < (int64_t)WINDOW_BYTES ? (size_t)ex->reply.length : WINDOW_BYTES;
 }
 
+/* On a worker. The window is the task's until the event is read. */
 static void read_task(struct pool_task *task)
 {
     struct http_exchange *ex = CONTAINER_OF(task, struct http_exchange, file_task);
     ssize_t n;
 
+    assert(ex->file_reading && ex->window);
     do
         n = pread(ex->reply.fd, ex->window, file_piece(ex), ex->reply.offset);
     while (n < 0 && errno == EINTR);
@@ -129,6 +139,7 @@ static ssize_t file_pull(struct http_exchange *ex)
     struct iovec into = {ex->window, file_piece(ex)};
     ssize_t n = ex->window_len;
 
+    assert(ex->reply.fd >= 0);
     if (ex->file_reading)
         return HTTP_SOURCE_WAIT;
     ex->window_len = 0;
@@ -146,10 +157,12 @@ static ssize_t file_pull(struct http_exchange *ex)
     return HTTP_SOURCE_WAIT;
 }
 
+/* A file that became shorter cuts the connection: the length was told. */
 static enum piece next_of_file(struct connection *connection)
 {
     struct http_exchange *ex = connection->ex;
 
+    assert(ex->reply.kind == REPLY_FILE);
     if (ex->reply.length == 0)
         return PIECE_END;
     ssize_t n = file_pull(ex);
@@ -163,18 +176,20 @@ static enum piece next_of_file(struct connection *connection)
     return PIECE_ADDED;
 }
 
-/* --- Sources -----------------------------------------------------------------------------------
- */
+/* --- Sources --------------------------------------------------------------------------------- */
 
+/* No more is read; what was read is still on its way. */
 static void end_source(struct http_exchange *ex)
 {
     struct http_source *source = ex->reply.source;
 
+    assert(source);
     ex->reply.source = NULL;
     ex->reply.kind = REPLY_WHOLE;
     source->close(source);
 }
 
+/* A source must give the length it promised. */
 static enum piece next_of_known(struct connection *connection)
 {
     struct http_exchange *ex = connection->ex;
@@ -195,6 +210,7 @@ static enum piece next_of_known(struct connection *connection)
     return PIECE_ADDED;
 }
 
+/* The size is written in front of the bytes, where room was left for it. */
 static enum piece next_of_chunked(struct connection *connection)
 {
     struct http_exchange *ex = connection->ex;
@@ -220,10 +236,12 @@ static enum piece next_of_chunked(struct connection *connection)
     return PIECE_ADDED;
 }
 
+/* Whole replies have no further piece. */
 static enum piece next_piece(struct connection *connection)
 {
     struct http_exchange *ex = connection->ex;
 
+    assert(!ex->window_busy);
     if (ex->reply.kind != REPLY_FILE && ex->reply.kind != REPLY_SOURCE)
         return PIECE_END;
     if (!ex->window && !(ex->window = malloc(WINDOW_BYTES)))

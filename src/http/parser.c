@@ -42,6 +42,7 @@ static const unsigned char CLASSES[256] = {
     [0x80 ... 0xff] = VALUE,
 };
 
+/* Always -1, so that a caller can return it. */
 static int refuse(struct http_refusal *out_why, int status, const char *sentence)
 {
     assert(status >= 400 && sentence);
@@ -49,15 +50,18 @@ static int refuse(struct http_refusal *out_why, int status, const char *sentence
     return -1;
 }
 
+/* Without a branch per byte: heads are the hottest loop of the server. */
 static bool all_in(struct str text, unsigned char class)
 {
     unsigned char common = class;
 
+    assert(class != 0);
     for (size_t i = 0; i < text.len; i++)
         common &= CLASSES[(unsigned char)text.ptr[i]];
     return common == class;
 }
 
+/* Looks at each line end once, however the bytes dribble in. */
 ssize_t parser_find_head(struct str bytes, size_t *scanned, struct http_refusal *out_why)
 {
     size_t at = *scanned;
@@ -93,6 +97,7 @@ static bool is_hex(char c)
 /* "%XX" at the start of text: the byte, or -1. */
 static int escaped_byte(struct str text)
 {
+    assert(text.len > 0 && text.ptr[0] == '%');
     if (text.len < 3 || !is_hex(text.ptr[1]) || !is_hex(text.ptr[2]))
         return -1;
     int high = text.ptr[1] <= '9' ? text.ptr[1] - '0' : (text.ptr[1] | 0x20) - 'a' + 10;
@@ -122,10 +127,12 @@ static int check_segment(struct str segment, struct http_refusal *out_why)
     return 0;
 }
 
+/* Checked as it was received: nobody decodes it before, nobody cleans it up. */
 static int check_path(struct str path, struct http_refusal *out_why)
 {
     struct str rest, segment;
 
+    assert(out_why);
     if (path.len == 0 || path.ptr[0] != '/')
         return refuse(out_why, 400, "The target is not a path.");
     if (!all_in(path, PATH))
@@ -140,8 +147,10 @@ static int check_path(struct str path, struct http_refusal *out_why)
     return 0;
 }
 
+/* Decoding a parameter later cannot fail, nor end a C string early. */
 static int check_query(struct str query, struct http_refusal *out_why)
 {
+    assert(out_why);
     if (!all_in(query, QUERY))
         return refuse(out_why, 400, "The query holds a character that must be encoded.");
     for (size_t i = 0; i < query.len; i++)
@@ -155,6 +164,7 @@ static int read_request_line(struct str line, struct http_head *head, struct htt
 {
     struct str rest, version;
 
+    assert(head->target.len == 0);
     if (!str_cut(line, ' ', &head->method, &rest) || !str_cut(rest, ' ', &head->target, &version))
         return refuse(out_why, 400, "The request line is not whole.");
     if (head->method.len == 0 || !all_in(head->method, TOKEN))
@@ -178,6 +188,7 @@ static int read_status_line(struct str line, struct http_head *head, struct http
 {
     int64_t status;
 
+    assert(head->status == 0);
     if (!str_starts(line, STR("HTTP/1.")) || line.len < 12 || line.ptr[8] != ' ' ||
         (line.len > 12 && line.ptr[12] != ' ') || !all_in(line, VALUE) ||
         !str_to_int64(str_slice(line, 9, 12), &status) || status < 100 || status > 999)
@@ -187,8 +198,10 @@ static int read_status_line(struct str line, struct http_head *head, struct http
     return 0;
 }
 
+/* A name, a colon, a value without the blanks around it. */
 static int read_header(struct str line, struct http_header *out, struct http_refusal *out_why)
 {
+    assert(line.len > 0);
     if (line.len && (line.ptr[0] == ' ' || line.ptr[0] == '\t'))
         return refuse(out_why, 400, "A header is folded over two lines.");
     if (!str_cut(line, ':', &out->name, &out->value))
@@ -201,10 +214,12 @@ static int read_header(struct str line, struct http_header *out, struct http_ref
     return 0;
 }
 
+/* "close" must not be found in "closed". */
 bool parser_has_token(struct str value, struct str token)
 {
     struct str rest = value, piece;
 
+    assert(token.len > 0);
     while (str_split(&rest, ',', &piece))
         if (str_eq_fold(str_trim(piece), token))
             return true;
@@ -214,6 +229,7 @@ bool parser_has_token(struct str value, struct str token)
 /* Plain digits that fit 63 bits; str_to_int64 would take a sign. */
 static bool read_length(struct str value, int64_t *out)
 {
+    assert(out);
     return value.len && value.ptr[0] >= '0' && value.ptr[0] <= '9' && str_to_int64(value, out);
 }
 
@@ -221,6 +237,7 @@ static bool read_length(struct str value, int64_t *out)
 static int read_framing(const struct http_header *header, struct http_head *head,
                         struct http_refusal *out_why)
 {
+    assert(header->name.len > 0);
     switch (header->name.len) {
     case 14:
         if (!str_eq_fold(header->name, STR("content-length")))
@@ -254,6 +271,7 @@ static int read_request_header(const struct http_header *header, struct http_hea
 {
     struct str name = header->name;
 
+    assert(header->name.len > 0);
     *out_keep = !str_starts_fold(name, STR("x-forwarded-")) &&
                 !str_starts_fold(name, STR("x-ms-client-principal")) &&
                 !str_eq_fold(name, STR("x-remote-user")) && !str_eq_fold(name, STR("x-real-ip")) &&
@@ -288,6 +306,7 @@ static struct str next_line(struct str bytes, size_t *at)
     return str_slice(bytes, from, *at - 2);
 }
 
+/* The list is built on the stack first: its length is known only at the end. */
 static int read_headers(struct arena *arena, struct str bytes, size_t at, bool request,
                         struct http_head *head, struct http_refusal *out_why)
 {
@@ -295,6 +314,7 @@ static int read_headers(struct arena *arena, struct str bytes, size_t at, bool r
     size_t count = 0, lines = 0;
     bool has_host = false, keep = true;
 
+    assert(at <= bytes.len);
     for (struct str line = next_line(bytes, &at); line.len; line = next_line(bytes, &at)) {
         if (++lines > HTTP_HEADER_COUNT)
             return refuse(out_why, 431, "There are too many headers.");
@@ -315,15 +335,19 @@ static int read_headers(struct arena *arena, struct str bytes, size_t at, bool r
     return 0;
 }
 
+/* llhttp counts to 64 bits, our lengths are signed. */
 static int on_chunk_header(llhttp_t *llhttp)
 {
+    assert(llhttp->data);
     return llhttp->content_length > INT64_MAX ? -1 : 0;
 }
 
+/* Bytes of a body only come while somebody takes them. */
 static int on_body(llhttp_t *llhttp, const char *at, size_t length)
 {
     struct http_parser *parser = llhttp->data;
 
+    assert(parser);
     if (!parser->take)
         return -1;
     parser->refused = parser->take(parser->context, (struct str){at, length}) < 0;
@@ -336,16 +360,21 @@ static int on_extension(llhttp_t *, const char *, size_t)
     return -1;
 }
 
+/* A header after the last chunk is a trailer. */
 static int on_field(llhttp_t *llhttp, const char *, size_t)
 {
-    struct http_parser *parser = llhttp->data;
+    const struct http_parser *parser = llhttp->data;
+
+    assert(parser);
     return parser->take ? -1 : 0;
 }
 
+/* Stops before the next request, which starts with a fresh head. */
 static int on_message_complete(llhttp_t *llhttp)
 {
     struct http_parser *parser = llhttp->data;
 
+    assert(parser);
     parser->ended = true;
     return parser->take ? HPE_PAUSED : 0;
 }
@@ -362,6 +391,7 @@ static const llhttp_settings_t SETTINGS = {
 /* The second reader. It also is then where the chunks begin. */
 static bool llhttp_agrees(struct http_parser *parser, llhttp_type_t type, struct str bytes)
 {
+    assert(bytes.len > 0);
     parser->take = NULL;
     parser->ended = parser->refused = false;
     llhttp_init(&parser->llhttp, type, &SETTINGS);
@@ -370,6 +400,7 @@ static bool llhttp_agrees(struct http_parser *parser, llhttp_type_t type, struct
     return end == HPE_OK || end == HPE_PAUSED_UPGRADE;
 }
 
+/* Our scanner first, whose sentences say what is wrong. */
 int parser_read_request(struct http_parser *parser, struct arena *arena, struct str bytes,
                         struct http_head *out, struct http_refusal *out_why)
 {
@@ -390,6 +421,7 @@ int parser_read_request(struct http_parser *parser, struct arena *arena, struct 
     return 0;
 }
 
+/* Replies come from servers that we started or were told of; they are read as strictly. */
 int parser_read_response(struct http_parser *parser, struct arena *arena, struct str bytes,
                          struct http_head *out, struct http_refusal *out_why)
 {
@@ -415,6 +447,7 @@ int parser_read_response(struct http_parser *parser, struct arena *arena, struct
     return 0;
 }
 
+/* All sizes in it are the peer's; no memory depends on them. */
 ssize_t parser_read_chunks(struct http_parser *parser, struct str bytes,
                            int (*take)(void *context, struct str bytes), void *context)
 {
@@ -429,9 +462,11 @@ ssize_t parser_read_chunks(struct http_parser *parser, struct str bytes,
     return -1;
 }
 
+/* The first of that name; where two are a danger, reading the head has refused them. */
 const struct http_header *parser_header(const struct http_header *headers, size_t count,
                                         struct str name)
 {
+    assert(name.len > 0);
     for (size_t i = 0; i < count; i++)
         if (str_eq_fold(headers[i].name, name))
             return &headers[i];

@@ -11,12 +11,14 @@ static struct str header_text(struct arena *arena, struct str text)
     struct str copy = arena_str(arena, text);
     char *bytes = (char *)copy.ptr;
 
+    assert(arena);
     for (size_t i = 0; i < copy.len; i++)
         if ((unsigned char)bytes[i] < 0x20 || bytes[i] == 0x7f)
             bytes[i] = ' ';
     return copy;
 }
 
+/* In the arena, which is the handler's as long as it has not replied. */
 void http_add_header(struct http_exchange *ex, const char *name, struct str value)
 {
     struct reply_header *header = arena_make(ex->arena, struct reply_header);
@@ -44,14 +46,17 @@ static void reply_given(struct http_exchange *ex, enum reply_kind kind, int stat
         loop_post(ex, EVENT_REPLY);
 }
 
+/* Nothing is copied: the body lives as long as the exchange. */
 void http_reply(struct http_exchange *ex, int status, const char *content_type, struct str body)
 {
+    assert(status != 101);
     ex->reply.content_type = content_type;
     ex->reply.body = body;
     ex->reply.length = (int64_t)body.len;
     reply_given(ex, REPLY_WHOLE, status);
 }
 
+/* The descriptor is closed with the exchange, also when nobody reads the reply. */
 void http_reply_file(struct http_exchange *ex, int status, const char *content_type, int fd,
                      int64_t offset, int64_t length)
 {
@@ -63,6 +68,7 @@ void http_reply_file(struct http_exchange *ex, int status, const char *content_t
     reply_given(ex, REPLY_FILE, status);
 }
 
+/* The source is closed by the loop, also when nobody reads the reply. */
 void http_reply_source(struct http_exchange *ex, int status, const char *content_type,
                        int64_t length, struct http_source *source)
 {
@@ -78,6 +84,7 @@ void http_wake(struct http_exchange *ex)
     loop_post(ex, EVENT_WAKE);
 }
 
+/* The status is in the head that the caller made. */
 void http_tunnel(struct http_exchange *ex, int fd, struct str head)
 {
     assert(fd >= 0);
@@ -86,25 +93,30 @@ void http_tunnel(struct http_exchange *ex, int fd, struct str head)
     reply_given(ex, REPLY_TUNNEL, 101);
 }
 
+/* One header of a reply. */
 static void add_line(struct buf *head, struct str name, struct str value)
 {
+    assert(name.len > 0);
     buf_add(head, name);
     buf_add(head, STR(": "));
     buf_add(head, value);
     buf_add(head, STR("\r\n"));
 }
 
+/* By hand: printf costs more than the rest of the head. */
 static void add_number(struct buf *head, struct str name, int64_t number)
 {
     char digits[20];
     size_t at = sizeof(digits);
 
+    assert(number >= 0);
     do
         digits[--at] = (char)('0' + number % 10);
     while (number /= 10);
     add_line(head, name, (struct str){digits + at, sizeof(digits) - at});
 }
 
+/* Into the loop's buffer, since nearly every head is written at once. */
 static void make_head(struct connection *connection, struct buf *head)
 {
     struct loop *loop = connection->loop;
@@ -137,6 +149,7 @@ static void make_head(struct connection *connection, struct buf *head)
 /* No body follows: to HEAD, and with statuses that have none. */
 static void drop_body(struct reply *reply)
 {
+    assert(reply->kind != REPLY_TUNNEL);
     reply->body = (struct str){"", 0};
     if (reply->source) {
         struct http_source *source = reply->source;
@@ -146,6 +159,7 @@ static void drop_body(struct reply *reply)
     reply->kind = REPLY_WHOLE;
 }
 
+/* The handler may still run, so nothing of the arena is touched here. */
 void reply_start(struct connection *connection)
 {
     struct http_exchange *ex = connection->ex;

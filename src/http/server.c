@@ -37,14 +37,16 @@ struct acceptor {
     int open_handles;
 };
 
-/* --- Accepting ---------------------------------------------------------------------------------
- */
+/* --- Accepting ------------------------------------------------------------------------------- */
 
 static void on_acceptable(uv_poll_t *poll, int status, int events);
 
+/* Tries again: what ran out may have come back. */
 static void on_pause_over(uv_timer_t *timer)
 {
     struct acceptor *acceptor = timer->data;
+
+    assert(acceptor->loop);
     uv_poll_start(&acceptor->poll, UV_READABLE, on_acceptable);
 }
 
@@ -55,11 +57,13 @@ static void pause_accepting(struct acceptor *acceptor)
     uv_timer_start(&acceptor->pause, on_pause_over, ACCEPT_PAUSE_MS, 0);
 }
 
+/* Asked once per connection; the kernel's word about who is at the other end of a Unix socket. */
 static void read_peer(const struct listener *listener, int fd, struct http_peer *peer)
 {
     struct ucred who;
     socklen_t size = sizeof(who);
 
+    assert(fd >= 0);
     *peer = (struct http_peer){.tag = listener->tag,
                                .tls = listener->tls != NULL,
                                .uid = (uid_t)-1,
@@ -78,12 +82,14 @@ static void read_peer(const struct listener *listener, int fd, struct http_peer 
     getpeername(fd, (struct sockaddr *)&peer->remote, &size);
 }
 
+/* Every loop is woken by a new connection; the first one gets it. */
 static void on_acceptable(uv_poll_t *poll, int, int)
 {
     struct acceptor *acceptor = poll->data;
     struct loop *loop = acceptor->loop;
     struct http_peer peer;
 
+    assert(acceptor->listener->fd >= 0);
     loop->now_us = clock_mono_us();
     for (int round = 0; round < ACCEPT_ROUNDS; round++) {
         if (atomic_load(&loop->server->connection_count) >= HTTP_CONNECTIONS_MAX) {
@@ -100,14 +106,17 @@ static void on_acceptable(uv_poll_t *poll, int, int)
         }
         transport_prepare(fd, !acceptor->listener->unix_socket);
         read_peer(acceptor->listener, fd, &peer);
+        peer.number = atomic_fetch_add(&loop->server->connection_number, 1) + 1;
         connection_open(loop, fd, &peer, acceptor->listener->tls);
     }
 }
 
+/* Two handles: the poll, and the timer of its pauses. */
 static void acceptor_new(struct loop *loop, struct listener *listener)
 {
     struct acceptor *acceptor = calloc(1, sizeof(*acceptor));
 
+    assert(listener->fd >= 0);
     if (!acceptor)
         abort();
     acceptor->loop = loop;
@@ -125,14 +134,17 @@ static void on_acceptor_closed(uv_handle_t *handle)
 {
     struct acceptor *acceptor = handle->data;
 
+    assert(acceptor->open_handles > 0);
     if (--acceptor->open_handles == 0)
         free(acceptor);
 }
 
+/* The sockets themselves are closed with the server, after the last loop. */
 void server_close_acceptors(struct loop *loop)
 {
     struct list *at;
 
+    assert(loop->server);
     while ((at = list_pop(&loop->listeners))) {
         struct acceptor *acceptor = CONTAINER_OF(at, struct acceptor, link);
         uv_close((uv_handle_t *)&acceptor->poll, on_acceptor_closed);
@@ -142,16 +154,19 @@ void server_close_acceptors(struct loop *loop)
 
 static bool loop_knows(const struct loop *loop, const struct listener *listener)
 {
+    assert(listener);
     for (const struct list *at = loop->listeners.next; at != &loop->listeners; at = at->next)
         if (CONTAINER_OF(at, struct acceptor, link)->listener == listener)
             return true;
     return false;
 }
 
+/* Listeners and the stop are told by waking the loops, which look here. */
 void server_sync(struct loop *loop)
 {
     struct http_server *server = loop->server;
 
+    assert(loop_is_current(loop));
     pthread_mutex_lock(&server->lock);
     int grace_ms = server->stop_grace_ms;
     if (grace_ms < 0)
@@ -165,8 +180,7 @@ void server_sync(struct loop *loop)
         loop_stop(loop, grace_ms);
 }
 
-/* --- Listening ---------------------------------------------------------------------------------
- */
+/* --- Listening ------------------------------------------------------------------------------- */
 
 /* Makes and binds; the address in words for an error. */
 static int bind_socket(const struct sockaddr *address, socklen_t size, const char *name,
@@ -176,6 +190,7 @@ static int bind_socket(const struct sockaddr *address, socklen_t size, const cha
     int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int one = 1, done;
 
+    assert(name);
     if (fd < 0)
         return error_errno(err, errno, "A socket for %s could not be made", name);
     if (address->sa_family == AF_UNIX)
@@ -192,12 +207,15 @@ static int bind_socket(const struct sockaddr *address, socklen_t size, const cha
     return done;
 }
 
+/* Bound by way of the folder's descriptor, since the paths of data folders may be longer than 108
+ * bytes. */
 static int listen_unix(const struct http_listener *wanted, struct error *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     const char *path = wanted->unix_path;
     int len;
 
+    assert(path[0]);
     if (path[0] == '/')
         len = snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
     else
@@ -212,6 +230,7 @@ static int listen_unix(const struct http_listener *wanted, struct error *err)
     return bind_socket((struct sockaddr *)&address, sizeof(address), path, err);
 }
 
+/* The first address of the name; "localhost" is IPv4 where there is a choice. */
 static int listen_tcp(const struct http_listener *wanted, uint16_t *out_port, struct error *err)
 {
     struct addrinfo hints = {
@@ -221,6 +240,7 @@ static int listen_tcp(const struct http_listener *wanted, uint16_t *out_port, st
     socklen_t size = sizeof(bound);
     char port[8], name[128];
 
+    assert(wanted->host && out_port);
     snprintf(port, sizeof(port), "%u", wanted->port);
     snprintf(name, sizeof(name), "%s:%s", wanted->host, port);
     if (getaddrinfo(wanted->host, port, &hints, &found) != 0)
@@ -236,6 +256,7 @@ static int listen_tcp(const struct http_listener *wanted, uint16_t *out_port, st
     return fd;
 }
 
+/* Bound and listening before the loops hear of it, so that errors are the caller's. */
 int http_server_listen(struct http_server *server, const struct http_listener *wanted,
                        uint16_t *out_port, struct error *err)
 {
@@ -260,8 +281,7 @@ int http_server_listen(struct http_server *server, const struct http_listener *w
     return 0;
 }
 
-/* --- Life --------------------------------------------------------------------------------------
- */
+/* --- Life ------------------------------------------------------------------------------------ */
 
 static void *loop_thread(void *context)
 {
@@ -269,14 +289,17 @@ static void *loop_thread(void *context)
     return NULL;
 }
 
+/* Half the cores; the other half is for handlers. */
 static unsigned usual_loops(void)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     return cores >= 4 ? (unsigned)cores / 2 : 1;
 }
 
+/* Counts those that run, so that an error frees the right ones. */
 static int start_loops(struct http_server *server, unsigned wanted, struct error *err)
 {
+    assert(server->loops);
     for (; server->loop_count < wanted; server->loop_count++) {
         struct loop *loop = &server->loops[server->loop_count];
         if (loop_init(loop, server, err) < 0)
@@ -314,6 +337,7 @@ struct http_server *http_server_new(struct pool *pool, const struct http_app *ap
     return done;
 }
 
+/* Waits for handlers, too: their exchanges are in the loops' memory. */
 void http_server_stop(struct http_server *server, int grace_ms)
 {
     assert(grace_ms >= 0);

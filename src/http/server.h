@@ -83,8 +83,7 @@ void http_server_stop(struct http_server *server, int grace_ms);
 /* Stops at once if need be, and frees. For CLEANUP. */
 void http_server_free(struct http_server **server);
 
-/* --- The request. The strs live as long as the exchange. ---------------------------------------
- */
+/* --- The request. The strs live as long as the exchange. ------------------------------------- */
 
 /* Method, the target as received, its path and query still encoded. */
 struct str http_method(const struct http_exchange *ex);
@@ -109,6 +108,7 @@ struct http_peer {
     uid_t uid;
     pid_t pid;
     bool unix_socket;
+    uint64_t number; /* of the connection: no other of this server has or had it; from 1 */
     struct sockaddr_storage local, remote;
 };
 const struct http_peer *http_peer(const struct http_exchange *ex);
@@ -120,8 +120,7 @@ void *http_get_context(const struct http_exchange *ex);
 /* Ends a HTTP_DEFERRED head with a plan. Threads: any, once. */
 void http_proceed(struct http_exchange *ex, const struct http_plan *plan);
 
-/* --- The reply: headers first, then exactly one of the four. Threads: any. ---------------------
- */
+/* --- The reply: headers first, then exactly one of the four. Threads: any. ------------------- */
 
 /* Adds a header; the texts are copied. Content-Length, Connection, Date are ours. */
 void http_add_header(struct http_exchange *ex, const char *name, struct str value);

@@ -29,6 +29,7 @@ struct sink_queue {
     struct pool_task task;
 };
 
+/* With the lock held, or alone. */
 static void free_blocks(struct sink_queue *queue)
 {
     while (queue->first) {
@@ -72,12 +73,14 @@ static bool write_blocks(struct sink_queue *queue)
     return true;
 }
 
+/* On a worker. A body that was taken whole is run right here, without another turn of the pool. */
 static void sink_task(struct pool_task *task)
 {
     struct sink_queue *queue = CONTAINER_OF(task, struct sink_queue, task);
     struct http_exchange *ex = queue->ex;
     bool abandon, run = false, wrote;
 
+    assert(queue->sink);
     pthread_mutex_lock(&queue->lock);
     wrote = write_blocks(queue);
     abandon = queue->abandoned || !wrote;
@@ -103,6 +106,7 @@ static void sink_task(struct pool_task *task)
 /* Starts the task unless it is under way. With the lock held. */
 static void start_task(struct sink_queue *queue)
 {
+    assert(queue->ex);
     if (queue->running)
         return;
     queue->running = true;
@@ -110,6 +114,7 @@ static void start_task(struct sink_queue *queue)
     pool_run(queue->ex->loop->server->pool, &queue->task);
 }
 
+/* Only bodies that stream have a queue. */
 void sink_start(struct http_exchange *ex)
 {
     struct sink_queue *queue = calloc(1, sizeof(*queue));
@@ -145,6 +150,8 @@ static struct block *last_block(struct sink_queue *queue)
     return block;
 }
 
+/* On the loop. Small pieces share a block, so that a body in tiny chunks costs no allocation each.
+ */
 void sink_push(struct http_exchange *ex, struct str bytes)
 {
     struct sink_queue *queue = ex->sink;
@@ -167,10 +174,12 @@ void sink_push(struct http_exchange *ex, struct str bytes)
     pthread_mutex_unlock(&queue->lock);
 }
 
+/* The task finds the mark behind the last block. */
 void sink_end(struct http_exchange *ex)
 {
     struct sink_queue *queue = ex->sink;
 
+    assert(queue && !queue->abandoned);
     pthread_mutex_lock(&queue->lock);
     queue->ended = true;
     if (!queue->failed)
@@ -178,10 +187,12 @@ void sink_end(struct http_exchange *ex)
     pthread_mutex_unlock(&queue->lock);
 }
 
+/* The owner hears of it on a worker, after the write that is under way. */
 void sink_abandon(struct http_exchange *ex)
 {
     struct sink_queue *queue = ex->sink;
 
+    assert(queue);
     pthread_mutex_lock(&queue->lock);
     /* Once the body was whole its owner hears of it by run, whether or not the peer stays. */
     if (!queue->ended && !queue->failed && !queue->abandoned) {
@@ -201,10 +212,12 @@ size_t sink_waiting(struct http_exchange *ex)
     return waiting;
 }
 
+/* For the refusal that tells the client. */
 bool sink_failed(struct http_exchange *ex, struct error *out)
 {
     struct sink_queue *queue = ex->sink;
 
+    assert(queue && out);
     pthread_mutex_lock(&queue->lock);
     bool failed = queue->failed;
     if (failed)
@@ -213,10 +226,12 @@ bool sink_failed(struct http_exchange *ex, struct error *out)
     return failed;
 }
 
+/* The last write is over, and run is to be called by the loop. */
 bool sink_done(struct http_exchange *ex)
 {
     struct sink_queue *queue = ex->sink;
 
+    assert(queue);
     pthread_mutex_lock(&queue->lock);
     bool done = queue->done && ex->plan.where == HTTP_ON_LOOP;
     pthread_mutex_unlock(&queue->lock);

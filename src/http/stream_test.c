@@ -310,8 +310,7 @@ TEST(sink_hears_when_the_peer_goes_away)
     CHECK_INT(2, atomic_load(&sink.abandoned));
 }
 
-/* --- Sources -----------------------------------------------------------------------------------
- */
+/* --- Sources --------------------------------------------------------------------------------- */
 
 /* Gives numbered lines; waits when told to. */
 struct line_source {
@@ -470,8 +469,7 @@ TEST(source_waiting_does_not_hold_up_a_stop)
     close(fd);
 }
 
-/* --- Files -------------------------------------------------------------------------------------
- */
+/* --- Files ----------------------------------------------------------------------------------- */
 
 static int temporary_file(struct str content)
 {
@@ -549,8 +547,7 @@ TEST(file_that_cannot_be_read_cuts_the_connection)
     close(ends[1]);
 }
 
-/* --- Tunnels -----------------------------------------------------------------------------------
- */
+/* --- Tunnels --------------------------------------------------------------------------------- */
 
 static void *echo_back(void *context)
 {

@@ -41,11 +41,13 @@ static ssize_t decode_into(struct str text, bool plus_is_blank, char *to)
     return (ssize_t)len;
 }
 
+/* Decoded text is never longer, so a copy has room. */
 static bool decode_text(struct arena *arena, struct str text, bool plus_is_blank, struct str *out)
 {
     char *to = arena_cstr(arena, text);
     ssize_t len = decode_into(text, plus_is_blank, to);
 
+    assert(out);
     if (len < 0)
         return false;
     to[len] = '\0';
@@ -53,6 +55,7 @@ static bool decode_text(struct arena *arena, struct str text, bool plus_is_blank
     return true;
 }
 
+/* Once: whoever decodes twice finds slashes that nobody checked. */
 int http_decode(struct arena *arena, struct str text, struct str *out, struct error *err)
 {
     if (!decode_text(arena, text, false, out))
@@ -60,6 +63,7 @@ int http_decode(struct arena *arena, struct str text, struct str *out, struct er
     return 0;
 }
 
+/* The characters that mean themselves everywhere in an address. */
 static bool unreserved(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
@@ -86,11 +90,13 @@ struct str http_encode(struct arena *arena, struct str text, bool keep_slash)
     return (struct str){to, len};
 }
 
+/* Parameters are looked up in the raw query, and only what matches is decoded. */
 bool http_query_get(struct arena *arena, struct str query, const char *name, size_t nth,
                     struct str *out)
 {
     struct str wanted = str_from(name), rest = query, piece;
 
+    assert(name && name[0]);
     while (str_split(&rest, '&', &piece)) {
         struct str key = piece, value = {"", 0};
         str_cut(piece, '=', &key, &value);
@@ -123,31 +129,42 @@ static int64_t range_number(struct str digits)
     return number;
 }
 
-int http_range(struct str header, int64_t size, int64_t *out_offset, int64_t *out_length)
+/* "a-b", "a-" or "-n" behind the unit; -1 stands for what is missing. */
+static bool read_bounds(struct str set, int64_t *out_from, int64_t *out_to)
 {
     struct str first, last;
 
-    assert(size >= 0);
-    if (!str_starts_fold(header, STR("bytes=")))
-        return 0;
-    struct str set = str_slice(header, 6, header.len);
     if (!str_cut(set, '-', &first, &last))
-        return 0;
+        return false;
     int64_t from = range_number(first), to = range_number(last);
     if (from == -2 || to == -2 || (from == -1 && to == -1))
+        return false;
+    if (from != -1 && to != -1 && to < from)
+        return false;
+    *out_from = from;
+    *out_to = to;
+    return true;
+}
+
+int http_range(struct str header, int64_t size, int64_t *out_offset, int64_t *out_length)
+{
+    int64_t from, to;
+
+    assert(size >= 0);
+    if (!str_starts_fold(header, STR("bytes=")) ||
+        !read_bounds(str_slice(header, 6, header.len), &from, &to))
         return 0;
     if (from == -1) {
         if (to == 0 || size == 0)
             return -1;
         from = to < size ? size - to : 0;
         to = size - 1;
-    } else if (to != -1 && to < from) {
-        return 0;
     }
     if (from >= size)
         return -1;
     if (to == -1 || to >= size)
         to = size - 1;
+    assert(from >= 0 && from <= to);
     *out_offset = from;
     *out_length = to - from + 1;
     return 1;
@@ -230,8 +247,10 @@ static const struct {
     {507, "Insufficient Storage"},
 };
 
+/* A status that is not listed is still a reply. */
 const char *http_reason(int status)
 {
+    assert(status >= 100);
     for (size_t i = 0; i < COUNT(REASONS); i++)
         if (REASONS[i].status == status)
             return REASONS[i].reason;
@@ -265,10 +284,12 @@ static const struct {
     {STR_INIT(".zip"), "application/zip"},
 };
 
+/* By ending only: what users upload is never looked into. */
 const char *http_media_type(struct str name)
 {
     ssize_t dot = str_find_last(name, '.');
 
+    assert(name.ptr || name.len == 0);
     if (dot >= 0) {
         struct str ending = str_slice(name, (size_t)dot, name.len);
         for (size_t i = 0; i < COUNT(TYPES); i++)

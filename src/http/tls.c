@@ -10,6 +10,7 @@
 
 #define PEM_LIMIT_BYTES (64 * KIB)
 
+/* The last complaint is the most exact; the others are forgotten with it. */
 void tls_reason(char *out, size_t size)
 {
     unsigned long number = ERR_peek_last_error();
@@ -39,6 +40,7 @@ static int on_alpn(SSL *, const unsigned char **out, unsigned char *out_len,
  */
 static void set_modes(SSL_CTX *context)
 {
+    assert(context);
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                   SSL_MODE_RELEASE_BUFFERS);
@@ -47,11 +49,13 @@ static void set_modes(SSL_CTX *context)
     SSL_CTX_set_read_ahead(context, 1);
 }
 
+/* Read by us and not by OpenSSL, so that the paths stay beneath the folder. */
 static int use_pair(SSL_CTX *context, int dir, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     struct str pem, key;
 
+    assert(dir >= 0);
     if (file_read(arena, dir, "server.pem", PEM_LIMIT_BYTES, &pem, err) < 0 ||
         file_read(arena, dir, "server.key", PEM_LIMIT_BYTES, &key, err) < 0)
         return -1;
@@ -73,11 +77,13 @@ static int use_pair(SSL_CTX *context, int dir, struct error *err)
     return 0;
 }
 
+/* Tickets carry all that a resumed session needs: no cache in memory. */
 struct http_tls *http_tls_open(int dir, struct error *err)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     struct http_tls *tls;
 
+    assert(dir >= 0);
     if (!context)
         abort();
     set_modes(context);
@@ -104,11 +110,13 @@ void http_tls_free(struct http_tls **tls)
     *tls = NULL;
 }
 
+/* A file of our own replaces the system's roots, it does not add to them. */
 SSL_CTX *tls_client_context(struct str ca_file, struct error *err)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     int loaded;
 
+    assert(ca_file.len == 0 || ca_file.ptr);
     if (!context)
         abort();
     set_modes(context);

@@ -7,7 +7,7 @@
 #include <netinet/tcp.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
-#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,52 +15,62 @@
 /* Small parts are joined into one record, so that head and body leave in one packet. */
 #define RECORD_BYTES (16 * KIB)
 
+/* As write, but a peer that is gone raises no signal. */
 static int bio_write(BIO *bio, const char *bytes, int size)
 {
     int fd = (int)(intptr_t)BIO_get_data(bio);
     ssize_t n = send(fd, bytes, (size_t)size, MSG_NOSIGNAL);
 
+    assert(bytes && size > 0);
     BIO_clear_retry_flags(bio);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         BIO_set_retry_write(bio);
     return (int)n;
 }
 
+/* As read, telling OpenSSL when to come again. */
 static int bio_read(BIO *bio, char *out, int size)
 {
     int fd = (int)(intptr_t)BIO_get_data(bio);
     ssize_t n = recv(fd, out, (size_t)size, 0);
 
+    assert(out && size > 0);
     BIO_clear_retry_flags(bio);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         BIO_set_retry_read(bio);
     return (int)n;
 }
 
+/* OpenSSL flushes after each flight; nothing is held back here. */
 static long bio_control(BIO *, int command, long, void *)
 {
     return command == BIO_CTRL_FLUSH || command == BIO_CTRL_DUP;
 }
 
-static BIO_METHOD *bio_method;
-
-static void bio_method_make(void)
+/* Made by whoever comes first; two that come at once agree on one. It lives as long as we do. */
+static BIO_METHOD *bio_method(void)
 {
-    bio_method = BIO_meth_new(BIO_TYPE_SOURCE_SINK | BIO_get_new_index(), "socket without signals");
-    assert(bio_method);
-    BIO_meth_set_write(bio_method, bio_write);
-    BIO_meth_set_read(bio_method, bio_read);
-    BIO_meth_set_ctrl(bio_method, bio_control);
+    static _Atomic(BIO_METHOD *) shared;
+    BIO_METHOD *method = atomic_load(&shared), *first = NULL;
+
+    if (method)
+        return method;
+    method = BIO_meth_new(BIO_TYPE_SOURCE_SINK | BIO_get_new_index(), "socket without signals");
+    assert(method);
+    BIO_meth_set_write(method, bio_write);
+    BIO_meth_set_read(method, bio_read);
+    BIO_meth_set_ctrl(method, bio_control);
+    if (atomic_compare_exchange_strong(&shared, &first, method))
+        return method;
+    BIO_meth_free(method);
+    return first;
 }
 
 int transport_start_tls(struct transport *transport, SSL_CTX *context, struct error *err)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-
     assert(transport->fd >= 0 && !transport->ssl);
-    pthread_once(&once, bio_method_make);
     SSL *ssl = SSL_new(context);
-    BIO *bio = BIO_new(bio_method);
+    BIO *bio = BIO_new(bio_method());
     if (!ssl || !bio) {
         SSL_free(ssl);
         BIO_free(bio);
@@ -73,8 +83,10 @@ int transport_start_tls(struct transport *transport, SSL_CTX *context, struct er
     return 0;
 }
 
+/* Errors of another connection may lie in the thread's queue: it is emptied first. */
 int transport_handshake(struct transport *transport, bool *out_write)
 {
+    assert(transport->ssl);
     ERR_clear_error();
     int result = SSL_do_handshake(transport->ssl);
     if (result == 1)
@@ -86,10 +98,12 @@ int transport_handshake(struct transport *transport, bool *out_write)
     return TRANSPORT_AGAIN;
 }
 
+/* A read may want to write and the other way round only in handshakes, which are over. */
 static ssize_t tls_read(SSL *ssl, void *out, size_t size)
 {
     size_t n;
 
+    assert(ssl && out);
     ERR_clear_error();
     if (SSL_read_ex(ssl, out, size, &n) == 1)
         return (ssize_t)n;
@@ -118,12 +132,14 @@ ssize_t transport_read(struct transport *transport, void *out, size_t size)
     }
 }
 
+/* What is tried again after a full socket starts with the same bytes, wherever they lie by then. */
 static ssize_t tls_write(SSL *ssl, const struct iovec *parts, int count)
 {
     char joint[RECORD_BYTES];
     const void *bytes = parts[0].iov_base;
     size_t size = parts[0].iov_len, n;
 
+    assert(ssl && size > 0);
     if (count > 1 && size < sizeof(joint)) {
         size = 0;
         for (int i = 0; i < count && size < sizeof(joint); i++) {
@@ -162,13 +178,16 @@ ssize_t transport_write(struct transport *transport, const struct iovec *parts, 
     }
 }
 
+/* Bytes that OpenSSL has read ahead. */
 bool transport_has_more(const struct transport *transport)
 {
     return transport->ssl && SSL_has_pending(transport->ssl);
 }
 
+/* Before the handshake's end there is nobody to say good-bye to. */
 void transport_shutdown(struct transport *transport)
 {
+    assert(transport->fd >= 0);
     if (transport->ssl && SSL_is_init_finished(transport->ssl)) {
         ERR_clear_error();
         SSL_shutdown(transport->ssl);

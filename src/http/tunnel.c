@@ -35,6 +35,7 @@ static void on_other(uv_poll_t *poll, int status, int events);
 /* What a side is to be polled for: `in` is the flow it feeds, `out` the one it empties. */
 static int wanted(const struct flow *in, const struct flow *out)
 {
+    assert(in != out);
     return (!in->ended && in->from == in->to ? UV_READABLE : 0) |
            (out->from < out->to ? UV_WRITABLE : 0);
 }
@@ -44,10 +45,12 @@ int tunnel_wanted(const struct connection *connection)
     return wanted(&connection->tunnel->up, &connection->tunnel->down);
 }
 
+/* The client's side is watched by connection_watch. */
 static void watch_other(struct tunnel *tunnel)
 {
     int events = wanted(&tunnel->down, &tunnel->up);
 
+    assert(tunnel->connection);
     if (events == tunnel->polled)
         return;
     tunnel->polled = events;
@@ -60,6 +63,7 @@ static void watch_other(struct tunnel *tunnel)
 /* Empties the flow into its destination; false when that is broken. */
 static bool pour(struct flow *flow, struct transport *to)
 {
+    assert(flow->from <= flow->to);
     while (flow->from < flow->to) {
         struct iovec part = {flow->bytes + flow->from, flow->to - flow->from};
         ssize_t n = transport_write(to, &part, 1);
@@ -80,6 +84,7 @@ static bool pour(struct flow *flow, struct transport *to)
 /* Moves what can be moved from one side to the other; false when either is broken. */
 static bool pump(struct flow *flow, struct transport *from, struct transport *to)
 {
+    assert(from != to);
     for (int round = 0; round < PUMP_ROUNDS || transport_has_more(from); round++) {
         if (!pour(flow, to))
             return false;
@@ -96,10 +101,12 @@ static bool pump(struct flow *flow, struct transport *from, struct transport *to
     return pour(flow, to);
 }
 
+/* Any event of either side may let bytes move in both directions. */
 static void pump_both(struct tunnel *tunnel)
 {
     struct connection *connection = tunnel->connection;
 
+    assert(connection->tunnel == tunnel);
     bool alive = pump(&tunnel->up, &connection->transport, &tunnel->other) &&
                  pump(&tunnel->down, &tunnel->other, &connection->transport);
     if (!alive || (tunnel->up.end_passed && tunnel->down.end_passed)) {
@@ -110,10 +117,12 @@ static void pump_both(struct tunnel *tunnel)
     connection_watch(connection);
 }
 
+/* Of the other side's socket. */
 static void on_other(uv_poll_t *poll, int status, int)
 {
     struct tunnel *tunnel = poll->data;
 
+    assert(tunnel->connection);
     tunnel->connection->loop->now_us = clock_mono_us();
     if (status < 0)
         connection_close(tunnel->connection);
@@ -121,14 +130,17 @@ static void on_other(uv_poll_t *poll, int status, int)
         pump_both(tunnel);
 }
 
+/* Of the client's socket. */
 void tunnel_event(struct connection *connection, int status)
 {
+    assert(connection->tunnel);
     if (status < 0)
         connection_close(connection);
     else
         pump_both(connection->tunnel);
 }
 
+/* Nothing is pumped yet: bytes behind the head come first, by tunnel_take. */
 void tunnel_start(struct connection *connection, int fd)
 {
     struct tunnel *tunnel = calloc(1, sizeof(*tunnel));
@@ -168,10 +180,12 @@ static void on_tunnel_closed(uv_handle_t *handle)
     free(handle->data);
 }
 
+/* The tunnel's memory goes after its handle. */
 void tunnel_free(struct connection *connection)
 {
     struct tunnel *tunnel = connection->tunnel;
 
+    assert(tunnel->connection == connection);
     tunnel->connection = NULL;
     connection->tunnel = NULL;
     uv_close((uv_handle_t *)&tunnel->poll, on_tunnel_closed);

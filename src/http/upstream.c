@@ -45,10 +45,12 @@ static int read_address(const struct http_upstream *where, struct sockaddr_stora
     return -1;
 }
 
+/* Whose event it is depends on whether somebody uses the connection. */
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct upstream *upstream = poll->data;
 
+    assert(upstream->loop);
     upstream->loop->now_us = clock_mono_us();
     /* An idle server has nothing to say but good-bye. */
     if (upstream->user)
@@ -57,8 +59,10 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         upstream_close(upstream);
 }
 
+/* Costs a system call only when the answer differs from the last. */
 void upstream_watch(struct upstream *upstream, int events)
 {
+    assert(upstream->transport.fd >= 0);
     if (events == upstream->polled)
         return;
     upstream->polled = events;
@@ -68,9 +72,11 @@ void upstream_watch(struct upstream *upstream, int events)
         uv_poll_stop(&upstream->poll);
 }
 
+/* A kept connection that has something to read was closed, or is out of step: it goes. */
 static struct upstream *find_idle(struct loop *loop, const struct sockaddr_storage *address,
                                   socklen_t size)
 {
+    assert(size > 0);
     for (struct list *at = loop->upstreams.next, *next; at != &loop->upstreams; at = next) {
         struct upstream *upstream = CONTAINER_OF(at, struct upstream, link);
         char byte;
@@ -87,12 +93,14 @@ static struct upstream *find_idle(struct loop *loop, const struct sockaddr_stora
     return NULL;
 }
 
+/* Does not wait: the first event tells whether somebody listens. */
 static struct upstream *connect_new(struct loop *loop, const struct sockaddr_storage *address,
                                     socklen_t size)
 {
     int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     struct upstream *upstream;
 
+    assert(size > 0);
     if (fd < 0)
         return NULL;
     transport_prepare(fd, address->ss_family != AF_UNIX);
@@ -153,16 +161,20 @@ static void on_closed(uv_handle_t *handle)
     free(handle->data);
 }
 
+/* Also an idle one: it leaves the list. */
 void upstream_close(struct upstream *upstream)
 {
+    assert(upstream->transport.fd >= 0);
     list_remove(&upstream->link);
     upstream->user = NULL;
     uv_close((uv_handle_t *)&upstream->poll, on_closed);
     transport_close(&upstream->transport);
 }
 
+/* Servers close idle connections themselves, sooner or later; we would rather be first. */
 void upstream_sweep(struct loop *loop)
 {
+    assert(loop_is_current(loop));
     for (struct list *at = loop->upstreams.next, *next; at != &loop->upstreams; at = next) {
         struct upstream *upstream = CONTAINER_OF(at, struct upstream, link);
         next = at->next;
