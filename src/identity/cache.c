@@ -1,6 +1,7 @@
 /* What the guard learned in the last 5 s, so that the IO thread need not ask a disk. */
 #include "identity/identity_private.h"
 
+#include "identity/peer.h"
 #include "os/clock.h"
 #include "store/scope.h"
 
@@ -101,4 +102,28 @@ int guard_attempt_alive(struct identity *identity, const struct token *token, bo
     memcpy(slot->run, token->run.ptr, token->run.len);
     pthread_mutex_unlock(&identity->lock);
     return alive;
+}
+
+/* A connection's number is never given again, so an answer holds as long as the connection. Number
+ * 0 (a test's) is asked each time. */
+int guard_peer_user(struct identity *identity, const struct http_peer *peer, uid_t *out,
+                    struct error *err)
+{
+    struct peer_answer *slot = &identity->peers[peer->number % PEER_CACHE];
+    bool known;
+    uid_t user;
+
+    pthread_mutex_lock(&identity->lock);
+    known = peer->number > 0 && slot->connection == peer->number;
+    user = slot->user;
+    pthread_mutex_unlock(&identity->lock);
+    if (!known) {
+        if (peer_user(&peer->local, &peer->remote, &user, err) < 0)
+            return -1;
+        pthread_mutex_lock(&identity->lock);
+        *slot = (struct peer_answer){.connection = peer->number, .user = user};
+        pthread_mutex_unlock(&identity->lock);
+    }
+    *out = user;
+    return 0;
 }

@@ -6,7 +6,6 @@
 #include "http/text.h"
 #include "identity/identity.h"
 #include "identity/identity_private.h"
-#include "identity/peer.h"
 #include "identity/role.h"
 #include "os/clock.h"
 
@@ -168,7 +167,7 @@ static bool is_local_user(struct identity *identity, const struct guard_ask *ask
     if (ask->fetch_site.len > 0 && !str_eq(ask->fetch_site, STR("same-origin")) &&
         !str_eq(ask->fetch_site, STR("none")))
         return false;
-    if (peer_user(&ask->peer.local, &ask->peer.remote, &user, err) < 0)
+    if (guard_peer_user(identity, &ask->peer, &user, err) < 0)
         return false;
     return user == identity->owner;
 }

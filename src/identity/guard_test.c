@@ -559,6 +559,20 @@ TEST(another_user_or_a_closed_peer_is_not_the_local_user)
     CHECK_INT(ERROR_UNAUTHENTICATED, decide(w, &RUNS, l.ask));
 }
 
+TEST(a_connection_is_asked_about_once_and_another_one_anew)
+{
+    WORLD(w);
+    CLEANUP(loopback_end) struct loopback l;
+    loopback_new(w, &l);
+
+    l.ask.peer.number = 7;
+    CHECK_INT(ERROR_NONE, decide(w, &RUNS, l.ask));
+    fd_close(&l.client);
+    CHECK_INT(ERROR_NONE, decide(w, &RUNS, l.ask)); /* what it sent before it hung up */
+    l.ask.peer.number = 7 + PEER_CACHE;
+    CHECK_INT(ERROR_UNAUTHENTICATED, decide(w, &RUNS, l.ask));
+}
+
 TEST(without_anonymous_the_plain_listener_asks_for_a_token_too)
 {
     WORLD(w);

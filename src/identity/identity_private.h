@@ -27,6 +27,13 @@ struct attempt_answer {
     bool alive;
 };
 
+/* Whose a loopback connection is: asked once, since a socket does not change hands. */
+#define PEER_CACHE 512
+struct peer_answer {
+    uint64_t connection;
+    uid_t user;
+};
+
 struct host_list {
     struct arena *arena;
     struct str *hosts;
@@ -50,11 +57,12 @@ struct identity {
     void *ask_attempt_context;
     int (*check_sas)(struct call *call, struct caller *out, void *context, struct error *err);
     void *check_sas_context;
-    pthread_mutex_t lock; /* the two caches, and waiting for the keys' maker */
+    pthread_mutex_t lock; /* the caches, and waiting for the keys' maker */
     pthread_cond_t made;
     bool making;
     struct scope_words scopes[SCOPE_CACHE];
     struct attempt_answer attempts[ATTEMPT_CACHE];
+    struct peer_answer peers[PEER_CACHE];
 };
 
 /* cache.c: the words of a workspace, by its number. False when it is not there. With `cached_only`
@@ -63,3 +71,7 @@ bool guard_scope_words(struct identity *identity, struct arena *arena, int64_t s
                        bool cached_only, struct scope_words *out);
 /* Whether the attempt of a token still runs; -1 not known without asking, with `cached_only`. */
 int guard_attempt_alive(struct identity *identity, const struct token *token, bool cached_only);
+/* The user at the other end of a loopback connection. Errors: those of peer_user. */
+struct http_peer;
+int guard_peer_user(struct identity *identity, const struct http_peer *peer, uid_t *out,
+                    struct error *err);
