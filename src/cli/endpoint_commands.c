@@ -262,7 +262,7 @@ static int run_invoke(struct cli *cli, struct error *err)
     if (session_raw(cli, &post, &reply, err) < 0)
         return -1;
     if (reply.status < 200 || reply.status > 299) {
-        cli_write(reply.body);
+        cli_say("%.*s\n", STR_ARG(str_trim(reply.body)));
         session_refused(cli, &reply, err);
         cli->missing = false;
         return error_hint(err, "lazurite online-deployment get-logs -e %.*s -n %.*s", STR_ARG(name),

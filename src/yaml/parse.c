@@ -383,10 +383,11 @@ static void free_diag(struct fy_diag **diag)
 
 static int run_parser(struct builder *builder, struct str text)
 {
+    /* The grammar is 1.2's, where only \n and \r end lines; what scalars mean is ours. */
     struct fy_diag_cfg diag_cfg = {.level = FYET_ERROR, .module_mask = ~0u};
     CLEANUP(free_diag) struct fy_diag *diag = fy_diag_create(&diag_cfg);
     struct fy_parse_cfg cfg = {
-        .flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_JSON_NONE | FYPCF_DEFAULT_VERSION_1_1 |
+        .flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_JSON_NONE | FYPCF_DEFAULT_VERSION_1_2 |
                  FYPCF_ALLOW_DUPLICATE_KEYS | FYPCF_DISABLE_MMAP_OPT,
         .diag = diag,
     };

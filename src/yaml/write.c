@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define WRITE_CAP (256 * MIB)
+#define KEY_SHORT_BYTES 120
+#define BYTE_ORDER_MARK STR("\xEF\xBB\xBF")
 
 struct writer {
     struct arena *arena;
@@ -28,17 +30,21 @@ static bool is_plain(struct writer *writer, struct str text)
 {
     static const char INDICATORS[] = "-?:,[]{}#&*!|>'\"%@`= ~<";
 
+    /* A byte order mark would be skipped, and the odd line ends of Unicode are ends for some. */
+    if (str_find(text, BYTE_ORDER_MARK) >= 0 || str_find(text, STR("\xC2\x85")) >= 0 ||
+        str_find(text, STR("\xE2\x80\xA8")) >= 0 || str_find(text, STR("\xE2\x80\xA9")) >= 0)
+        return false;
     if (!text.len || strchr(INDICATORS, text.ptr[0]) || isspace((unsigned char)text.ptr[text.len - 1]))
         return false;
     if (json_kind(yaml_scalar(writer->arena, text)) != JSON_STRING)
         return false;
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7F)
+            return false;
     /* What a date or a sexagesimal number begins with is quoted for other readers' sake. */
     if (isdigit((unsigned char)text.ptr[0]) || text.ptr[0] == '+' || text.ptr[0] == '.')
         return str_find_char(text, ':') < 0 && str_find_char(text, '-') < 0 &&
                str_find_char(text, 'e') < 0 && str_find(text, STR(" #")) < 0;
-    for (size_t i = 0; i < text.len; i++)
-        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7F)
-            return false;
     return text.ptr[text.len - 1] != ':' && str_find(text, STR(": ")) < 0 &&
            str_find(text, STR(" #")) < 0;
 }
@@ -50,6 +56,8 @@ static bool is_block(struct str text)
         return false;
     for (size_t i = 0; i < text.len; i++) {
         if ((unsigned char)text.ptr[i] < 0x20 && text.ptr[i] != '\n')
+            return false;
+        if (str_starts(str_slice(text, i, text.len), BYTE_ORDER_MARK))
             return false;
         if (text.ptr[i] == '\n' && i > 0 && text.ptr[i - 1] == ' ')
             return false;
@@ -73,9 +81,22 @@ static void write_block(struct writer *writer, struct str text, int level)
     }
 }
 
+/* JSON's escapes are YAML's; a byte order mark, which readers drop, gets one too. */
+static void write_escaped(struct writer *writer, struct str text)
+{
+    struct str rest = json_write(writer->arena, json_text(writer->arena, text));
+    ssize_t mark;
+
+    while ((mark = str_find(rest, BYTE_ORDER_MARK)) >= 0) {
+        buf_printf(&writer->out, "%.*s\\uFEFF", (int)mark, rest.ptr);
+        rest = str_slice(rest, (size_t)mark + BYTE_ORDER_MARK.len, rest.len);
+    }
+    buf_add(&writer->out, rest);
+}
+
 static void write_string(struct writer *writer, struct str text, int level)
 {
-    bool control = false;
+    bool control = str_find(text, BYTE_ORDER_MARK) >= 0 || str_find_char(text, '\'') >= 0;
 
     if (is_plain(writer, text)) {
         buf_add(&writer->out, text);
@@ -88,17 +109,23 @@ static void write_string(struct writer *writer, struct str text, int level)
     for (size_t i = 0; i < text.len; i++)
         control |= (unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7F;
     if (control) {
-        /* JSON's escapes are YAML's. */
-        buf_add(&writer->out, json_write(writer->arena, json_text(writer->arena, text)));
+        write_escaped(writer, text);
         return;
     }
-    buf_add_char(&writer->out, '\'');
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '\'')
-            buf_add_char(&writer->out, '\'');
-        buf_add_char(&writer->out, text.ptr[i]);
+    buf_printf(&writer->out, "'%.*s'", STR_ARG(text));
+}
+
+/* Python's 5e+29 would be text in YAML 1.1, which wants a point. */
+static void write_number(struct writer *writer, struct str text)
+{
+    ssize_t exponent = str_find_char(text, 'e');
+
+    if (exponent < 0 || str_find_char(text, '.') >= 0) {
+        buf_add(&writer->out, text);
+        return;
     }
-    buf_add_char(&writer->out, '\'');
+    buf_printf(&writer->out, "%.*s.0%.*s", (int)exponent, text.ptr,
+               STR_ARG(str_slice(text, (size_t)exponent, text.len)));
 }
 
 static void write_scalar(struct writer *writer, const struct json *value, int level)
@@ -111,7 +138,7 @@ static void write_scalar(struct writer *writer, const struct json *value, int le
         buf_add(&writer->out, json_as_bool(value, false) ? STR("true") : STR("false"));
         break;
     case JSON_NUMBER:
-        buf_add(&writer->out, yaml_literal_text(writer->arena, value));
+        write_number(writer, yaml_literal_text(writer->arena, value));
         break;
     case JSON_STRING:
         write_string(writer, json_as_str(value), level);
@@ -134,10 +161,27 @@ static bool is_block_value(const struct json *value)
 
 static void write_value(struct writer *writer, const struct json *value, int level, bool inline_first);
 
+/* A key stands on one line; a long one must say so before. */
+static void write_key(struct writer *writer, struct str key, int level)
+{
+    bool is_long = key.len > KEY_SHORT_BYTES;
+
+    if (is_long)
+        buf_add(&writer->out, STR("? "));
+    if (is_plain(writer, key))
+        buf_add(&writer->out, key);
+    else
+        write_escaped(writer, key);
+    if (is_long) {
+        buf_add_char(&writer->out, '\n');
+        indent(writer, level);
+    }
+    buf_add_char(&writer->out, ':');
+}
+
 static void write_member(struct writer *writer, const struct json_iter *it, int level)
 {
-    write_string(writer, it->key, level);
-    buf_add_char(&writer->out, ':');
+    write_key(writer, it->key, level);
     if (!is_block_value(it->value)) {
         buf_add_char(&writer->out, ' ');
         write_scalar(writer, it->value, level + 1);
@@ -180,7 +224,7 @@ struct str yaml_write(struct arena *arena, const struct json *value, bool sorted
     if (is_block_value(shown)) {
         write_value(&writer, shown, 0, false);
     } else {
-        write_scalar(&writer, shown, 0);
+        write_scalar(&writer, shown, 1);
         buf_add_char(&writer.out, '\n');
     }
     return arena_str(arena, buf_str(&writer.out));

@@ -143,7 +143,9 @@ TEST(written_yaml_reads_back_as_the_same_value)
         "{\"s\":[\"\",\"true\",\"12\",\"a: b\",\"a #b\",\"- x\",\"it's\",\"tab\\there\",\"1e3\",\"x:\"]}",
         "{\"t\":\"two\\nlines\\n\",\"u\":\"no end\\nhere\",\"v\":\"two ends\\n\\n\",\"w\":\" blank\\nfirst\"}",
         "[[1,[2,3]],[{\"a\":[{}]}],null,true,0.5,\"2026-11-21\",\"12:30\",\"~\",\"=\"]",
-        "\"text\"", "{\"k: y\":\"v\",\"on\":\"off\"}",
+        "\"text\"", "{\"k: y\":\"v\",\"on\":\"off\"}", "\"two\\nlines\"", "{\"two\\nlines\":{\"a\":1}}", "[5e29,1e-7]",
+        "{\"a-long-key-a-long-key-a-long-key-a-long-key-a-long-key-a-long-key-a-long-key-a-long-key-a-long-key-a-long-key-"
+        "a-long-key-a-long-key\":[1],\"\xEF\xBB\xBF\":\"\xE2\x80\xA8\"}",
     };
 
     for (size_t i = 0; i < COUNT(CASES); i++) {
