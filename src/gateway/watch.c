@@ -210,13 +210,31 @@ void watch_once(struct gateway *gateway, int64_t now_us)
         proxy_serve_waiting(gateway);
 }
 
+/* Which socket `serve` would reach; 0 when the folder is gone. */
+static ino_t watch_control(const struct gateway *gateway)
+{
+    struct stat status;
+
+    return fstatat(gateway->dir, "run/gateway.sock", &status, AT_SYMLINK_NOFOLLOW) == 0
+               ? status.st_ino
+               : 0;
+}
+
 void watch_run(struct gateway *gateway)
 {
     struct pollfd stop = {.fd = gateway->stop_fd, .events = POLLIN};
+    const ino_t control = watch_control(gateway);
+    const uint64_t one = 1;
 
     assert(gateway->stop_fd >= 0);
     while (poll(&stop, 1, TICK_MS) == 0) {
         int64_t now_us = clock_mono_us();
+        /* Removed with its folder, or replaced: nobody can tell us anything any more. */
+        if (watch_control(gateway) != control) {
+            LOG(LOG_WARN, "gateway.forgotten");
+            if (write(gateway->stop_fd, &one, sizeof(one)) == sizeof(one))
+                return;
+        }
         proxy_expire(gateway, now_us);
         watch_once(gateway, now_us);
     }
