@@ -1,3 +1,10 @@
+/* The body of a request: kept whole up to a limit, or passed on to a sink.
+ *
+ * A body with a length is counted here; one in chunks is read by the parser. Limits are compared
+ * before bytes are kept, and a body that comes too slowly is given up by the sweep. When it is
+ * whole, run is called: by a worker, by the loop, or, behind a sink, by the worker that wrote the
+ * last bytes.
+ */
 #include "http/connection_private.h"
 
 #include <assert.h>

@@ -1,3 +1,10 @@
+/* The authority that every data folder makes for itself, and the certificate of its server.
+ *
+ * Nobody can sign for "localhost" but we ourselves. The authority may speak for loopback and for
+ * the names it was made with only, so that a person who trusts it does not trust it with the rest
+ * of the internet. Both keys are P-256, quick to make at the first start. What is there and good
+ * is kept: a new authority would have to be trusted again by every client.
+ */
 #include "http/tls_private.h"
 
 #include "os/clock.h"

@@ -1,3 +1,10 @@
+/* One request of the client with its reply, on a connection that blocks nobody but its caller.
+ *
+ * The socket itself never blocks: each wait is a poll of at most a quarter of a second, so that
+ * the caller can give up. A connection is kept after a reply that allows it; when the server had
+ * closed it meanwhile, which shows before the first byte of a reply, the request is sent once
+ * more on a fresh one.
+ */
 #include "base/buf.h"
 
 #include "http/client_private.h"

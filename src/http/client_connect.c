@@ -1,3 +1,8 @@
+/* Addresses, and how the client reaches them: a Unix socket, TCP, TLS on top.
+ *
+ * The name of a server is checked against its certificate during the handshake. Only the
+ * authority that the caller names is trusted, or the system's when it names none.
+ */
 #include "http/client_private.h"
 
 #include "http/tls_private.h"

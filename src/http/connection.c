@@ -1,3 +1,13 @@
+/* The states of a connection, from its first byte to its last.
+ *
+ *     HEAD -> [DECIDING] -> BODY -> RUNNING -> HEAD …           one request after the other
+ *                                  RUNNING -> TUNNEL            after an upgrade
+ *     any  -> RUNNING with a refusal -> LINGER -> CLOSED        when something is odd
+ *
+ * Bytes are used straight from the loop's scratch buffer; only what must wait for its turn is
+ * copied. Requests that come in one packet are answered one after the other, in order. Nothing
+ * here waits: a state that needs something else returns, and an event brings it back.
+ */
 #include "http/connection_private.h"
 
 #include "os/clock.h"

@@ -1,3 +1,9 @@
+/* A request and its reply: how long they live, and what a handler can ask of them.
+ *
+ * The layer holds an exchange until its reply was sent or its peer has gone; a worker holds it
+ * while it runs; a handler that has not replied is owed to (`awaits`). Whoever lets go last
+ * frees it, on the loop, where its memory waits for the next request.
+ */
 #include "http/connection_private.h"
 
 #include <assert.h>

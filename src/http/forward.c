@@ -1,3 +1,9 @@
+/* A request sent on to another server, and its reply passed back as it comes.
+ *
+ * The reply's body is a source like any other: the client's pace decides when the server behind
+ * is read, so that a large reply needs no large memory. What may be tried again (nothing of a
+ * reply came) is told apart from what may not.
+ */
 #include "http/upstream.h"
 
 #include "os/clock.h"

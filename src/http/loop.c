@@ -1,3 +1,8 @@
+/* An IO thread: its mail from other threads, its deadlines, its end.
+ *
+ * Whatever another thread wants of an exchange is a bit in its `events` and the exchange in the
+ * loop's mail. There is no lock between workers and loops, and a batch of replies costs one wake.
+ */
 #include "http/connection_private.h"
 
 #include "os/clock.h"

@@ -1,3 +1,9 @@
+/* Writing a reply: its parts, then pieces of a file or a source as long as the peer takes them.
+ *
+ * At most one piece is in memory. A file is read without waiting where the page cache has it, by
+ * a worker where the disk must be asked. A peer that takes nothing is noticed by its deadline, one
+ * that takes everything at once has to let others have their turn.
+ */
 #include "http/connection_private.h"
 
 #include <assert.h>

@@ -1,3 +1,8 @@
+/* Heads and chunks. What is refused, and what only looks odd, is in the tables of server_test.c.
+ *
+ * Strictness is the point: whatever two programs could read in two ways is refused, so that what a
+ * guard has seen is what a handler gets.
+ */
 #include "http/parser.h"
 
 #include "http/limits.h"

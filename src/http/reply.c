@@ -1,3 +1,8 @@
+/* What handlers say: headers and one of four kinds of reply, from any thread.
+ *
+ * A reply is only noted here. The loop writes it: at once when it is the loop that called the
+ * handler, else when the mail arrives.
+ */
 #include "http/connection_private.h"
 #include "http/text.h"
 

@@ -1,3 +1,9 @@
+/* Listeners, and the life of a server with its loops.
+ *
+ * Every loop polls every listening socket and takes what it can get; the kernel spreads
+ * connections well enough, and no thread has to hand them around. When descriptors or connections
+ * run out a loop stops accepting for a moment and lets the kernel's backlog wait.
+ */
 #include "http/connection_private.h"
 
 #include "os/clock.h"

@@ -1,3 +1,9 @@
+/* The queue between a loop that receives a body and the worker that writes it away.
+ *
+ * The loop copies bytes into blocks; a task of the pool writes them, never two at once and never
+ * waiting for more: when the queue is empty the task ends, and the next bytes start it again. So a
+ * slow peer costs no thread, and a slow disk stops the reading of the peer.
+ */
 #include "http/connection_private.h"
 
 #include <assert.h>

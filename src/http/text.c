@@ -1,3 +1,4 @@
+/* The small grammars of HTTP. Pure functions, fuzzed by fuzz/http_text.c. */
 #include "http/text.h"
 
 #include <assert.h>

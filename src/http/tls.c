@@ -1,3 +1,4 @@
+/* Contexts of OpenSSL for both sides: TLS 1.2 or later, HTTP/1.1 only. */
 #include "http/tls_private.h"
 
 #include "os/file.h"

@@ -1,3 +1,8 @@
+/* Sockets that may have TLS on them, read and written without waiting.
+ *
+ * OpenSSL is given a socket by a BIO of ours: its own would raise SIGPIPE, which a library must
+ * not ask its program to ignore.
+ */
 #include "http/transport.h"
 
 #include <assert.h>

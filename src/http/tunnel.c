@@ -1,3 +1,9 @@
+/* A byte pump between a client and a socket, after an upgrade.
+ *
+ * Each direction has one buffer: it is filled when it is empty and emptied as its destination
+ * takes bytes, so the slower side sets the pace. The end of one direction is passed on; the tunnel
+ * ends when both have ended, or when one is broken.
+ */
 #include "http/connection_private.h"
 
 #include "os/clock.h"

@@ -1,3 +1,8 @@
+/* Connections to the servers behind us, made without waiting and kept for a while.
+ *
+ * A loop has its own; they are found by address. One that becomes readable while nobody uses it
+ * was closed by its server.
+ */
 #include "http/upstream.h"
 
 #include "os/clock.h"
