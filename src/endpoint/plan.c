@@ -229,10 +229,22 @@ static int plan_find_environment(struct planning *p, const struct json **out, st
     if (!body)
         return -1;
     *out = json_at(body, "properties");
-    if (!json_is_null(json_at(*out, "inferenceConfig")))
-        return error_set(
-            err, ERROR_NOT_IMPLEMENTED, "properties.environmentId",
-            "Containers that serve by themselves (inferenceConfig) are not built yet.");
+    return 0;
+}
+
+/* The routes of a container that serves by itself: a scoring script does not need them. */
+static int plan_inference_config(struct planning *p, const struct json *environment,
+                                 struct json *notes, struct error *err)
+{
+    if (json_is_null(json_at(environment, "inferenceConfig")))
+        return 0;
+    if (!str_eq(json_str_at(p->plan, "engine"), STR("python")))
+        return error_set(err, ERROR_NOT_IMPLEMENTED, "properties.environmentId",
+                         "Containers that serve by themselves (inferenceConfig) are not built yet; "
+                         "give a scoring script.");
+    json_append(p->arena, notes,
+                json_text(p->arena, STR("W2201 the environment's inference_config has no effect: "
+                                        "the scoring script is served by our own server.")));
     return 0;
 }
 
@@ -247,7 +259,8 @@ static int plan_environment(struct planning *p, struct error *err)
                                             .overlay_count = 1};
     struct json *environment = NULL, *notes = json_array(p->arena);
 
-    if (plan_find_environment(p, &describe.properties, err) < 0)
+    if (plan_find_environment(p, &describe.properties, err) < 0 ||
+        plan_inference_config(p, describe.properties, notes, err) < 0)
         return -1;
     if (!describe.properties && str_eq(engine, STR("mlflow"))) {
         environment = json_object(p->arena);
