@@ -5,6 +5,13 @@
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+const char *__lsan_default_suppressions(void);
+
+/* libfyaml 0.7.12 loses half a kilobyte of its own with some quoted texts; ours are looked at. */
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libfyaml.so";
+}
 
 /* The value comes back from its own text, or that text is over a bound. */
 static void round_trip(struct arena *arena, const struct json *root)
