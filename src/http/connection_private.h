@@ -43,7 +43,7 @@ struct loop {
     pthread_t self;   /* the same, set by the thread itself */
     int64_t now_us;   /* clock_mono_us of the event being handled */
     struct list connections;
-    struct list listeners;       /* struct acceptor, of server.c */
+    struct list listeners;       /* struct acceptor, of server_listen.c */
     struct list upstreams;       /* struct upstream, kept for reuse by upstream.c */
     struct list forwards;        /* struct forward under way, for their deadlines */
     struct http_exchange *spare; /* exchanges to use again */
@@ -112,7 +112,7 @@ struct http_exchange {
     void *user;
     struct reply reply;
     struct sink_queue *sink;        /* sink.c */
-    struct forward *forward;        /* forward.c, once the loop knows of it */
+    struct forward *forward;        /* forward_run.c, once the loop knows of it */
     struct forward *forward_wanted; /* until then */
     char *window;                   /* WINDOW_BYTES, for sources and files; NULL until needed */
     ssize_t window_len;             /* what a read of a file gave */
@@ -265,14 +265,14 @@ void tunnel_event(struct connection *connection, int status);
 int tunnel_wanted(const struct connection *connection);
 void tunnel_free(struct connection *connection);
 
-/* Forwarding: forward.c and upstream.c. */
+/* Forwarding: forward_run.c and upstream.c. */
 void forward_begin(struct http_exchange *ex);
 /* The exchange's connection is gone or its reply was sent. */
 void forward_end(struct http_exchange *ex);
 void forward_sweep(struct loop *loop);
 void upstream_close_all(struct loop *loop);
 
-/* --- The server: server.c -------------------------------------------------------------------- */
+/* --- The server: server_listen.c --------------------------------------------------------------- */
 
 struct http_server {
     struct pool *pool;

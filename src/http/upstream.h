@@ -36,5 +36,5 @@ void upstream_close(struct upstream *upstream);
 /* Closes what was idle for long. */
 void upstream_sweep(struct loop *loop);
 
-/* forward.c: what happened on the connection it uses. */
+/* forward_run.c: what happened on the connection it uses. */
 void forward_upstream_event(struct forward *forward, int status, int events);
