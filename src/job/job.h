@@ -27,6 +27,7 @@ struct jobs_options {
     bool separate_users;      /* decisions 29 */
     unsigned uid_first;
     bool sandbox;             /* bubblewrap works */
+    int64_t memory_bytes;     /* what one job may use; 0: no limit */
 };
 
 /* Does not start anything yet. Owns: the caller. */

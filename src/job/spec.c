@@ -432,7 +432,7 @@ struct json *spec_write(struct jobs *jobs, struct arena *arena, const struct spe
     json_set(arena, spec, STR("variables"), variables);
     json_set(arena, spec, STR("limits"), part = json_object(arena));
     json_set_int(arena, part, "timeoutSeconds", json_int_at(attempt->resolved, "timeoutSeconds", 0));
-    json_set_int(arena, part, "memoryBytes", 0);
+    json_set_int(arena, part, "memoryBytes", jobs->options.memory_bytes);
     json_set(arena, spec, STR("isolation"), part = json_object(arena));
     json_set_str(arena, part, "mode",
                  jobs->options.separate_users ? STR("separate") : STR("same-user"));

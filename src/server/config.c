@@ -1,3 +1,7 @@
+/* One table names every key: its type, what it may be, its default as the file shows it, and the
+ * words that explain it there. Reading, the new file and the error messages are all made from it,
+ * so a key cannot be read and not documented. Values are put in place by small functions, since
+ * they end in members of different types. */
 #include "server/config.h"
 
 #include "base/buf.h"
@@ -64,6 +68,7 @@ static bool take_domain(struct config *config, const struct value *value)
            str_find_char(value->text, '/') < 0;
 }
 
+/* At least two, so that one slow request never stops all others. */
 static bool take_workers(struct config *config, const struct value *value)
 {
     config->workers = value->number;
@@ -88,10 +93,17 @@ static bool take_allow_same(struct config *config, const struct value *value)
     return true;
 }
 
+/* Below 1000 are the system's own users. */
 static bool take_uid_first(struct config *config, const struct value *value)
 {
     config->uid_first = value->number;
     return value->number >= 1000 && value->number <= 2000000000;
+}
+
+static bool take_memory(struct config *config, const struct value *value)
+{
+    config->job_memory_bytes = value->number;
+    return value->number == 0 || value->number >= (int64_t)(16 * MIB);
 }
 
 static bool take_missing(struct config *config, const struct value *value)
@@ -147,6 +159,8 @@ static const struct key KEYS[] = {
      "root).\n"},
     {"jobs", "uid_first", VALUE_NUMBER, take_uid_first, "1000 to 2000000000", "200000",
      "# With \"separate\": the first user id.\n"},
+    {"jobs", "memory", VALUE_NUMBER, take_memory, "0, or 16777216 and more", "0",
+     "# Bytes of memory that one job may use, where control groups work; 0: all there is.\n"},
     {"jobs", "allow_same_user", VALUE_FLAG, take_allow_same, "true or false", "false",
      "# Jobs as the server's user although a listener leaves loopback. Named at every start.\n"},
     {"images", "missing", VALUE_TEXT, take_missing, "\"host\" or \"fail\"", "\"host\"",
@@ -155,6 +169,7 @@ static const struct key KEYS[] = {
      "# Lines below this level are not written.\n"},
 };
 
+/* The same values stand in the file's text, which a test compares. */
 struct config config_default(void)
 {
     return (struct config){.listen = STR_INIT("127.0.0.1:10443"),
@@ -168,6 +183,8 @@ struct config config_default(void)
                            .log_level = LOG_INFO};
 }
 
+/* Every key commented out at its default, so the file of an old version does not pin its
+ * defaults. */
 struct str config_template(struct arena *arena)
 {
     struct str text =
@@ -196,11 +213,13 @@ struct reader {
     struct str table;
 };
 
+/* Errors name the line: the file is edited by hand. */
 PRINTF(3, 4)
 static int wrong(const struct reader *reader, struct error *err, const char *format, ...)
 {
     va_list args;
 
+    assert(format);
     va_start(args, format);
     struct str text = arena_vprintf(reader->arena, format, args);
     va_end(args);
@@ -269,9 +288,11 @@ static struct str before_comment(struct str line)
     return str_trim(at < 0 ? line : str_slice(line, 0, (size_t)at));
 }
 
+/* A value is told by its first character; a comment may follow it, anything else may not. */
 static int read_value(const struct reader *reader, struct str rest, struct value *out,
                       struct error *err)
 {
+    assert(out);
     *out = (struct value){0};
     if (str_starts(rest, STR("["))) {
         if (read_list(reader, &rest, out, err) < 0)
@@ -296,12 +317,14 @@ static int read_value(const struct reader *reader, struct str rest, struct value
     return 0;
 }
 
+/* A key is looked up within its table; one that is not there is an error, never ignored. */
 static int read_key(const struct reader *reader, struct str line, struct config *config,
                     struct error *err)
 {
     struct str name, rest;
     struct value value;
 
+    assert(config);
     if (!str_cut(line, '=', &name, &rest))
         return wrong(reader, err, "expected KEY = VALUE or [TABLE]");
     name = str_trim(name);
@@ -322,6 +345,7 @@ static int read_key(const struct reader *reader, struct str line, struct config 
                  STR_ARG(reader->table));
 }
 
+/* Tables are only those that have keys. */
 static int read_table(struct reader *reader, struct str line, struct error *err)
 {
     struct str text = before_comment(line);
@@ -338,12 +362,14 @@ static int read_table(struct reader *reader, struct str line, struct error *err)
     return wrong(reader, err, "there is no table [%.*s]", STR_ARG(str_slice(name, 0, 60)));
 }
 
+/* Into a copy: a mistake in the last line takes nothing of the first. */
 int config_read(struct arena *arena, struct str text, struct config *config, struct error *err)
 {
     struct reader reader = {.arena = arena};
     struct config read = *config;
     struct str rest = text, line;
 
+    assert(config);
     while (str_split(&rest, '\n', &line)) {
         int result = 0;
         reader.line++;
@@ -363,6 +389,7 @@ int config_load(struct arena *arena, int dir, struct config *config, struct erro
 {
     struct str text;
 
+    assert(dir >= 0);
     if (!file_exists(dir, CONFIG_FILE))
         return file_write_atomic(dir, CONFIG_FILE, config_template(arena), 0600, err);
     if (file_read(arena, dir, CONFIG_FILE, FILE_BYTES, &text, err) < 0)
@@ -370,6 +397,7 @@ int config_load(struct arena *arena, int dir, struct config *config, struct erro
     return config_read(arena, text, config, err);
 }
 
+/* The last colon parts host and port; an IPv6 address stands in brackets, as in URLs. */
 int config_address_read(struct str text, const char *target, struct config_address *out,
                         struct error *err)
 {
@@ -377,6 +405,7 @@ int config_address_read(struct str text, const char *target, struct config_addre
     struct str host = colon > 0 ? str_slice(text, 0, (size_t)colon) : STR("");
     int64_t port = -1;
 
+    assert(out);
     if (str_starts(host, STR("[")) && str_ends(host, STR("]")))
         host = str_slice(host, 1, host.len - 1);
     else if (str_find_char(host, ':') >= 0)
@@ -389,6 +418,7 @@ int config_address_read(struct str text, const char *target, struct config_addre
     return 0;
 }
 
+/* By name, not by resolving: what `localhost` means to a resolver is not ours to trust. */
 bool config_is_loopback(struct str host)
 {
     return str_eq_fold(host, STR("localhost")) || str_eq(host, STR("::1")) ||

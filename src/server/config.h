@@ -22,6 +22,7 @@ struct config {
     bool separate_users;    /* jobs.users = "separate" */
     bool allow_same_user;
     int64_t uid_first;
+    int64_t job_memory_bytes; /* jobs.memory; 0: no limit */
     enum images_missing images_missing;
     enum log_level log_level;
 };

@@ -1,3 +1,10 @@
+/* Opening goes from the engines up to the faces, then the listeners, then what starts processes:
+ *
+ *     store vault content tracking · workspace · identity tls · jobs endpoints · arm mlflow ·
+ * router tls, plain and Unix listeners · the gateway · the scheduler · run/server.json
+ *
+ * Nothing is answered before everything that a handler can reach is there; closing goes backwards.
+ */
 #include "server/wire.h"
 
 #include "blob/blob.h"
@@ -19,12 +26,15 @@
 /* Requests under way are finished for this long; streams end then, and clients resume them. */
 #define STOP_GRACE_MS 10000
 
+/* In the order of their layers; the default workspace is made at the first start and found at
+ * every later one. */
 static int open_engines(struct server *server, struct error *err)
 {
     struct engines *engines = &server->engines;
     struct str url =
         arena_printf(server->arena, "sqlite:%.*s/state/lazurite.db", STR_ARG(server->folder.path));
 
+    assert(server->folder.dir >= 0);
     engines->dir = server->folder.dir;
     engines->domain = server->config.domain;
     if (store_open(url.ptr, NULL, &engines->store, err) < 0)
@@ -67,6 +77,8 @@ static bool attempt_alive(int64_t scope, struct str run, int attempt, void *cont
     return job_attempt_alive(scope, run, attempt, engines->jobs);
 }
 
+/* On the writer thread after each commit with events, so both only note that there is something
+ * to do. */
 static void wake_lives(int64_t, void *context)
 {
     const struct engines *engines = context;
@@ -82,6 +94,7 @@ static void make_lives(struct server *server)
     struct engines *engines = &server->engines;
     const struct config *config = &server->config;
     const struct jobs_options jobs = {
+        .memory_bytes = config->job_memory_bytes,
         .store = engines->store,
         .content = engines->content,
         .identity = engines->identity,
@@ -112,11 +125,13 @@ static void make_lives(struct server *server)
     store_on_event(engines->store, wake_lives, engines);
 }
 
+/* Names that were added since the last start are put into a new certificate. */
 static int open_tls(struct server *server, struct error *err)
 {
     struct str names[CONFIG_NAMES_MAX + 3] = {STR("localhost"), STR("127.0.0.1"), STR("::1")};
     size_t count = 3;
 
+    assert(server->folder.dir >= 0);
     for (size_t i = 0; i < server->config.name_count; i++)
         names[count++] = server->config.names[i];
     CLEANUP(fd_close) int dir = dir_open_at(server->folder.dir, "tls", 0755, err);
@@ -126,6 +141,7 @@ static int open_tls(struct server *server, struct error *err)
     return server->tls ? 0 : -1;
 }
 
+/* Nothing listens yet: a server that cannot open its store never takes a port. */
 int wire_open(struct server *server, struct error *err)
 {
     assert(server->folder.lock >= 0);
@@ -144,44 +160,57 @@ int wire_open(struct server *server, struct error *err)
     return faces_join(server, err);
 }
 
+/* What one TCP listener is to be. */
+struct door {
+    int tag;
+    const char *flag;
+    struct str text;      /* HOST:PORT */
+    struct http_tls *tls; /* NULL: plain */
+    uint16_t earlier;     /* the port it had last time */
+};
+
 /* Opens one TCP listener. Port 0 takes the port of the last time again when it is free: running
  * jobs hold it (decisions 54). */
-static int listen_tcp(struct server *server, struct http_listener *listener, struct str text,
-                      uint16_t earlier, uint16_t *out_port, struct error *err)
+static int open_door(struct server *server, const struct door *door, uint16_t *out_port,
+                     struct error *err)
 {
+    struct http_listener listener = {.tag = door->tag, .tls = door->tls};
     struct config_address address;
-
-    if (config_address_read(text, listener->tls ? "--listen" : "--plain-listen", &address, err) < 0)
-        return -1;
-    listener->host = arena_cstr(server->arena, address.host);
-    listener->port = address.port ? address.port : earlier;
     struct error why = {0};
-    int result = http_server_listen(server->http, listener, out_port, &why);
-    if (result < 0 && address.port == 0 && earlier != 0) {
-        listener->port = 0;
-        result = http_server_listen(server->http, listener, out_port, &why);
+
+    assert(server->http && door->text.len > 0);
+    if (config_address_read(door->text, door->flag, &address, err) < 0)
+        return -1;
+    listener.host = arena_cstr(server->arena, address.host);
+    listener.port = address.port ? address.port : door->earlier;
+    int result = http_server_listen(server->http, &listener, out_port, &why);
+    if (result < 0 && address.port == 0 && door->earlier != 0) {
+        listener.port = 0;
+        result = http_server_listen(server->http, &listener, out_port, &why);
     }
     if (result < 0) {
         if (why.code == ERROR_CONFLICT)
-            folder_blame_port(listener->port, &why);
+            folder_blame_port(listener.port, &why);
         *err = why;
     }
     return result;
 }
 
+/* The plain listener never leaves loopback; the socket is the owner's alone. */
 static int open_listeners(struct server *server, struct error *err)
 {
     struct folder_ports earlier = folder_read_ports(server->arena, &server->folder);
-    struct http_listener tls = {.tag = LISTEN_TLS, .tls = server->tls};
-    struct http_listener plain = {.tag = LISTEN_PLAIN};
+    const struct door tls = {LISTEN_TLS, "--listen", server->config.listen, server->tls,
+                             earlier.tls};
+    const struct door plain = {LISTEN_PLAIN, "--plain-listen", server->config.plain_listen, NULL,
+                               earlier.plain};
     struct http_listener local = {
         .tag = LISTEN_SOCKET, .unix_dir = server->folder.dir, .unix_path = "run/lazurite.sock"};
     uint16_t none;
 
-    assert(server->http);
-    if (listen_tcp(server, &tls, server->config.listen, earlier.tls, &server->ports.tls, err) < 0 ||
-        listen_tcp(server, &plain, server->config.plain_listen, earlier.plain, &server->ports.plain,
-                   err) < 0)
+    assert(server->tls);
+    if (open_door(server, &tls, &server->ports.tls, err) < 0 ||
+        open_door(server, &plain, &server->ports.plain, err) < 0)
         return -1;
     return http_server_listen(server->http, &local, &none, err);
 }
@@ -205,6 +234,7 @@ int wire_listen(struct server *server, struct error *err)
 {
     struct engines *engines = &server->engines;
 
+    assert(server->router);
     if (open_listeners(server, err) < 0)
         return -1;
     engines->arm_endpoint = arena_printf(server->arena, "https://localhost:%u", server->ports.tls);
@@ -251,6 +281,8 @@ static void end_lives(struct server *server)
     endpoints_free(&engines->endpoints);
 }
 
+/* Opposite to the order of opening. What was never opened is NULL and passed over, so this also
+ * ends a start that failed half-way. */
 void wire_close(struct server *server)
 {
     struct engines *engines = &server->engines;
