@@ -27,11 +27,14 @@ static void set_name(struct call *call, struct json *object, const char *key, co
                  arena_printf(call->arena, "%s.%.*s%s", before, STR_ARG(engines->domain), after));
 }
 
+/* Where tokens would come from, and for whom they may be; `adfs` spares msal its instance
+ * discovery. */
 static struct json *authentication(struct call *call)
 {
     const struct engines *engines = call->face;
     struct json *object = json_object(call->arena), *audiences = json_array(call->arena);
 
+    assert(engines->identity);
     json_append(call->arena, audiences, json_text(call->arena, base_url(call)));
     json_append(call->arena, audiences,
                 json_text(call->arena, identity_audience(engines->identity)));
@@ -42,12 +45,15 @@ static struct json *authentication(struct call *call)
     return object;
 }
 
+/* One cloud: the one that was asked. The suffix of storage begins with `core.` because the
+ * storage library finds the account name by splitting the host at `.blob.core.`. */
 static void metadata_run(struct call *call)
 {
     struct arena *arena = call->arena;
     struct json *list = json_array(arena), *cloud = json_object(arena),
                 *suffixes = json_object(arena);
 
+    assert(call->face);
     json_set_str(arena, cloud, "name", STR("Lazurite"));
     json_set_str(arena, cloud, "resourceManager", base_url(call));
     set_name(call, cloud, "portal", "https://portal", "/");

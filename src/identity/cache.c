@@ -26,9 +26,11 @@ static struct scope_words *scope_slot(struct identity *identity, int64_t scope)
     return oldest;
 }
 
+/* Copies out under the lock, since another thread may reuse the slot at any time. */
 static bool scope_cached(struct identity *identity, struct arena *arena, int64_t scope,
                          struct scope_words *out)
 {
+    assert(scope > 0);
     pthread_mutex_lock(&identity->lock);
     const struct scope_words *slot = scope_slot(identity, scope);
     bool found = slot->scope == scope;
@@ -68,6 +70,7 @@ bool guard_scope_words(struct identity *identity, struct arena *arena, int64_t s
     return scope_cached(identity, arena, scope, out);
 }
 
+/* A fixed slot for each attempt: two that share one push each other out, and are asked again. */
 static struct attempt_answer *attempt_slot(struct identity *identity, const struct token *token)
 {
     size_t at = 0;
@@ -79,11 +82,14 @@ static struct attempt_answer *attempt_slot(struct identity *identity, const stru
                 ->attempts[(at + (size_t)token->attempt + (size_t)token->scope) % ATTEMPT_CACHE];
 }
 
+/* The question may take a transaction, so it is asked without the lock; two threads that ask at
+ * once both get the truth. */
 int guard_attempt_alive(struct identity *identity, const struct token *token, bool cached_only)
 {
     int64_t now_us = clock_mono_us();
     int answer = -1;
 
+    assert(identity && token);
     if (!identity->ask_attempt || token->run.len >= sizeof(identity->attempts[0].run))
         return 0;
     pthread_mutex_lock(&identity->lock);

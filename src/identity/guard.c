@@ -15,8 +15,10 @@
 
 #define EXPORT_LINE "export MLFLOW_TRACKING_TOKEN=$(lazurite connect --token)"
 
+/* Every 401 says how to get a token, in a line that can be pasted. */
 static int unauthenticated(struct error *err, const char *why)
 {
+    assert(why);
     error_set(err, ERROR_UNAUTHENTICATED, "", "%s", why);
     return error_hint(err, "%s", EXPORT_LINE);
 }
@@ -26,6 +28,7 @@ static int unauthenticated(struct error *err, const char *why)
 
 static uint16_t port_of(const struct sockaddr_storage *address)
 {
+    assert(address);
     if (address->ss_family == AF_INET)
         return ntohs(((const struct sockaddr_in *)address)->sin_port);
     if (address->ss_family == AF_INET6)
@@ -49,10 +52,13 @@ static bool host_is_loopback(const struct guard_ask *ask)
     return false;
 }
 
+/* Names are compared whole, with the port as the client sent it: a Host that only begins like
+ * ours is foreign. */
 static bool host_is_ours(struct identity *identity, const struct guard_ask *ask)
 {
     const struct host_list *list = atomic_load(&identity->hosts);
 
+    assert(ask->listener);
     if (ask->listener == LISTEN_PLAIN)
         return host_is_loopback(ask);
     for (size_t i = 0; list && i < list->count; i++)
@@ -70,6 +76,8 @@ static struct str without_slash(struct str text)
     return str_ends(text, STR("/")) ? str_slice(text, 0, text.len - 1) : text;
 }
 
+/* The list of security.md 4.1: well-known audiences, the one our metadata leads to, and our own
+ * addresses. */
 static bool audience_accepted(struct identity *identity, struct str audience)
 {
     static const char *const KNOWN[] = {"https://management.azure.com", "https://ml.azure.com",
@@ -77,6 +85,7 @@ static bool audience_accepted(struct identity *identity, struct str audience)
     const struct host_list *list = atomic_load(&identity->hosts);
     struct str bare = without_slash(audience);
 
+    assert(identity->audience.len > 0);
     if (str_eq(bare, identity->audience))
         return true;
     for (size_t i = 0; i < COUNT(KNOWN); i++)
@@ -104,6 +113,8 @@ static int refuse_revoked(struct identity *identity, struct arena *arena, struct
     return unauthenticated(err, "The token was revoked.");
 }
 
+/* A token of ours is the admin's or an attempt's. Whose it is comes from the token; whether it
+ * still counts does not: the epoch and the attempt are asked. */
 static int read_bearer(struct identity *identity, struct str text, struct call *call,
                        struct str *out_challenge, struct error *err)
 {
@@ -111,6 +122,7 @@ static int read_bearer(struct identity *identity, struct str text, struct call *
     struct token_check check = {
         .keys = identity->keys, .tenant = identity->tenant, .now_us = clock_now_us()};
 
+    assert(call->arena);
     if (!keys_ready(identity->keys))
         return error_set(err, ERROR_UNAVAILABLE, "", "The signing keys are being made; try again.");
     if (token_read(&check, call->arena, text, &token, err) < 0)
@@ -137,9 +149,12 @@ static int read_bearer(struct identity *identity, struct str text, struct call *
     return 0;
 }
 
+/* What stands in the header decides, also when it is wrong: nothing falls back to the socket's
+ * owner or the local user. */
 static int read_authorization(struct identity *identity, const struct guard_ask *ask,
                               struct call *call, struct str *out_challenge, struct error *err)
 {
+    assert(ask->authorization_count > 0);
     if (ask->authorization_count > 1)
         return unauthenticated(err, "There is more than one Authorization header.");
     if (str_starts_fold(ask->authorization, STR("Bearer ")))
@@ -282,11 +297,14 @@ static int check_action(const struct call *call, struct error *err)
                      STR_ARG(call->caller.name), STR_ARG(call->action));
 }
 
+/* The row's own words, decisions 46: public, the admin alone, the runner of an attempt, or an
+ * action. */
 static int check_permit(struct identity *identity, const struct guard_ask *ask, struct call *call,
                         struct error *err)
 {
     const struct route *route = call->route;
 
+    assert(route);
     switch (route->permit) {
     case PERMIT_PUBLIC:
         return 0;
@@ -308,6 +326,8 @@ static int check_permit(struct identity *identity, const struct guard_ask *ask, 
     return error_set(err, ERROR_FORBIDDEN, "", "The row has no permission.");
 }
 
+/* The guard. Until its last line the caller is nobody, so a refusal leaves nothing behind that a
+ * handler could mistake for a caller. */
 int guard_decide(struct identity *identity, const struct guard_ask *ask, struct call *call,
                  struct str *out_challenge, struct error *err)
 {
@@ -346,6 +366,7 @@ static void ask_exchange(const struct call *call, struct guard_ask *out)
     const struct http_header *headers = http_headers(ex, &count);
     struct str signature;
 
+    assert(out);
     *out = (struct guard_ask){.peer = *http_peer(ex),
                               .method = http_method(ex),
                               .path = http_path(ex),

@@ -1,3 +1,6 @@
+/* What an identity is: the tenant and the admin, made once per folder and kept in
+ * keys/identity.json; two signing keys; and the hooks by which the owners of attempts and
+ * signatures are asked. */
 #include "identity/identity.h"
 
 #include "identity/identity_private.h"
@@ -32,12 +35,14 @@ static struct str audience_of(struct arena *arena, struct str domain)
     return arena_printf(arena, "https://ml.azure.%.*s", STR_ARG(rest));
 }
 
+/* Written whole and synced: an epoch that was lost would bring revoked tokens back. */
 static int write_self(struct identity *identity, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(64 * KIB);
     struct json *self = json_object(arena);
     CLEANUP(fd_close) int folder = dir_open_at(identity->dir, "keys", 0700, err);
 
+    assert(identity->tenant.len > 0);
     if (folder < 0)
         return -1;
     json_set_str(arena, self, "tenant", identity->tenant);
@@ -46,6 +51,8 @@ static int write_self(struct identity *identity, struct error *err)
     return file_write_atomic(identity->dir, SELF_FILE, json_write_pretty(arena, self), 0600, err);
 }
 
+/* Tenant and admin are made once and stay for the life of the folder, since tokens and
+ * systemData name them. */
 static int identity_read_self(struct identity *identity, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(64 * KIB);
@@ -71,11 +78,13 @@ static int identity_read_self(struct identity *identity, struct error *err)
     return 0;
 }
 
+/* On a worker, after `ready`: an RSA key takes 60 to 250 ms. */
 static void make_keys(struct pool_task *task)
 {
     struct maker *maker = CONTAINER_OF(task, struct maker, task);
     struct identity *identity = maker->identity;
 
+    assert(identity->keys);
     free(maker);
     /* Without keys every token is answered 503; the next start tries again. */
     keys_make(identity->keys, identity->dir, NULL);
@@ -85,10 +94,12 @@ static void make_keys(struct pool_task *task)
     pthread_mutex_unlock(&identity->lock);
 }
 
+/* Without a pool (tests, tools) the keys are made here and now. */
 static void start_maker(struct identity *identity)
 {
     struct maker *maker = calloc(1, sizeof(*maker));
 
+    assert(identity->keys);
     if (!maker)
         abort();
     maker->identity = identity;
@@ -100,6 +111,7 @@ static void start_maker(struct identity *identity)
         make_keys(&maker->task);
 }
 
+/* Whoever owns the folder is the admin: the kernel says who that is, no file of ours. */
 static int identity_read_owner(int dir, uid_t *out, struct error *err)
 {
     struct stat status;
@@ -111,6 +123,7 @@ static int identity_read_owner(int dir, uid_t *out, struct error *err)
     return 0;
 }
 
+/* The maker starts last, when everything it touches is there. */
 struct identity *identity_open(const struct identity_options *options, struct pool *pool,
                                struct error *err)
 {
@@ -144,6 +157,7 @@ struct identity *identity_open(const struct identity_options *options, struct po
     return opened;
 }
 
+/* Waits for a maker under way, which works on this very struct. */
 void identity_close(struct identity **identity)
 {
     assert(identity);
@@ -173,6 +187,7 @@ bool identity_ready(struct identity *identity)
     return keys_ready(identity->keys);
 }
 
+/* Readers hold no lock: the old list stays until the end. */
 void identity_set_hosts(struct identity *identity, const struct str *hosts, size_t count)
 {
     struct arena *arena = arena_new(MIB);
@@ -212,6 +227,7 @@ static void wait_for_maker(struct identity *identity)
     pthread_mutex_unlock(&identity->lock);
 }
 
+/* Tokens of people are the admin's only; roles and users come with the token service. */
 int identity_mint(struct identity *identity, struct arena *arena, const struct token_claims *claims,
                   struct str *out, struct error *err)
 {
@@ -232,6 +248,7 @@ int identity_mint(struct identity *identity, struct arena *arena, const struct t
         .run = claims->run,
         .attempt = claims->attempt};
 
+    assert(arena && claims && out);
     if (token.expires_us <= token.issued_us)
         return error_set(err, ERROR_INVALID, "", "A token cannot expire before it begins.");
     if (token.kind == TOKEN_ATTEMPT && (token.scope <= 0 || token.attempt <= 0))

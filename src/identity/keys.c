@@ -1,3 +1,7 @@
+/* Two keys: the active one signs, both verify, so that the next can become the active one without
+ * any token breaking. A key is an immutable struct behind an atomic pointer: readers take no lock.
+ * Verifying is the costly half of every request that brings a token, so tokens that verified are
+ * remembered. */
 #include "identity/keys.h"
 
 #include "os/file.h"
@@ -45,6 +49,7 @@ struct keys {
 
 static const char LETTERS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
+/* Six bits a letter; what is left over is filled with zeros. */
 struct str base64url_encode(struct arena *arena, struct str bytes)
 {
     char *text = arena_new_array(arena, char, bytes.len * 4 / 3 + 4);
@@ -112,6 +117,7 @@ static void key_free(struct key *key)
     free(key);
 }
 
+/* For CLEANUP, as the next two. */
 static void bio_free(BIO **bio)
 {
     BIO_free(*bio);
@@ -200,6 +206,8 @@ static int key_read(int dir, const char *path, struct key **out, struct error *e
     return *out ? 1 : -1;
 }
 
+/* Unencrypted on purpose: the file is 0600 in a folder that only the server's user opens, and
+ * the server starts without anybody there to type. The copy in memory is wiped. */
 static int key_write(int dir, const char *path, const struct key *key, struct error *err)
 {
     CLEANUP(bio_free) BIO *bio = BIO_new(BIO_s_mem());
@@ -240,10 +248,12 @@ struct keys *keys_load(int dir, bool *out_complete, struct error *err)
     return keys;
 }
 
+/* A key is on disk before it is in use: what it signs must verify after a crash too. */
 int keys_make(struct keys *keys, int dir, struct error *err)
 {
     CLEANUP(fd_close) int folder = dir_open_at(dir, "keys", 0700, err);
 
+    assert(keys);
     if (folder < 0)
         return -1;
     for (size_t i = 0; i < KEY_COUNT; i++) {
@@ -295,6 +305,7 @@ int keys_sign(struct keys *keys, struct arena *arena, struct str text, struct st
     unsigned char signature[SIGNATURE_BYTES];
     size_t len = sizeof(signature);
 
+    assert(arena && out);
     if (!key)
         return error_set(err, ERROR_UNAVAILABLE, "", "The signing keys are being made; try again.");
     if (!digest || EVP_DigestSignInit(digest, NULL, EVP_sha256(), NULL, key->pair) != 1 ||
@@ -304,6 +315,7 @@ int keys_sign(struct keys *keys, struct arena *arena, struct str text, struct st
     return 0;
 }
 
+/* The real check, some 30 us. */
 static bool verify_with(const struct key *key, struct str text, struct str signature)
 {
     unsigned char bytes[SIGNATURE_BYTES + 3];
@@ -316,6 +328,7 @@ static bool verify_with(const struct key *key, struct str text, struct str signa
            EVP_DigestVerify(digest, bytes, len, (const unsigned char *)text.ptr, text.len) == 1;
 }
 
+/* Both parts go in, so that a known text with another signature is not known. */
 static void hash_token(struct str text, struct str signature,
                        unsigned char out[SHA256_DIGEST_LENGTH])
 {
@@ -326,6 +339,7 @@ static void hash_token(struct str text, struct str signature,
                 EVP_DigestUpdate(digest, signature.ptr, signature.len) == 1 &&
                 EVP_DigestFinal_ex(digest, out, NULL) == 1;
 
+    assert(out);
     if (!made)
         abort();
 }
@@ -344,10 +358,13 @@ static bool hash_seen(struct keys *keys, const unsigned char *hash, bool note)
     return seen;
 }
 
+/* Only a signature that verified is remembered, and by a hash of all of it, so remembering opens
+ * nothing. */
 bool keys_verify(struct keys *keys, struct str id, struct str text, struct str signature)
 {
     unsigned char hash[SHA256_DIGEST_LENGTH];
 
+    assert(keys);
     if (signature.len == 0 || signature.len > SIGNATURE_BYTES * 4 / 3)
         return false;
     for (size_t i = 0; i < KEY_COUNT; i++) {
@@ -365,10 +382,12 @@ bool keys_verify(struct keys *keys, struct str id, struct str text, struct str s
     return false;
 }
 
+/* Only modulus and exponent are asked of a key here; there is no way for more to get out. */
 struct json *keys_jwks(struct keys *keys, struct arena *arena)
 {
     struct json *list = json_array(arena), *document = json_object(arena);
 
+    assert(arena);
     for (size_t i = 0; i < KEY_COUNT; i++) {
         const struct key *key = atomic_load(&keys->key[i]);
         if (!key)

@@ -49,6 +49,7 @@ static bool set_end(const struct sockaddr_storage *address, int *out_family, __b
     return IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
 }
 
+/* A socket per question: there are few, one per connection, and none outlives its answer. */
 static int diag_open(struct error *err)
 {
     int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
@@ -67,6 +68,7 @@ static bool diag_send(int fd, const struct question *question)
     struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
     ssize_t sent;
 
+    assert(fd >= 0);
     do
         sent =
             sendto(fd, question, sizeof(*question), 0, (struct sockaddr *)&kernel, sizeof(kernel));
@@ -87,6 +89,7 @@ static ssize_t diag_receive(int fd, void *out, size_t size)
     return from.nl_pid == 0 ? got : -1;
 }
 
+/* Asked with both ends, so the kernel looks up one socket and lists none. */
 int peer_user(const struct sockaddr_storage *local, const struct sockaddr_storage *remote,
               uid_t *out, struct error *err)
 {
@@ -142,6 +145,7 @@ static int listener_in(const char *answer, size_t size, uint16_t port, uint32_t 
     return 0;
 }
 
+/* A dump of all listening sockets, for the one message that needs it. */
 uint32_t peer_listener_inode(uint16_t port)
 {
     static const uint8_t FAMILIES[] = {AF_INET, AF_INET6};

@@ -1,3 +1,5 @@
+/* Actions are Azure's strings. A pattern's star is matched by trying every length, which is fine
+ * for the two stars that a role of ours has at most; patterns never come from clients. */
 #include "identity/role.h"
 
 #include "http/text.h"
@@ -32,6 +34,7 @@ bool role_matches(struct str pattern, struct str action)
     return pattern.len == action.len;
 }
 
+/* Whether one of a role's patterns covers the action. */
 static bool any_matches(const char *const *patterns, size_t count, struct str action)
 {
     assert(patterns);
@@ -41,6 +44,8 @@ static bool any_matches(const char *const *patterns, size_t count, struct str ac
     return false;
 }
 
+/* As Azure lists it: everything within a workspace, less computes, keys and the workspace
+ * itself. */
 bool role_data_scientist_may(struct str action)
 {
     static const char *const MAY[] = {WORKSPACES "*/read", WORKSPACES "*/action",
@@ -61,8 +66,10 @@ bool role_data_scientist_may(struct str action)
     return any_matches(MAY, COUNT(MAY), action) && !any_matches(NOT, COUNT(NOT), action);
 }
 
+/* Verbs other than reading and deleting change something: they count as writes. */
 static const char *suffix_of(struct str method)
 {
+    assert(method.len > 0);
     if (str_eq(method, STR("GET")) || str_eq(method, STR("HEAD")))
         return "read";
     return str_eq(method, STR("DELETE")) ? "delete" : "write";

@@ -1,3 +1,6 @@
+/* The order of the checks is the point: the algorithm and the key before the signature, the
+ * signature before any claim. A header may not bring a key, an address of a key, or another
+ * algorithm; there is exactly one way for a token to be good. */
 #include "identity/token.h"
 
 #include "os/random.h"
@@ -9,11 +12,13 @@
 #define SKEW_US (60 * US_PER_S)
 #define CLIENT_ID "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 
+/* The claims that azure-ai-ml, azure-identity and msal look at, and our own under one name. */
 static struct json *claims_of(struct arena *arena, const struct token *token)
 {
     struct json *claims = json_object(arena), *ours = json_object(arena);
     int64_t issued_s = token->issued_us / US_PER_S;
 
+    assert(token->tenant.len > 0);
     json_set_str(arena, claims, "aud", token->audience);
     json_set_str(arena, claims, "iss", token->issuer);
     json_set_str(arena, claims, "tid", token->tenant);
@@ -56,8 +61,10 @@ int token_sign(struct keys *keys, struct arena *arena, const struct token *token
     return 0;
 }
 
+/* Says which check failed: that helps its owner and tells a forger nothing new. */
 static int refused(struct error *err, const char *why)
 {
+    assert(why);
     return error_set(err, ERROR_UNAUTHENTICATED, "", "The token is not valid: %s.", why);
 }
 
@@ -101,11 +108,13 @@ static int64_t date_us(const struct json *claims, const char *name)
     return (int64_t)(seconds * (double)US_PER_S);
 }
 
+/* A minute of skew is allowed at the beginning of a token's life, none at its end. */
 static int check_times(const struct json *claims, int64_t now_us, struct token *out,
                        struct error *err)
 {
     int64_t begins_us = date_us(claims, "nbf");
 
+    assert(out);
     out->issued_us = date_us(claims, "iat");
     out->expires_us = date_us(claims, "exp");
     if (out->expires_us < 0 || out->issued_us < 0)
@@ -117,10 +126,13 @@ static int check_times(const struct json *claims, int64_t now_us, struct token *
     return 0;
 }
 
+/* What a token says about its owner. One that says too little is refused, never taken for the
+ * admin's. */
 static int read_claims(const struct json *claims, struct token *out, struct error *err)
 {
     struct str kind = json_str_at(claims, "lazurite.kind");
 
+    assert(claims);
     out->audience = json_str_at(claims, "aud");
     out->issuer = json_str_at(claims, "iss");
     out->tenant = json_str_at(claims, "tid");
@@ -138,6 +150,8 @@ static int read_claims(const struct json *claims, struct token *out, struct erro
     return 0;
 }
 
+/* Three parts, the header, the signature, the claims: each is looked at only when those before
+ * it were right. */
 int token_read(const struct token_check *check, struct arena *arena, struct str text,
                struct token *out, struct error *err)
 {

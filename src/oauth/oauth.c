@@ -1,3 +1,5 @@
+/* The token service as far as it is open: where it is and which keys it signs with. Every way to
+ * get a token answers 501 in OAuth's form, so that a client shows a sentence instead of a stack. */
 #include "oauth/oauth.h"
 
 #include "identity/identity.h"
@@ -52,6 +54,7 @@ static bool tenant_known(const struct call *call, struct str *out)
     return str_eq_fold(*out, STR("adfs")) || str_eq_fold(*out, identity_tenant(engines->identity));
 }
 
+/* Another tenant's name and one that never was look alike. */
 static void unknown_tenant(struct call *call)
 {
     struct error err = {0};
@@ -76,11 +79,14 @@ static struct json *words(struct arena *arena, const char *const *list, size_t c
 {
     struct json *array = json_array(arena);
 
+    assert(list);
     for (size_t i = 0; i < count; i++)
         json_append(arena, array, json_text(arena, str_from(list[i])));
     return array;
 }
 
+/* RFC 8414, as msal reads it: authorization, token and device endpoints must be there even while
+ * they are closed. */
 static void configuration_run(struct call *call)
 {
     static const char *const RESPONSES[] = {"code"}, *const ALGORITHMS[] = {"RS256"},
@@ -90,6 +96,7 @@ static void configuration_run(struct call *call)
     struct json *body = json_object(arena);
     struct str tenant;
 
+    assert(engines->identity);
     if (!tenant_known(call, &tenant)) {
         unknown_tenant(call);
         return;
@@ -107,12 +114,15 @@ static void configuration_run(struct call *call)
     http_reply(call->ex, 200, "application/json", json_write(arena, body));
 }
 
+/* Verifiers fetch this before any token of theirs was checked, so it is public and holds public
+ * halves only. */
 static void keys_run(struct call *call)
 {
     const struct engines *engines = call->face;
     struct str tenant;
     struct error err = {0};
 
+    assert(call->face);
     if (!tenant_known(call, &tenant)) {
         unknown_tenant(call);
         return;

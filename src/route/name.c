@@ -1,3 +1,5 @@
+/* Which names may be made. Names are database keys, never paths, so the rules are there for people
+ * and clients: what a URL, a host name or a run id can hold. */
 #include "route/name.h"
 
 #include <assert.h>
@@ -27,6 +29,7 @@ static bool is_word(struct str name, const char *extra)
     return true;
 }
 
+/* A name that is also part of a host name one day: no underscore, no dash at its end. */
 static bool is_endpoint(struct str name)
 {
     assert(name.len == 0 || name.ptr);
@@ -85,6 +88,7 @@ static ssize_t count_characters(struct str name, const char *banned)
     return count;
 }
 
+/* The rules of decisions 2, one case each. */
 static bool name_fits(enum name_rule rule, struct str name)
 {
     ssize_t characters;
@@ -106,6 +110,7 @@ static bool name_fits(enum name_rule rule, struct str name)
     return false;
 }
 
+/* The sentence says the rule, not only that it was broken. */
 int name_check(enum name_rule rule, struct str name, const char *target, struct error *err)
 {
     static const char *const RULES[] = {

@@ -8,8 +8,10 @@
 #define PROVIDER "Microsoft.MachineLearningServices"
 #define REFERENCE_BYTES 4096
 
+/* One sentence for every refusal: what was read, and which form would have been right. */
 static int expected(struct str text, const char *form, struct error *err)
 {
+    assert(form);
     struct str shown = str_slice(text, 0, 120);
     return error_set(err, ERROR_INVALID, "", "'%.*s' is no valid reference: expected %s.",
                      STR_ARG(shown), form);
@@ -249,6 +251,8 @@ static bool has_scheme(struct str text)
     return at > 0;
 }
 
+/* Known schemes are told by name; another "word://" is a mistake, everything else a path on the
+ * client's side. */
 static int read_address(struct str text, struct reference *out, struct error *err)
 {
     static const char *const SCHEMES[] = {"http://",  "https://", "wasb://", "wasbs://", "abfs://",
@@ -271,6 +275,7 @@ static int read_address(struct str text, struct reference *out, struct error *er
     return has_scheme(text) ? expected(text, "an address of a known kind", err) : 0;
 }
 
+/* The first letters pick the form; no form is a beginning of another. */
 static int read_any(struct str text, struct reference *out, struct error *err)
 {
     assert(out->kind == REFERENCE_ASSET);
@@ -289,6 +294,7 @@ static int read_any(struct str text, struct reference *out, struct error *err)
     return read_address(text, out, err);
 }
 
+/* Length and control characters are checked before anything looks at the text's inside. */
 int reference_parse(struct arena *arena, struct str text, struct reference *out, struct error *err)
 {
     struct reference read = {.kind = REFERENCE_ASSET};

@@ -60,10 +60,12 @@ struct str call_query(const struct call *call, const char *name)
 
 static int row_error(const struct route *route, const char *what, struct error *err)
 {
+    assert(what);
     return error_set(err, ERROR_INVALID, route->path ? route->path : "", "The route %s %s %s.",
                      route->method ? route->method : "?", route->path ? route->path : "?", what);
 }
 
+/* Methods no row may have (TRACE, CONNECT, OPTIONS) are not in the list and never match. */
 static bool method_known(const char *method)
 {
     static const char *const METHODS[] = {"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"};
@@ -180,6 +182,8 @@ static struct node *child_for(struct router *router, struct node *parent, enum n
     return made;
 }
 
+/* Walks the row's template into the tree. A second row for the same method, shape and listener
+ * would never be reached, or hide the first: that is an error. */
 static int add_row(struct router *router, const struct route *route, void *face, struct error *err)
 {
     struct str rest = str_from(route->path + 1), piece;
@@ -187,6 +191,7 @@ static int add_row(struct router *router, const struct route *route, void *face,
     struct row *row = arena_make(router->arena, struct row);
     enum node_kind kind = NODE_LITERAL;
 
+    assert(router && route);
     *row = (struct row){.route = route, .face = face};
     if (check_row(route, err) < 0)
         return -1;
@@ -206,6 +211,7 @@ static int add_row(struct router *router, const struct route *route, void *face,
     return 0;
 }
 
+/* The whole table or nothing. */
 int router_new(const struct route_table *tables, size_t count, struct router **out,
                struct error *err)
 {
@@ -319,8 +325,10 @@ static bool mixed_match(struct str template, const struct piece *piece, struct c
     return text.len == 0;
 }
 
+/* Decoded text is compared, since that is what handlers get. */
 static bool node_matches(const struct node *node, const struct piece *piece)
 {
+    assert(node && piece);
     switch (node->kind) {
     case NODE_LITERAL:
         return str_eq(piece->decoded, node->text);
@@ -336,8 +344,10 @@ static bool node_matches(const struct node *node, const struct piece *piece)
     return false;
 }
 
+/* Whether a node ends any path for those who come by this listener; to others it is not there. */
 static bool on_listener(const struct node *node, unsigned listener)
 {
+    assert(listener);
     for (const struct row *row = node->rows; row; row = row->next)
         if (row->route->listeners & listener)
             return true;
@@ -399,10 +409,12 @@ static void fill_params(const struct walk *walk, struct str path, struct call *c
     }
 }
 
+/* HEAD is answered by the row for GET when it has none of its own: http/ leaves the body out. */
 static const struct row *row_for(const struct node *node, unsigned listener, struct str method)
 {
     const struct row *as_get = NULL;
 
+    assert(node);
     for (const struct row *row = node->rows; row; row = row->next) {
         if (!(row->route->listeners & listener))
             continue;
@@ -426,8 +438,10 @@ static struct str allowed(struct arena *arena, const struct node *node, unsigned
     return list;
 }
 
+/* The face whose words a refusal uses; of nobody when the path is near to none. */
 static void take_face(struct call *call, const struct row *row)
 {
+    assert(call);
     call->route = row ? row->route : NULL;
     call->face = row ? row->face : NULL;
 }

@@ -9,16 +9,20 @@
 
 #define SMALL_BODY (64 * KIB)
 
+/* Says only ok: who asks is unknown, and what is wrong is not theirs to read. */
 static void healthz(struct call *call)
 {
     assert(call->ex);
     http_reply(call->ex, 200, "text/plain", STR("ok"));
 }
 
+/* The addresses that connect and status share; the endpoint has no final slash, as the metadata
+ * spells it. */
 static void set_addresses(struct arena *arena, const struct server *server, struct json *out)
 {
     const struct engines *engines = &server->engines;
 
+    assert(out);
     json_set_str(arena, out, "endpoint", engines->arm_endpoint);
     json_set_str(arena, out, "subscription", server->workspace.subscription);
     json_set_str(arena, out, "resourceGroup", server->workspace.group);
@@ -29,6 +33,7 @@ static void set_addresses(struct arena *arena, const struct server *server, stru
     json_set_str(arena, out, "scoringEndpoint", engines->scoring_endpoint);
 }
 
+/* Everything a client needs, and a token that is good for half a day; never kept by a cache. */
 static void connect_run(struct call *call)
 {
     struct server *server = call->face;
@@ -38,6 +43,7 @@ static void connect_run(struct call *call)
     char expires[CLOCK_ISO_BYTES];
     struct error err = {0};
 
+    assert(server->engines.identity);
     if (identity_admin_token(server->engines.identity, call->arena, &token, &expires_us, &err) <
         0) {
         arm_refuse(call, &err);
@@ -63,12 +69,14 @@ static struct str isolation_text(const struct server *server)
     return STR("same-user without sandbox: jobs are as strong as you; install bubblewrap");
 }
 
+/* For people: what runs, where, and every weakness of the set-up in words. */
 static void status_run(struct call *call)
 {
     const struct server *server = call->face;
     struct json *body = json_object(call->arena);
     char started[CLOCK_ISO_BYTES];
 
+    assert(server->engines.store);
     set_addresses(call->arena, server, body);
     json_set_str(call->arena, body, "version", STR(LAZURITE_VERSION));
     json_set_int(call->arena, body, "pid", getpid());
@@ -105,6 +113,7 @@ static void stop_run(struct call *call)
         LOG(LOG_WARN, "server.stop_lost");
 }
 
+/* For a token that got away: every one given out so far is worthless afterwards. */
 static void revoke_run(struct call *call)
 {
     struct server *server = call->face;

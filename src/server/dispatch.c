@@ -1,3 +1,10 @@
+/* A request is matched and its caller decided on while only its head has come, so that a body
+ * nobody may send is never read. What memory cannot answer goes to a worker, and http/ holds the
+ * body back meanwhile.
+ *
+ *     head → match → guard → plan (limit, sink, thread) → body → handler
+ *
+ * Each way out before the handler is a refusal in the words of the face whose row is nearest. */
 #include "server/dispatch.h"
 
 #include "arm/kind.h"
@@ -55,6 +62,7 @@ static void refuse(struct call *call, const struct error *err)
         arm_refuse(call, err);
 }
 
+/* From here on the row's handler owns the call. */
 static void run_call(struct http_exchange *ex, void *context)
 {
     struct call *call = context;
@@ -111,6 +119,7 @@ static void decide_later(struct pool_task *task)
     http_proceed(call->ex, &plan);
 }
 
+/* The task lies in the request's own arena, which lives until the reply is sent. */
 static enum http_verdict defer(struct dispatch *dispatch, struct call *call)
 {
     struct deferred *deferred = arena_make(call->arena, struct deferred);
@@ -130,6 +139,7 @@ static unsigned listener_of(const struct http_exchange *ex)
     return (unsigned)tag;
 }
 
+/* On the IO thread, with the head whole and the body still to come: nothing here may wait. */
 static enum http_verdict dispatch_head(struct http_exchange *ex, struct http_plan *plan,
                                        void *context)
 {
@@ -140,6 +150,7 @@ static enum http_verdict dispatch_head(struct http_exchange *ex, struct http_pla
 
     call->ex = ex;
     call->arena = http_arena(ex);
+    assert(call->arena && dispatch);
     if (!atomic_load(&dispatch->serving)) {
         error_set(&err, ERROR_UNAVAILABLE, "", "The server is starting; try again.");
         http_add_header(ex, "Retry-After", STR("1"));

@@ -37,12 +37,9 @@ int faces_join(struct server *server, struct error *err)
     server->arm = arm_new(KINDS, COUNT(KINDS), &server->engines);
     server->mlflow = mlflow_new(&mlflow);
     const struct route_table tables[] = {
-        admin_routes(server),
-        arm_routes(server->arm),
-        job_routes(&server->engines),
-        blob_routes(&server->engines),
-        mlflow_routes(server->mlflow),
-        dataplane_routes(&server->engines),
+        admin_routes(server),           arm_routes(server->arm),
+        job_routes(&server->engines),   blob_routes(&server->engines),
+        mlflow_routes(server->mlflow),  dataplane_routes(&server->engines),
         oauth_routes(&server->engines),
     };
     return router_new(tables, COUNT(tables), &server->router, err);

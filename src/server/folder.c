@@ -1,3 +1,7 @@
+/* A data folder is trusted as far as its owner: what lies in it was written by us or by somebody
+ * who could be us anyway. So everything rests on two checks made here, whose the folder is and who
+ * may write to it, and on one lock. Paths are resolved once; afterwards files are opened beneath
+ * the descriptor. */
 #include "server/folder.h"
 
 #include "base/log.h"
@@ -21,10 +25,12 @@
  */
 #define PATH_MAX_BYTES 84
 
+/* A flag wins over the environment, that over the home folder. */
 static struct str folder_path(struct arena *arena, struct str flag)
 {
     const char *home = getenv("LAZURITE_HOME"), *user = getenv("HOME");
 
+    assert(arena);
     if (flag.len > 0)
         return flag;
     if (home && *home)
@@ -50,11 +56,13 @@ static int check_owner(int dir, const char *path, struct error *err)
     return 0;
 }
 
+/* Made at every start, so that a part that somebody removed comes back. */
 static int make_parts(int dir, struct error *err)
 {
     static const char *const PRIVATE[] = {"state", "content", "cache",   "runs",
                                           "keys",  "run",     "backups", "envs"};
 
+    assert(dir >= 0);
     for (size_t i = 0; i < COUNT(PRIVATE); i++)
         if (dir_make(dir, PRIVATE[i], 0700, err) < 0)
             return -1;
@@ -62,6 +70,7 @@ static int make_parts(int dir, struct error *err)
     return dir_make(dir, "tls", 0755, err);
 }
 
+/* The path is resolved once, here; everything later is opened beneath the descriptor. */
 int folder_open(struct arena *arena, struct str flag, struct folder *out, struct error *err)
 {
     struct folder opened = {.dir = -1, .lock = -1};
@@ -88,6 +97,7 @@ int folder_open(struct arena *arena, struct str flag, struct folder *out, struct
     return 0;
 }
 
+/* The lock is the kernel's, so a server that was killed leaves none behind. */
 int folder_lock(struct folder *folder, struct error *err)
 {
     struct error why = {0};
@@ -114,14 +124,17 @@ void folder_close(struct folder *folder)
 
 static uint16_t port_at(const struct json *server, const char *path)
 {
+    assert(path);
     int64_t port = json_int_at(server, path, 0);
     return port > 0 && port <= UINT16_MAX ? (uint16_t)port : 0;
 }
 
+/* A file that cannot be read is as good as none: the ports are then picked anew. */
 struct folder_ports folder_read_ports(struct arena *arena, const struct folder *folder)
 {
     struct str text;
 
+    assert(folder->dir >= 0);
     if (file_read(arena, folder->dir, SERVER_FILE, 64 * KIB, &text, NULL) < 0)
         return (struct folder_ports){0};
     struct json *server = json_parse(arena, text, NULL);
@@ -130,6 +143,7 @@ struct folder_ports folder_read_ports(struct arena *arena, const struct folder *
                                  .scoring = port_at(server, "ports.scoring")};
 }
 
+/* Written when the server answers, kept after its end: the next start takes the ports again. */
 int folder_write_server(struct arena *arena, const struct folder *folder,
                         const struct folder_ports *ports, struct error *err)
 {
@@ -137,6 +151,7 @@ int folder_write_server(struct arena *arena, const struct folder *folder,
     struct process_id self;
     char now[CLOCK_ISO_BYTES];
 
+    assert(ports);
     if (process_identify(getpid(), &self, err) < 0)
         return -1;
     json_set_int(arena, numbers, "tls", ports->tls);
@@ -227,6 +242,7 @@ static struct str socket_holders(struct arena *arena, uint32_t inode)
     return holders.len > 0 ? holders : hidden;
 }
 
+/* By asking the kernel for the socket, then looking which process has it open. */
 void folder_blame_port(uint16_t port, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);

@@ -70,6 +70,7 @@ static int read_flags(int argc, char **argv, struct flags *out, struct error *er
     return 0;
 }
 
+/* Flags win over the file, for this run only. */
 static void override(struct config *config, const struct flags *flags)
 {
     assert(config && flags);
@@ -149,10 +150,12 @@ static void wait_for_end(const struct server *server, int signals)
         LOG(LOG_INFO, "server.stop", LOG_TEXT("by", "request"));
 }
 
+/* The lock before the configuration: whoever holds it is the one that may change the folder. */
 static int open_folder(struct server *server, const struct flags *flags, struct error *err)
 {
     struct folder *folder = &server->folder;
 
+    assert(flags);
     if (folder_open(server->arena, flags->data_dir, folder, err) < 0 ||
         folder_lock(folder, err) < 0)
         return -1;
@@ -164,6 +167,7 @@ static int open_folder(struct server *server, const struct flags *flags, struct 
     return check_listeners(&server->config, err);
 }
 
+/* Scripts of ours and of users wait for this line: its words are an interface. */
 static void print_ready(const struct server *server)
 {
     const struct engines *engines = &server->engines;
@@ -174,8 +178,10 @@ static void print_ready(const struct server *server)
     fflush(stdout);
 }
 
+/* Ready means that every address in the line answers, scoring included. */
 static int serve(struct server *server, const struct flags *flags, int signals, struct error *err)
 {
+    assert(server && flags);
     if (open_folder(server, flags, err) < 0 || wire_open(server, err) < 0 ||
         wire_listen(server, err) < 0 || wire_start(server, err) < 0)
         return -1;
@@ -184,12 +190,14 @@ static int serve(struct server *server, const struct flags *flags, int signals, 
     return 0;
 }
 
+/* Errors of the start go to standard error in two lines: what is wrong, and what to do. */
 int server_main(int argc, char **argv)
 {
     struct flags flags;
     struct error err = {0};
     struct server server = {.folder = {.dir = -1, .lock = -1}};
 
+    assert(argv);
     if (read_flags(argc, argv, &flags, &err) < 0) {
         fprintf(stderr, "error: %s\n", err.message);
         return 2;
