@@ -7,7 +7,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 static const char DATA[] =
     "{\"a\":{\"b\":[0,1,2,{\"c\":\"x\"}],\"n\":null},\"s\":\"h\xC3\xA9\",\"t\":true,\"f\":1.5,"
-    "\"jobs\":[{\"name\":\"x\",\"n\":3},{\"name\":\"y\",\"n\":1}],\"e\":[],\"m\":{\"x\":{\"v\":1},\"y\":2}}";
+    "\"jobs\":[{\"name\":\"x\",\"n\":3},{\"name\":\"y\",\"n\":1}],\"e\":[],\"m\":{\"x\":{\"v\":1},"
+    "\"y\":2}}";
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {

@@ -6,13 +6,15 @@
 
 const struct cli_flag cli_global_flags[] = {
     {"help", 'h', CLI_SWITCH, .help = "this text"},
-    {"output", 'o', CLI_VALUE, .choices = "json|jsonc|yaml|yamlc|table|tsv|none", .help = "format of the result (default json)"},
+    {"output", 'o', CLI_VALUE, .choices = "json|jsonc|yaml|yamlc|table|tsv|none",
+     .help = "format of the result (default json)"},
     {"query", 0, CLI_VALUE, .help = "JMESPath expression applied to the result"},
     {"wide", 0, CLI_SWITCH, .help = "all columns of a table"},
     {"only-show-errors", 0, CLI_SWITCH, .help = "no warnings and notes"},
     {"verbose", 0, CLI_SWITCH, .help = "more about what happens, on standard error"},
     {"debug", 0, CLI_SWITCH, .help = "each request and its answer, on standard error"},
-    {"error-format", 0, CLI_VALUE, .choices = "text|json", .help = "form of errors on standard error"},
+    {"error-format", 0, CLI_VALUE, .choices = "text|json",
+     .help = "form of errors on standard error"},
     {"server", 0, CLI_VALUE, .help = "URL of the server (default: the socket of the data folder)"},
     {"data-dir", 0, CLI_VALUE, .help = "data folder (default: LAZURITE_HOME, then ~/.lazurite)"},
     {"token", 0, CLI_VALUE, .help = "bearer token for --server (default: LAZURITE_TOKEN)"},
@@ -85,11 +87,13 @@ static void match(const struct cli_flag *flag, const char *section, void *contex
 
     if (search->found)
         return;
-    if (search->letter ? flag->letter == search->letter : str_eq(search->name, str_from(flag->name)))
+    if (search->letter ? flag->letter == search->letter
+                       : str_eq(search->name, str_from(flag->name)))
         search->found = flag;
 }
 
-const struct cli_flag *arguments_find(const struct cli_command *command, struct str name, char letter)
+const struct cli_flag *arguments_find(const struct cli_command *command, struct str name,
+                                      char letter)
 {
     struct search search = {name, letter, NULL};
 
@@ -119,8 +123,9 @@ static int unknown_flag(const struct cli_arguments *arguments, struct str word, 
         bare = str_slice(bare, 1, bare.len);
     arguments_each(arguments->command, collect, &names);
     struct str near = yaml_nearest(bare, names.words, names.count);
-    error_set(err, ERROR_INVALID, "", "There is no flag '%.*s' in 'lazurite %s%s%s'.", STR_ARG(word),
-              arguments->group->name, arguments->group->name[0] ? " " : "", arguments->command->name);
+    error_set(err, ERROR_INVALID, "", "There is no flag '%.*s' in 'lazurite %s%s%s'.",
+              STR_ARG(word), arguments->group->name, arguments->group->name[0] ? " " : "",
+              arguments->command->name);
     return near.len ? error_hint(err, "Did you mean --%.*s?", STR_ARG(near)) : -1;
 }
 
@@ -142,8 +147,8 @@ static int check_value(const struct cli_flag *flag, struct str value, struct err
         return error_set(err, ERROR_INVALID, "", "--%s is '%.*s'; expected one of %s.", flag->name,
                          STR_ARG(value), flag->choices);
     if (flag->takes == CLI_NUMBER && (!str_to_int64(value, &number) || number < 0))
-        return error_set(err, ERROR_INVALID, "", "--%s is '%.*s'; expected a whole number.", flag->name,
-                         STR_ARG(value));
+        return error_set(err, ERROR_INVALID, "", "--%s is '%.*s'; expected a whole number.",
+                         flag->name, STR_ARG(value));
     return 0;
 }
 
@@ -169,7 +174,8 @@ static struct cli_given *remember(struct cli_arguments *arguments, const struct 
     return given;
 }
 
-static int add_value(struct arena *arena, struct cli_given *given, struct str value, struct error *err)
+static int add_value(struct arena *arena, struct cli_given *given, struct str value,
+                     struct error *err)
 {
     if (check_value(given->flag, value, err) < 0)
         return -1;
@@ -225,8 +231,8 @@ static int read_bare(struct arena *arena, struct cli_arguments *arguments, struc
         positional ? arguments_find(arguments->command, str_from(positional), 0) : NULL;
 
     if (!flag)
-        return error_set(err, ERROR_INVALID, "", "'%.*s' stands alone; a flag is expected before it.",
-                         STR_ARG(word));
+        return error_set(err, ERROR_INVALID, "",
+                         "'%.*s' stands alone; a flag is expected before it.", STR_ARG(word));
     words->at++;
     return add_value(arena, remember(arguments, flag), word, err);
 }
@@ -261,7 +267,8 @@ static int unknown_word(const struct cli_group *group, struct str word, struct e
 
     for (size_t i = 0; i < group->count && names.count < COUNT(names.words); i++)
         names.words[names.count++] = str_from(group->commands[i].name);
-    for (size_t i = 0; !group->name[0] && i < cli_group_count && names.count < COUNT(names.words); i++)
+    for (size_t i = 0; !group->name[0] && i < cli_group_count && names.count < COUNT(names.words);
+         i++)
         names.words[names.count++] = str_from(cli_groups[i]->name);
     struct str near = yaml_nearest(word, names.words, names.count);
     error_set(err, ERROR_INVALID, "", "There is no command '%s%s%.*s'.", group->name,
@@ -309,7 +316,8 @@ int arguments_parse(struct arena *arena, int argc, char **argv, struct cli_argum
     if (!out->command && (out->help || words.at >= argc))
         return 0;
     if (!out->command)
-        return error_set(err, ERROR_INVALID, "", "A command is expected before '%s'.", argv[words.at]);
+        return error_set(err, ERROR_INVALID, "", "A command is expected before '%s'.",
+                         argv[words.at]);
     if (out->help)
         return 0;
     while (words.at < argc)

@@ -9,7 +9,8 @@ int arguments_parse(struct arena *arena, int argc, char **argv, struct cli_argum
                     struct error *err);
 
 /* The flag of that name among a command's own, its shared and the global ones. */
-const struct cli_flag *arguments_find(const struct cli_command *command, struct str name, char letter);
+const struct cli_flag *arguments_find(const struct cli_command *command, struct str name,
+                                      char letter);
 
 /* Calls visit for each flag a command takes, in the order of help: own, shared, global. */
 void arguments_each(const struct cli_command *command,

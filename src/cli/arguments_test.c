@@ -99,7 +99,8 @@ TEST(help_needs_no_required_flag)
     CHECK(cli.arguments.help && !cli.arguments.command);
 }
 
-static void each_command(void (*visit)(const struct cli_group *group, const struct cli_command *command))
+static void each_command(void (*visit)(const struct cli_group *group,
+                                       const struct cli_command *command))
 {
     for (size_t g = 0; g <= cli_group_count; g++) {
         const struct cli_group *group = g < cli_group_count ? cli_groups[g] : &own_group;
@@ -123,7 +124,8 @@ static void check_command(const struct cli_group *group, const struct cli_comman
         CHECK(command->flags[i].help != NULL);
         for (size_t k = 0; k < i; k++) {
             CHECK(strcmp(command->flags[i].name, command->flags[k].name) != 0);
-            CHECK(!command->flags[i].letter || command->flags[i].letter != command->flags[k].letter);
+            CHECK(!command->flags[i].letter ||
+                  command->flags[i].letter != command->flags[k].letter);
         }
     }
 }

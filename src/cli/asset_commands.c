@@ -19,28 +19,36 @@ struct asset_kind {
     int (*body)(struct cli *cli, struct document *document, struct json **out, struct error *err);
 };
 
-static int environment_body(struct cli *cli, struct document *document, struct json **out, struct error *err)
+static int environment_body(struct cli *cli, struct document *document, struct json **out,
+                            struct error *err)
 {
     return assets_environment_body(cli, document, "", false, out, err);
 }
 
-static int model_body(struct cli *cli, struct document *document, struct json **out, struct error *err)
+static int model_body(struct cli *cli, struct document *document, struct json **out,
+                      struct error *err)
 {
     return assets_model_body(cli, document, "", false, out, err);
 }
 
-static const char *const DATA_WORDS[] = {"uri_folder", "data", "uri_file", "data", "mltable", "data", NULL};
+static const char *const DATA_WORDS[] = {"uri_folder", "data", "uri_file", "data",
+                                         "mltable",    "data", NULL};
 static const char *const ENVIRONMENT_WORDS[] = {"", "environment", NULL};
-static const char *const MODEL_WORDS[] = {"custom_model", "model", "mlflow_model", "model", "triton_model", "model", NULL};
-static const char *const DATA_KEYS[] = {"name", "version", "description", "path", "type", "datastore", NULL};
-static const char *const ENVIRONMENT_KEYS[] = {"name", "version", "description", "image", "conda-file", "os-type", NULL};
-static const char *const MODEL_KEYS[] = {"name", "version", "description", "path", "type", "stage", "datastore", NULL};
+static const char *const MODEL_WORDS[] = {
+    "custom_model", "model", "mlflow_model", "model", "triton_model", "model", NULL};
+static const char *const DATA_KEYS[] = {"name", "version",   "description", "path",
+                                        "type", "datastore", NULL};
+static const char *const ENVIRONMENT_KEYS[] = {"name",       "version", "description", "image",
+                                               "conda-file", "os-type", NULL};
+static const char *const MODEL_KEYS[] = {"name", "version", "description", "path",
+                                         "type", "stage",   "datastore",   NULL};
 
 static const struct asset_kind DATA = {
-    "data", "data asset", {"data asset", "type", DATA_WORDS, NULL}, DATA_KEYS, shape_data, shape_data_body};
+    "data",    "data asset", {"data asset", "type", DATA_WORDS, NULL},
+    DATA_KEYS, shape_data,   shape_data_body};
 static const struct asset_kind ENVIRONMENT = {
-    "environments", "environment", {"environment", NULL, ENVIRONMENT_WORDS, NULL}, ENVIRONMENT_KEYS,
-    shape_environment, environment_body};
+    "environments",   "environment",     {"environment", NULL, ENVIRONMENT_WORDS, NULL},
+    ENVIRONMENT_KEYS, shape_environment, environment_body};
 static const struct asset_kind MODEL = {
     "models", "model", {"model", "type", MODEL_WORDS, NULL}, MODEL_KEYS, shape_model, model_body};
 
@@ -68,21 +76,24 @@ static int create(struct cli *cli, const struct asset_kind *kind, struct error *
     if (document.problems.errors)
         return document_report(cli, &document, err);
     struct str name = json_str_at(document.yaml.root, "name");
-    struct str version = yaml_literal_text(cli->arena, json_get(document.yaml.root, STR("version")));
+    struct str version =
+        yaml_literal_text(cli->arena, json_get(document.yaml.root, STR("version")));
     if (!name.len)
-        yaml_problem_add(&document.problems, document_place(&document, ""), "E1102", "'name' is missing in a %s",
-                         kind->word);
+        yaml_problem_add(&document.problems, document_place(&document, ""), "E1102",
+                         "'name' is missing in a %s", kind->word);
     if (session_open(cli, err) < 0 || kind->body(cli, &document, &body, err) < 0 ||
         document_report(cli, &document, err) < 0)
         return -1;
     if (!version.len && assets_next_version(cli, kind->type, name, &version, err) < 0)
         return -1;
-    if (session_call(cli, "PUT", session_version_id(cli, kind->type, name, version), body, &reply, err) < 0)
-        return -1;
+    if (session_call(cli, "PUT", session_version_id(cli, kind->type, name, version), body, &reply,
+                     err) < 0)
+        return document_blame(cli, &document, err);
     return cli_result(cli, kind->shape(cli, reply), err);
 }
 
-static int version_asked(struct cli *cli, const struct asset_kind *kind, struct str *out, struct error *err)
+static int version_asked(struct cli *cli, const struct asset_kind *kind, struct str *out,
+                         struct error *err)
 {
     struct str label = cli_text(cli, "label");
 
@@ -114,12 +125,26 @@ static int show(struct cli *cli, const struct asset_kind *kind, struct error *er
     return cli_result(cli, kind->shape(cli, reply), err);
 }
 
-static const char *const CONTAINER_COLUMNS[] = {"name", "Name", "latest version", "Version (latest)",
-                                                "creation_context.created_at", "Created",
-                                                "creation_context.created_by", "By", NULL};
-static const char *const VERSION_COLUMNS[] = {"version", "Version", "type", "Type", "stage", "Stage",
-                                              "creation_context.created_at", "Created",
-                                              "creation_context.created_by", "By", NULL};
+static const char *const CONTAINER_COLUMNS[] = {"name",
+                                                "Name",
+                                                "latest version",
+                                                "Version (latest)",
+                                                "creation_context.created_at",
+                                                "Created",
+                                                "creation_context.created_by",
+                                                "By",
+                                                NULL};
+static const char *const VERSION_COLUMNS[] = {"version",
+                                              "Version",
+                                              "type",
+                                              "Type",
+                                              "stage",
+                                              "Stage",
+                                              "creation_context.created_at",
+                                              "Created",
+                                              "creation_context.created_by",
+                                              "By",
+                                              NULL};
 
 static int list(struct cli *cli, const struct asset_kind *kind, struct error *err)
 {
@@ -131,8 +156,10 @@ static int list(struct cli *cli, const struct asset_kind *kind, struct error *er
 
     if (session_open(cli, err) < 0)
         return -1;
-    struct str path = name.len ? arena_printf(cli->arena, "%.*s/versions", STR_ARG(session_id(cli, kind->type, name)))
-                               : arena_printf(cli->arena, "%.*s/%s", STR_ARG(session_workspace(cli)), kind->type);
+    struct str path =
+        name.len
+            ? arena_printf(cli->arena, "%.*s/versions", STR_ARG(session_id(cli, kind->type, name)))
+            : arena_printf(cli->arena, "%.*s/%s", STR_ARG(session_workspace(cli)), kind->type);
     path = arena_printf(cli->arena, "%.*s?listViewType=%s", STR_ARG(path), view);
     if (session_list(cli, path, (size_t)cli_number(cli, "max-results", 0), &all, err) < 0)
         return -1;
@@ -140,18 +167,18 @@ static int list(struct cli *cli, const struct asset_kind *kind, struct error *er
     return cli_result(cli, shape_all(cli, all, kind->shape), err);
 }
 
-#define KIND_COMMANDS(word, kind)                                                                      \
-    static int run_##word##_create(struct cli *cli, struct error *err)                                 \
-    {                                                                                                  \
-        return create(cli, &kind, err);                                                                \
-    }                                                                                                  \
-    static int run_##word##_show(struct cli *cli, struct error *err)                                   \
-    {                                                                                                  \
-        return show(cli, &kind, err);                                                                  \
-    }                                                                                                  \
-    static int run_##word##_list(struct cli *cli, struct error *err)                                   \
-    {                                                                                                  \
-        return list(cli, &kind, err);                                                                  \
+#define KIND_COMMANDS(word, kind)                                      \
+    static int run_##word##_create(struct cli *cli, struct error *err) \
+    {                                                                  \
+        return create(cli, &kind, err);                                \
+    }                                                                  \
+    static int run_##word##_show(struct cli *cli, struct error *err)   \
+    {                                                                  \
+        return show(cli, &kind, err);                                  \
+    }                                                                  \
+    static int run_##word##_list(struct cli *cli, struct error *err)   \
+    {                                                                  \
+        return list(cli, &kind, err);                                  \
     }
 
 KIND_COMMANDS(data, DATA)
@@ -166,14 +193,16 @@ static int run_model_download(struct cli *cli, struct error *err)
     struct json *model;
 
     if (session_open(cli, err) < 0 ||
-        session_call(cli, "GET", session_version_id(cli, "models", name, cli_text(cli, "version")), NULL, &model, err) < 0)
+        session_call(cli, "GET", session_version_id(cli, "models", name, cli_text(cli, "version")),
+                     NULL, &model, err) < 0)
         return -1;
     struct str uri = json_str_at(model, "properties.modelUri");
     ssize_t at = str_find(uri, STR("datastores/"));
-    if (at < 0 || !str_cut(str_slice(uri, (size_t)at + 11, uri.len), '/', &fetch.datastore, &rest) ||
+    if (at < 0 ||
+        !str_cut(str_slice(uri, (size_t)at + 11, uri.len), '/', &fetch.datastore, &rest) ||
         !str_starts(rest, STR("paths/")))
-        return error_set(err, ERROR_NOT_IMPLEMENTED, "", "The model lies at '%.*s', which cannot be downloaded.",
-                         STR_ARG(uri));
+        return error_set(err, ERROR_NOT_IMPLEMENTED, "",
+                         "The model lies at '%.*s', which cannot be downloaded.", STR_ARG(uri));
     fetch.prefix = str_slice(rest, 6, rest.len);
     /* The model's own folder or file keeps its name below one named after the model. */
     while (str_ends(fetch.prefix, STR("/")))
@@ -187,17 +216,18 @@ static int run_model_download(struct cli *cli, struct error *err)
     if (transfer_download(cli, &fetch, err) < 0)
         return -1;
     if (!fetch.files)
-        return error_set(err, ERROR_NOT_FOUND, "", "Model '%.*s' has no files at %.*s.", STR_ARG(name), STR_ARG(uri));
+        return error_set(err, ERROR_NOT_FOUND, "", "Model '%.*s' has no files at %.*s.",
+                         STR_ARG(name), STR_ARG(uri));
     cli_note(cli, "Downloaded %zu file%s, %.*s, to %.*s", fetch.files, fetch.files == 1 ? "" : "s",
              STR_ARG(progress_bytes(cli->arena, fetch.bytes)), STR_ARG(fetch.folder));
     return 0;
 }
 
-#define CREATE_COMMON                                                                                  \
-    {"file", 'f', CLI_VALUE, .help = "the YAML file; - reads standard input"},                         \
-    {"name", 'n', CLI_VALUE, .help = "name of the asset"},                                             \
-    {"version", 'v', CLI_VALUE, .help = "version (default: the next number)"},                         \
-    {"tags", 0, CLI_LIST, .help = "KEY=VALUE…"}
+#define CREATE_COMMON                                                              \
+    {"file", 'f', CLI_VALUE, .help = "the YAML file; - reads standard input"},     \
+        {"name", 'n', CLI_VALUE, .help = "name of the asset"},                     \
+        {"version", 'v', CLI_VALUE, .help = "version (default: the next number)"}, \
+        {"tags", 0, CLI_LIST, .help = "KEY=VALUE…"}
 
 static const struct cli_flag DATA_CREATE[] = {
     CREATE_COMMON,
@@ -221,7 +251,8 @@ static const struct cli_flag MODEL_CREATE[] = {
     CREATE_COMMON,
     {"description", 0, CLI_VALUE, .help = "what it is"},
     {"path", 'p', CLI_VALUE, .help = "local path, datastore path, job output or run address"},
-    {"type", 't', CLI_VALUE, .choices = "custom_model|mlflow_model|triton_model", .help = "form of the model"},
+    {"type", 't', CLI_VALUE, .choices = "custom_model|mlflow_model|triton_model",
+     .help = "form of the model"},
     {"stage", 's', CLI_VALUE, .help = "such as Development or Production"},
     {"datastore", 0, CLI_VALUE, .help = "where local content goes"},
 };
@@ -237,38 +268,54 @@ static const struct cli_flag LIST_FLAGS[] = {
 static const struct cli_flag DOWNLOAD_FLAGS[] = {
     {"name", 'n', CLI_VALUE, true, .help = "name of the model"},
     {"version", 'v', CLI_VALUE, true, .help = "its version"},
-    {"download-path", 'p', CLI_VALUE, .fallback = ".", .help = "folder; one named after the model is made in it"},
+    {"download-path", 'p', CLI_VALUE, .fallback = ".",
+     .help = "folder; one named after the model is made in it"},
 };
 
-#define SHOW_AND_LIST(group, word)                                                                     \
-    {"show", "one version", SHOW_FLAGS, COUNT(SHOW_FLAGS), CLI_SCOPE, run_##word##_show,               \
-     .examples = {"lazurite " group " show -n NAME -v 1", "lazurite " group " show -n NAME -l latest -o yaml"}}, \
-    {"list", "names, or versions with -n", LIST_FLAGS, COUNT(LIST_FLAGS), CLI_SCOPE | CLI_ARCHIVE,     \
-     run_##word##_list, .examples = {"lazurite " group " list -o table", "lazurite " group " list -n NAME"}}
+#define SHOW_AND_LIST(group, word)                                                              \
+    {"show",                                                                                    \
+     "one version",                                                                             \
+     SHOW_FLAGS,                                                                                \
+     COUNT(SHOW_FLAGS),                                                                         \
+     CLI_SCOPE,                                                                                 \
+     run_##word##_show,                                                                         \
+     .examples = {"lazurite " group " show -n NAME -v 1",                                       \
+                  "lazurite " group " show -n NAME -l latest -o yaml"}},                        \
+    {                                                                                           \
+        "list", "names, or versions with -n", LIST_FLAGS, COUNT(LIST_FLAGS),                    \
+            CLI_SCOPE | CLI_ARCHIVE, run_##word##_list,                                         \
+            .examples = {"lazurite " group " list -o table", "lazurite " group " list -n NAME"} \
+    }
 
 static const struct cli_command DATA_COMMANDS[] = {
-    {"create", "register a file, folder or table", DATA_CREATE, COUNT(DATA_CREATE), CLI_SCOPE | CLI_SET, run_data_create,
-     .examples = {"lazurite data create -f data.yml", "lazurite data create -n iris -t uri_file -p iris.csv"}},
+    {"create", "register a file, folder or table", DATA_CREATE, COUNT(DATA_CREATE),
+     CLI_SCOPE | CLI_SET, run_data_create,
+     .examples = {"lazurite data create -f data.yml",
+                  "lazurite data create -n iris -t uri_file -p iris.csv"}},
     SHOW_AND_LIST("data", data),
 };
 static const struct cli_command ENVIRONMENT_COMMANDS[] = {
-    {"create", "from image, image and conda, or build context", ENVIRONMENT_CREATE, COUNT(ENVIRONMENT_CREATE),
-     CLI_SCOPE | CLI_SET, run_environment_create,
-     .examples = {"lazurite environment create -f env.yml", "lazurite environment create -n e -i ubuntu:22.04 -c conda.yml"}},
+    {"create", "from image, image and conda, or build context", ENVIRONMENT_CREATE,
+     COUNT(ENVIRONMENT_CREATE), CLI_SCOPE | CLI_SET, run_environment_create,
+     .examples = {"lazurite environment create -f env.yml",
+                  "lazurite environment create -n e -i ubuntu:22.04 -c conda.yml"}},
     SHOW_AND_LIST("environment", environment),
 };
 static const struct cli_command MODEL_COMMANDS[] = {
-    {"create", "register from a path, a job output or a run", MODEL_CREATE, COUNT(MODEL_CREATE), CLI_SCOPE | CLI_SET,
-     run_model_create,
-     .examples = {"lazurite model create -f model.yml",
-                  "lazurite model create -n m -t mlflow_model -p azureml://jobs/JOB/outputs/model/paths/"}},
+    {"create", "register from a path, a job output or a run", MODEL_CREATE, COUNT(MODEL_CREATE),
+     CLI_SCOPE | CLI_SET, run_model_create,
+     .examples =
+         {"lazurite model create -f model.yml",
+          "lazurite model create -n m -t mlflow_model -p azureml://jobs/JOB/outputs/model/paths/"}},
     SHOW_AND_LIST("model", model),
-    {"download", "fetch the files", DOWNLOAD_FLAGS, COUNT(DOWNLOAD_FLAGS), CLI_SCOPE, run_model_download, .text = true,
-     .examples = {"lazurite model download -n m -v 1", "lazurite model download -n m -v 1 -p /tmp"}},
+    {"download", "fetch the files", DOWNLOAD_FLAGS, COUNT(DOWNLOAD_FLAGS), CLI_SCOPE,
+     run_model_download, .text = true,
+     .examples = {"lazurite model download -n m -v 1",
+                  "lazurite model download -n m -v 1 -p /tmp"}},
 };
 
-const struct cli_group data_group = {"data", "files, folders and tables with versions", DATA_COMMANDS,
-                                     COUNT(DATA_COMMANDS)};
+const struct cli_group data_group = {"data", "files, folders and tables with versions",
+                                     DATA_COMMANDS, COUNT(DATA_COMMANDS)};
 const struct cli_group environment_group = {"environment", "what jobs and deployments run in",
                                             ENVIRONMENT_COMMANDS, COUNT(ENVIRONMENT_COMMANDS)};
 const struct cli_group model_group = {"model", "trained models with versions", MODEL_COMMANDS,

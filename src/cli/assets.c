@@ -15,16 +15,17 @@
 #define DEFAULT_STORE STR("workspaceblobstore")
 
 /* A problem at a path of the document. */
-static int problem(struct document *document, const char *path, const char *code, struct str message,
-                   struct str fix)
+static int problem(struct document *document, const char *path, const char *code,
+                   struct str message, struct str fix)
 {
-    struct yaml_problem *made = yaml_problem_add(&document->problems, document_place(document, path), code,
-                                                 "%.*s", STR_ARG(message));
+    struct yaml_problem *made = yaml_problem_add(
+        &document->problems, document_place(document, path), code, "%.*s", STR_ARG(message));
     made->fix = fix;
     return 0;
 }
 
-int assets_latest(struct cli *cli, const char *type, struct str name, struct str *out, struct error *err)
+int assets_latest(struct cli *cli, const char *type, struct str name, struct str *out,
+                  struct error *err)
 {
     struct json *container;
 
@@ -61,7 +62,8 @@ int assets_next_version(struct cli *cli, const char *type, struct str name, stru
 /* Name and version (or "" for the newest) of a short reference. */
 static void cut_reference(struct str text, struct str *out_name, struct str *out_version)
 {
-    struct str rest = str_starts(text, STR("azureml:")) ? str_slice(text, 8, text.len) : text, label;
+    struct str rest = str_starts(text, STR("azureml:")) ? str_slice(text, 8, text.len) : text,
+               label;
 
     *out_name = rest;
     *out_version = STR("");
@@ -78,24 +80,27 @@ static bool is_full(struct str text, struct str *out)
     return str_starts_fold(*out, STR("/subscriptions/")) || str_starts(text, STR("azureml://"));
 }
 
-int assets_id(struct cli *cli, const char *type, struct str reference, struct str *out, struct error *err)
+int assets_id(struct cli *cli, const char *type, struct str reference, struct str *out,
+              struct error *err)
 {
     struct str name, version;
 
     if (is_full(reference, out))
         return 0;
     cut_reference(reference, &name, &version);
-    if (session_open(cli, err) < 0 || (!version.len && assets_latest(cli, type, name, &version, err) < 0))
+    if (session_open(cli, err) < 0 ||
+        (!version.len && assets_latest(cli, type, name, &version, err) < 0))
         return -1;
     *out = session_version_id(cli, type, name, version);
     return 0;
 }
 
 /* "environment 'e' has no version 4 (latest is 3)". */
-static int missing_version(struct cli *cli, struct document *document, const char *type, const char *path,
-                           struct error *err)
+static int missing_version(struct cli *cli, struct document *document, const char *type,
+                           const char *path, struct error *err)
 {
-    struct str text = json_as_str(json_at(document->yaml.root, path)), name, version, latest, message;
+    struct str text = json_as_str(json_at(document->yaml.root, path)), name, version, latest,
+               message;
     struct str word = str_slice(str_from(type), 0, strlen(type) - 1);
 
     if (str_eq(str_from(type), STR("data")))
@@ -108,11 +113,12 @@ static int missing_version(struct cli *cli, struct document *document, const cha
             return -1;
         cli->missing = false;
         cli->wire_code = STR("");
-        message = arena_printf(cli->arena, "there is no %.*s '%.*s' in this workspace", STR_ARG(word), STR_ARG(name));
+        message = arena_printf(cli->arena, "there is no %.*s '%.*s' in this workspace",
+                               STR_ARG(word), STR_ARG(name));
         return problem(document, path, "E1203", message, STR(""));
     }
-    message = arena_printf(cli->arena, "%.*s '%.*s' has no version %.*s (latest is %.*s)", STR_ARG(word), STR_ARG(name),
-                           STR_ARG(version), STR_ARG(latest));
+    message = arena_printf(cli->arena, "%.*s '%.*s' has no version %.*s (latest is %.*s)",
+                           STR_ARG(word), STR_ARG(name), STR_ARG(version), STR_ARG(latest));
     return problem(document, path, "E1203", message,
                    arena_printf(cli->arena, "azureml:%.*s@latest", STR_ARG(name)));
 }
@@ -156,8 +162,8 @@ static bool is_there(struct cli *cli, struct document *document, const char *pat
 {
     if (access(local.ptr, R_OK) == 0)
         return true;
-    problem(document, path, "E1204", arena_printf(cli->arena, "there is no file or folder '%.*s'", STR_ARG(local)),
-            STR(""));
+    problem(document, path, "E1204",
+            arena_printf(cli->arena, "there is no file or folder '%.*s'", STR_ARG(local)), STR(""));
     return false;
 }
 
@@ -170,7 +176,8 @@ int assets_code(struct cli *cli, struct document *document, const char *path, st
     if (!text.len)
         return 0;
     if (str_starts(text, STR("git+")) || str_find(text, STR("http")) == 0)
-        return problem(document, path, "E1205", STR("code from a web address is not built yet; use a local folder"),
+        return problem(document, path, "E1205",
+                       STR("code from a web address is not built yet; use a local folder"),
                        STR(""));
     if (!is_local(text) || str_starts(text, STR("/subscriptions/")))
         return assets_reference(cli, document, "codes", path, out, err);
@@ -187,8 +194,8 @@ static struct str long_prefix(struct cli *cli)
 
     for (size_t i = 0; i < COUNT(words) && str_split(&id, '/', &piece); i++)
         words[i] = piece;
-    return arena_printf(cli->arena, "subscriptions/%.*s/resourcegroups/%.*s/workspaces/%.*s/", STR_ARG(words[2]),
-                        STR_ARG(words[4]), STR_ARG(words[8]));
+    return arena_printf(cli->arena, "subscriptions/%.*s/resourcegroups/%.*s/workspaces/%.*s/",
+                        STR_ARG(words[2]), STR_ARG(words[4]), STR_ARG(words[8]));
 }
 
 int assets_content(struct cli *cli, struct document *document, struct assets_content *content,
@@ -218,14 +225,14 @@ int assets_content(struct cli *cli, struct document *document, struct assets_con
     if (transfer_upload(cli, local, store, &place, err) < 0)
         return -1;
     content->is_file = place.is_file;
-    content->uri = arena_printf(cli->arena, "azureml://%.*sdatastores/%.*s/paths/%.*s", STR_ARG(full), STR_ARG(store),
-                                STR_ARG(place.path));
+    content->uri = arena_printf(cli->arena, "azureml://%.*sdatastores/%.*s/paths/%.*s",
+                                STR_ARG(full), STR_ARG(store), STR_ARG(place.path));
     return 0;
 }
 
 /* conda_file: a mapping, or the path of a file that holds one. */
-static int conda_text(struct cli *cli, struct document *document, const char *path, const struct json *value,
-                      struct str *out, struct error *err)
+static int conda_text(struct cli *cli, struct document *document, const char *path,
+                      const struct json *value, struct str *out, struct error *err)
 {
     struct yaml conda;
     struct str text;
@@ -248,7 +255,8 @@ static int conda_text(struct cli *cli, struct document *document, const char *pa
     text = (struct str){bytes, (size_t)got};
     if (yaml_parse(cli->arena, text, &conda, err) < 0 || json_kind(conda.root) != JSON_OBJECT)
         return problem(document, path, "E1206",
-                       arena_printf(cli->arena, "%.*s:%s is no conda file: %s", STR_ARG(local), err->target,
+                       arena_printf(cli->arena, "%.*s:%s is no conda file: %s", STR_ARG(local),
+                                    err->target,
                                     err->message[0] ? err->message : "it holds no mapping"),
                        STR(""));
     *out = yaml_write(cli->arena, conda.root, true);
@@ -260,12 +268,13 @@ static const char *below(struct cli *cli, const char *path, const char *key)
     return path[0] ? arena_printf(cli->arena, "%s.%s", path, key).ptr : key;
 }
 
-static int environment_build(struct cli *cli, struct document *document, const char *path, struct json *body,
-                             struct error *err)
+static int environment_build(struct cli *cli, struct document *document, const char *path,
+                             struct json *body, struct error *err)
 {
     const char *context = below(cli, path, "build.path");
     struct str text = json_as_str(json_at(document->yaml.root, context));
-    struct str dockerfile = json_as_str(json_at(document->yaml.root, below(cli, path, "build.dockerfile_path")));
+    struct str dockerfile =
+        json_as_str(json_at(document->yaml.root, below(cli, path, "build.dockerfile_path")));
     struct transfer_place place;
 
     if (!text.len)
@@ -279,21 +288,26 @@ static int environment_build(struct cli *cli, struct document *document, const c
             return -1;
         uri = place.url;
     }
-    if (json_put(cli->arena, body, "properties.build.contextUri", json_text(cli->arena, uri), err) < 0)
+    if (json_put(cli->arena, body, "properties.build.contextUri", json_text(cli->arena, uri), err) <
+        0)
         return -1;
     if (!dockerfile.len)
         return 0;
-    return json_put(cli->arena, body, "properties.build.dockerfilePath", json_text(cli->arena, dockerfile), err);
+    return json_put(cli->arena, body, "properties.build.dockerfilePath",
+                    json_text(cli->arena, dockerfile), err);
 }
 
 static const struct field_row ENVIRONMENT_ROWS[] = {
-    {"description", "properties.description", FIELD_SAME}, {"tags", "properties.tags", FIELD_TEXTS},
-    {"properties", "properties.properties", FIELD_TEXTS},  {"image", "properties.image", FIELD_SAME},
-    {"os_type", "properties.osType", FIELD_WORD},          {"inference_config", "properties.inferenceConfig", FIELD_TREE},
+    {"description", "properties.description", FIELD_SAME},
+    {"tags", "properties.tags", FIELD_TEXTS},
+    {"properties", "properties.properties", FIELD_TEXTS},
+    {"image", "properties.image", FIELD_SAME},
+    {"os_type", "properties.osType", FIELD_WORD},
+    {"inference_config", "properties.inferenceConfig", FIELD_TREE},
 };
 
-int assets_environment_body(struct cli *cli, struct document *document, const char *path, bool anonymous,
-                            struct json **out, struct error *err)
+int assets_environment_body(struct cli *cli, struct document *document, const char *path,
+                            bool anonymous, struct json **out, struct error *err)
 {
     const struct json *value = json_at(document->yaml.root, path);
     const char *conda_path = below(cli, path, "conda_file");
@@ -302,15 +316,19 @@ int assets_environment_body(struct cli *cli, struct document *document, const ch
 
     assert(json_kind(value) == JSON_OBJECT);
     fields_to_rest(cli->arena, ENVIRONMENT_ROWS, COUNT(ENVIRONMENT_ROWS), value, body);
-    if (conda_text(cli, document, conda_path, json_get(value, STR("conda_file")), &conda, err) < 0 ||
+    if (conda_text(cli, document, conda_path, json_get(value, STR("conda_file")), &conda, err) <
+            0 ||
         environment_build(cli, document, path, body, err) < 0)
         return -1;
-    if (conda.len && json_put(cli->arena, body, "properties.condaFile", json_text(cli->arena, conda), err) < 0)
+    if (conda.len &&
+        json_put(cli->arena, body, "properties.condaFile", json_text(cli->arena, conda), err) < 0)
         return -1;
     if (!json_at(body, "properties.image") && !json_at(value, "build") && !conda.len)
-        problem(document, path, "E1102", STR("an environment needs an image, a conda_file or a build"), STR(""));
+        problem(document, path, "E1102",
+                STR("an environment needs an image, a conda_file or a build"), STR(""));
     *out = body;
-    return json_put(cli->arena, body, "properties.isAnonymous", json_bool(cli->arena, anonymous), err);
+    return json_put(cli->arena, body, "properties.isAnonymous", json_bool(cli->arena, anonymous),
+                    err);
 }
 
 /* Thirty-two hex digits of what a body says: equal environments share a version. */
@@ -327,8 +345,8 @@ static struct str hash_of(struct cli *cli, const struct json *body)
     return arena_str(cli->arena, str_from(hex));
 }
 
-int assets_environment(struct cli *cli, struct document *document, const char *path, struct str *out,
-                       struct error *err)
+int assets_environment(struct cli *cli, struct document *document, const char *path,
+                       struct str *out, struct error *err)
 {
     const struct json *value = json_at(document->yaml.root, path);
     struct json *body;
@@ -342,7 +360,8 @@ int assets_environment(struct cli *cli, struct document *document, const char *p
         return -1;
     if (document->problems.errors)
         return 0;
-    struct str id = session_version_id(cli, "environments", STR("CliV2AnonymousEnvironment"), hash_of(cli, body));
+    struct str id = session_version_id(cli, "environments", STR("CliV2AnonymousEnvironment"),
+                                       hash_of(cli, body));
     if (session_call(cli, "PUT", id, body, NULL, err) < 0)
         return -1;
     *out = id;
@@ -350,9 +369,12 @@ int assets_environment(struct cli *cli, struct document *document, const char *p
 }
 
 static const struct field_row MODEL_ROWS[] = {
-    {"description", "properties.description", FIELD_SAME}, {"tags", "properties.tags", FIELD_TEXTS},
-    {"properties", "properties.properties", FIELD_TEXTS},  {"stage", "properties.stage", FIELD_SAME},
-    {"flavors", "properties.flavors", FIELD_SAME},         {"type", "properties.modelType", FIELD_LOWER},
+    {"description", "properties.description", FIELD_SAME},
+    {"tags", "properties.tags", FIELD_TEXTS},
+    {"properties", "properties.properties", FIELD_TEXTS},
+    {"stage", "properties.stage", FIELD_SAME},
+    {"flavors", "properties.flavors", FIELD_SAME},
+    {"type", "properties.modelType", FIELD_LOWER},
 };
 
 int assets_model_body(struct cli *cli, struct document *document, const char *path, bool anonymous,
@@ -364,11 +386,13 @@ int assets_model_body(struct cli *cli, struct document *document, const char *pa
     struct str folder;
 
     assert(json_kind(value) == JSON_OBJECT);
-    json_put(cli->arena, body, "properties.modelType", json_text(cli->arena, STR("custom_model")), err);
+    json_put(cli->arena, body, "properties.modelType", json_text(cli->arena, STR("custom_model")),
+             err);
     fields_to_rest(cli->arena, MODEL_ROWS, COUNT(MODEL_ROWS), value, body);
     content.datastore = json_str_at(value, "datastore");
     if (!json_str_at(value, "path").len)
-        return problem(document, path, "E1102", STR("'path' is missing: where the model's files are"), STR(""));
+        return problem(document, path, "E1102",
+                       STR("'path' is missing: where the model's files are"), STR(""));
     if (assets_content(cli, document, &content, err) < 0)
         return -1;
     folder = content.uri;
@@ -377,7 +401,8 @@ int assets_model_body(struct cli *cli, struct document *document, const char *pa
         folder.len--;
     *out = body;
     json_put(cli->arena, body, "properties.modelUri", json_text(cli->arena, folder), err);
-    return json_put(cli->arena, body, "properties.isAnonymous", json_bool(cli->arena, anonymous), err);
+    return json_put(cli->arena, body, "properties.isAnonymous", json_bool(cli->arena, anonymous),
+                    err);
 }
 
 int assets_model(struct cli *cli, struct document *document, const char *path, struct str *out,

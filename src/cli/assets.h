@@ -1,19 +1,20 @@
 /* assets.h - what a file names or holds inline, made into what the wire wants: ids and addresses
  *
- * Problems (no such version, no such path) are added to the document with their place; the result is
- * then "". Only a broken connection is an error.
+ * Problems (no such version, no such path) are added to the document with their place; the result
+ * is then "". Only a broken connection is an error.
  */
 #pragma once
 
 #include "cli/document.h"
 
-/* "azureml:n:v", "azureml:n@latest", "azureml:n", a full id or a registry address as an id. `type` is
- * the wire's: "environments". */
+/* "azureml:n:v", "azureml:n@latest", "azureml:n", a full id or a registry address as an id. `type`
+ * is the wire's: "environments". */
 int assets_reference(struct cli *cli, struct document *document, const char *type, const char *path,
                      struct str *out, struct error *err);
 
 /* The same for a text that stands in no file. Errors: ERROR_NOT_FOUND. */
-int assets_id(struct cli *cli, const char *type, struct str reference, struct str *out, struct error *err);
+int assets_id(struct cli *cli, const char *type, struct str reference, struct str *out,
+              struct error *err);
 
 /* "azureml:NAME" or NAME; "" for serverless and local, which are the pool of this host. */
 struct str assets_compute(struct cli *cli, struct str text);
@@ -24,8 +25,8 @@ int assets_code(struct cli *cli, struct document *document, const char *path, st
 
 /* An inline environment or model is registered under the hash of what it says; a reference becomes
  * an id. */
-int assets_environment(struct cli *cli, struct document *document, const char *path, struct str *out,
-                       struct error *err);
+int assets_environment(struct cli *cli, struct document *document, const char *path,
+                       struct str *out, struct error *err);
 int assets_model(struct cli *cli, struct document *document, const char *path, struct str *out,
                  struct error *err);
 
@@ -35,15 +36,15 @@ struct assets_content {
     const char *path;     /* in the document */
     struct str datastore; /* "" for the default */
     bool full;
-    struct str uri;       /* out */
-    bool local, is_file;  /* out */
+    struct str uri;      /* out */
+    bool local, is_file; /* out */
 };
 int assets_content(struct cli *cli, struct document *document, struct assets_content *content,
                    struct error *err);
 
 /* The wire's body of an environment. */
-int assets_environment_body(struct cli *cli, struct document *document, const char *path, bool anonymous,
-                            struct json **out, struct error *err);
+int assets_environment_body(struct cli *cli, struct document *document, const char *path,
+                            bool anonymous, struct json **out, struct error *err);
 int assets_model_body(struct cli *cli, struct document *document, const char *path, bool anonymous,
                       struct json **out, struct error *err);
 
@@ -51,4 +52,5 @@ int assets_model_body(struct cli *cli, struct document *document, const char *pa
 int assets_next_version(struct cli *cli, const char *type, struct str name, struct str *out,
                         struct error *err);
 /* The newest version; ERROR_NOT_FOUND when there is none. */
-int assets_latest(struct cli *cli, const char *type, struct str name, struct str *out, struct error *err);
+int assets_latest(struct cli *cli, const char *type, struct str name, struct str *out,
+                  struct error *err);

@@ -83,8 +83,9 @@ static enum cli_format format_named(struct str name)
     static const struct {
         const char *name;
         enum cli_format format;
-    } FORMATS[] = {{"json", CLI_JSON},   {"jsonc", CLI_JSONC}, {"yaml", CLI_YAML}, {"yamlc", CLI_YAMLC},
-                   {"table", CLI_TABLE}, {"tsv", CLI_TSV},     {"none", CLI_NONE}};
+    } FORMATS[] = {{"json", CLI_JSON},   {"jsonc", CLI_JSONC}, {"yaml", CLI_YAML},
+                   {"yamlc", CLI_YAMLC}, {"table", CLI_TABLE}, {"tsv", CLI_TSV},
+                   {"none", CLI_NONE}};
 
     for (size_t i = 0; i < COUNT(FORMATS); i++)
         if (str_eq_fold(name, str_from(FORMATS[i].name)))
@@ -114,7 +115,8 @@ static int read_query(struct cli *cli, struct error *err)
     error_set(err, ERROR_INVALID, "", "--query does not parse: %s", shown.message);
     snprintf(err->target, sizeof err->target, "--query, column %lld", (long long)column);
     if (text.len < 100 && str_find_char(text, '\n') < 0)
-        snprintf(err->hint, sizeof err->hint, "%.*s\n              %*s^", STR_ARG(text), (int)column - 1, "");
+        snprintf(err->hint, sizeof err->hint, "%.*s\n              %*s^", STR_ARG(text),
+                 (int)column - 1, "");
     return -1;
 }
 

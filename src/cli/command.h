@@ -14,12 +14,12 @@ enum cli_takes {
     CLI_VALUE,
     CLI_NUMBER,
     CLI_SWITCH,
-    CLI_LIST,  /* one or more words */
+    CLI_LIST, /* one or more words */
 };
 
 struct cli_flag {
-    const char *name;     /* without dashes: "file" */
-    char letter;          /* 'f', or 0 */
+    const char *name; /* without dashes: "file" */
+    char letter;      /* 'f', or 0 */
     enum cli_takes takes;
     bool required;
     const char *fallback; /* value when not given; NULL: none */
@@ -44,9 +44,9 @@ struct cli_command {
     size_t flag_count;
     unsigned shares;
     int (*run)(struct cli *cli, struct error *err);
-    const char *positional;   /* name of the flag that a bare word fills; NULL: none */
-    bool text;                /* prints text unless -o is given */
-    bool hidden;              /* not in lists */
+    const char *positional; /* name of the flag that a bare word fills; NULL: none */
+    bool text;              /* prints text unless -o is given */
+    bool hidden;            /* not in lists */
     const char *examples[2];
 };
 
@@ -86,12 +86,12 @@ struct cli {
     struct arena *arena;
     struct cli_arguments arguments;
     enum cli_format format;
-    bool format_given;       /* -o was there */
-    struct jmespath *query;  /* NULL: none */
+    bool format_given;      /* -o was there */
+    struct jmespath *query; /* NULL: none */
     bool quiet, verbose, debug, json_errors, wide;
     bool color_out, color_err, terminal_err, terminal_in;
     struct cli_session *session; /* opened by the first that needs it */
-    int exit_code;           /* when a handler succeeded but its subject did not */
+    int exit_code;               /* when a handler succeeded but its subject did not */
     /* What the server called its error, for the report. */
     struct str wire_code, wire_next;
     bool missing, usage, interrupted;

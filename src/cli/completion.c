@@ -5,7 +5,8 @@
 #include <assert.h>
 #include <string.h>
 
-/* Scripts ask the binary, which answers from its tables in a few milliseconds and without a request. */
+/* Scripts ask the binary, which answers from its tables in a few milliseconds and without a
+ * request. */
 static const char BASH[] =
     "_lazurite() {\n"
     "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
@@ -13,7 +14,8 @@ static const char BASH[] =
     "    -f|--file|-r|--request-file|-p|--path|--download-path|--data-dir)\n"
     "        COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n"
     "    esac\n"
-    "    COMPREPLY=($(compgen -W \"$(lazurite __complete \"${COMP_WORDS[@]:1:COMP_CWORD}\" 2>/dev/null)\" -- \"$cur\"))\n"
+    "    COMPREPLY=($(compgen -W \"$(lazurite __complete \"${COMP_WORDS[@]:1:COMP_CWORD}\" "
+    "2>/dev/null)\" -- \"$cur\"))\n"
     "}\n"
     "complete -o default -F _lazurite lazurite\n";
 static const char ZSH[] =

@@ -11,7 +11,8 @@ int confirm_delete(struct cli *cli, const char *kind, struct str name, struct er
     if (cli_has(cli, "yes"))
         return 0;
     if (!cli->terminal_in || !cli->terminal_err) {
-        error_set(err, ERROR_INVALID, "", "Deleting %s '%.*s' wants a yes, and nobody is here to ask.", kind,
+        error_set(err, ERROR_INVALID, "",
+                  "Deleting %s '%.*s' wants a yes, and nobody is here to ask.", kind,
                   STR_ARG(name));
         return error_hint(err, "Add -y.");
     }

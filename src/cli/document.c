@@ -1,6 +1,7 @@
 #include "cli/document.h"
 #include "base/buf.h"
 #include "cli/edit.h"
+#include "cli/fields.h"
 #include "os/file.h"
 
 #include <assert.h>
@@ -137,7 +138,8 @@ static int apply_flags(struct cli *cli, struct document *document, const char *c
         json_set(cli->arena, document->yaml.root, STR("tags"), tags);
     }
     for (size_t i = 0; i < sets->count; i++)
-        if (edit_set(cli->arena, document->yaml.root, sets->values[i], cli_has(cli, "force-string"), err) < 0) {
+        if (edit_set(cli->arena, document->yaml.root, sets->values[i], cli_has(cli, "force-string"),
+                     err) < 0) {
             cli->usage = true;
             return -1;
         }
@@ -148,7 +150,8 @@ static int apply_flags(struct cli *cli, struct document *document, const char *c
 static void choose_kind(struct document *document, const struct document_family *family)
 {
     const char *const *words = family->words;
-    const struct json *value = family->key ? json_get(document->yaml.root, str_from(family->key)) : NULL;
+    const struct json *value =
+        family->key ? json_get(document->yaml.root, str_from(family->key)) : NULL;
     struct str text = json_as_str(value), known[16];
     size_t count = 0;
 
@@ -201,7 +204,8 @@ static const struct {
 } IGNORED[] = {
     {"managedOnlineDeployment", "data_collector", "requests and replies are not collected yet"},
     {"managedOnlineDeployment", "app_insights_enabled", "request telemetry is not kept yet"},
-    {"managedOnlineDeployment", "egress_public_network_access", "replicas keep the network of this host"},
+    {"managedOnlineDeployment", "egress_public_network_access",
+     "replicas keep the network of this host"},
     {"managedOnlineDeployment", "scale_settings", "instance_count decides"},
     {"managedOnlineEndpoint", "mirror_traffic", "requests are not mirrored yet"},
     {"commandJob", "queue_settings", "all jobs have one queue"},
@@ -216,9 +220,10 @@ static void warn_ignored(struct document *document)
         bool off = json_kind(value) == JSON_BOOL && !json_as_bool(value, true);
         if (json_is_null(value) || off || strcmp(IGNORED[i].kind, document->kind->name) != 0)
             continue;
-        struct yaml_place place = {yaml_key_mark(&document->yaml, value), str_from(IGNORED[i].path)};
-        yaml_problem_add(&document->problems, place, "W2201", "'%s' is stored and has no effect: %s",
-                         IGNORED[i].path, IGNORED[i].why);
+        struct yaml_place place = {yaml_key_mark(&document->yaml, value),
+                                   str_from(IGNORED[i].path)};
+        yaml_problem_add(&document->problems, place, "W2201",
+                         "'%s' is stored and has no effect: %s", IGNORED[i].path, IGNORED[i].why);
     }
 }
 
@@ -256,7 +261,8 @@ int document_report(struct cli *cli, struct document *document, struct error *er
 
     yaml_problems_sort(problems);
     if (cli->json_errors && problems->first)
-        text = arena_printf(cli->arena, "%.*s\n", STR_ARG(json_write(cli->arena, problems_json(cli, document))));
+        text = arena_printf(cli->arena, "%.*s\n",
+                            STR_ARG(json_write(cli->arena, problems_json(cli, document))));
     else
         text = yaml_problems_text(problems, document->file);
     if (!cli->quiet || problems->errors)
@@ -281,6 +287,50 @@ struct yaml_place document_place(const struct document *document, const char *pa
     if (!place.at.line)
         place.at = (struct yaml_mark){1, 1};
     return place;
+}
+
+/* Members of the wire whose key in a file has another name. */
+static const struct {
+    struct str rest, yaml;
+} OTHER_NAMES[] = {
+    {STR_INIT("computeId"), STR_INIT("compute")},
+    {STR_INIT("codeId"), STR_INIT("code")},
+    {STR_INIT("environmentId"), STR_INIT("environment")},
+    {STR_INIT("dataUri"), STR_INIT("path")},
+    {STR_INIT("modelUri"), STR_INIT("path")},
+    {STR_INIT("uri"), STR_INIT("path")},
+    {STR_INIT("dataType"), STR_INIT("type")},
+    {STR_INIT("modelType"), STR_INIT("type")},
+    {STR_INIT("jobInputType"), STR_INIT("type")},
+    {STR_INIT("jobOutputType"), STR_INIT("type")},
+    {STR_INIT("requestTimeout"), STR_INIT("request_timeout_ms")},
+};
+
+int document_blame(struct cli *cli, const struct document *document, struct error *err)
+{
+    struct str rest = str_from(err->target), piece, path = STR("");
+
+    if (!str_starts(rest, STR("properties.")))
+        return -1;
+    rest = arena_str(cli->arena, str_slice(rest, 11, rest.len));
+    while (str_split(&rest, '.', &piece)) {
+        struct str key = fields_snake(cli->arena, piece);
+        for (size_t i = 0; i < COUNT(OTHER_NAMES); i++)
+            if (str_eq(piece, OTHER_NAMES[i].rest))
+                key = OTHER_NAMES[i].yaml;
+        struct str longer = arena_printf(cli->arena, "%.*s%s%.*s", STR_ARG(path),
+                                         path.len ? "." : "", STR_ARG(key));
+        /* A member that the file does not have was made from its nearest parent. */
+        if (!json_at(document->yaml.root, longer.ptr))
+            break;
+        path = longer;
+    }
+    const struct json *value = path.len ? json_at(document->yaml.root, path.ptr) : NULL;
+    struct yaml_mark at = yaml_key_mark(&document->yaml, value);
+    if (at.line)
+        snprintf(err->target, sizeof err->target, "%.*s:%u:%u",
+                 STR_ARG(str_slice(document->file, 0, 90)), at.line, at.column);
+    return -1;
 }
 
 struct str document_path(struct cli *cli, const struct document *document, struct str path)

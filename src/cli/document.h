@@ -14,10 +14,10 @@ struct document {
 
 /* What a family of kinds is chosen by. */
 struct document_family {
-    const char *name;           /* "job", for sentences */
-    const char *key;            /* "type"; NULL: there is one kind */
-    const char *const *words;   /* value, kind, …, NULL; the first is taken when the key is absent */
-    const char *const *later;   /* values that exist in az and are not built yet, NULL at the end */
+    const char *name;         /* "job", for sentences */
+    const char *key;          /* "type"; NULL: there is one kind */
+    const char *const *words; /* value, kind, …, NULL; the first is taken when the key is absent */
+    const char *const *later; /* values that exist in az and are not built yet, NULL at the end */
 };
 
 /* Reads --file (none: an empty mapping), lets flags of the same name as a key and --set change it,
@@ -35,6 +35,10 @@ int document_report(struct cli *cli, struct document *document, struct error *er
 
 /* Where the value at a path stands, for a problem. */
 struct yaml_place document_place(const struct document *document, const char *path);
+
+/* Turns the target of a server's error, "properties.computeId", into the place in the file that it
+ * came from, when there is one. Always -1. */
+int document_blame(struct cli *cli, const struct document *document, struct error *err);
 
 /* A path in the file as one that the program can open. "file:" is taken off. */
 struct str document_path(struct cli *cli, const struct document *document, struct str path);

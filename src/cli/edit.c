@@ -13,7 +13,8 @@ struct step {
 
 static int bad_path(struct str path, const char *why, struct error *err)
 {
-    return error_set(err, ERROR_INVALID, "", "The path '%.*s' %s.", STR_ARG(str_slice(path, 0, 100)), why);
+    return error_set(err, ERROR_INVALID, "", "The path '%.*s' %s.",
+                     STR_ARG(str_slice(path, 0, 100)), why);
 }
 
 /* Cuts the next step off; 1, 0 at the end, -1. */
@@ -48,16 +49,17 @@ static int next_step(struct str path, struct str *rest, struct step *out, struct
     return 1;
 }
 
-static struct json *find_element(struct arena *arena, const struct json *list, const struct step *step,
-                                 size_t *out_index)
+static struct json *find_element(struct arena *arena, const struct json *list,
+                                 const struct step *step, size_t *out_index)
 {
     int64_t wanted = step->index < 0 ? step->index + (int64_t)json_count(list) : step->index;
     struct json_iter it = json_iter(list);
 
     while (json_next(&it)) {
-        bool hit = step->kind == STEP_INDEX
-                       ? (int64_t)it.index == wanted
-                       : str_eq(yaml_literal_text(arena, json_get(it.value, step->key)), step->match);
+        bool hit =
+            step->kind == STEP_INDEX
+                ? (int64_t)it.index == wanted
+                : str_eq(yaml_literal_text(arena, json_get(it.value, step->key)), step->match);
         *out_index = it.index;
         if (hit)
             return it.value;
@@ -86,8 +88,8 @@ static int store(struct arena *arena, struct json *at, const struct step *step, 
 }
 
 /* The container that the path's last step stands in. With `make`, missing mappings are made. */
-static int walk(struct arena *arena, struct json *root, struct str path, bool make, struct json **out_at,
-                struct step *out_last, struct error *err)
+static int walk(struct arena *arena, struct json *root, struct str path, bool make,
+                struct json **out_at, struct step *out_last, struct error *err)
 {
     struct str rest = path;
     struct json *at = root;
@@ -100,7 +102,8 @@ static int walk(struct arena *arena, struct json *root, struct str path, bool ma
     while (more > 0 && (more = next_step(path, &rest, &step, err)) > 0) {
         struct json *below = out_last->kind == STEP_KEY ? json_get(at, out_last->key)
                                                         : find_element(arena, at, out_last, &index);
-        if (json_is_null(below) && make && out_last->kind == STEP_KEY && json_kind(at) == JSON_OBJECT) {
+        if (json_is_null(below) && make && out_last->kind == STEP_KEY &&
+            json_kind(at) == JSON_OBJECT) {
             below = json_object(arena);
             json_set(arena, at, out_last->key, below);
         }

@@ -7,8 +7,8 @@
 int edit_set(struct arena *arena, struct json *root, struct str assignment, bool force_text,
              struct error *err);
 
-/* Appends to the list at the first word (made when missing): one object of the KEY=VALUE words, or a
- * plain value each. */
+/* Appends to the list at the first word (made when missing): one object of the KEY=VALUE words, or
+ * a plain value each. */
 int edit_add(struct arena *arena, struct json *root, const struct str *words, size_t count,
              struct error *err);
 

@@ -5,7 +5,8 @@
 
 #define ARENA CLEANUP(arena_free) struct arena *arena = arena_new(16 * MIB)
 
-static const char DOCUMENT[] = "{\"a\":{\"b\":1},\"list\":[{\"name\":\"x\",\"v\":1},{\"name\":\"y\"}],\"text\":\"t\"}";
+static const char DOCUMENT[] =
+    "{\"a\":{\"b\":1},\"list\":[{\"name\":\"x\",\"v\":1},{\"name\":\"y\"}],\"text\":\"t\"}";
 
 static void sets(const char *assignment, bool force, const char *path, const char *expected)
 {
@@ -69,7 +70,8 @@ TEST(add_appends_values_and_objects)
     ARENA;
     struct error err = {0};
     struct json *root = json_parse(arena, str_from(DOCUMENT), &err);
-    const struct str object[] = {STR("list"), STR("name=z"), STR("v=3")}, plain[] = {STR("n.m"), STR("1"), STR("x")};
+    const struct str object[] = {STR("list"), STR("name=z"), STR("v=3")},
+                     plain[] = {STR("n.m"), STR("1"), STR("x")};
     const struct str onto_text[] = {STR("text"), STR("1")};
 
     CHECK_OK(edit_add(arena, root, object, 3, &err), &err);
@@ -85,7 +87,8 @@ TEST(remove_takes_keys_and_elements)
     ARENA;
     struct error err = {0};
     struct json *root = json_parse(arena, str_from(DOCUMENT), &err);
-    const struct str key[] = {STR("a.b")}, element[] = {STR("list"), STR("0")}, gone[] = {STR("a.b")};
+    const struct str key[] = {STR("a.b")}, element[] = {STR("list"), STR("0")},
+                     gone[] = {STR("a.b")};
     const struct str beyond[] = {STR("list"), STR("7")};
 
     CHECK_OK(edit_remove(arena, root, key, 1, &err), &err);

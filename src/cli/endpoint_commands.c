@@ -15,17 +15,29 @@
 #define REQUEST_MAX (64 * MIB)
 
 static const char *const ENDPOINT_WORDS[] = {"managed", "managedOnlineEndpoint", NULL};
-static const struct document_family ENDPOINT_FAMILY = {"online endpoint", NULL, ENDPOINT_WORDS, NULL};
+static const struct document_family ENDPOINT_FAMILY = {"online endpoint", NULL, ENDPOINT_WORDS,
+                                                       NULL};
 static const char *const ENDPOINT_KEYS[] = {"name", "auth-mode", NULL};
-static const char *const ENDPOINT_COLUMNS[] = {"name", "Name", "auth_mode", "Auth", "traffic_text", "Traffic",
-                                               "provisioning_state", "State", "scoring_uri", "Scoring URL", NULL};
+static const char *const ENDPOINT_COLUMNS[] = {
+    "name",  "Name",        "auth_mode",   "Auth", "traffic_text", "Traffic", "provisioning_state",
+    "State", "scoring_uri", "Scoring URL", NULL};
 
 static const char *const DEPLOYMENT_WORDS[] = {"managed", "managedOnlineDeployment", NULL};
 static const char *const DEPLOYMENT_LATER[] = {"kubernetes", NULL};
-static const struct document_family DEPLOYMENT_FAMILY = {"online deployment", "type", DEPLOYMENT_WORDS, DEPLOYMENT_LATER};
+static const struct document_family DEPLOYMENT_FAMILY = {"online deployment", "type",
+                                                         DEPLOYMENT_WORDS, DEPLOYMENT_LATER};
 static const char *const DEPLOYMENT_KEYS[] = {"name", "endpoint-name", NULL};
-static const char *const DEPLOYMENT_COLUMNS[] = {"name", "Name", "model", "Model", "instance_count", "Replicas",
-                                                 "instance_type", "Size", "provisioning_state", "State", NULL};
+static const char *const DEPLOYMENT_COLUMNS[] = {"name",
+                                                 "Name",
+                                                 "model",
+                                                 "Model",
+                                                 "instance_count",
+                                                 "Replicas",
+                                                 "instance_type",
+                                                 "Size",
+                                                 "provisioning_state",
+                                                 "State",
+                                                 NULL};
 
 static struct str endpoint_id(struct cli *cli, struct str name)
 {
@@ -34,19 +46,22 @@ static struct str endpoint_id(struct cli *cli, struct str name)
 
 static struct str deployment_id(struct cli *cli, struct str endpoint, struct str name)
 {
-    return arena_printf(cli->arena, "%.*s/deployments/%.*s", STR_ARG(endpoint_id(cli, endpoint)), STR_ARG(name));
+    return arena_printf(cli->arena, "%.*s/deployments/%.*s", STR_ARG(endpoint_id(cli, endpoint)),
+                        STR_ARG(name));
 }
 
 static int no_local(struct cli *cli, struct error *err)
 {
     if (!cli_has(cli, "local"))
         return session_open(cli, err);
-    return error_set(err, ERROR_NOT_IMPLEMENTED, "--local", "A local set of endpoints is not built yet; the server of "
+    return error_set(err, ERROR_NOT_IMPLEMENTED, "--local",
+                     "A local set of endpoints is not built yet; the server of "
                      "the data folder is on this machine anyway.");
 }
 
 /* The wire's traffic from KEY=VALUE words; a share must be 0 to 100. */
-static int put_traffic(struct cli *cli, const char *flag, const char *path, struct json *body, struct error *err)
+static int put_traffic(struct cli *cli, const char *flag, const char *path, struct json *body,
+                       struct error *err)
 {
     struct json *words, *shares = json_object(cli->arena);
     int64_t share;
@@ -59,7 +74,8 @@ static int put_traffic(struct cli *cli, const char *flag, const char *path, stru
     while (json_next(&it)) {
         if (!str_to_int64(json_as_str(it.value), &share) || share < 0 || share > 100) {
             cli->usage = true;
-            return error_set(err, ERROR_INVALID, "", "--%s: '%.*s' wants a share of 0 to 100, not '%.*s'.", flag,
+            return error_set(err, ERROR_INVALID, "",
+                             "--%s: '%.*s' wants a share of 0 to 100, not '%.*s'.", flag,
                              STR_ARG(it.key), STR_ARG(json_as_str(it.value)));
         }
         if (share > 0)
@@ -68,8 +84,8 @@ static int put_traffic(struct cli *cli, const char *flag, const char *path, stru
     return json_put(cli->arena, body, path, shares, err);
 }
 
-static int put_endpoint(struct cli *cli, struct str name, const struct json *body, const char *phase,
-                        struct error *err)
+static int put_endpoint(struct cli *cli, struct str name, const struct json *body,
+                        const char *phase, struct error *err)
 {
     struct json *reply;
 
@@ -78,7 +94,8 @@ static int put_endpoint(struct cli *cli, struct str name, const struct json *bod
     return cli_result(cli, shape_endpoint(cli, reply), err);
 }
 
-static int read_endpoint(struct cli *cli, struct document *document, struct json **out_body, struct error *err)
+static int read_endpoint(struct cli *cli, struct document *document, struct json **out_body,
+                         struct error *err)
 {
     if (document_read(cli, &ENDPOINT_FAMILY, ENDPOINT_KEYS, document, err) < 0)
         return -1;
@@ -96,7 +113,8 @@ static int run_create(struct cli *cli, struct error *err)
     if (read_endpoint(cli, &document, &body, err) < 0 || no_local(cli, err) < 0)
         return -1;
     struct str name = json_str_at(document.yaml.root, "name");
-    /* Create is create or update: an endpoint that serves keeps its traffic unless the file says. */
+    /* Create is create or update: an endpoint that serves keeps its traffic unless the file says.
+     */
     if (!json_get(document.yaml.root, STR("traffic"))) {
         if (session_call(cli, "GET", endpoint_id(cli, name), NULL, &now, err) == 0 &&
             (traffic = json_at(now, "properties.traffic")))
@@ -109,7 +127,8 @@ static int run_create(struct cli *cli, struct error *err)
     return put_endpoint(cli, name, body, "Creating endpoint", err);
 }
 
-/* --set, --add and --remove work on what `show` prints; only what has a place in the body counts. */
+/* --set, --add and --remove work on what `show` prints; only what has a place in the body counts.
+ */
 static int edit_shown(struct cli *cli, struct json *shown, struct error *err)
 {
     const struct cli_given *sets = cli_words(cli, "set"), *adds = cli_words(cli, "add");
@@ -140,13 +159,15 @@ static int run_update(struct cli *cli, struct error *err)
         cli->usage = true;
         return error_set(err, ERROR_INVALID, "", "--name or --file is missing: which endpoint?");
     }
-    if (no_local(cli, err) < 0 || session_call(cli, "GET", endpoint_id(cli, name), NULL, &now, err) < 0)
+    if (no_local(cli, err) < 0 ||
+        session_call(cli, "GET", endpoint_id(cli, name), NULL, &now, err) < 0)
         return -1;
     if (!cli_has(cli, "file")) {
         /* The whole comes back as a file would say it, so that both ways share one body. */
         document.yaml.root = shape_endpoint(cli, now);
         document.problems.arena = cli->arena;
-        if (edit_shown(cli, document.yaml.root, err) < 0 || shape_endpoint_body(cli, &document, &body, err) < 0)
+        if (edit_shown(cli, document.yaml.root, err) < 0 ||
+            shape_endpoint_body(cli, &document, &body, err) < 0)
             return -1;
     }
     if (put_traffic(cli, "traffic", "properties.traffic", body, err) < 0 ||
@@ -170,7 +191,9 @@ static int run_list(struct cli *cli, struct error *err)
     struct json *all;
 
     if (no_local(cli, err) < 0 ||
-        session_list(cli, arena_printf(cli->arena, "%.*s/onlineEndpoints", STR_ARG(session_workspace(cli))), 0, &all, err) < 0)
+        session_list(
+            cli, arena_printf(cli->arena, "%.*s/onlineEndpoints", STR_ARG(session_workspace(cli))),
+            0, &all, err) < 0)
         return -1;
     struct json *shown = shape_all(cli, all, shape_endpoint);
     struct json_iter it = json_iter(shown);
@@ -178,8 +201,9 @@ static int run_list(struct cli *cli, struct error *err)
         struct str text = STR("");
         struct json_iter shares = json_iter(json_get(it.value, STR("traffic")));
         while (json_next(&shares))
-            text = arena_printf(cli->arena, "%.*s%s%.*s=%lld", STR_ARG(text), shares.index ? " " : "",
-                                STR_ARG(shares.key), (long long)json_as_int(shares.value, 0));
+            text =
+                arena_printf(cli->arena, "%.*s%s%.*s=%lld", STR_ARG(text), shares.index ? " " : "",
+                             STR_ARG(shares.key), (long long)json_as_int(shares.value, 0));
         json_set_str(cli->arena, it.value, "traffic_text", text);
     }
     cli->columns = ENDPOINT_COLUMNS;
@@ -192,7 +216,8 @@ static int run_delete(struct cli *cli, struct error *err)
 
     if (confirm_delete(cli, "endpoint", name, err) < 0 || no_local(cli, err) < 0)
         return -1;
-    return session_change(cli, "DELETE", endpoint_id(cli, name), NULL, "Deleting endpoint", NULL, err);
+    return session_change(cli, "DELETE", endpoint_id(cli, name), NULL, "Deleting endpoint", NULL,
+                          err);
 }
 
 static int keys_of(struct cli *cli, struct str name, struct json **out, struct error *err)
@@ -202,7 +227,8 @@ static int keys_of(struct cli *cli, struct str name, struct json **out, struct e
     if (session_call(cli, "GET", endpoint_id(cli, name), NULL, &endpoint, err) < 0)
         return -1;
     bool keyed = str_eq_fold(json_str_at(endpoint, "properties.authMode"), STR("Key"));
-    struct str path = arena_printf(cli->arena, "%.*s/%s", STR_ARG(endpoint_id(cli, name)), keyed ? "listKeys" : "token");
+    struct str path = arena_printf(cli->arena, "%.*s/%s", STR_ARG(endpoint_id(cli, name)),
+                                   keyed ? "listKeys" : "token");
     return session_call(cli, "POST", path, NULL, out, err);
 }
 
@@ -219,7 +245,9 @@ static int read_request(struct cli *cli, struct str *out, struct error *err)
 {
     struct str path = cli_text(cli, "request-file");
     bool is_stdin = str_eq(path, STR("-"));
-    CLEANUP(fd_close) int fd = is_stdin ? dup(STDIN_FILENO) : open(arena_cstr(cli->arena, path), O_RDONLY | O_CLOEXEC);
+    CLEANUP(fd_close)
+    int fd =
+        is_stdin ? dup(STDIN_FILENO) : open(arena_cstr(cli->arena, path), O_RDONLY | O_CLOEXEC);
     struct buf body = buf_make(REQUEST_MAX);
     ssize_t got;
 
@@ -253,12 +281,14 @@ static int run_invoke(struct cli *cli, struct error *err)
         key = json_str_at(keys, "accessToken");
     post.url = json_str_at(endpoint, "properties.scoringUri");
     if (!post.url.len)
-        return error_set(err, ERROR_UNAVAILABLE, "", "Endpoint '%.*s' has no scoring address yet.", STR_ARG(name));
+        return error_set(err, ERROR_UNAVAILABLE, "", "Endpoint '%.*s' has no scoring address yet.",
+                         STR_ARG(name));
     post.body = body;
     post.headers[post.header_count++] = (struct http_header){
         STR("Authorization"), arena_printf(cli->arena, "Bearer %.*s", STR_ARG(key))};
     if (deployment.len)
-        post.headers[post.header_count++] = (struct http_header){STR("azureml-model-deployment"), deployment};
+        post.headers[post.header_count++] =
+            (struct http_header){STR("azureml-model-deployment"), deployment};
     if (session_raw(cli, &post, &reply, err) < 0)
         return -1;
     if (reply.status < 200 || reply.status > 299) {
@@ -274,9 +304,11 @@ static int run_invoke(struct cli *cli, struct error *err)
     return 0;
 }
 
-/* --- deployments -------------------------------------------------------------------------------- */
+/* --- deployments --------------------------------------------------------------------------------
+ */
 
-static int all_traffic(struct cli *cli, struct str endpoint, struct str deployment, struct error *err)
+static int all_traffic(struct cli *cli, struct str endpoint, struct str deployment,
+                       struct error *err)
 {
     struct json *body, *traffic = json_object(cli->arena);
 
@@ -285,24 +317,29 @@ static int all_traffic(struct cli *cli, struct str endpoint, struct str deployme
     json_set(cli->arena, traffic, deployment, json_int(cli->arena, 100));
     if (json_put(cli->arena, body, "properties.traffic", traffic, err) < 0)
         return -1;
-    return session_change(cli, "PUT", endpoint_id(cli, endpoint), body, "Shifting traffic", NULL, err);
+    return session_change(cli, "PUT", endpoint_id(cli, endpoint), body, "Shifting traffic", NULL,
+                          err);
 }
 
-static int put_deployment(struct cli *cli, struct document *document, bool create, struct error *err)
+static int put_deployment(struct cli *cli, struct document *document, bool create,
+                          struct error *err)
 {
     struct str name = json_str_at(document->yaml.root, "name");
     struct str endpoint = json_str_at(document->yaml.root, "endpoint_name");
     struct json *body, *reply;
 
-    if (shape_deployment_body(cli, document, &body, err) < 0 || document_report(cli, document, err) < 0)
+    if (shape_deployment_body(cli, document, &body, err) < 0 ||
+        document_report(cli, document, err) < 0)
         return -1;
     struct str id = deployment_id(cli, endpoint, name);
-    const char *phase = arena_printf(cli->arena, "%s deployment %.*s", create ? "Creating" : "Updating",
-                                     STR_ARG(name)).ptr;
+    const char *phase = arena_printf(cli->arena, "%s deployment %.*s",
+                                     create ? "Creating" : "Updating", STR_ARG(name))
+                            .ptr;
     if (session_change(cli, "PUT", id, body, phase, &reply, err) < 0) {
         if (!cli->interrupted && !err->hint[0])
-            error_hint(err, "lazurite online-deployment get-logs -e %.*s -n %.*s", STR_ARG(endpoint), STR_ARG(name));
-        return -1;
+            error_hint(err, "lazurite online-deployment get-logs -e %.*s -n %.*s",
+                       STR_ARG(endpoint), STR_ARG(name));
+        return document_blame(cli, document, err);
     }
     if (cli_has(cli, "all-traffic") && all_traffic(cli, endpoint, name, err) < 0)
         return -1;
@@ -325,7 +362,8 @@ static int is_there(struct cli *cli, struct document *document, bool *out, struc
     return 0;
 }
 
-static int read_deployment(struct cli *cli, struct document *document, bool *out_there, struct error *err)
+static int read_deployment(struct cli *cli, struct document *document, bool *out_there,
+                           struct error *err)
 {
     if (document_read(cli, &DEPLOYMENT_FAMILY, DEPLOYMENT_KEYS, document, err) < 0)
         return -1;
@@ -358,7 +396,8 @@ static int update_in_place(struct cli *cli, struct error *err)
 
     if (!endpoint.len || !name.len) {
         cli->usage = true;
-        return error_set(err, ERROR_INVALID, "", "--file, or --name and --endpoint-name are missing.");
+        return error_set(err, ERROR_INVALID, "",
+                         "--file, or --name and --endpoint-name are missing.");
     }
     struct str id = deployment_id(cli, endpoint, name);
     if (session_call(cli, "GET", id, NULL, &body, err) < 0)
@@ -366,7 +405,8 @@ static int update_in_place(struct cli *cli, struct error *err)
     struct json *shown = shape_deployment(cli, body);
     if (edit_shown(cli, shown, err) < 0)
         return -1;
-    struct json *count = json_get(shown, STR("instance_count")), *tags = json_get(shown, STR("tags"));
+    struct json *count = json_get(shown, STR("instance_count")),
+                *tags = json_get(shown, STR("tags"));
     if (count)
         json_put(cli->arena, body, "sku.capacity", json_copy(cli->arena, count), err);
     if (tags)
@@ -398,7 +438,9 @@ static int run_deployment_show(struct cli *cli, struct error *err)
     struct json *reply;
 
     if (no_local(cli, err) < 0 ||
-        session_call(cli, "GET", deployment_id(cli, cli_text(cli, "endpoint-name"), cli_text(cli, "name")), NULL, &reply, err) < 0)
+        session_call(cli, "GET",
+                     deployment_id(cli, cli_text(cli, "endpoint-name"), cli_text(cli, "name")),
+                     NULL, &reply, err) < 0)
         return -1;
     return cli_result(cli, shape_deployment(cli, reply), err);
 }
@@ -409,7 +451,8 @@ static int run_deployment_list(struct cli *cli, struct error *err)
 
     if (no_local(cli, err) < 0)
         return -1;
-    struct str path = arena_printf(cli->arena, "%.*s/deployments", STR_ARG(endpoint_id(cli, cli_text(cli, "endpoint-name"))));
+    struct str path = arena_printf(cli->arena, "%.*s/deployments",
+                                   STR_ARG(endpoint_id(cli, cli_text(cli, "endpoint-name"))));
     if (session_list(cli, path, 0, &all, err) < 0)
         return -1;
     cli->columns = DEPLOYMENT_COLUMNS;
@@ -422,8 +465,8 @@ static int run_deployment_delete(struct cli *cli, struct error *err)
 
     if (confirm_delete(cli, "deployment", name, err) < 0 || no_local(cli, err) < 0)
         return -1;
-    return session_change(cli, "DELETE", deployment_id(cli, cli_text(cli, "endpoint-name"), name), NULL,
-                          "Deleting deployment", NULL, err);
+    return session_change(cli, "DELETE", deployment_id(cli, cli_text(cli, "endpoint-name"), name),
+                          NULL, "Deleting deployment", NULL, err);
 }
 
 static int run_deployment_logs(struct cli *cli, struct error *err)
@@ -436,9 +479,11 @@ static int run_deployment_logs(struct cli *cli, struct error *err)
     json_set_int(cli->arena, ask, "tail", cli_number(cli, "lines", 5000));
     if (container.len)
         json_set_str(cli->arena, ask, "containerType",
-                     str_eq_fold(container, STR("storage-initializer")) ? STR("StorageInitializer") : STR("InferenceServer"));
+                     str_eq_fold(container, STR("storage-initializer")) ? STR("StorageInitializer")
+                                                                        : STR("InferenceServer"));
     struct str id = deployment_id(cli, cli_text(cli, "endpoint-name"), cli_text(cli, "name"));
-    if (session_call(cli, "POST", arena_printf(cli->arena, "%.*s/getLogs", STR_ARG(id)), ask, &reply, err) < 0)
+    if (session_call(cli, "POST", arena_printf(cli->arena, "%.*s/getLogs", STR_ARG(id)), ask,
+                     &reply, err) < 0)
         return -1;
     struct str content = json_str_at(reply, "content");
     if (cli->format_given || cli->query)
@@ -457,12 +502,17 @@ static int run_deployment_logs(struct cli *cli, struct error *err)
 #define WEB_FLAG {"web", 0, CLI_SWITCH, .help = "accepted; the studio is not built yet"}
 
 static const struct cli_flag CREATE_FLAGS[] = {
-    FILE_FLAG, LOCAL_FLAG, WEB_FLAG,
+    FILE_FLAG,
+    LOCAL_FLAG,
+    WEB_FLAG,
     {"name", 'n', CLI_VALUE, .help = "name of the endpoint"},
-    {"auth-mode", 0, CLI_VALUE, .choices = "key|aml_token|aad_token", .help = "how callers prove who they are"},
+    {"auth-mode", 0, CLI_VALUE, .choices = "key|aml_token|aad_token",
+     .help = "how callers prove who they are"},
 };
 static const struct cli_flag UPDATE_FLAGS[] = {
-    FILE_FLAG, LOCAL_FLAG, WEB_FLAG,
+    FILE_FLAG,
+    LOCAL_FLAG,
+    WEB_FLAG,
     {"name", 'n', CLI_VALUE, .help = "name of the endpoint"},
     {"traffic", 'r', CLI_LIST, .help = "\"blue=90 green=10\": shares by deployment"},
     {"mirror-traffic", 0, CLI_LIST, .help = "\"green=10\": share of requests copied"},
@@ -471,74 +521,104 @@ static const struct cli_flag SHOW_FLAGS[] = {ENDPOINT_NAME, LOCAL_FLAG, WEB_FLAG
 static const struct cli_flag LIST_FLAGS[] = {LOCAL_FLAG};
 static const struct cli_flag KEY_FLAGS[] = {ENDPOINT_NAME};
 static const struct cli_flag INVOKE_FLAGS[] = {
-    ENDPOINT_NAME, LOCAL_FLAG,
+    ENDPOINT_NAME,
+    LOCAL_FLAG,
     {"request-file", 'r', CLI_VALUE, true, .help = "the body; - reads standard input"},
     {"deployment-name", 'd', CLI_VALUE, .help = "this deployment, whatever the traffic"},
 };
 
 static const struct cli_command ENDPOINT_COMMANDS[] = {
-    {"create", "an endpoint with a scoring address", CREATE_FLAGS, COUNT(CREATE_FLAGS), CLI_SCOPE | CLI_SET | CLI_WAIT,
-     run_create, .examples = {"lazurite online-endpoint create -f endpoint.yml", "lazurite online-endpoint create -n mine --auth-mode key"}},
-    {"update", "traffic, auth mode, tags", UPDATE_FLAGS, COUNT(UPDATE_FLAGS), CLI_SCOPE | CLI_UPDATE | CLI_WAIT, run_update,
+    {"create", "an endpoint with a scoring address", CREATE_FLAGS, COUNT(CREATE_FLAGS),
+     CLI_SCOPE | CLI_SET | CLI_WAIT, run_create,
+     .examples = {"lazurite online-endpoint create -f endpoint.yml",
+                  "lazurite online-endpoint create -n mine --auth-mode key"}},
+    {"update", "traffic, auth mode, tags", UPDATE_FLAGS, COUNT(UPDATE_FLAGS),
+     CLI_SCOPE | CLI_UPDATE | CLI_WAIT, run_update,
      .examples = {"lazurite online-endpoint update -n mine --traffic \"blue=90 green=10\"",
                   "lazurite online-endpoint update -n mine --set tags.team=vision"}},
     {"show", "one, with its traffic", SHOW_FLAGS, COUNT(SHOW_FLAGS), CLI_SCOPE, run_show,
-     .examples = {"lazurite online-endpoint show -n mine", "lazurite online-endpoint show -n mine --query scoring_uri -o tsv"}},
+     .examples = {"lazurite online-endpoint show -n mine",
+                  "lazurite online-endpoint show -n mine --query scoring_uri -o tsv"}},
     {"list", "all of them", LIST_FLAGS, COUNT(LIST_FLAGS), CLI_SCOPE, run_list,
-     .examples = {"lazurite online-endpoint list -o table", "lazurite online-endpoint list --query [].name -o tsv"}},
-    {"delete", "remove with its deployments", KEY_FLAGS, COUNT(KEY_FLAGS), CLI_SCOPE | CLI_WAIT | CLI_YES, run_delete, .text = true,
-     .examples = {"lazurite online-endpoint delete -n mine", "lazurite online-endpoint delete -n mine -y --no-wait"}},
+     .examples = {"lazurite online-endpoint list -o table",
+                  "lazurite online-endpoint list --query [].name -o tsv"}},
+    {"delete", "remove with its deployments", KEY_FLAGS, COUNT(KEY_FLAGS),
+     CLI_SCOPE | CLI_WAIT | CLI_YES, run_delete, .text = true,
+     .examples = {"lazurite online-endpoint delete -n mine",
+                  "lazurite online-endpoint delete -n mine -y --no-wait"}},
     {"get-credentials", "keys or a token", KEY_FLAGS, COUNT(KEY_FLAGS), CLI_SCOPE, run_credentials,
      .examples = {"lazurite online-endpoint get-credentials -n mine",
                   "lazurite online-endpoint get-credentials -n mine --query primaryKey -o tsv"}},
-    {"invoke", "send one request, print the reply", INVOKE_FLAGS, COUNT(INVOKE_FLAGS), CLI_SCOPE, run_invoke, .text = true,
-     .examples = {"lazurite online-endpoint invoke -n mine -r request.json",
-                  "echo '{\"data\": [[1, 2]]}' | lazurite online-endpoint invoke -n mine -d blue -r -"}},
+    {"invoke", "send one request, print the reply", INVOKE_FLAGS, COUNT(INVOKE_FLAGS), CLI_SCOPE,
+     run_invoke, .text = true,
+     .examples =
+         {"lazurite online-endpoint invoke -n mine -r request.json",
+          "echo '{\"data\": [[1, 2]]}' | lazurite online-endpoint invoke -n mine -d blue -r -"}},
 };
 
-#define CHECK_FLAGS                                                                                    \
-    {"skip-script-validation", 0, CLI_SWITCH, .help = "accepted; the script is tried in its replica"}, \
-    {"local-enable-gpu", 0, CLI_SWITCH, .help = "not built yet"},                                      \
-    {"vscode-debug", 0, CLI_SWITCH, .help = "not built yet"}
+#define CHECK_FLAGS                                                   \
+    {"skip-script-validation", 0, CLI_SWITCH,                         \
+     .help = "accepted; the script is tried in its replica"},         \
+        {"local-enable-gpu", 0, CLI_SWITCH, .help = "not built yet"}, \
+        {"vscode-debug", 0, CLI_SWITCH, .help = "not built yet"}
 
 static const struct cli_flag DEPLOYMENT_CREATE[] = {
     {"file", 'f', CLI_VALUE, true, .help = "the YAML file; - reads standard input"},
-    LOCAL_FLAG, WEB_FLAG, CHECK_FLAGS,
+    LOCAL_FLAG,
+    WEB_FLAG,
+    CHECK_FLAGS,
     {"name", 'n', CLI_VALUE, .help = "name of the deployment"},
     {"endpoint-name", 'e', CLI_VALUE, .help = "name of the endpoint"},
     {"all-traffic", 0, CLI_SWITCH, .help = "give it all traffic once it serves"},
 };
 static const struct cli_flag DEPLOYMENT_UPDATE[] = {
-    FILE_FLAG, LOCAL_FLAG, WEB_FLAG, CHECK_FLAGS,
+    FILE_FLAG,
+    LOCAL_FLAG,
+    WEB_FLAG,
+    CHECK_FLAGS,
     {"name", 'n', CLI_VALUE, .help = "name of the deployment"},
     {"endpoint-name", 'e', CLI_VALUE, .help = "name of the endpoint"},
 };
-static const struct cli_flag DEPLOYMENT_SHOW[] = {OF_ENDPOINT, DEPLOYMENT_NAME, LOCAL_FLAG, WEB_FLAG};
+static const struct cli_flag DEPLOYMENT_SHOW[] = {OF_ENDPOINT, DEPLOYMENT_NAME, LOCAL_FLAG,
+                                                  WEB_FLAG};
 static const struct cli_flag DEPLOYMENT_LIST[] = {OF_ENDPOINT, LOCAL_FLAG};
 static const struct cli_flag DEPLOYMENT_LOGS[] = {
-    OF_ENDPOINT, DEPLOYMENT_NAME, LOCAL_FLAG,
+    OF_ENDPOINT,
+    DEPLOYMENT_NAME,
+    LOCAL_FLAG,
     {"lines", 'l', CLI_NUMBER, .fallback = "5000", .help = "from the end"},
-    {"container", 'c', CLI_VALUE, .choices = "inference-server|storage-initializer", .help = "which log"},
+    {"container", 'c', CLI_VALUE, .choices = "inference-server|storage-initializer",
+     .help = "which log"},
 };
 
 static const struct cli_command DEPLOYMENT_COMMANDS[] = {
-    {"create", "put a model behind an endpoint", DEPLOYMENT_CREATE, COUNT(DEPLOYMENT_CREATE), CLI_SCOPE | CLI_SET | CLI_WAIT,
-     run_deployment_create, .examples = {"lazurite online-deployment create -f blue.yml --all-traffic",
-                                         "lazurite online-deployment create -f blue.yml -e mine -n blue --no-wait"}},
-    {"update", "scale, model, environment", DEPLOYMENT_UPDATE, COUNT(DEPLOYMENT_UPDATE), CLI_SCOPE | CLI_UPDATE | CLI_WAIT,
-     run_deployment_update, .examples = {"lazurite online-deployment update -f blue.yml",
-                                         "lazurite online-deployment update -e mine -n blue --set instance_count=2"}},
-    {"show", "one deployment", DEPLOYMENT_SHOW, COUNT(DEPLOYMENT_SHOW), CLI_SCOPE, run_deployment_show,
-     .examples = {"lazurite online-deployment show -e mine -n blue", "lazurite online-deployment show -e mine -n blue -o yaml"}},
-    {"list", "of one endpoint", DEPLOYMENT_LIST, COUNT(DEPLOYMENT_LIST), CLI_SCOPE, run_deployment_list,
-     .examples = {"lazurite online-deployment list -e mine -o table", "lazurite online-deployment list -e mine --query [].name -o tsv"}},
-    {"delete", "remove", DEPLOYMENT_SHOW, COUNT(DEPLOYMENT_SHOW), CLI_SCOPE | CLI_WAIT | CLI_YES, run_deployment_delete, .text = true,
-     .examples = {"lazurite online-deployment delete -e mine -n blue", "lazurite online-deployment delete -e mine -n blue -y"}},
-    {"get-logs", "what its replicas wrote", DEPLOYMENT_LOGS, COUNT(DEPLOYMENT_LOGS), CLI_SCOPE, run_deployment_logs, .text = true,
-     .examples = {"lazurite online-deployment get-logs -e mine -n blue", "lazurite online-deployment get-logs -e mine -n blue -l 50"}},
+    {"create", "put a model behind an endpoint", DEPLOYMENT_CREATE, COUNT(DEPLOYMENT_CREATE),
+     CLI_SCOPE | CLI_SET | CLI_WAIT, run_deployment_create,
+     .examples = {"lazurite online-deployment create -f blue.yml --all-traffic",
+                  "lazurite online-deployment create -f blue.yml -e mine -n blue --no-wait"}},
+    {"update", "scale, model, environment", DEPLOYMENT_UPDATE, COUNT(DEPLOYMENT_UPDATE),
+     CLI_SCOPE | CLI_UPDATE | CLI_WAIT, run_deployment_update,
+     .examples = {"lazurite online-deployment update -f blue.yml",
+                  "lazurite online-deployment update -e mine -n blue --set instance_count=2"}},
+    {"show", "one deployment", DEPLOYMENT_SHOW, COUNT(DEPLOYMENT_SHOW), CLI_SCOPE,
+     run_deployment_show,
+     .examples = {"lazurite online-deployment show -e mine -n blue",
+                  "lazurite online-deployment show -e mine -n blue -o yaml"}},
+    {"list", "of one endpoint", DEPLOYMENT_LIST, COUNT(DEPLOYMENT_LIST), CLI_SCOPE,
+     run_deployment_list,
+     .examples = {"lazurite online-deployment list -e mine -o table",
+                  "lazurite online-deployment list -e mine --query [].name -o tsv"}},
+    {"delete", "remove", DEPLOYMENT_SHOW, COUNT(DEPLOYMENT_SHOW), CLI_SCOPE | CLI_WAIT | CLI_YES,
+     run_deployment_delete, .text = true,
+     .examples = {"lazurite online-deployment delete -e mine -n blue",
+                  "lazurite online-deployment delete -e mine -n blue -y"}},
+    {"get-logs", "what its replicas wrote", DEPLOYMENT_LOGS, COUNT(DEPLOYMENT_LOGS), CLI_SCOPE,
+     run_deployment_logs, .text = true,
+     .examples = {"lazurite online-deployment get-logs -e mine -n blue",
+                  "lazurite online-deployment get-logs -e mine -n blue -l 50"}},
 };
 
-const struct cli_group online_endpoint_group = {"online-endpoint", "addresses that answer", ENDPOINT_COMMANDS,
-                                                COUNT(ENDPOINT_COMMANDS)};
-const struct cli_group online_deployment_group = {"online-deployment", "models behind an endpoint", DEPLOYMENT_COMMANDS,
-                                                  COUNT(DEPLOYMENT_COMMANDS)};
+const struct cli_group online_endpoint_group = {"online-endpoint", "addresses that answer",
+                                                ENDPOINT_COMMANDS, COUNT(ENDPOINT_COMMANDS)};
+const struct cli_group online_deployment_group = {"online-deployment", "models behind an endpoint",
+                                                  DEPLOYMENT_COMMANDS, COUNT(DEPLOYMENT_COMMANDS)};

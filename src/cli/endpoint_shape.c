@@ -7,15 +7,20 @@
 #include <assert.h>
 
 static const struct field_row DATA_ROWS[] = {
-    {"description", "properties.description", FIELD_SAME}, {"tags", "properties.tags", FIELD_TEXTS},
+    {"description", "properties.description", FIELD_SAME},
+    {"tags", "properties.tags", FIELD_TEXTS},
     {"type", "properties.dataType", FIELD_LOWER},
 };
 
-int shape_data_body(struct cli *cli, struct document *document, struct json **out, struct error *err)
+int shape_data_body(struct cli *cli, struct document *document, struct json **out,
+                    struct error *err)
 {
     struct assets_content content = {.path = "path"};
-    struct json *body = json_parse(cli->arena, STR("{\"properties\":{\"dataType\":\"uri_folder\",\"isAnonymous\":false,"
-                                                   "\"isArchived\":false,\"tags\":{},\"properties\":{}}}"), err);
+    struct json *body =
+        json_parse(cli->arena,
+                   STR("{\"properties\":{\"dataType\":\"uri_folder\",\"isAnonymous\":false,"
+                       "\"isArchived\":false,\"tags\":{},\"properties\":{}}}"),
+                   err);
 
     assert(body);
     fields_to_rest(cli->arena, DATA_ROWS, COUNT(DATA_ROWS), document->yaml.root, body);
@@ -27,9 +32,11 @@ int shape_data_body(struct cli *cli, struct document *document, struct json **ou
         yaml_problem_add(&document->problems, document_place(document, "path"), "E1207",
                          "the data is of type %.*s, but '%.*s' is a %s",
                          STR_ARG(json_str_at(body, "properties.dataType")),
-                         STR_ARG(json_str_at(document->yaml.root, "path")), content.is_file ? "file" : "folder");
+                         STR_ARG(json_str_at(document->yaml.root, "path")),
+                         content.is_file ? "file" : "folder");
     *out = body;
-    return json_put(cli->arena, body, "properties.dataUri", json_text(cli->arena, content.uri), err);
+    return json_put(cli->arena, body, "properties.dataUri", json_text(cli->arena, content.uri),
+                    err);
 }
 
 static const struct field_row ENDPOINT_BODY_ROWS[] = {
@@ -74,25 +81,34 @@ static struct json *shares(struct cli *cli, const struct json *map)
     return out;
 }
 
-int shape_endpoint_body(struct cli *cli, struct document *document, struct json **out, struct error *err)
+int shape_endpoint_body(struct cli *cli, struct document *document, struct json **out,
+                        struct error *err)
 {
     const struct json *root = document->yaml.root;
-    struct json *body = json_parse(cli->arena, STR("{\"location\":\"local\",\"identity\":{\"type\":\"SystemAssigned\"},"
-                                                   "\"tags\":{},\"properties\":{\"authMode\":\"Key\",\"properties\":{}}}"), err);
+    struct json *body =
+        json_parse(cli->arena,
+                   STR("{\"location\":\"local\",\"identity\":{\"type\":\"SystemAssigned\"},"
+                       "\"tags\":{},\"properties\":{\"authMode\":\"Key\",\"properties\":{}}}"),
+                   err);
 
     assert(body);
     fields_to_rest(cli->arena, ENDPOINT_BODY_ROWS, COUNT(ENDPOINT_BODY_ROWS), root, body);
     *out = body;
-    if (json_put(cli->arena, body, "properties.traffic", shares(cli, json_get(root, STR("traffic"))), err) < 0)
+    if (json_put(cli->arena, body, "properties.traffic",
+                 shares(cli, json_get(root, STR("traffic"))), err) < 0)
         return -1;
-    return json_put(cli->arena, body, "properties.mirrorTraffic", shares(cli, json_get(root, STR("mirror_traffic"))), err);
+    return json_put(cli->arena, body, "properties.mirrorTraffic",
+                    shares(cli, json_get(root, STR("mirror_traffic"))), err);
 }
 
-#define PROBE(name, wire)                                                                              \
-    {name ".initial_delay", wire ".initialDelay", FIELD_SECONDS}, {name ".period", wire ".period", FIELD_SECONDS},   \
-        {name ".timeout", wire ".timeout", FIELD_SECONDS},                                             \
-        {name ".failure_threshold", wire ".failureThreshold", FIELD_INTEGER},                          \
-        {name ".success_threshold", wire ".successThreshold", FIELD_INTEGER}
+#define PROBE(name, wire)                                                     \
+    {name ".initial_delay", wire ".initialDelay", FIELD_SECONDS},             \
+        {name ".period", wire ".period", FIELD_SECONDS},                      \
+        {name ".timeout", wire ".timeout", FIELD_SECONDS},                    \
+        {name ".failure_threshold", wire ".failureThreshold", FIELD_INTEGER}, \
+    {                                                                         \
+        name ".success_threshold", wire ".successThreshold", FIELD_INTEGER    \
+    }
 
 static const struct field_row DEPLOYMENT_ROWS[] = {
     {"description", "properties.description", FIELD_SAME},
@@ -105,7 +121,8 @@ static const struct field_row DEPLOYMENT_ROWS[] = {
     {"model_mount_path", "properties.modelMountPath", FIELD_SAME},
     {"egress_public_network_access", "properties.egressPublicNetworkAccess", FIELD_WORD},
     {"code_configuration.scoring_script", "properties.codeConfiguration.scoringScript", FIELD_SAME},
-    {"request_settings.request_timeout_ms", "properties.requestSettings.requestTimeout", FIELD_MILLIS},
+    {"request_settings.request_timeout_ms", "properties.requestSettings.requestTimeout",
+     FIELD_MILLIS},
     {"request_settings.max_queue_wait_ms", "properties.requestSettings.maxQueueWait", FIELD_MILLIS},
     {"request_settings.max_concurrent_requests_per_instance",
      "properties.requestSettings.maxConcurrentRequestsPerInstance", FIELD_INTEGER},
@@ -139,9 +156,12 @@ struct json *shape_deployment(struct cli *cli, const struct json *rest)
 int shape_deployment_body(struct cli *cli, struct document *document, struct json **out,
                           struct error *err)
 {
-    struct json *body = json_parse(cli->arena, STR("{\"location\":\"local\",\"tags\":{},\"sku\":{\"name\":\"Default\",\"capacity\":1},"
-                                                   "\"properties\":{\"endpointComputeType\":\"Managed\",\"properties\":{},"
-                                                   "\"environmentVariables\":{},\"scaleSettings\":{\"scaleType\":\"Default\"}}}"), err);
+    struct json *body = json_parse(
+        cli->arena,
+        STR("{\"location\":\"local\",\"tags\":{},\"sku\":{\"name\":\"Default\",\"capacity\":1},"
+            "\"properties\":{\"endpointComputeType\":\"Managed\",\"properties\":{},"
+            "\"environmentVariables\":{},\"scaleSettings\":{\"scaleType\":\"Default\"}}}"),
+        err);
     struct str model, environment, code;
 
     assert(body);
@@ -153,9 +173,11 @@ int shape_deployment_body(struct cli *cli, struct document *document, struct jso
     if (model.len)
         json_put(cli->arena, body, "properties.model", json_text(cli->arena, model), err);
     if (environment.len)
-        json_put(cli->arena, body, "properties.environmentId", json_text(cli->arena, environment), err);
+        json_put(cli->arena, body, "properties.environmentId", json_text(cli->arena, environment),
+                 err);
     if (code.len)
-        json_put(cli->arena, body, "properties.codeConfiguration.codeId", json_text(cli->arena, code), err);
+        json_put(cli->arena, body, "properties.codeConfiguration.codeId",
+                 json_text(cli->arena, code), err);
     *out = body;
     return 0;
 }

@@ -77,7 +77,8 @@ static struct str word_of_pascal(struct arena *arena, struct str word)
 struct str fields_duration(struct arena *arena, int64_t ms)
 {
     CLEANUP(buf_free) struct buf out = buf_make(80);
-    long long hours = ms / 3600000, minutes = ms / 60000 % 60, seconds = ms / 1000 % 60, rest = ms % 1000;
+    long long hours = ms / 3600000, minutes = ms / 60000 % 60, seconds = ms / 1000 % 60,
+              rest = ms % 1000;
 
     assert(ms >= 0);
     buf_add(&out, STR("PT"));
@@ -153,7 +154,8 @@ static struct json *rename_tree(struct arena *arena, const struct json *value, b
     while (json_next(&it)) {
         struct str key = to_rest ? fields_camel(arena, it.key) : fields_snake(arena, it.key);
         json_set(arena, out, key,
-                 keeps_keys(it.key) ? json_copy(arena, it.value) : rename_tree(arena, it.value, to_rest));
+                 keeps_keys(it.key) ? json_copy(arena, it.value)
+                                    : rename_tree(arena, it.value, to_rest));
     }
     return out;
 }
@@ -205,8 +207,8 @@ static struct json *short_reference(struct arena *arena, const struct json *valu
     }
     ssize_t slash = str_find_last(id, '/');
     name = str_slice(id, (size_t)slash + 1, id.len);
-    return json_text(arena, arena_printf(arena, "azureml:%.*s%s%.*s", STR_ARG(name), version.len ? ":" : "",
-                                         STR_ARG(version)));
+    return json_text(arena, arena_printf(arena, "azureml:%.*s%s%.*s", STR_ARG(name),
+                                         version.len ? ":" : "", STR_ARG(version)));
 }
 
 static struct json *to_yaml(struct arena *arena, enum field_form form, const struct json *value)
@@ -233,8 +235,8 @@ static struct json *to_yaml(struct arena *arena, enum field_form form, const str
     }
 }
 
-void fields_to_rest(struct arena *arena, const struct field_row *rows, size_t count, const struct json *yaml,
-                    struct json *rest)
+void fields_to_rest(struct arena *arena, const struct field_row *rows, size_t count,
+                    const struct json *yaml, struct json *rest)
 {
     struct error ignored;
 
@@ -246,8 +248,8 @@ void fields_to_rest(struct arena *arena, const struct field_row *rows, size_t co
     }
 }
 
-void fields_to_yaml(struct arena *arena, const struct field_row *rows, size_t count, const struct json *rest,
-                    struct json *yaml)
+void fields_to_yaml(struct arena *arena, const struct field_row *rows, size_t count,
+                    const struct json *rest, struct json *yaml)
 {
     struct error ignored;
 

@@ -1,4 +1,5 @@
-/* fields.h - one table per kind says how the keys of a file become the members of the wire, and back */
+/* fields.h - one table per kind says how the keys of a file become the members of the wire, and
+ * back */
 #pragma once
 
 #include "base/json.h"
@@ -10,7 +11,9 @@ enum field_form {
     FIELD_TRUTH,   /* true or false, perhaps written as text */
     FIELD_WORD,    /* ro_mount ↔ ReadOnlyMount */
     FIELD_LOWER,   /* a word that stays, in lower case */
-    FIELD_MILLIS, FIELD_SECONDS, FIELD_MINUTES, /* a number ↔ an ISO 8601 duration */
+    FIELD_MILLIS,
+    FIELD_SECONDS,
+    FIELD_MINUTES, /* a number ↔ an ISO 8601 duration */
     FIELD_TREE,    /* a mapping whose keys change from snake_case to camelCase, all the way down */
     FIELD_COMPUTE, /* read only: an id becomes azureml:NAME */
     FIELD_ASSET,   /* read only: an id becomes azureml:NAME:VERSION */
@@ -23,10 +26,10 @@ struct field_row {
 };
 
 /* Takes over what is there. Paths that a row names are made as needed. */
-void fields_to_rest(struct arena *arena, const struct field_row *rows, size_t count, const struct json *yaml,
-                    struct json *rest);
-void fields_to_yaml(struct arena *arena, const struct field_row *rows, size_t count, const struct json *rest,
-                    struct json *yaml);
+void fields_to_rest(struct arena *arena, const struct field_row *rows, size_t count,
+                    const struct json *yaml, struct json *rest);
+void fields_to_yaml(struct arena *arena, const struct field_row *rows, size_t count,
+                    const struct json *rest, struct json *yaml);
 
 /* snake_case ↔ camelCase of one word, and PascalCase words of enumerations. */
 struct str fields_camel(struct arena *arena, struct str snake);

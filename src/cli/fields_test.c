@@ -31,10 +31,14 @@ TEST(durations_are_iso_8601)
 }
 
 static const struct field_row ROWS[] = {
-    {"display_name", "properties.displayName", FIELD_SAME},  {"variables", "properties.variables", FIELD_TEXTS},
-    {"limits.timeout", "properties.limits.timeout", FIELD_SECONDS}, {"mode", "properties.mode", FIELD_WORD},
-    {"count", "sku.capacity", FIELD_INTEGER},                {"on", "properties.on", FIELD_TRUTH},
-    {"tree", "properties.tree", FIELD_TREE},                 {"compute", "properties.computeId", FIELD_COMPUTE},
+    {"display_name", "properties.displayName", FIELD_SAME},
+    {"variables", "properties.variables", FIELD_TEXTS},
+    {"limits.timeout", "properties.limits.timeout", FIELD_SECONDS},
+    {"mode", "properties.mode", FIELD_WORD},
+    {"count", "sku.capacity", FIELD_INTEGER},
+    {"on", "properties.on", FIELD_TRUTH},
+    {"tree", "properties.tree", FIELD_TREE},
+    {"compute", "properties.computeId", FIELD_COMPUTE},
 };
 
 TEST(a_file_becomes_the_wire)
@@ -42,15 +46,19 @@ TEST(a_file_becomes_the_wire)
     ARENA;
     struct error err = {0};
     struct json *rest = json_object(arena);
-    struct json *yaml = json_parse(
-        arena,
-        STR("{\"display_name\":\"d\",\"variables\":{\"A\":true,\"B\":0.5},\"limits\":{\"timeout\":\"20\"},\"mode\":\"ro_mount\","
-            "\"count\":\"2\",\"on\":\"yes\",\"tree\":{\"one_key\":{\"two_keys\":[{\"a_b\":1}]},\"tags\":{\"k_v\":1}},\"compute\":\"azureml:c\"}"),
-        &err);
+    struct json *yaml =
+        json_parse(arena,
+                   STR("{\"display_name\":\"d\",\"variables\":{\"A\":true,\"B\":0.5},\"limits\":{"
+                       "\"timeout\":\"20\"},\"mode\":\"ro_mount\","
+                       "\"count\":\"2\",\"on\":\"yes\",\"tree\":{\"one_key\":{\"two_keys\":[{\"a_"
+                       "b\":1}]},\"tags\":{\"k_v\":1}},\"compute\":\"azureml:c\"}"),
+                   &err);
 
     fields_to_rest(arena, ROWS, COUNT(ROWS), yaml, rest);
-    CHECK_STR("{\"properties\":{\"displayName\":\"d\",\"variables\":{\"A\":\"True\",\"B\":\"0.5\"},\"limits\":{\"timeout\":\"PT20S\"},"
-              "\"mode\":\"ReadOnlyMount\",\"on\":true,\"tree\":{\"oneKey\":{\"twoKeys\":[{\"aB\":1}]},\"tags\":{\"k_v\":1}}},"
+    CHECK_STR("{\"properties\":{\"displayName\":\"d\",\"variables\":{\"A\":\"True\",\"B\":\"0.5\"},"
+              "\"limits\":{\"timeout\":\"PT20S\"},"
+              "\"mode\":\"ReadOnlyMount\",\"on\":true,\"tree\":{\"oneKey\":{\"twoKeys\":[{\"aB\":1}"
+              "]},\"tags\":{\"k_v\":1}}},"
               "\"sku\":{\"capacity\":2}}",
               json_write(arena, rest));
 }
@@ -60,14 +68,17 @@ TEST(the_wire_becomes_what_people_see)
     ARENA;
     struct error err = {0};
     struct json *yaml = json_object(arena);
-    struct json *rest = json_parse(
-        arena,
-        STR("{\"properties\":{\"displayName\":\"d\",\"limits\":{\"timeout\":\"PT1M\"},\"mode\":\"ReadWriteMount\",\"description\":null,"
-            "\"tree\":{\"oneKey\":1},\"computeId\":\"/subscriptions/s/resourceGroups/g/providers/p/workspaces/w/computes/cpu\"}}"),
-        &err);
+    struct json *rest =
+        json_parse(arena,
+                   STR("{\"properties\":{\"displayName\":\"d\",\"limits\":{\"timeout\":\"PT1M\"},"
+                       "\"mode\":\"ReadWriteMount\",\"description\":null,"
+                       "\"tree\":{\"oneKey\":1},\"computeId\":\"/subscriptions/s/resourceGroups/g/"
+                       "providers/p/workspaces/w/computes/cpu\"}}"),
+                   &err);
 
     fields_to_yaml(arena, ROWS, COUNT(ROWS), rest, yaml);
-    CHECK_STR("{\"display_name\":\"d\",\"limits\":{\"timeout\":60},\"mode\":\"rw_mount\",\"tree\":{\"one_key\":1},"
+    CHECK_STR("{\"display_name\":\"d\",\"limits\":{\"timeout\":60},\"mode\":\"rw_mount\",\"tree\":{"
+              "\"one_key\":1},"
               "\"compute\":\"azureml:cpu\"}",
               json_write(arena, yaml));
 }

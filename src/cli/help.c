@@ -15,7 +15,8 @@ struct page {
 
 static void heading(struct page *page, const char *text)
 {
-    buf_printf(&page->out, "\n%s%s%s\n", page->color ? "\033[1m" : "", text, page->color ? "\033[0m" : "");
+    buf_printf(&page->out, "\n%s%s%s\n", page->color ? "\033[1m" : "", text,
+               page->color ? "\033[0m" : "");
 }
 
 static void row(struct page *page, const char *left, const char *right)
@@ -63,7 +64,8 @@ static void command_page(struct page *page, const struct cli_group *group,
 {
     const char *space = group->name[0] ? " " : "";
 
-    buf_printf(&page->out, "lazurite %s%s%s: %s\n", group->name, space, command->name, command->help);
+    buf_printf(&page->out, "lazurite %s%s%s: %s\n", group->name, space, command->name,
+               command->help);
     heading(page, "Usage");
     buf_printf(&page->out, "  lazurite %s%s%s", group->name, space, command->name);
     if (command->positional)
@@ -94,12 +96,14 @@ static void overview(struct page *page)
     buf_add(&page->out, STR("  lazurite GROUP COMMAND [flags]\n  lazurite COMMAND [flags]\n"));
     heading(page, "Groups (as in `az ml`)");
     for (size_t i = 0; i < cli_group_count; i++)
-            row(page, cli_groups[i]->name, cli_groups[i]->help);
+        row(page, cli_groups[i]->name, cli_groups[i]->help);
     heading(page, "Commands");
     command_rows(page, &own_group);
     heading(page, "Examples");
     buf_add(&page->out, STR("  lazurite serve\n  lazurite job create -f job.yml --stream\n"));
-    buf_add(&page->out, STR("\nlazurite GROUP COMMAND --help says more; --output and --query work everywhere.\n"));
+    buf_add(
+        &page->out,
+        STR("\nlazurite GROUP COMMAND --help says more; --output and --query work everywhere.\n"));
 }
 
 struct str help_text(struct arena *arena, const struct cli_arguments *arguments, bool color)

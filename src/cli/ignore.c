@@ -4,7 +4,7 @@
 
 struct rule {
     struct str pattern;
-    struct str base;  /* the root's path seen from the folder of the rule; "" at the root */
+    struct str base; /* the root's path seen from the folder of the rule; "" at the root */
     bool negated, folders_only, anchored;
 };
 
@@ -100,8 +100,8 @@ static bool match_one(struct str *pattern, char c)
     return p == c;
 }
 
-/* Backtracks to the last star only, and to the last double star when that fails: linear patterns stay
- * cheap, and no pattern is exponential. */
+/* Backtracks to the last star only, and to the last double star when that fails: linear patterns
+ * stay cheap, and no pattern is exponential. */
 bool ignore_glob(struct str pattern, struct str text)
 {
     struct str star_pattern = {0}, star_text = {0}, deep_pattern = {0}, deep_text = {0};

@@ -48,7 +48,8 @@ TEST(rules_follow_gitignore)
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     struct ignore *ignore = ignore_new(arena);
 
-    ignore_add(arena, ignore, STR("# comment\n\n*.log\n!keep.log\nbuild/\n/top.txt\ndocs/*.md\n"), STR(""));
+    ignore_add(arena, ignore, STR("# comment\n\n*.log\n!keep.log\nbuild/\n/top.txt\ndocs/*.md\n"),
+               STR(""));
     CHECK(ignore_matches(ignore, STR("a.log"), false));
     CHECK(ignore_matches(ignore, STR("deep/a.log"), false));
     CHECK(!ignore_matches(ignore, STR("keep.log"), false));

@@ -1,7 +1,7 @@
 /* jmespath.h - the query language of --query, whole: grammar and all standard functions
  *
- * An expression is parsed before any request is made; what is wrong then is a usage error. Functions
- * and their numbers of arguments are checked at that time too.
+ * An expression is parsed before any request is made; what is wrong then is a usage error.
+ * Functions and their numbers of arguments are checked at that time too.
  */
 #pragma once
 

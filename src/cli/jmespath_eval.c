@@ -49,8 +49,12 @@ static void slice(struct arena *arena, const struct jmespath *node, const struct
 {
     int64_t count = (int64_t)json_count(list), step = node->has_slice[2] ? node->slice[2] : 1;
     int64_t low = step > 0 ? 0 : -1, high = step > 0 ? count : count - 1;
-    int64_t from = node->has_slice[0] ? clamp(node->slice[0], count, low, high) : step > 0 ? 0 : count - 1;
-    int64_t to = node->has_slice[1] ? clamp(node->slice[1], count, low, high) : step > 0 ? count : -1;
+    int64_t from = node->has_slice[0] ? clamp(node->slice[0], count, low, high)
+                   : step > 0         ? 0
+                                      : count - 1;
+    int64_t to = node->has_slice[1] ? clamp(node->slice[1], count, low, high)
+                 : step > 0         ? count
+                                    : -1;
     const struct json **all = arena_new_array(arena, const struct json *, (size_t)count + 1);
     struct json_iter it = json_iter(list);
 
@@ -179,9 +183,9 @@ static int build(struct arena *arena, const struct jmespath *node, const struct 
 
 static unsigned type_bit(const struct jmespath_argument *argument)
 {
-    static const unsigned BITS[] = {[JSON_NULL] = TAKES_NULL,     [JSON_BOOL] = TAKES_BOOL,
-                                    [JSON_NUMBER] = TAKES_NUMBER, [JSON_STRING] = TAKES_STRING,
-                                    [JSON_ARRAY] = TAKES_ARRAY,   [JSON_OBJECT] = TAKES_OBJECT};
+    static const unsigned BITS[] = {
+        [JSON_NULL] = TAKES_NULL,     [JSON_BOOL] = TAKES_BOOL,   [JSON_NUMBER] = TAKES_NUMBER,
+        [JSON_STRING] = TAKES_STRING, [JSON_ARRAY] = TAKES_ARRAY, [JSON_OBJECT] = TAKES_OBJECT};
 
     return argument->expression ? (unsigned)TAKES_EXPRESSION : BITS[json_kind(argument->value)];
 }

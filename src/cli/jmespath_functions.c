@@ -16,8 +16,8 @@ static const struct json *value_at(const struct jmespath_call *call, size_t posi
 
 static int wrong_element(const struct jmespath_call *call, struct error *err)
 {
-    return error_set(err, ERROR_INVALID, "--query", "%s() met an element of a type it does not take.",
-                     call->function->name);
+    return error_set(err, ERROR_INVALID, "--query",
+                     "%s() met an element of a type it does not take.", call->function->name);
 }
 
 /* Whether all elements are of one kind, number or text. */
@@ -59,7 +59,8 @@ static int run_floor(const struct jmespath_call *call, struct json **out, struct
     return 0;
 }
 
-static int add_up(const struct jmespath_call *call, double *out_sum, bool *out_whole, struct error *err)
+static int add_up(const struct jmespath_call *call, double *out_sum, bool *out_whole,
+                  struct error *err)
 {
     struct json_iter it = json_iter(value_at(call, 0));
 
@@ -104,7 +105,8 @@ static int run_contains(const struct jmespath_call *call, struct json **out, str
     bool found = false;
 
     if (json_kind(where) == JSON_STRING)
-        found = json_kind(what) == JSON_STRING && str_find(json_as_str(where), json_as_str(what)) >= 0;
+        found =
+            json_kind(what) == JSON_STRING && str_find(json_as_str(where), json_as_str(what)) >= 0;
     else
         while (json_next(&it))
             found |= json_equal(it.value, what);
@@ -114,13 +116,15 @@ static int run_contains(const struct jmespath_call *call, struct json **out, str
 
 static int run_starts_with(const struct jmespath_call *call, struct json **out, struct error *err)
 {
-    *out = json_bool(call->arena, str_starts(json_as_str(value_at(call, 0)), json_as_str(value_at(call, 1))));
+    *out = json_bool(call->arena,
+                     str_starts(json_as_str(value_at(call, 0)), json_as_str(value_at(call, 1))));
     return 0;
 }
 
 static int run_ends_with(const struct jmespath_call *call, struct json **out, struct error *err)
 {
-    *out = json_bool(call->arena, str_ends(json_as_str(value_at(call, 0)), json_as_str(value_at(call, 1))));
+    *out = json_bool(call->arena,
+                     str_ends(json_as_str(value_at(call, 0)), json_as_str(value_at(call, 1))));
     return 0;
 }
 
@@ -337,7 +341,8 @@ static int run_to_array(const struct jmespath_call *call, struct json **out, str
     *out = (struct json *)value;
     if (json_kind(value) != JSON_ARRAY) {
         *out = json_array(call->arena);
-        json_append(call->arena, *out, value ? json_copy(call->arena, value) : json_null(call->arena));
+        json_append(call->arena, *out,
+                    value ? json_copy(call->arena, value) : json_null(call->arena));
     }
     return 0;
 }

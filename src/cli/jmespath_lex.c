@@ -107,7 +107,8 @@ static int lex_literal(struct lexer *lexer)
         return -1;
     struct str inside = str_trim(unguard(lexer, end, '`'));
     struct json *value = json_parse(lexer->arena, inside, &ignored);
-    if (!value && (!inside.len || inside.ptr[0] == '{' || inside.ptr[0] == '[' || inside.ptr[0] == '"'))
+    if (!value &&
+        (!inside.len || inside.ptr[0] == '{' || inside.ptr[0] == '[' || inside.ptr[0] == '"'))
         return jmespath_fail(lexer->err, lexer->at + 1, "This literal is no JSON.");
     if (!value)
         value = json_text(lexer->arena, inside);
@@ -160,10 +161,11 @@ static bool lex_single(struct lexer *lexer)
     static const struct {
         char text;
         enum jmespath_token_type type;
-    } SINGLES[] = {{'.', TOKEN_DOT},    {'*', TOKEN_STAR},   {'[', TOKEN_LBRACKET}, {']', TOKEN_RBRACKET},
-                   {'{', TOKEN_LBRACE}, {'}', TOKEN_RBRACE}, {'(', TOKEN_LPAREN},   {')', TOKEN_RPAREN},
-                   {',', TOKEN_COMMA},  {':', TOKEN_COLON},  {'@', TOKEN_CURRENT},  {'&', TOKEN_EXPREF},
-                   {'|', TOKEN_PIPE},   {'!', TOKEN_NOT},    {'<', TOKEN_LT},       {'>', TOKEN_GT}};
+    } SINGLES[] = {
+        {'.', TOKEN_DOT},    {'*', TOKEN_STAR},   {'[', TOKEN_LBRACKET}, {']', TOKEN_RBRACKET},
+        {'{', TOKEN_LBRACE}, {'}', TOKEN_RBRACE}, {'(', TOKEN_LPAREN},   {')', TOKEN_RPAREN},
+        {',', TOKEN_COMMA},  {':', TOKEN_COLON},  {'@', TOKEN_CURRENT},  {'&', TOKEN_EXPREF},
+        {'|', TOKEN_PIPE},   {'!', TOKEN_NOT},    {'<', TOKEN_LT},       {'>', TOKEN_GT}};
 
     for (size_t i = 0; i < COUNT(SINGLES); i++)
         if (peek(lexer, 0) == SINGLES[i].text) {
@@ -196,7 +198,8 @@ static int lex_one(struct lexer *lexer)
     return jmespath_fail(lexer->err, lexer->at + 1, "'%c' means nothing here.", c);
 }
 
-int jmespath_lex(struct arena *arena, struct str text, struct jmespath_token **out, struct error *err)
+int jmespath_lex(struct arena *arena, struct str text, struct jmespath_token **out,
+                 struct error *err)
 {
     struct lexer lexer = {.arena = arena, .text = text, .err = err};
 

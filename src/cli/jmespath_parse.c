@@ -8,23 +8,24 @@
 #define PROJECTION_STOP 10
 
 static const int POWER[TOKEN_COUNT_] = {
-    [TOKEN_PIPE] = 1,  [TOKEN_OR] = 2,      [TOKEN_AND] = 3,      [TOKEN_EQ] = 5,      [TOKEN_NE] = 5,
-    [TOKEN_LT] = 5,    [TOKEN_LE] = 5,      [TOKEN_GT] = 5,       [TOKEN_GE] = 5,      [TOKEN_FLATTEN] = 9,
-    [TOKEN_STAR] = 20, [TOKEN_FILTER] = 21, [TOKEN_DOT] = 40,     [TOKEN_NOT] = 45,    [TOKEN_LBRACE] = 50,
-    [TOKEN_LBRACKET] = 55, [TOKEN_LPAREN] = 60,
+    [TOKEN_PIPE] = 1,    [TOKEN_OR] = 2,      [TOKEN_AND] = 3,     [TOKEN_EQ] = 5,
+    [TOKEN_NE] = 5,      [TOKEN_LT] = 5,      [TOKEN_LE] = 5,      [TOKEN_GT] = 5,
+    [TOKEN_GE] = 5,      [TOKEN_FLATTEN] = 9, [TOKEN_STAR] = 20,   [TOKEN_FILTER] = 21,
+    [TOKEN_DOT] = 40,    [TOKEN_NOT] = 45,    [TOKEN_LBRACE] = 50, [TOKEN_LBRACKET] = 55,
+    [TOKEN_LPAREN] = 60,
 };
 
 static const char *const NAMES[TOKEN_COUNT_] = {
-    [TOKEN_END] = "the end",    [TOKEN_NAME] = "a name",       [TOKEN_QUOTED] = "a quoted name",
-    [TOKEN_LITERAL] = "a literal", [TOKEN_RBRACKET] = "']'",   [TOKEN_RPAREN] = "')'",
-    [TOKEN_COMMA] = "','",      [TOKEN_RBRACE] = "'}'",        [TOKEN_NUMBER] = "a number",
-    [TOKEN_CURRENT] = "'@'",    [TOKEN_EXPREF] = "'&'",        [TOKEN_COLON] = "':'",
-    [TOKEN_PIPE] = "'|'",       [TOKEN_OR] = "'||'",           [TOKEN_AND] = "'&&'",
-    [TOKEN_EQ] = "'=='",        [TOKEN_NE] = "'!='",           [TOKEN_LT] = "'<'",
-    [TOKEN_LE] = "'<='",        [TOKEN_GT] = "'>'",            [TOKEN_GE] = "'>='",
-    [TOKEN_FLATTEN] = "'[]'",   [TOKEN_STAR] = "'*'",          [TOKEN_FILTER] = "'[?'",
-    [TOKEN_DOT] = "'.'",        [TOKEN_NOT] = "'!'",           [TOKEN_LBRACE] = "'{'",
-    [TOKEN_LBRACKET] = "'['",   [TOKEN_LPAREN] = "'('",
+    [TOKEN_END] = "the end",       [TOKEN_NAME] = "a name",  [TOKEN_QUOTED] = "a quoted name",
+    [TOKEN_LITERAL] = "a literal", [TOKEN_RBRACKET] = "']'", [TOKEN_RPAREN] = "')'",
+    [TOKEN_COMMA] = "','",         [TOKEN_RBRACE] = "'}'",   [TOKEN_NUMBER] = "a number",
+    [TOKEN_CURRENT] = "'@'",       [TOKEN_EXPREF] = "'&'",   [TOKEN_COLON] = "':'",
+    [TOKEN_PIPE] = "'|'",          [TOKEN_OR] = "'||'",      [TOKEN_AND] = "'&&'",
+    [TOKEN_EQ] = "'=='",           [TOKEN_NE] = "'!='",      [TOKEN_LT] = "'<'",
+    [TOKEN_LE] = "'<='",           [TOKEN_GT] = "'>'",       [TOKEN_GE] = "'>='",
+    [TOKEN_FLATTEN] = "'[]'",      [TOKEN_STAR] = "'*'",     [TOKEN_FILTER] = "'[?'",
+    [TOKEN_DOT] = "'.'",           [TOKEN_NOT] = "'!'",      [TOKEN_LBRACE] = "'{'",
+    [TOKEN_LBRACKET] = "'['",      [TOKEN_LPAREN] = "'('",
 };
 
 struct parser {
@@ -144,8 +145,8 @@ static struct jmespath *projected(struct parser *parser, int power)
     return unexpected(parser, "'.', '[' or the end");
 }
 
-static struct jmespath *project(struct parser *parser, enum jmespath_type type, struct jmespath *left,
-                                int power)
+static struct jmespath *project(struct parser *parser, enum jmespath_type type,
+                                struct jmespath *left, int power)
 {
     struct jmespath *right = projected(parser, power);
 
@@ -224,9 +225,9 @@ static struct jmespath *call(struct parser *parser, const struct jmespath_token 
     for (const struct jmespath *one = node->items; one; one = one->next)
         count++;
     if (count < function->least || count > function->most) {
-        jmespath_fail(parser->err, name->column, "%s() takes %s%zu argument%s, not %zu.", function->name,
-                      function->most != function->least ? "at least " : "", function->least,
-                      function->least == 1 ? "" : "s", count);
+        jmespath_fail(parser->err, name->column, "%s() takes %s%zu argument%s, not %zu.",
+                      function->name, function->most != function->least ? "at least " : "",
+                      function->least, function->least == 1 ? "" : "s", count);
         return NULL;
     }
     node->function = function;
@@ -294,8 +295,8 @@ static struct jmespath *prefix(struct parser *parser)
     }
 }
 
-static struct jmespath *binary(struct parser *parser, enum jmespath_type type, struct jmespath *left,
-                               enum jmespath_token_type token)
+static struct jmespath *binary(struct parser *parser, enum jmespath_type type,
+                               struct jmespath *left, enum jmespath_token_type token)
 {
     struct jmespath *right = expression(parser, POWER[token]);
 
@@ -361,8 +362,8 @@ static struct jmespath *infix(struct parser *parser, struct jmespath *left)
 static struct jmespath *expression(struct parser *parser, int power)
 {
     if (parser->depth >= JMESPATH_DEPTH_MAX) {
-        jmespath_fail(parser->err, parser->at->column, "The expression nests deeper than %d levels.",
-                      JMESPATH_DEPTH_MAX);
+        jmespath_fail(parser->err, parser->at->column,
+                      "The expression nests deeper than %d levels.", JMESPATH_DEPTH_MAX);
         return NULL;
     }
     parser->depth++;
@@ -388,7 +389,8 @@ int jmespath_parse(struct arena *arena, struct str text, struct jmespath **out, 
 
     assert(out);
     if (text.len > JMESPATH_TEXT_MAX)
-        return jmespath_fail(err, 1, "An expression may have at most %lu bytes.", JMESPATH_TEXT_MAX);
+        return jmespath_fail(err, 1, "An expression may have at most %lu bytes.",
+                             JMESPATH_TEXT_MAX);
     if (jmespath_lex(arena, text, &tokens, err) < 0)
         return -1;
     parser.at = tokens;

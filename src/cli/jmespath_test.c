@@ -9,7 +9,8 @@ static const char DATA[] =
     "\"jobs\":[{\"name\":\"x\",\"state\":\"Running\",\"n\":3,\"tags\":{\"k\":\"v\"}},"
     "{\"name\":\"y\",\"state\":\"Failed\",\"n\":1,\"tags\":{}},"
     "{\"name\":\"z\",\"state\":\"Running\",\"n\":2,\"tags\":{\"k\":\"w\"}}],"
-    "\"nested\":[[1,2],[3,[4]],5],\"empty\":[],\"none\":null,\"t\":true,\"f\":false,\"s\":\"h\xC3\xA9llo\","
+    "\"nested\":[[1,2],[3,[4]],5],\"empty\":[],\"none\":null,\"t\":true,\"f\":false,\"s\":"
+    "\"h\xC3\xA9llo\","
     "\"mixed\":[1,\"a\"],\"m\":{\"x\":{\"v\":1},\"y\":{\"v\":2},\"z\":3},\"half\":1.5}";
 
 static void gives(const char *expression, const char *expected)
@@ -167,7 +168,8 @@ TEST(functions_of_texts_and_lists)
     gives("ends_with(s, 'h')", "false");
     gives("contains(s, 'll')", "true");
     gives("contains(a.b.c, `3`)", "true");
-    gives("to_string(jobs[1])", "\"{\\\"name\\\":\\\"y\\\",\\\"state\\\":\\\"Failed\\\",\\\"n\\\":1,\\\"tags\\\":{}}\"");
+    gives("to_string(jobs[1])",
+          "\"{\\\"name\\\":\\\"y\\\",\\\"state\\\":\\\"Failed\\\",\\\"n\\\":1,\\\"tags\\\":{}}\"");
     gives("to_array(t)", "[true]");
     gives("type(none)", "\"null\"");
     gives("type(half)", "\"number\"");

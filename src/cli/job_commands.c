@@ -14,13 +14,16 @@
 #include <stdio.h>
 
 static const char *const JOB_WORDS[] = {"command", "commandJob", NULL};
-static const char *const JOB_LATER[] = {"sweep", "pipeline", "spark", "parallel", "import", "automl",
+static const char *const JOB_LATER[] = {"sweep",      "pipeline",     "spark",
+                                        "parallel",   "import",       "automl",
                                         "finetuning", "distillation", NULL};
 static const struct document_family JOB_FAMILY = {"job", "type", JOB_WORDS, JOB_LATER};
 static const char *const JOB_FLAGS[] = {"name", NULL};
-static const char *const JOB_COLUMNS[] = {
-    "name", "Name", "display_name", "Display name", "type", "Type", "experiment_name", "Experiment",
-    "status", "Status", "compute", "Compute", "started", "Started", "duration", "Duration", NULL};
+static const char *const JOB_COLUMNS[] = {"name",    "Name",    "display_name",    "Display name",
+                                          "type",    "Type",    "experiment_name", "Experiment",
+                                          "status",  "Status",  "compute",         "Compute",
+                                          "started", "Started", "duration",        "Duration",
+                                          NULL};
 
 static struct str job_id(struct cli *cli)
 {
@@ -30,12 +33,14 @@ static struct str job_id(struct cli *cli)
 /* lively_otter_4k2m9x1p7q: two words and a tail that makes it unique, all lower case. */
 static struct str made_up_name(struct cli *cli)
 {
-    static const char *const FIRST[] = {"amber", "brave", "calm",  "clever", "cosy",  "eager", "gentle", "happy",
-                                        "honest", "jolly", "keen", "kind",   "lively", "lucky", "mellow", "merry",
-                                        "modest", "nimble", "plucky", "proud", "quiet", "quick", "silver", "witty"};
-    static const char *const SECOND[] = {"acorn", "anchor", "badger", "beacon", "birch", "breeze", "brook", "candle",
-                                         "cedar", "clover", "comet",  "falcon", "fern",  "finch",  "garden", "harbor",
-                                         "heron", "island", "lantern", "maple", "meadow", "otter", "pebble", "river"};
+    static const char *const FIRST[] = {"amber",  "brave", "calm",   "clever", "cosy",   "eager",
+                                        "gentle", "happy", "honest", "jolly",  "keen",   "kind",
+                                        "lively", "lucky", "mellow", "merry",  "modest", "nimble",
+                                        "plucky", "proud", "quiet",  "quick",  "silver", "witty"};
+    static const char *const SECOND[] = {
+        "acorn", "anchor", "badger",  "beacon", "birch",  "breeze", "brook",  "candle",
+        "cedar", "clover", "comet",   "falcon", "fern",   "finch",  "garden", "harbor",
+        "heron", "island", "lantern", "maple",  "meadow", "otter",  "pebble", "river"};
     static const char TAIL[] = "0123456789bcdfghjklmnpqrstvwxyz";
     char tail[11] = {0};
 
@@ -73,10 +78,11 @@ static int run_create(struct cli *cli, struct error *err)
     struct str name = json_str_at(document.yaml.root, "name");
     if (!name.len)
         name = made_up_name(cli);
-    if (shape_job_body(cli, &document, name, &body, err) < 0 || document_report(cli, &document, err) < 0)
+    if (shape_job_body(cli, &document, name, &body, err) < 0 ||
+        document_report(cli, &document, err) < 0)
         return -1;
     if (session_call(cli, "PUT", session_id(cli, "jobs", name), body, &reply, err) < 0)
-        return -1;
+        return document_blame(cli, &document, err);
     struct json *shown = shape_job(cli, reply);
     show_web(cli, shown);
     if (cli_has(cli, "stream") && stream_job(cli, name, err) < 0)
@@ -118,9 +124,13 @@ static int run_show(struct cli *cli, struct error *err)
 /* What a list shows beside the job's own fields. */
 static void add_times(struct cli *cli, struct json *job)
 {
-    struct str begun = json_str_at(job, "properties.StartTimeUtc"), ended = json_str_at(job, "properties.EndTimeUtc");
+    struct str begun = json_str_at(job, "properties.StartTimeUtc"),
+               ended = json_str_at(job, "properties.EndTimeUtc");
     int64_t from, to;
 
+    struct str compute = json_str_at(job, "compute");
+    if (str_starts(compute, STR("azureml:")))
+        json_set_str(cli->arena, job, "compute", str_slice(compute, 8, compute.len));
     if (!begun.len)
         begun = json_str_at(job, "creation_context.created_at");
     if (!clock_parse_iso(begun, &from))
@@ -146,8 +156,8 @@ static int run_list(struct cli *cli, struct error *err)
 
     if (session_open(cli, err) < 0)
         return -1;
-    struct str path = arena_printf(cli->arena, "%.*s/jobs?listViewType=%s", STR_ARG(session_workspace(cli)),
-                                   archive_view(cli));
+    struct str path = arena_printf(cli->arena, "%.*s/jobs?listViewType=%s",
+                                   STR_ARG(session_workspace(cli)), archive_view(cli));
     if (session_list(cli, path, most, &list, err) < 0)
         return -1;
     struct json *shown = shape_all(cli, list, shape_job);
@@ -176,7 +186,8 @@ static int run_cancel(struct cli *cli, struct error *err)
     return 0;
 }
 
-/* "datastores/NAME/paths/PATH" of an output's address, or the run's own folder "…/ExperimentRun/dcid.N". */
+/* "datastores/NAME/paths/PATH" of an output's address, or the run's own folder
+ * "…/ExperimentRun/dcid.N". */
 static bool read_place(struct str uri, struct str *out_store, struct str *out_path)
 {
     ssize_t at = str_find(uri, STR("datastores/"));
@@ -188,12 +199,14 @@ static bool read_place(struct str uri, struct str *out_store, struct str *out_pa
     return true;
 }
 
-static int fetch(struct cli *cli, struct str uri, struct str folder, size_t *files, struct error *err)
+static int fetch(struct cli *cli, struct str uri, struct str folder, size_t *files,
+                 struct error *err)
 {
     struct transfer_fetch fetch = {.folder = folder};
 
     if (!read_place(uri, &fetch.datastore, &fetch.prefix))
-        return error_set(err, ERROR_NOT_IMPLEMENTED, "", "The address '%.*s' cannot be downloaded.", STR_ARG(uri));
+        return error_set(err, ERROR_NOT_IMPLEMENTED, "", "The address '%.*s' cannot be downloaded.",
+                         STR_ARG(uri));
     if (!str_ends(fetch.prefix, STR("/")))
         fetch.prefix = arena_printf(cli->arena, "%.*s/", STR_ARG(fetch.prefix));
     if (transfer_download(cli, &fetch, err) < 0)
@@ -215,22 +228,26 @@ static int fetch_outputs(struct cli *cli, const struct json *job, struct str fol
         found |= str_eq(it.key, wanted);
         if (own || !(all || str_eq(it.key, wanted)))
             continue;
-        struct str to = arena_printf(cli->arena, "%.*s/named-outputs/%.*s", STR_ARG(folder), STR_ARG(it.key));
+        struct str to =
+            arena_printf(cli->arena, "%.*s/named-outputs/%.*s", STR_ARG(folder), STR_ARG(it.key));
         if (fetch(cli, json_str_at(it.value, "uri"), to, files, err) < 0)
             return -1;
     }
     if (!found)
-        return error_set(err, ERROR_INVALID, "--output-name", "The job has no output '%.*s'.", STR_ARG(wanted));
+        return error_set(err, ERROR_INVALID, "--output-name", "The job has no output '%.*s'.",
+                         STR_ARG(wanted));
     if (wanted.len && !all && !str_eq(wanted, STR("default")))
         return 0;
-    struct str uri = arena_printf(cli->arena, "azureml://datastores/workspaceartifactstore/ExperimentRun/dcid.%.*s",
-                                  STR_ARG(name));
+    struct str uri = arena_printf(
+        cli->arena, "azureml://datastores/workspaceartifactstore/ExperimentRun/dcid.%.*s",
+        STR_ARG(name));
     return fetch(cli, uri, arena_printf(cli->arena, "%.*s/artifacts", STR_ARG(folder)), files, err);
 }
 
 static bool is_final(struct str status)
 {
-    static const char *const FINAL[] = {"Completed", "Failed", "Canceled", "NotResponding", "Paused"};
+    static const char *const FINAL[] = {"Completed", "Failed", "Canceled", "NotResponding",
+                                        "Paused"};
 
     for (size_t i = 0; i < COUNT(FINAL); i++)
         if (str_eq_fold(status, str_from(FINAL[i])))
@@ -248,11 +265,13 @@ static int run_download(struct cli *cli, struct error *err)
         return -1;
     struct str status = json_str_at(job, "properties.status");
     if (!is_final(status)) {
-        error_set(err, ERROR_CONFLICT, "", "Job '%.*s' is %.*s; its outputs are there when it has ended.",
-                  STR_ARG(name), STR_ARG(status));
+        error_set(err, ERROR_CONFLICT, "",
+                  "Job '%.*s' is %.*s; its outputs are there when it has ended.", STR_ARG(name),
+                  STR_ARG(status));
         return error_hint(err, "lazurite job stream -n %.*s", STR_ARG(name));
     }
-    struct str folder = arena_printf(cli->arena, "%.*s/%.*s", STR_ARG(base.len ? base : STR(".")), STR_ARG(name));
+    struct str folder =
+        arena_printf(cli->arena, "%.*s/%.*s", STR_ARG(base.len ? base : STR(".")), STR_ARG(name));
     if (fetch_outputs(cli, job, folder, &files, err) < 0)
         return -1;
     cli_note(cli, "Downloaded %zu file%s to %.*s", files, files == 1 ? "" : "s", STR_ARG(folder));
@@ -267,7 +286,8 @@ static struct str phase_line(struct cli *cli, const struct json *phase)
     struct str took = ended > begun ? progress_time(cli->arena, ended - begun) : STR("");
 
     return arena_printf(cli->arena, "  %-8.*s  %-14.*s  %8.*s  %.*s\n", STR_ARG(time),
-                        STR_ARG(json_str_at(phase, "phase")), STR_ARG(took), STR_ARG(json_str_at(phase, "cause")));
+                        STR_ARG(json_str_at(phase, "phase")), STR_ARG(took),
+                        STR_ARG(json_str_at(phase, "cause")));
 }
 
 static int run_why(struct cli *cli, struct error *err)
@@ -282,9 +302,9 @@ static int run_why(struct cli *cli, struct error *err)
     if (cli->format_given || cli->query)
         return cli_result(cli, why, err);
     struct str reason = json_str_at(why, "reason"), next = json_str_at(why, "next");
-    cli_say("%s%.*s%s is %.*s%s%.*s\n", cli->color_out ? "\033[1m" : "", STR_ARG(json_str_at(why, "name")),
-            cli->color_out ? "\033[0m" : "", STR_ARG(json_str_at(why, "status")), reason.len ? ": " : "",
-            STR_ARG(reason));
+    cli_say("%s%.*s%s is %.*s%s%.*s\n", cli->color_out ? "\033[1m" : "",
+            STR_ARG(json_str_at(why, "name")), cli->color_out ? "\033[0m" : "",
+            STR_ARG(json_str_at(why, "status")), reason.len ? ": " : "", STR_ARG(reason));
     struct json_iter it = json_iter(json_get(why, STR("timeline")));
     while (json_next(&it))
         cli_write(phase_line(cli, it.value));
@@ -320,32 +340,39 @@ static const struct cli_flag LIST_FLAGS[] = {
 static const struct cli_flag DOWNLOAD_FLAGS[] = {
     NAME_FLAG,
     {"all", 0, CLI_SWITCH, .help = "named outputs too"},
-    {"download-path", 'p', CLI_VALUE, .fallback = ".", .help = "folder; one named after the job is made in it"},
+    {"download-path", 'p', CLI_VALUE, .fallback = ".",
+     .help = "folder; one named after the job is made in it"},
     {"output-name", 0, CLI_VALUE, .help = "only this output"},
 };
 
 static const struct cli_command COMMANDS[] = {
-    {"create", "submit a job from YAML", CREATE_FLAGS, COUNT(CREATE_FLAGS), CLI_SCOPE | CLI_SET, run_create,
+    {"create", "submit a job from YAML", CREATE_FLAGS, COUNT(CREATE_FLAGS), CLI_SCOPE | CLI_SET,
+     run_create,
      .examples = {"lazurite job create -f job.yml --stream",
                   "lazurite job create -f job.yml --set inputs.lr=0.1 -n second-try"}},
-    {"validate", "check the YAML without submitting", VALIDATE_FLAGS, COUNT(VALIDATE_FLAGS), CLI_SCOPE | CLI_SET,
-     run_validate, .examples = {"lazurite job validate -f job.yml", "cat job.yml | lazurite job validate -f -"}},
+    {"validate", "check the YAML without submitting", VALIDATE_FLAGS, COUNT(VALIDATE_FLAGS),
+     CLI_SCOPE | CLI_SET, run_validate,
+     .examples = {"lazurite job validate -f job.yml", "cat job.yml | lazurite job validate -f -"}},
     {"show", "one job", SHOW_FLAGS, COUNT(SHOW_FLAGS), CLI_SCOPE, run_show, .positional = "name",
-     .examples = {"lazurite job show -n calm_owl", "lazurite job show -n calm_owl --query status -o tsv"}},
+     .examples = {"lazurite job show -n calm_owl",
+                  "lazurite job show -n calm_owl --query status -o tsv"}},
     {"list", "jobs, newest first", LIST_FLAGS, COUNT(LIST_FLAGS), CLI_SCOPE | CLI_ARCHIVE, run_list,
-     .examples = {"lazurite job list -o table", "lazurite job list --query \"[?status=='Failed'].name\" -o tsv"}},
-    {"stream", "follow the job's logs until it ends", NAME_FLAGS, COUNT(NAME_FLAGS), CLI_SCOPE, run_stream,
-     .positional = "name", .text = true,
+     .examples = {"lazurite job list -o table",
+                  "lazurite job list --query \"[?status=='Failed'].name\" -o tsv"}},
+    {"stream", "follow the job's logs until it ends", NAME_FLAGS, COUNT(NAME_FLAGS), CLI_SCOPE,
+     run_stream, .positional = "name", .text = true,
      .examples = {"lazurite job stream -n calm_owl", "lazurite job stream calm_owl > log.txt"}},
-    {"cancel", "ask a running job to stop", NAME_FLAGS, COUNT(NAME_FLAGS), CLI_SCOPE | CLI_WAIT, run_cancel,
-     .positional = "name", .text = true,
+    {"cancel", "ask a running job to stop", NAME_FLAGS, COUNT(NAME_FLAGS), CLI_SCOPE | CLI_WAIT,
+     run_cancel, .positional = "name", .text = true,
      .examples = {"lazurite job cancel -n calm_owl", "lazurite job cancel -n calm_owl --no-wait"}},
-    {"download", "fetch logs and outputs", DOWNLOAD_FLAGS, COUNT(DOWNLOAD_FLAGS), CLI_SCOPE, run_download,
-     .positional = "name", .text = true,
-     .examples = {"lazurite job download -n calm_owl --all", "lazurite job download -n calm_owl --output-name model -p /tmp"}},
+    {"download", "fetch logs and outputs", DOWNLOAD_FLAGS, COUNT(DOWNLOAD_FLAGS), CLI_SCOPE,
+     run_download, .positional = "name", .text = true,
+     .examples = {"lazurite job download -n calm_owl --all",
+                  "lazurite job download -n calm_owl --output-name model -p /tmp"}},
     {"why", "why it waits, was slow, or failed", NAME_FLAGS, COUNT(NAME_FLAGS), CLI_SCOPE, run_why,
      .positional = "name", .text = true,
      .examples = {"lazurite job why calm_owl", "lazurite job why calm_owl -o json --query reason"}},
 };
 
-const struct cli_group job_group = {"job", "submit, follow and end jobs", COMMANDS, COUNT(COMMANDS)};
+const struct cli_group job_group = {"job", "submit, follow and end jobs", COMMANDS,
+                                    COUNT(COMMANDS)};

@@ -52,11 +52,14 @@ static struct json *shape_ends(struct cli *cli, const struct json *ends, const c
         struct json *one = json_object(cli->arena);
         struct str type = json_str_at(it.value, type_key);
         if (str_eq(type, STR("literal"))) {
-            json_set(cli->arena, out, it.key, json_copy(cli->arena, json_get(it.value, STR("value"))));
+            json_set(cli->arena, out, it.key,
+                     json_copy(cli->arena, json_get(it.value, STR("value"))));
             continue;
         }
-        const struct field_row rows[] = {{"type", type_key, FIELD_LOWER}, {"mode", "mode", FIELD_WORD},
-                                         {"path", "uri", FIELD_SAME}, {"name", "assetName", FIELD_SAME},
+        const struct field_row rows[] = {{"type", type_key, FIELD_LOWER},
+                                         {"mode", "mode", FIELD_WORD},
+                                         {"path", "uri", FIELD_SAME},
+                                         {"name", "assetName", FIELD_SAME},
                                          {"version", "assetVersion", FIELD_SAME}};
         fields_to_yaml(cli->arena, rows, COUNT(rows), it.value, one);
         json_set(cli->arena, out, it.key, one);
@@ -68,8 +71,10 @@ struct json *shape_job(struct cli *cli, const struct json *rest)
 {
     struct json *out = shape_common(cli, rest, SHOW_ROWS, COUNT(SHOW_ROWS));
 
-    json_set(cli->arena, out, STR("inputs"), shape_ends(cli, json_at(rest, "properties.inputs"), "jobInputType"));
-    json_set(cli->arena, out, STR("outputs"), shape_ends(cli, json_at(rest, "properties.outputs"), "jobOutputType"));
+    json_set(cli->arena, out, STR("inputs"),
+             shape_ends(cli, json_at(rest, "properties.inputs"), "jobInputType"));
+    json_set(cli->arena, out, STR("outputs"),
+             shape_ends(cli, json_at(rest, "properties.outputs"), "jobOutputType"));
     return out;
 }
 
@@ -79,33 +84,36 @@ static const char *input_path(struct cli *cli, struct str name, const char *key)
     return arena_printf(cli->arena, "inputs.%.*s%s", STR_ARG(name), key).ptr;
 }
 
-static int data_input(struct cli *cli, struct document *document, struct str name, const struct json *value,
-                      struct json **out, struct error *err)
+static int data_input(struct cli *cli, struct document *document, struct str name,
+                      const struct json *value, struct json **out, struct error *err)
 {
     struct assets_content content = {.path = input_path(cli, name, ".path")};
-    struct str path = json_str_at(value, "path"), type = json_str_at(value, "type"), mode = json_str_at(value, "mode");
+    struct str path = json_str_at(value, "path"), type = json_str_at(value, "type"),
+               mode = json_str_at(value, "mode");
     struct json *made = json_object(cli->arena);
 
     *out = made;
     content.datastore = json_str_at(value, "datastore");
     if (!path.len) {
-        yaml_problem_add(&document->problems, document_place(document, input_path(cli, name, "")), "E1102",
-                         "input '%.*s' has no path", STR_ARG(name));
+        yaml_problem_add(&document->problems, document_place(document, input_path(cli, name, "")),
+                         "E1102", "input '%.*s' has no path", STR_ARG(name));
         return 0;
     }
     bool model = str_find(type, STR("model")) >= 0;
     if (str_starts(path, STR("azureml:")) && !str_starts(path, STR("azureml://"))) {
-        if (assets_reference(cli, document, model ? "models" : "data", content.path, &content.uri, err) < 0)
+        if (assets_reference(cli, document, model ? "models" : "data", content.path, &content.uri,
+                             err) < 0)
             return -1;
     } else if (assets_content(cli, document, &content, err) < 0) {
         return -1;
     }
     if (!type.len)
         type = content.local && content.is_file ? STR("uri_file") : STR("uri_folder");
-    if (content.local && content.uri.len && content.is_file != str_eq(type, STR("uri_file")) && !model)
+    if (content.local && content.uri.len && content.is_file != str_eq(type, STR("uri_file")) &&
+        !model)
         yaml_problem_add(&document->problems, document_place(document, content.path), "E1207",
-                         "input '%.*s' is of type %.*s, but '%.*s' is a %s", STR_ARG(name), STR_ARG(type),
-                         STR_ARG(path), content.is_file ? "file" : "folder");
+                         "input '%.*s' is of type %.*s, but '%.*s' is a %s", STR_ARG(name),
+                         STR_ARG(type), STR_ARG(path), content.is_file ? "file" : "folder");
     json_set_str(cli->arena, made, "jobInputType", arena_lower(cli->arena, type));
     json_set_str(cli->arena, made, "uri", content.uri);
     if (mode.len)
@@ -113,7 +121,8 @@ static int data_input(struct cli *cli, struct document *document, struct str nam
     return 0;
 }
 
-static int add_inputs(struct cli *cli, struct document *document, struct json *body, struct error *err)
+static int add_inputs(struct cli *cli, struct document *document, struct json *body,
+                      struct error *err)
 {
     struct json *out = json_object(cli->arena);
     struct json_iter it = json_iter(json_get(document->yaml.root, STR("inputs")));
@@ -136,10 +145,13 @@ static int add_inputs(struct cli *cli, struct document *document, struct json *b
     return json_put(cli->arena, body, "properties.inputs", out, err);
 }
 
-static int add_outputs(struct cli *cli, struct document *document, struct json *body, struct error *err)
+static int add_outputs(struct cli *cli, struct document *document, struct json *body,
+                       struct error *err)
 {
-    static const struct field_row ROWS[] = {{"type", "jobOutputType", FIELD_LOWER}, {"mode", "mode", FIELD_WORD},
-                                            {"path", "uri", FIELD_SAME}, {"name", "assetName", FIELD_SAME}};
+    static const struct field_row ROWS[] = {{"type", "jobOutputType", FIELD_LOWER},
+                                            {"mode", "mode", FIELD_WORD},
+                                            {"path", "uri", FIELD_SAME},
+                                            {"name", "assetName", FIELD_SAME}};
     struct json *out = json_object(cli->arena);
     struct json_iter it = json_iter(json_get(document->yaml.root, STR("outputs")));
 
@@ -154,12 +166,16 @@ static int add_outputs(struct cli *cli, struct document *document, struct json *
     return json_put(cli->arena, body, "properties.outputs", out, err);
 }
 
-static int add_resources(struct cli *cli, const struct document *document, struct json *body, struct error *err)
+static int add_resources(struct cli *cli, const struct document *document, struct json *body,
+                         struct error *err)
 {
     static const struct field_row ROWS[] = {
-        {"instance_count", "instanceCount", FIELD_INTEGER}, {"instance_type", "instanceType", FIELD_SAME},
-        {"shm_size", "shmSize", FIELD_SAME},                {"locations", "locations", FIELD_SAME},
-        {"properties", "properties", FIELD_SAME},           {"max_instance_count", "maxInstanceCount", FIELD_INTEGER},
+        {"instance_count", "instanceCount", FIELD_INTEGER},
+        {"instance_type", "instanceType", FIELD_SAME},
+        {"shm_size", "shmSize", FIELD_SAME},
+        {"locations", "locations", FIELD_SAME},
+        {"properties", "properties", FIELD_SAME},
+        {"max_instance_count", "maxInstanceCount", FIELD_INTEGER},
     };
     const struct json *resources = json_get(document->yaml.root, STR("resources"));
     const struct json *docker = json_get(resources, STR("docker_args"));
@@ -178,15 +194,18 @@ static int add_resources(struct cli *cli, const struct document *document, struc
 static int add_distribution(struct cli *cli, const struct document *document, struct json *body,
                             struct error *err)
 {
-    struct json *value = json_get(document->yaml.root, STR("distribution")), *out = json_object(cli->arena);
+    struct json *value = json_get(document->yaml.root, STR("distribution")),
+                *out = json_object(cli->arena);
     struct json_iter it = json_iter(value);
 
     if (json_kind(value) != JSON_OBJECT)
         return 0;
     while (json_next(&it))
         if (!str_eq(it.key, STR("type")))
-            json_set(cli->arena, out, fields_camel(cli->arena, it.key), json_copy(cli->arena, it.value));
-    json_set_str(cli->arena, out, "distributionType", fields_pascal(cli->arena, json_str_at(value, "type")));
+            json_set(cli->arena, out, fields_camel(cli->arena, it.key),
+                     json_copy(cli->arena, it.value));
+    json_set_str(cli->arena, out, "distributionType",
+                 fields_pascal(cli->arena, json_str_at(value, "type")));
     return json_put(cli->arena, body, "properties.distribution", out, err);
 }
 
@@ -203,7 +222,8 @@ static struct str folder_name(struct cli *cli)
     return name.len ? name : STR("Default");
 }
 
-static int set_text(struct cli *cli, struct json *body, const char *path, struct str text, struct error *err)
+static int set_text(struct cli *cli, struct json *body, const char *path, struct str text,
+                    struct error *err)
 {
     return text.len ? json_put(cli->arena, body, path, json_text(cli->arena, text), err) : 0;
 }
@@ -212,15 +232,20 @@ int shape_job_body(struct cli *cli, struct document *document, struct str name, 
                    struct error *err)
 {
     const struct json *root = document->yaml.root;
-    struct json *body = json_parse(cli->arena, STR("{\"properties\":{\"jobType\":\"Command\",\"isArchived\":false,"
-                                                   "\"properties\":{},\"tags\":{},\"environmentVariables\":{}}}"), err);
+    struct json *body =
+        json_parse(cli->arena,
+                   STR("{\"properties\":{\"jobType\":\"Command\",\"isArchived\":false,"
+                       "\"properties\":{},\"tags\":{},\"environmentVariables\":{}}}"),
+                   err);
     struct str code, environment;
 
     assert(body);
     fields_to_rest(cli->arena, BODY_ROWS, COUNT(BODY_ROWS), root, body);
-    if (set_text(cli, body, "properties.computeId", assets_compute(cli, json_str_at(root, "compute")), err) < 0 ||
+    if (set_text(cli, body, "properties.computeId",
+                 assets_compute(cli, json_str_at(root, "compute")), err) < 0 ||
         assets_environment(cli, document, "environment", &environment, err) < 0 ||
-        add_inputs(cli, document, body, err) < 0 || assets_code(cli, document, "code", &code, err) < 0)
+        add_inputs(cli, document, body, err) < 0 ||
+        assets_code(cli, document, "code", &code, err) < 0)
         return -1;
     if (set_text(cli, body, "properties.codeId", code, err) < 0 ||
         set_text(cli, body, "properties.environmentId", environment, err) < 0 ||

@@ -114,8 +114,8 @@ static struct str tsv(struct arena *arena, const struct json *value, bool querie
     return arena_str(arena, buf_str(&out));
 }
 
-int output_write(struct arena *arena, const struct json *value, const struct output_options *options,
-                 struct str *out, struct error *err)
+int output_write(struct arena *arena, const struct json *value,
+                 const struct output_options *options, struct str *out, struct error *err)
 {
     struct str text = STR("");
 

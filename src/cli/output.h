@@ -11,8 +11,8 @@ struct output_options {
     bool queried;               /* --query set the order of columns */
     const char *const *columns; /* default columns of a list: path, head, …, NULL; or NULL */
 };
-int output_write(struct arena *arena, const struct json *value, const struct output_options *options,
-                 struct str *out, struct error *err);
+int output_write(struct arena *arena, const struct json *value,
+                 const struct output_options *options, struct str *out, struct error *err);
 
 /* table.c: the format `table`. */
 int table_write(struct arena *arena, const struct json *value, const struct output_options *options,

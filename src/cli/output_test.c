@@ -19,13 +19,15 @@ static struct str written(struct arena *arena, const char *json, struct output_o
 static void gives(enum cli_format format, bool queried, const char *json, const char *expected)
 {
     ARENA;
-    CHECK_STR(expected, written(arena, json, (struct output_options){format, false, queried, NULL}));
+    CHECK_STR(expected,
+              written(arena, json, (struct output_options){format, false, queried, NULL}));
 }
 
 TEST(json_is_sorted_with_two_spaces_and_its_characters_as_they_are)
 {
     gives(CLI_JSON, false, "{\"b\":[1,{\"d\":true,\"c\":null}],\"a\":\"h\xC3\xA9\"}",
-          "{\n  \"a\": \"h\xC3\xA9\",\n  \"b\": [\n    1,\n    {\n      \"c\": null,\n      \"d\": true\n    }\n  ]\n}\n");
+          "{\n  \"a\": \"h\xC3\xA9\",\n  \"b\": [\n    1,\n    {\n      \"c\": null,\n      \"d\": "
+          "true\n    }\n  ]\n}\n");
     gives(CLI_JSONC, false, "[]", "[]\n");
     gives(CLI_JSON, true, "\"x\"", "\"x\"\n");
     gives(CLI_NONE, false, "{\"a\":1}", "");
@@ -36,7 +38,8 @@ TEST(colors_stand_only_where_they_are_asked_for)
     ARENA;
     struct output_options options = {CLI_JSONC, true, false, NULL};
 
-    CHECK_STR("{\n  \033[34m\"a\"\033[0m: \033[32m\"x\"\033[0m,\n  \033[34m\"b\"\033[0m: \033[33m12\033[0m\n}\n",
+    CHECK_STR("{\n  \033[34m\"a\"\033[0m: \033[32m\"x\"\033[0m,\n  \033[34m\"b\"\033[0m: "
+              "\033[33m12\033[0m\n}\n",
               written(arena, "{\"a\":\"x\",\"b\":12}", options));
     options.format = CLI_JSON;
     CHECK(str_find_char(written(arena, "{\"a\":\"x\"}", options), '\033') < 0);
@@ -62,7 +65,8 @@ TEST(tsv_prints_what_az_prints)
 
 TEST(a_table_leaves_out_noise_and_what_is_nested)
 {
-    gives(CLI_TABLE, false, "[{\"name\":\"x\",\"id\":\"1\",\"type\":\"t\",\"tags\":{},\"none\":null,\"count\":3}]",
+    gives(CLI_TABLE, false,
+          "[{\"name\":\"x\",\"id\":\"1\",\"type\":\"t\",\"tags\":{},\"none\":null,\"count\":3}]",
           "Count  Name\n-----  ----\n3      x\n");
     gives(CLI_TABLE, false, "{\"name\":\"x\"}", "Name\n----\nx\n");
     gives(CLI_TABLE, false, "[]", "");
@@ -73,7 +77,8 @@ TEST(a_queried_table_keeps_the_order_and_the_heads_of_the_query)
     gives(CLI_TABLE, true, "[{\"S\":\"on\",\"a\":true},{\"S\":\"off\",\"b\":2}]",
           "S    a     b\n---  ----  -\non   True\noff        2\n");
     gives(CLI_TABLE, true, "[\"x\",\"y\"]", "Result\n------\nx\ny\n");
-    gives(CLI_TABLE, true, "[[1,\"a\"],[2,\"b\"]]", "Column1  Column2\n-------  -------\n1        a\n2        b\n");
+    gives(CLI_TABLE, true, "[[1,\"a\"],[2,\"b\"]]",
+          "Column1  Column2\n-------  -------\n1        a\n2        b\n");
 }
 
 TEST(default_columns_pick_paths_and_heads)
@@ -82,8 +87,9 @@ TEST(default_columns_pick_paths_and_heads)
     ARENA;
     struct output_options options = {CLI_TABLE, false, false, COLUMNS};
 
-    CHECK_STR("Name  Created\n----  -------\nx     now\ny\n",
-              written(arena, "[{\"name\":\"x\",\"ctx\":{\"at\":\"now\"}},{\"name\":\"y\"}]", options));
+    CHECK_STR(
+        "Name  Created\n----  -------\nx     now\ny\n",
+        written(arena, "[{\"name\":\"x\",\"ctx\":{\"at\":\"now\"}},{\"name\":\"y\"}]", options));
 }
 
 TEST(a_table_without_columns_says_so)

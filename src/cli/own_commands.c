@@ -14,8 +14,8 @@
 #define STOP_WAIT_US (30 * US_PER_S)
 #define STOP_LOOK_US (50 * US_PER_MS)
 
-/* serve and its like are programs of their own; src/lazurite.c starts them before the command line is
- * asked. Here they are for help, completion and the nearest word. */
+/* serve and its like are programs of their own; src/lazurite.c starts them before the command line
+ * is asked. Here they are for help, completion and the nearest word. */
 static int run_elsewhere(struct cli *cli, struct error *err)
 {
     return error_set(err, ERROR_INTERNAL, "", "'%s' is started by the program itself.",
@@ -38,18 +38,25 @@ static int run_status(struct cli *cli, struct error *err)
 {
     static const struct {
         const char *key, *head;
-    } LINES[] = {{"version", "version"},       {"dataDir", "data folder"},       {"endpoint", "Azure ML"},
-                 {"mlflowTrackingUri", "MLflow"}, {"scoringEndpoint", "scoring"}, {"anonymous", "no token"},
+    } LINES[] = {{"version", "version"},
+                 {"dataDir", "data folder"},
+                 {"endpoint", "Azure ML"},
+                 {"mlflowTrackingUri", "MLflow"},
+                 {"scoringEndpoint", "scoring"},
+                 {"anonymous", "no token"},
                  {"jobs", "jobs"}};
     struct json *status;
     int64_t started;
 
-    if (session_open(cli, err) < 0 || session_call(cli, "GET", STR("/lazurite/v1/status"), NULL, &status, err) < 0)
+    if (session_open(cli, err) < 0 ||
+        session_call(cli, "GET", STR("/lazurite/v1/status"), NULL, &status, err) < 0)
         return -1;
     if (cli->format_given || cli->query)
         return cli_result(cli, status, err);
     struct str since = json_str_at(status, "startedAt");
-    struct str up = clock_parse_iso(since, &started) ? progress_time(cli->arena, clock_now_us() - started) : since;
+    struct str up = clock_parse_iso(since, &started)
+                        ? progress_time(cli->arena, clock_now_us() - started)
+                        : since;
     cli_say("%slazurite%s runs as process %lld for %.*s\n", cli->color_out ? "\033[1m" : "",
             cli->color_out ? "\033[0m" : "", (long long)json_int_at(status, "pid", 0), STR_ARG(up));
     for (size_t i = 0; i < COUNT(LINES); i++)
@@ -60,7 +67,8 @@ static int run_status(struct cli *cli, struct error *err)
     return 0;
 }
 
-/* --- stop --------------------------------------------------------------------------------------- */
+/* --- stop ---------------------------------------------------------------------------------------
+ */
 
 static struct json *folder_file(struct cli *cli, const char *path)
 {
@@ -103,22 +111,28 @@ static int cancel_jobs(struct cli *cli, size_t *out_count, struct error *err)
     struct json *jobs;
 
     *out_count = 0;
-    if (session_list(cli, arena_printf(cli->arena, "%.*s/jobs?listViewType=All", STR_ARG(session_workspace(cli))), 0,
-                     &jobs, err) < 0)
+    if (session_list(
+            cli,
+            arena_printf(cli->arena, "%.*s/jobs?listViewType=All", STR_ARG(session_workspace(cli))),
+            0, &jobs, err) < 0)
         return -1;
     struct json_iter it = json_iter(jobs);
     while (json_next(&it)) {
-        struct str status = json_str_at(it.value, "properties.status"), name = json_str_at(it.value, "name");
-        if (str_eq(status, STR("Completed")) || str_eq(status, STR("Failed")) || str_eq(status, STR("Canceled")))
+        struct str status = json_str_at(it.value, "properties.status"),
+                   name = json_str_at(it.value, "name");
+        if (str_eq(status, STR("Completed")) || str_eq(status, STR("Failed")) ||
+            str_eq(status, STR("Canceled")))
             continue;
         struct error ignored;
-        struct str path = arena_printf(cli->arena, "%.*s/cancel", STR_ARG(session_id(cli, "jobs", name)));
+        struct str path =
+            arena_printf(cli->arena, "%.*s/cancel", STR_ARG(session_id(cli, "jobs", name)));
         *out_count += session_call(cli, "POST", path, NULL, NULL, &ignored) == 0;
     }
     return 0;
 }
 
-/* Jobs end by their runners, which need the server to deliver to: they get a moment before it goes. */
+/* Jobs end by their runners, which need the server to deliver to: they get a moment before it goes.
+ */
 static int end_jobs(struct cli *cli, struct error *err)
 {
     int64_t end = clock_mono_us() + STOP_WAIT_US;
@@ -150,7 +164,8 @@ static int end_server(struct cli *cli, const struct process_id *server, struct e
     if (session_call(cli, "POST", STR("/lazurite/v1/stop"), ask, NULL, &ignored) < 0)
         kill(server->pid, SIGTERM);
     if (!wait_gone(server))
-        return error_set(err, ERROR_TIMEOUT, "", "The server, process %d, has not ended within 30 seconds.",
+        return error_set(err, ERROR_TIMEOUT, "",
+                         "The server, process %d, has not ended within 30 seconds.",
                          (int)server->pid);
     return 0;
 }
@@ -182,7 +197,8 @@ static int run_stop(struct cli *cli, struct error *err)
     return 0;
 }
 
-/* --- connect ------------------------------------------------------------------------------------ */
+/* --- connect ------------------------------------------------------------------------------------
+ */
 
 /* Shell lines only, so that `eval "$(lazurite connect --shell bash)"` works. */
 static void say_exports(struct cli *cli, const struct json *connect)
@@ -214,8 +230,10 @@ static void say_head(const struct cli *cli, const char *text)
 static void say_lines(struct cli *cli, const struct json *connect)
 {
     struct str ca = json_str_at(connect, "caFile"), endpoint = json_str_at(connect, "endpoint");
-    struct str group = json_str_at(connect, "resourceGroup"), workspace = json_str_at(connect, "workspace");
-    struct str subscription = json_str_at(connect, "subscription"), mlflow = json_str_at(connect, "mlflowTrackingUri");
+    struct str group = json_str_at(connect, "resourceGroup"),
+               workspace = json_str_at(connect, "workspace");
+    struct str subscription = json_str_at(connect, "subscription"),
+               mlflow = json_str_at(connect, "mlflowTrackingUri");
 
     say_head(cli, "MLflow, on this machine (no token needed)");
     cli_say("  export MLFLOW_TRACKING_URI='%.*s'\n\n", STR_ARG(mlflow));
@@ -226,23 +244,27 @@ static void say_lines(struct cli *cli, const struct json *connect)
             "  from azure.ai.ml import MLClient\n\n"
             "  class Token:\n"
             "      def get_token(self, *scopes, **options):\n"
-            "          text = subprocess.check_output([\"lazurite\", \"connect\", \"--token\"], text=True).strip()\n"
+            "          text = subprocess.check_output([\"lazurite\", \"connect\", \"--token\"], "
+            "text=True).strip()\n"
             "          return AccessToken(text, int(time.time()) + 3600)\n\n"
             "  client = MLClient(Token(), '%.*s', '%.*s', '%.*s',\n"
             "                    cloud=\"Lazurite\", base_url='%.*s')\n\n",
             STR_ARG(subscription), STR_ARG(group), STR_ARG(workspace), STR_ARG(endpoint));
     say_head(cli, "curl");
-    cli_say("  curl --cacert '%.*s' -H \"Authorization: Bearer $(lazurite connect --token)\" \\\n"
-            "    '%.*s/subscriptions/%.*s/resourceGroups/%.*s/providers/Microsoft.MachineLearningServices/"
-            "workspaces/%.*s/jobs?api-version=2024-10-01'\n",
-            STR_ARG(ca), STR_ARG(endpoint), STR_ARG(subscription), STR_ARG(group), STR_ARG(workspace));
+    cli_say(
+        "  curl --cacert '%.*s' -H \"Authorization: Bearer $(lazurite connect --token)\" \\\n"
+        "    "
+        "'%.*s/subscriptions/%.*s/resourceGroups/%.*s/providers/Microsoft.MachineLearningServices/"
+        "workspaces/%.*s/jobs?api-version=2024-10-01'\n",
+        STR_ARG(ca), STR_ARG(endpoint), STR_ARG(subscription), STR_ARG(group), STR_ARG(workspace));
 }
 
 static int run_connect(struct cli *cli, struct error *err)
 {
     struct json *connect;
 
-    if (session_open(cli, err) < 0 || session_call(cli, "GET", STR("/lazurite/v1/connect"), NULL, &connect, err) < 0)
+    if (session_open(cli, err) < 0 ||
+        session_call(cli, "GET", STR("/lazurite/v1/connect"), NULL, &connect, err) < 0)
         return -1;
     if (cli_has(cli, "token")) {
         cli_say("%.*s\n", STR_ARG(json_str_at(connect, "token")));
@@ -265,15 +287,18 @@ static int run_completion(struct cli *cli, struct error *err)
 }
 
 static const struct cli_flag SERVE_FLAGS[] = {
-    {"listen", 0, CLI_VALUE, .fallback = "127.0.0.1:10443", .help = "TLS: every face but scoring; port 0 picks one"},
-    {"plain-listen", 0, CLI_VALUE, .fallback = "127.0.0.1:5000", .help = "HTTP on loopback for MLflow and browser"},
+    {"listen", 0, CLI_VALUE, .fallback = "127.0.0.1:10443",
+     .help = "TLS: every face but scoring; port 0 picks one"},
+    {"plain-listen", 0, CLI_VALUE, .fallback = "127.0.0.1:5000",
+     .help = "HTTP on loopback for MLflow and browser"},
     {"scoring-listen", 0, CLI_VALUE, .fallback = "127.0.0.1:10444", .help = "TLS of the gateway"},
 };
 static const struct cli_flag STOP_FLAGS[] = {
     {"jobs", 0, CLI_SWITCH, .help = "cancel the jobs that run, too"},
 };
 static const struct cli_flag CONNECT_FLAGS[] = {
-    {"shell", 0, CLI_VALUE, .choices = "bash|zsh|fish|powershell", .help = "lines for a shell to evaluate"},
+    {"shell", 0, CLI_VALUE, .choices = "bash|zsh|fish|powershell",
+     .help = "lines for a shell to evaluate"},
     {"token", 0, CLI_SWITCH, .help = "the token alone"},
 };
 static const struct cli_flag COMPLETION_FLAGS[] = {
@@ -281,17 +306,20 @@ static const struct cli_flag COMPLETION_FLAGS[] = {
 };
 
 static const struct cli_command COMMANDS[] = {
-    {"serve", "start the server in the foreground", SERVE_FLAGS, COUNT(SERVE_FLAGS), 0, run_elsewhere, .text = true,
+    {"serve", "start the server in the foreground", SERVE_FLAGS, COUNT(SERVE_FLAGS), 0,
+     run_elsewhere, .text = true,
      .examples = {"lazurite serve", "lazurite serve --data-dir /srv/ml --listen 127.0.0.1:0"}},
-    {"status", "whether the server of the data folder runs, and where", NULL, 0, 0, run_status, .text = true,
-     .examples = {"lazurite status", "lazurite status -o json --query pid"}},
-    {"stop", "end the server, the gateway and its replicas", STOP_FLAGS, COUNT(STOP_FLAGS), CLI_SCOPE, run_stop, .text = true,
-     .examples = {"lazurite stop", "lazurite stop --jobs"}},
-    {"connect", "the lines that point SDK, MLflow and curl at this server", CONNECT_FLAGS, COUNT(CONNECT_FLAGS), 0,
-     run_connect, .text = true, .examples = {"lazurite connect", "eval \"$(lazurite connect --shell bash)\""}},
-    {"completion", "the completion script of a shell", COMPLETION_FLAGS, COUNT(COMPLETION_FLAGS), 0, run_completion,
-     .positional = "shell", .text = true,
-     .examples = {"source <(lazurite completion bash)", "lazurite completion fish > ~/.config/fish/completions/lazurite.fish"}},
+    {"status", "whether the server of the data folder runs, and where", NULL, 0, 0, run_status,
+     .text = true, .examples = {"lazurite status", "lazurite status -o json --query pid"}},
+    {"stop", "end the server, the gateway and its replicas", STOP_FLAGS, COUNT(STOP_FLAGS),
+     CLI_SCOPE, run_stop, .text = true, .examples = {"lazurite stop", "lazurite stop --jobs"}},
+    {"connect", "the lines that point SDK, MLflow and curl at this server", CONNECT_FLAGS,
+     COUNT(CONNECT_FLAGS), 0, run_connect, .text = true,
+     .examples = {"lazurite connect", "eval \"$(lazurite connect --shell bash)\""}},
+    {"completion", "the completion script of a shell", COMPLETION_FLAGS, COUNT(COMPLETION_FLAGS), 0,
+     run_completion, .positional = "shell", .text = true,
+     .examples = {"source <(lazurite completion bash)",
+                  "lazurite completion fish > ~/.config/fish/completions/lazurite.fish"}},
     {"version", "the program's version", NULL, 0, 0, run_version, .text = true,
      .examples = {"lazurite version", "lazurite version -o json"}},
 };

@@ -22,6 +22,7 @@ void progress_end(struct progress *progress, const char *words);
 struct str progress_time(struct arena *arena, int64_t us);
 struct str progress_bytes(struct arena *arena, int64_t bytes);
 
-/* A line of its own that replaces the one before on a terminal; plain lines elsewhere are left out. */
+/* A line of its own that replaces the one before on a terminal; plain lines elsewhere are left out.
+ */
 void progress_line(const struct cli *cli, struct str text);
 void progress_clear(const struct cli *cli);

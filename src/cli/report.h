@@ -1,4 +1,5 @@
-/* report.h - an error as a person or a program reads it on standard error: code, sentence, where, next */
+/* report.h - an error as a person or a program reads it on standard error: code, sentence, where,
+ * next */
 #pragma once
 
 #include "cli/command.h"

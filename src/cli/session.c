@@ -104,10 +104,12 @@ static int open_folder(struct cli *cli, struct cli_session *session, struct erro
 
     session->folder = session_folder(cli);
     session->host = host_of_folder(cli, session->folder);
-    address.unix_path = arena_printf(cli->arena, "%.*s/run/lazurite.sock", STR_ARG(session->folder));
+    address.unix_path =
+        arena_printf(cli->arena, "%.*s/run/lazurite.sock", STR_ARG(session->folder));
     address.host_header = session->host;
     if (access(address.unix_path.ptr, F_OK) != 0) {
-        error_set(err, ERROR_UNAVAILABLE, address.unix_path.ptr, "No server runs in this data folder.");
+        error_set(err, ERROR_UNAVAILABLE, address.unix_path.ptr,
+                  "No server runs in this data folder.");
         return error_hint(err, "lazurite serve --data-dir %.*s", STR_ARG(session->folder));
     }
     session->client = http_client_new(&address);
@@ -154,7 +156,8 @@ static struct json *project_file(struct cli *cli)
     return NULL;
 }
 
-static struct str choose(const struct cli *cli, const char *flag, struct str project, const char *fallback)
+static struct str choose(const struct cli *cli, const char *flag, struct str project,
+                         const char *fallback)
 {
     struct str given = cli_text(cli, flag);
 
@@ -176,10 +179,12 @@ int session_open(struct cli *cli, struct error *err)
     if ((url.len ? open_url(cli, session, url, err) : open_folder(cli, session, err)) < 0)
         return -1;
     const struct json *project = url.len ? project_file(cli) : NULL;
-    session->subscription = choose(cli, "subscription", json_str_at(project, "subscription_id"),
-                                   FIRST_SUBSCRIPTION);
-    session->group = choose(cli, "resource-group", json_str_at(project, "resource_group"), "default");
-    session->workspace = choose(cli, "workspace-name", json_str_at(project, "workspace_name"), "default");
+    session->subscription =
+        choose(cli, "subscription", json_str_at(project, "subscription_id"), FIRST_SUBSCRIPTION);
+    session->group =
+        choose(cli, "resource-group", json_str_at(project, "resource_group"), "default");
+    session->workspace =
+        choose(cli, "workspace-name", json_str_at(project, "workspace_name"), "default");
     struct sigaction action = {.sa_handler = on_interrupt};
     sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
@@ -201,10 +206,10 @@ struct str session_workspace(struct cli *cli)
     const struct cli_session *session = cli->session;
 
     assert(session);
-    return arena_printf(cli->arena, "/subscriptions/%.*s/resourceGroups/%.*s/" PROVIDER "/workspaces/%.*s",
-                        STR_ARG(session->subscription),
-                        STR_ARG(http_encode(cli->arena, session->group, false)),
-                        STR_ARG(http_encode(cli->arena, session->workspace, false)));
+    return arena_printf(
+        cli->arena, "/subscriptions/%.*s/resourceGroups/%.*s/" PROVIDER "/workspaces/%.*s",
+        STR_ARG(session->subscription), STR_ARG(http_encode(cli->arena, session->group, false)),
+        STR_ARG(http_encode(cli->arena, session->workspace, false)));
 }
 
 struct str session_id(struct cli *cli, const char *type, struct str name)
@@ -213,15 +218,16 @@ struct str session_id(struct cli *cli, const char *type, struct str name)
                         STR_ARG(http_encode(cli->arena, name, false)));
 }
 
-struct str session_version_id(struct cli *cli, const char *type, struct str name, struct str version)
+struct str session_version_id(struct cli *cli, const char *type, struct str name,
+                              struct str version)
 {
     return arena_printf(cli->arena, "%.*s/versions/%.*s", STR_ARG(session_id(cli, type, name)),
                         STR_ARG(http_encode(cli->arena, version, false)));
 }
 
 /* The connection for an address, and what of it goes into the request line. */
-static int route(struct cli *cli, struct str url, struct http_client **out_client, struct str *out_target,
-                 bool *out_own, struct error *err)
+static int route(struct cli *cli, struct str url, struct http_client **out_client,
+                 struct str *out_target, bool *out_own, struct error *err)
 {
     struct cli_session *session = cli->session;
     struct str rest = url, host = {0}, path;
@@ -275,7 +281,8 @@ int session_raw(struct cli *cli, const struct session_request *request, struct h
     struct http_client *client;
     bool own;
 
-    if (session_open(cli, err) < 0 || route(cli, request->url, &client, &call.target, &own, err) < 0)
+    if (session_open(cli, err) < 0 ||
+        route(cli, request->url, &client, &call.target, &own, err) < 0)
         return -1;
     assert(request->header_count + 3 <= COUNT(headers));
     for (size_t i = 0; i < request->header_count; i++)
@@ -285,14 +292,16 @@ int session_raw(struct cli *cli, const struct session_request *request, struct h
             (struct http_header){STR("Content-Type"), str_from(request->content_type)};
     /* A signature in the address is the credential; no other goes with it, nor to another host. */
     if (own && cli->session->bearer.len && str_find(call.target, STR("sig=")) < 0)
-        headers[call.header_count++] = (struct http_header){
-            STR("Authorization"), arena_printf(cli->arena, "Bearer %.*s", STR_ARG(cli->session->bearer))};
+        headers[call.header_count++] =
+            (struct http_header){STR("Authorization"), arena_printf(cli->arena, "Bearer %.*s",
+                                                                    STR_ARG(cli->session->bearer))};
     call.headers = headers;
     call.body = request->body;
     call.body_fd = request->body_fd;
     call.has_body_fd = request->has_body_fd;
     call.body_length = request->body_length;
-    call.timeout_ms = request->timeout_ms ? request->timeout_ms : (int)cli_number(cli, "timeout", 60) * 1000;
+    call.timeout_ms =
+        request->timeout_ms ? request->timeout_ms : (int)cli_number(cli, "timeout", 60) * 1000;
     call.reply_limit = 512 * MIB;
     call.on_body = request->on_body;
     call.context = request->context;
@@ -314,11 +323,21 @@ static enum error_code code_of_status(int status)
     static const struct {
         int status;
         enum error_code code;
-    } CODES[] = {{400, ERROR_INVALID},   {401, ERROR_UNAUTHENTICATED}, {403, ERROR_FORBIDDEN},
-                 {404, ERROR_NOT_FOUND}, {405, ERROR_METHOD},          {409, ERROR_CONFLICT},
-                 {410, ERROR_GONE},      {412, ERROR_PRECONDITION},    {413, ERROR_TOO_LARGE},
-                 {415, ERROR_MEDIA_TYPE}, {421, ERROR_MISDIRECTED},    {429, ERROR_TOO_MANY},
-                 {501, ERROR_NOT_IMPLEMENTED}, {503, ERROR_UNAVAILABLE}, {504, ERROR_TIMEOUT},
+    } CODES[] = {{400, ERROR_INVALID},
+                 {401, ERROR_UNAUTHENTICATED},
+                 {403, ERROR_FORBIDDEN},
+                 {404, ERROR_NOT_FOUND},
+                 {405, ERROR_METHOD},
+                 {409, ERROR_CONFLICT},
+                 {410, ERROR_GONE},
+                 {412, ERROR_PRECONDITION},
+                 {413, ERROR_TOO_LARGE},
+                 {415, ERROR_MEDIA_TYPE},
+                 {421, ERROR_MISDIRECTED},
+                 {429, ERROR_TOO_MANY},
+                 {501, ERROR_NOT_IMPLEMENTED},
+                 {503, ERROR_UNAVAILABLE},
+                 {504, ERROR_TIMEOUT},
                  {507, ERROR_STORAGE_FULL}};
 
     for (size_t i = 0; i < COUNT(CODES); i++)
@@ -361,8 +380,8 @@ int session_refused(struct cli *cli, const struct http_response *reply, struct e
         message = xml_text(reply->body, "Message");
     cli->wire_code = arena_str(cli->arena, code);
     cli->missing = reply->status == 404;
-    error_set(err, code_of_status(reply->status), arena_cstr(cli->arena, str_slice(target, 0, 120)), "%.*s",
-              STR_ARG(message.len ? message : str_from(http_reason(reply->status))));
+    error_set(err, code_of_status(reply->status), arena_cstr(cli->arena, str_slice(target, 0, 120)),
+              "%.*s", STR_ARG(message.len ? message : str_from(http_reason(reply->status))));
     return hint.len ? error_hint(err, "%.*s", STR_ARG(hint)) : -1;
 }
 
@@ -388,7 +407,8 @@ static int send_json(struct cli *cli, const char *method, struct str path, const
     return out->status >= 200 && out->status < 300 ? 0 : session_refused(cli, out, err);
 }
 
-static int body_of(struct cli *cli, const struct http_response *reply, struct json **out, struct error *err)
+static int body_of(struct cli *cli, const struct http_response *reply, struct json **out,
+                   struct error *err)
 {
     if (!out)
         return 0;
@@ -476,7 +496,8 @@ int session_change(struct cli *cli, const char *method, struct str path, const s
     return session_call(cli, "GET", path, NULL, out, err);
 }
 
-int session_list(struct cli *cli, struct str path, size_t most, struct json **out, struct error *err)
+int session_list(struct cli *cli, struct str path, size_t most, struct json **out,
+                 struct error *err)
 {
     struct json *all = json_array(cli->arena), *page;
     struct str next = path;

@@ -20,7 +20,8 @@ void session_close(struct cli_session **session);
 struct str session_workspace(struct cli *cli);
 /* The id of something in the workspace: "{workspace}/{type}/{name}", name percent-encoded. */
 struct str session_id(struct cli *cli, const char *type, struct str name);
-struct str session_version_id(struct cli *cli, const char *type, struct str name, struct str version);
+struct str session_version_id(struct cli *cli, const char *type, struct str name,
+                              struct str version);
 
 /* A request whose reply of any status is wanted as it is. */
 struct session_request {
@@ -43,23 +44,25 @@ int session_raw(struct cli *cli, const struct session_request *request, struct h
 /* Turns a reply that is no success into an error: the server's code, sentence and target. */
 int session_refused(struct cli *cli, const struct http_response *reply, struct error *err);
 
-/* A JSON call. `path` gets an api-version when it has none. *out is NULL for an empty reply; out may
- * be NULL. Anything but 2xx is an error. */
+/* A JSON call. `path` gets an api-version when it has none. *out is NULL for an empty reply; out
+ * may be NULL. Anything but 2xx is an error. */
 int session_call(struct cli *cli, const char *method, struct str path, const struct json *body,
                  struct json **out, struct error *err);
 
-/* As session_call, then waits for the long operation the reply names, saying `phase` with its time on
- * standard error; *out is the resource as it then is (NULL after a DELETE). With --no-wait the
+/* As session_call, then waits for the long operation the reply names, saying `phase` with its time
+ * on standard error; *out is the resource as it then is (NULL after a DELETE). With --no-wait the
  * reply itself. */
 int session_change(struct cli *cli, const char *method, struct str path, const struct json *body,
                    const char *phase, struct json **out, struct error *err);
 
 /* All pages of a list, at most `most` elements (0: all). */
-int session_list(struct cli *cli, struct str path, size_t most, struct json **out, struct error *err);
+int session_list(struct cli *cli, struct str path, size_t most, struct json **out,
+                 struct error *err);
 
 /* True when the person pressed Ctrl-C. */
 bool session_interrupted(void);
 
-/* The address people see, "https://localhost:10443", and the folder's CA bundle ("" when unknown). */
+/* The address people see, "https://localhost:10443", and the folder's CA bundle ("" when unknown).
+ */
 struct str session_host(const struct cli *cli);
 struct str session_ca_file(struct cli *cli);

@@ -35,7 +35,8 @@ struct json *shape_common(struct cli *cli, const struct json *rest, const struct
     struct str group = id_piece(id, "resourceGroups");
     if (group.len)
         json_set_str(cli->arena, out, "resourceGroup", group);
-    fields_to_yaml(cli->arena, SYSTEM_ROWS, COUNT(SYSTEM_ROWS), json_get(rest, STR("systemData")), context);
+    fields_to_yaml(cli->arena, SYSTEM_ROWS, COUNT(SYSTEM_ROWS), json_get(rest, STR("systemData")),
+                   context);
     if (json_count(context))
         json_set(cli->arena, out, STR("creation_context"), context);
     fields_to_yaml(cli->arena, rows, count, rest, out);
@@ -74,8 +75,10 @@ static struct json *shape_asset(struct cli *cli, const struct json *rest, const 
 }
 
 static const struct field_row DATA_ROWS[] = {
-    {"type", "properties.dataType", FIELD_LOWER},          {"path", "properties.dataUri", FIELD_SAME},
-    {"description", "properties.description", FIELD_SAME}, {"tags", "properties.tags", FIELD_SAME},
+    {"type", "properties.dataType", FIELD_LOWER},
+    {"path", "properties.dataUri", FIELD_SAME},
+    {"description", "properties.description", FIELD_SAME},
+    {"tags", "properties.tags", FIELD_SAME},
     {"properties", "properties.properties", FIELD_SAME},
 };
 
@@ -97,7 +100,8 @@ static const struct field_row ENVIRONMENT_ROWS[] = {
 
 struct json *shape_environment(struct cli *cli, const struct json *rest)
 {
-    struct json *out = shape_asset(cli, rest, "environments", ENVIRONMENT_ROWS, COUNT(ENVIRONMENT_ROWS));
+    struct json *out =
+        shape_asset(cli, rest, "environments", ENVIRONMENT_ROWS, COUNT(ENVIRONMENT_ROWS));
     struct str conda = json_str_at(rest, "properties.condaFile");
     struct yaml parsed;
     struct error ignored;
@@ -108,10 +112,14 @@ struct json *shape_environment(struct cli *cli, const struct json *rest)
 }
 
 static const struct field_row MODEL_ROWS[] = {
-    {"type", "properties.modelType", FIELD_LOWER},         {"path", "properties.modelUri", FIELD_SAME},
-    {"description", "properties.description", FIELD_SAME}, {"tags", "properties.tags", FIELD_SAME},
-    {"properties", "properties.properties", FIELD_SAME},   {"stage", "properties.stage", FIELD_SAME},
-    {"flavors", "properties.flavors", FIELD_SAME},         {"job_name", "properties.jobName", FIELD_SAME},
+    {"type", "properties.modelType", FIELD_LOWER},
+    {"path", "properties.modelUri", FIELD_SAME},
+    {"description", "properties.description", FIELD_SAME},
+    {"tags", "properties.tags", FIELD_SAME},
+    {"properties", "properties.properties", FIELD_SAME},
+    {"stage", "properties.stage", FIELD_SAME},
+    {"flavors", "properties.flavors", FIELD_SAME},
+    {"job_name", "properties.jobName", FIELD_SAME},
 };
 
 struct json *shape_model(struct cli *cli, const struct json *rest)
@@ -120,10 +128,14 @@ struct json *shape_model(struct cli *cli, const struct json *rest)
 }
 
 static const struct field_row DATASTORE_ROWS[] = {
-    {"type", "properties.datastoreType", FIELD_WORD},      {"account_name", "properties.accountName", FIELD_SAME},
-    {"container_name", "properties.containerName", FIELD_SAME}, {"endpoint", "properties.endpoint", FIELD_SAME},
-    {"protocol", "properties.protocol", FIELD_SAME},       {"description", "properties.description", FIELD_SAME},
-    {"tags", "properties.tags", FIELD_SAME},               {"is_default", "properties.isDefault", FIELD_SAME},
+    {"type", "properties.datastoreType", FIELD_WORD},
+    {"account_name", "properties.accountName", FIELD_SAME},
+    {"container_name", "properties.containerName", FIELD_SAME},
+    {"endpoint", "properties.endpoint", FIELD_SAME},
+    {"protocol", "properties.protocol", FIELD_SAME},
+    {"description", "properties.description", FIELD_SAME},
+    {"tags", "properties.tags", FIELD_SAME},
+    {"is_default", "properties.isDefault", FIELD_SAME},
     {"credentials", "properties.credentials.credentialsType", FIELD_WORD},
 };
 
@@ -159,8 +171,8 @@ static const struct field_row COMPUTE_ROWS[] = {
     {"state", "properties.properties.state", FIELD_SAME},
     {"min_instances", "properties.properties.scaleSettings.minNodeCount", FIELD_SAME},
     {"max_instances", "properties.properties.scaleSettings.maxNodeCount", FIELD_SAME},
-    {"idle_time_before_scale_down", "properties.properties.scaleSettings.nodeIdleTimeBeforeScaleDown",
-     FIELD_SECONDS},
+    {"idle_time_before_scale_down",
+     "properties.properties.scaleSettings.nodeIdleTimeBeforeScaleDown", FIELD_SECONDS},
     {"enable_node_public_ip", "properties.properties.enableNodePublicIp", FIELD_SAME},
 };
 
@@ -179,26 +191,33 @@ static const struct field_row CLUSTER_ROWS[] = {
     {"tier", "properties.properties.vmPriority", FIELD_WORD},
     {"min_instances", "properties.properties.scaleSettings.minNodeCount", FIELD_INTEGER},
     {"max_instances", "properties.properties.scaleSettings.maxNodeCount", FIELD_INTEGER},
-    {"idle_time_before_scale_down", "properties.properties.scaleSettings.nodeIdleTimeBeforeScaleDown",
-     FIELD_SECONDS},
+    {"idle_time_before_scale_down",
+     "properties.properties.scaleSettings.nodeIdleTimeBeforeScaleDown", FIELD_SECONDS},
 };
-static const char CLUSTER_DEFAULTS[] =
-    "{\"location\":\"local\",\"properties\":{\"computeType\":\"AmlCompute\",\"disableLocalAuth\":true,"
-    "\"properties\":{\"vmSize\":\"STANDARD_DS3_V2\",\"osType\":\"Linux\",\"enableNodePublicIp\":true,"
-    "\"remoteLoginPortPublicAccess\":\"NotSpecified\","
-    "\"scaleSettings\":{\"minNodeCount\":0,\"maxNodeCount\":4,\"nodeIdleTimeBeforeScaleDown\":\"PT2M\"}}}}";
+static const char CLUSTER_DEFAULTS[] = "{\"location\":\"local\",\"properties\":{\"computeType\":"
+                                       "\"AmlCompute\",\"disableLocalAuth\":true,"
+                                       "\"properties\":{\"vmSize\":\"STANDARD_DS3_V2\",\"osType\":"
+                                       "\"Linux\",\"enableNodePublicIp\":true,"
+                                       "\"remoteLoginPortPublicAccess\":\"NotSpecified\","
+                                       "\"scaleSettings\":{\"minNodeCount\":0,\"maxNodeCount\":4,"
+                                       "\"nodeIdleTimeBeforeScaleDown\":\"PT2M\"}}}}";
 static const char INSTANCE_DEFAULTS[] =
-    "{\"location\":\"local\",\"properties\":{\"computeType\":\"ComputeInstance\",\"disableLocalAuth\":true,"
-    "\"properties\":{\"vmSize\":\"STANDARD_DS3_V2\",\"enableNodePublicIp\":true,\"applicationSharingPolicy\":\"Shared\","
+    "{\"location\":\"local\",\"properties\":{\"computeType\":\"ComputeInstance\","
+    "\"disableLocalAuth\":true,"
+    "\"properties\":{\"vmSize\":\"STANDARD_DS3_V2\",\"enableNodePublicIp\":true,"
+    "\"applicationSharingPolicy\":\"Shared\","
     "\"computeInstanceAuthorizationType\":\"personal\"}}}";
 
-int shape_compute_body(struct cli *cli, struct document *document, struct json **out, struct error *err)
+int shape_compute_body(struct cli *cli, struct document *document, struct json **out,
+                       struct error *err)
 {
     bool cluster = str_eq(str_from(document->kind->name), STR("amlCompute"));
-    struct json *body = json_parse(cli->arena, cluster ? str_from(CLUSTER_DEFAULTS) : str_from(INSTANCE_DEFAULTS), err);
+    struct json *body = json_parse(
+        cli->arena, cluster ? str_from(CLUSTER_DEFAULTS) : str_from(INSTANCE_DEFAULTS), err);
 
     assert(body);
-    fields_to_rest(cli->arena, COMPUTE_BODY_ROWS, COUNT(COMPUTE_BODY_ROWS), document->yaml.root, body);
+    fields_to_rest(cli->arena, COMPUTE_BODY_ROWS, COUNT(COMPUTE_BODY_ROWS), document->yaml.root,
+                   body);
     if (cluster)
         fields_to_rest(cli->arena, CLUSTER_ROWS, COUNT(CLUSTER_ROWS), document->yaml.root, body);
     *out = body;

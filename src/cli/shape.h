@@ -20,13 +20,16 @@ struct json *shape_deployment(struct cli *cli, const struct json *rest);
 struct json *shape_all(struct cli *cli, const struct json *list,
                        struct json *(*one)(struct cli *cli, const struct json *rest));
 
-/* The wire's bodies; content is sent and inline things are registered on the way. Problems go to the
- * document; *out is then of no use. */
+/* The wire's bodies; content is sent and inline things are registered on the way. Problems go to
+ * the document; *out is then of no use. */
 int shape_job_body(struct cli *cli, struct document *document, struct str name, struct json **out,
                    struct error *err);
-int shape_data_body(struct cli *cli, struct document *document, struct json **out, struct error *err);
-int shape_compute_body(struct cli *cli, struct document *document, struct json **out, struct error *err);
-int shape_endpoint_body(struct cli *cli, struct document *document, struct json **out, struct error *err);
+int shape_data_body(struct cli *cli, struct document *document, struct json **out,
+                    struct error *err);
+int shape_compute_body(struct cli *cli, struct document *document, struct json **out,
+                       struct error *err);
+int shape_endpoint_body(struct cli *cli, struct document *document, struct json **out,
+                        struct error *err);
 int shape_deployment_body(struct cli *cli, struct document *document, struct json **out,
                           struct error *err);
 

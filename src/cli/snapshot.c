@@ -31,12 +31,14 @@ static int add_file(struct walk *walk, struct str path, int64_t size)
 
     if (snapshot->count == walk->size) {
         walk->size = walk->size ? walk->size * 2 : 64;
-        struct snapshot_file *larger = arena_new_array(walk->cli->arena, struct snapshot_file, walk->size);
+        struct snapshot_file *larger =
+            arena_new_array(walk->cli->arena, struct snapshot_file, walk->size);
         for (size_t i = 0; i < snapshot->count; i++)
             larger[i] = snapshot->files[i];
         snapshot->files = larger;
     }
-    snapshot->files[snapshot->count++] = (struct snapshot_file){arena_str(walk->cli->arena, path), size};
+    snapshot->files[snapshot->count++] =
+        (struct snapshot_file){arena_str(walk->cli->arena, path), size};
     snapshot->bytes += size;
     return 0;
 }
@@ -46,12 +48,14 @@ static int visit_link(struct walk *walk, struct str path)
 {
     struct error ignored;
     struct stat status;
-    CLEANUP(fd_close) int fd =
-        file_open(walk->snapshot->dir, arena_cstr(walk->cli->arena, path), O_RDONLY | O_NONBLOCK, 0, &ignored);
+    CLEANUP(fd_close)
+    int fd = file_open(walk->snapshot->dir, arena_cstr(walk->cli->arena, path),
+                       O_RDONLY | O_NONBLOCK, 0, &ignored);
 
     if (fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
         return add_file(walk, path, status.st_size);
-    cli_warn(walk->cli, "the link %.*s leads out of the folder or to no file and is left out", STR_ARG(path));
+    cli_warn(walk->cli, "the link %.*s leads out of the folder or to no file and is left out",
+             STR_ARG(path));
     return 0;
 }
 
@@ -85,8 +89,8 @@ static void read_rules(struct cli *cli, struct ignore *ignore, int dir, struct s
         ignore_add(cli->arena, ignore, text, base);
 }
 
-/* Rules of the folders above, up to the root of a repository. The farthest come first, so that nearer
- * ones win; without a repository none above the folder itself count. */
+/* Rules of the folders above, up to the root of a repository. The farthest come first, so that
+ * nearer ones win; without a repository none above the folder itself count. */
 static void rules_above(struct cli *cli, struct ignore *ignore, struct str root)
 {
     struct str folders[64];
@@ -102,7 +106,8 @@ static void rules_above(struct cli *cli, struct ignore *ignore, struct str root)
     }
     while (found && count-- > 0) {
         struct error ignored;
-        CLEANUP(fd_close) int dir = dir_open(folders[count].len ? folders[count].ptr : "/", &ignored);
+        CLEANUP(fd_close)
+        int dir = dir_open(folders[count].len ? folders[count].ptr : "/", &ignored);
         if (dir >= 0)
             read_rules(cli, ignore, dir, str_slice(root, folders[count].len + 1, root.len));
     }
@@ -114,18 +119,20 @@ static int by_path(const void *a, const void *b)
     size_t shorter = left->path.len < right->path.len ? left->path.len : right->path.len;
 
     for (size_t i = 0; i < shorter; i++) {
-        int x = tolower((unsigned char)left->path.ptr[i]), y = tolower((unsigned char)right->path.ptr[i]);
+        int x = tolower((unsigned char)left->path.ptr[i]),
+            y = tolower((unsigned char)right->path.ptr[i]);
         if (x != y)
             return x - y;
     }
     return (left->path.len > right->path.len) - (left->path.len < right->path.len);
 }
 
-static int hash_file(struct cli *cli, const struct snapshot *snapshot, const struct snapshot_file *file,
-                     EVP_MD_CTX *sum, char *piece, struct error *err)
+static int hash_file(struct cli *cli, const struct snapshot *snapshot,
+                     const struct snapshot_file *file, EVP_MD_CTX *sum, char *piece,
+                     struct error *err)
 {
-    CLEANUP(fd_close) int fd =
-        file_open(snapshot->dir, arena_cstr(cli->arena, file->path), O_RDONLY, 0, err);
+    CLEANUP(fd_close)
+    int fd = file_open(snapshot->dir, arena_cstr(cli->arena, file->path), O_RDONLY, 0, err);
     ssize_t got;
 
     if (fd < 0)
@@ -140,8 +147,8 @@ static void free_sum(EVP_MD_CTX **sum)
     EVP_MD_CTX_free(*sum);
 }
 
-/* Count, then "#path#size" of each, then all bytes: the Python client's scheme 202208, so that both find
- * each other's uploads. */
+/* Count, then "#path#size" of each, then all bytes: the Python client's scheme 202208, so that both
+ * find each other's uploads. */
 static int hash_all(struct cli *cli, struct snapshot *snapshot, struct error *err)
 {
     CLEANUP(free_sum) EVP_MD_CTX *sum = EVP_MD_CTX_new();
@@ -212,7 +219,8 @@ static int take_folder(struct cli *cli, const char *real, bool rules, struct sna
     return 0;
 }
 
-int snapshot_take(struct cli *cli, struct str path, bool rules, struct snapshot *out, struct error *err)
+int snapshot_take(struct cli *cli, struct str path, bool rules, struct snapshot *out,
+                  struct error *err)
 {
     CLEANUP(snapshot_close) struct snapshot made = {.dir = -1};
     char real[PATH_MAX];
@@ -226,7 +234,8 @@ int snapshot_take(struct cli *cli, struct str path, bool rules, struct snapshot 
     made.is_file = S_ISREG(status.st_mode);
     if (made.is_file) {
         struct walk walk = {cli, &made, NULL, 0};
-        made.dir = dir_open(slash ? arena_cstr(cli->arena, str_slice(whole, 0, (size_t)slash)) : "/", err);
+        made.dir =
+            dir_open(slash ? arena_cstr(cli->arena, str_slice(whole, 0, (size_t)slash)) : "/", err);
         if (made.dir < 0)
             return -1;
         add_file(&walk, made.name, status.st_size);

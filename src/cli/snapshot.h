@@ -9,17 +9,18 @@ struct snapshot_file {
 };
 
 struct snapshot {
-    int dir;             /* open; the files lie beneath it */
-    struct str name;     /* of the folder or file itself */
+    int dir;         /* open; the files lie beneath it */
+    struct str name; /* of the folder or file itself */
     bool is_file;
     struct snapshot_file *files;
     size_t count;
     int64_t bytes;
-    size_t ignored;      /* left out by the ignore files */
-    struct str hash;     /* hex SHA-256, the same as the Python client's */
+    size_t ignored;  /* left out by the ignore files */
+    struct str hash; /* hex SHA-256, the same as the Python client's */
 };
 
 /* Walks `path`. With `rules` the ignore files of the folder and of those above it hold. Owns: the
  * caller closes it. Errors: ERROR_NOT_FOUND, ERROR_FORBIDDEN, ERROR_INVALID for an empty folder. */
-int snapshot_take(struct cli *cli, struct str path, bool rules, struct snapshot *out, struct error *err);
+int snapshot_take(struct cli *cli, struct str path, bool rules, struct snapshot *out,
+                  struct error *err);
 void snapshot_close(struct snapshot *snapshot);

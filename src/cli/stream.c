@@ -51,11 +51,11 @@ int stream_feed(struct stream_parser *parser, struct str bytes)
 /* What one stream remembers over its connections. */
 struct follow {
     struct cli *cli;
-    struct str cursor;      /* of the last event that was shown */
+    struct str cursor; /* of the last event that was shown */
     struct str status, reason;
     struct str last_file;
-    struct json *end;       /* data of the final event */
-    bool mid_line;          /* the log's last byte was no line end */
+    struct json *end; /* data of the final event */
+    bool mid_line;    /* the log's last byte was no line end */
     int64_t begun_us;
 };
 
@@ -127,10 +127,12 @@ static int connect_once(struct follow *follow, struct str name, struct error *er
     struct cli *cli = follow->cli;
     CLEANUP(buf_free) struct buf pending = buf_make(LINE_CAP), data = buf_make(LINE_CAP);
     struct stream_parser parser = {&pending, &data, STR(""), STR(""), cli->arena, on_event, follow};
-    struct session_request get = {.method = "GET", .on_body = take_bytes, .context = &parser, .timeout_ms = SILENCE_MS};
+    struct session_request get = {
+        .method = "GET", .on_body = take_bytes, .context = &parser, .timeout_ms = SILENCE_MS};
     struct http_response reply;
 
-    get.url = arena_printf(cli->arena, "/lazurite/v1%.*s/stream?cursor=%.*s", STR_ARG(session_id(cli, "jobs", name)),
+    get.url = arena_printf(cli->arena, "/lazurite/v1%.*s/stream?cursor=%.*s",
+                           STR_ARG(session_id(cli, "jobs", name)),
                            STR_ARG(http_encode(cli->arena, follow->cursor, false)));
     if (session_raw(cli, &get, &reply, err) < 0)
         return session_interrupted() ? -1 : 0;
@@ -147,15 +149,18 @@ static int interrupted(struct follow *follow, struct str name, struct error *err
     if (follow->mid_line)
         cli_write(STR("\n"));
     fflush(stdout);
-    fprintf(stderr, "\nStopped watching; job %.*s goes on.\n  resume: lazurite job stream -n %.*s\n"
-            "  cancel: lazurite job cancel -n %.*s\n", STR_ARG(name), STR_ARG(name), STR_ARG(name));
+    fprintf(stderr,
+            "\nStopped watching; job %.*s goes on.\n  resume: lazurite job stream -n %.*s\n"
+            "  cancel: lazurite job cancel -n %.*s\n",
+            STR_ARG(name), STR_ARG(name), STR_ARG(name));
     return error_set(err, ERROR_CANCELED, "", "Interrupted.");
 }
 
 static void summarize(struct follow *follow, struct str name)
 {
     struct cli *cli = follow->cli;
-    struct str status = json_str_at(follow->end, "status"), reason = json_str_at(follow->end, "reason");
+    struct str status = json_str_at(follow->end, "status"),
+               reason = json_str_at(follow->end, "reason");
     bool good = str_eq(status, STR("Completed"));
     const char *color = !cli->color_err ? "" : good ? "\033[32m" : "\033[31m";
 
@@ -165,7 +170,8 @@ static void summarize(struct follow *follow, struct str name)
     cli_note(cli, "\nExecution Summary");
     cli_note(cli, "  Job      %.*s", STR_ARG(name));
     cli_note(cli, "  State    %s%.*s%s", color, STR_ARG(status), cli->color_err ? "\033[0m" : "");
-    cli_note(cli, "  Watched  %.*s", STR_ARG(progress_time(cli->arena, clock_mono_us() - follow->begun_us)));
+    cli_note(cli, "  Watched  %.*s",
+             STR_ARG(progress_time(cli->arena, clock_mono_us() - follow->begun_us)));
     if (reason.len)
         cli_note(cli, "  Reason   %.*s", STR_ARG(reason));
     if (!good)
@@ -191,9 +197,11 @@ int stream_job(struct cli *cli, struct str name, struct error *err)
             return -1;
         if (follow->end)
             break;
-        /* The server went away: it comes back with the same jobs, and the cursor says where we are. */
+        /* The server went away: it comes back with the same jobs, and the cursor says where we are.
+         */
         if (str_eq(before, follow->cursor) && lost_us && clock_mono_us() - lost_us > GIVE_UP_US)
-            return error_set(err, ERROR_UNAVAILABLE, "", "The server has not come back for five minutes.");
+            return error_set(err, ERROR_UNAVAILABLE, "",
+                             "The server has not come back for five minutes.");
         if (!str_eq(before, follow->cursor) || !lost_us) {
             lost_us = clock_mono_us();
             pause_us = RETRY_FIRST_US;

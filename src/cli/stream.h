@@ -4,9 +4,9 @@
 #include "base/buf.h"
 #include "cli/command.h"
 
-/* Follows the job to its end: log lines to standard output, states and the summary to standard error.
- * Reconnects by cursor when the server restarts. exit_code is 1 when the job did not complete, 130
- * after Ctrl-C. */
+/* Follows the job to its end: log lines to standard output, states and the summary to standard
+ * error. Reconnects by cursor when the server restarts. exit_code is 1 when the job did not
+ * complete, 130 after Ctrl-C. */
 int stream_job(struct cli *cli, struct str name, struct error *err);
 
 /* A reader of server-sent events. */

@@ -13,8 +13,8 @@ static int remember(const struct stream_event *event, void *context)
 {
     struct seen *seen = context;
 
-    seen->text = arena_printf(seen->arena, "%.*s[%.*s|%.*s|%.*s]", STR_ARG(seen->text), STR_ARG(event->id),
-                              STR_ARG(event->event), STR_ARG(event->data));
+    seen->text = arena_printf(seen->arena, "%.*s[%.*s|%.*s|%.*s]", STR_ARG(seen->text),
+                              STR_ARG(event->id), STR_ARG(event->event), STR_ARG(event->data));
     return --seen->stop_after == 0 ? -1 : 0;
 }
 
@@ -30,7 +30,8 @@ static struct str fed(struct arena *arena, const char *text, size_t piece)
     return seen.text;
 }
 
-static const char EVENTS[] = ": comment\nid: 1\nevent: log\ndata: a\ndata: b\n\nid: 2\r\ndata:c\r\n\r\n\nevent: end\ndata: {}\n\n";
+static const char EVENTS[] = ": comment\nid: 1\nevent: log\ndata: a\ndata: b\n\nid: "
+                             "2\r\ndata:c\r\n\r\n\nevent: end\ndata: {}\n\n";
 
 TEST(events_come_whole_however_their_bytes_come)
 {

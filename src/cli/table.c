@@ -48,7 +48,8 @@ static void put(struct table *table, struct json *row, struct str head, const st
 
 static bool is_simple(const struct json *value)
 {
-    return !json_is_null(value) && json_kind(value) != JSON_ARRAY && json_kind(value) != JSON_OBJECT;
+    return !json_is_null(value) && json_kind(value) != JSON_ARRAY &&
+           json_kind(value) != JSON_OBJECT;
 }
 
 static struct str capital(struct arena *arena, struct str key)
@@ -62,7 +63,8 @@ static bool is_noise(struct str key)
     return str_eq(key, STR("id")) || str_eq(key, STR("type")) || str_eq(key, STR("etag"));
 }
 
-static void add_object(struct table *table, struct json *row, const struct json *value, bool queried)
+static void add_object(struct table *table, struct json *row, const struct json *value,
+                       bool queried)
 {
     struct json_iter it = json_iter(queried ? value : json_sorted(table->arena, value));
 
@@ -71,7 +73,8 @@ static void add_object(struct table *table, struct json *row, const struct json 
             put(table, row, queried ? it.key : capital(table->arena, it.key), it.value);
 }
 
-static void add_row(struct table *table, const struct json *value, const struct output_options *options)
+static void add_row(struct table *table, const struct json *value,
+                    const struct output_options *options)
 {
     struct json *row = json_object(table->arena);
     const char *const *columns = options->columns;
@@ -130,7 +133,8 @@ int table_write(struct arena *arena, const struct json *value, const struct outp
     if (!json_count(table->rows) || json_is_null(value))
         return 0;
     if (!table->count)
-        return error_set(err, ERROR_INVALID, "", "Table output is unavailable for this; use --query.");
+        return error_set(err, ERROR_INVALID, "",
+                         "Table output is unavailable for this; use --query.");
     add_cells(&text, table, NULL);
     for (size_t i = 0; i < table->count; i++) {
         for (size_t k = 0; k < table->widths[i]; k++)

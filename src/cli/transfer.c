@@ -23,7 +23,8 @@ struct store {
     struct str sas;
 };
 
-static struct str blob_url(struct cli *cli, const struct store *store, struct str path, const char *more)
+static struct str blob_url(struct cli *cli, const struct store *store, struct str path,
+                           const char *more)
 {
     return arena_printf(cli->arena, "%.*s/%.*s?%s%.*s", STR_ARG(store->base),
                         STR_ARG(http_encode(cli->arena, path, true)), more, STR_ARG(store->sas));
@@ -43,8 +44,10 @@ static int open_store(struct cli *cli, struct str datastore, struct store *out, 
     struct str type = json_str_at(shown, "properties.datastoreType");
     struct str sas = json_str_at(secrets, "sasToken");
     if (!str_eq(type, STR("AzureBlob")) || !sas.len)
-        return error_set(err, ERROR_NOT_IMPLEMENTED, "", "Datastore '%.*s' is of type %.*s; only blob stores with a "
-                         "signature can be read and written.", STR_ARG(datastore), STR_ARG(type));
+        return error_set(err, ERROR_NOT_IMPLEMENTED, "",
+                         "Datastore '%.*s' is of type %.*s; only blob stores with a "
+                         "signature can be read and written.",
+                         STR_ARG(datastore), STR_ARG(type));
     if (str_starts(sas, STR("?")))
         sas = str_slice(sas, 1, sas.len);
     struct str protocol = json_str_at(shown, "properties.protocol");
@@ -82,7 +85,8 @@ static int send_blocks(struct cli *cli, const struct store *store, const struct 
         /* Base64 of eight digits: every id has the same length, as it must. */
         struct str id = arena_printf(cli->arena, "%08lld", (long long)number);
         struct str query = arena_printf(cli->arena, "comp=block&blockid=%.*s&", STR_ARG(id));
-        struct session_request put = {.method = "PUT", .url = blob_url(cli, store, path, query.ptr)};
+        struct session_request put = {.method = "PUT",
+                                      .url = blob_url(cli, store, path, query.ptr)};
         char *bytes = arena_alloc(cli->arena, BLOCK_BYTES);
         ssize_t got = fd_read_all(fd, bytes, BLOCK_BYTES, err);
         if (got < 0)
@@ -92,7 +96,8 @@ static int send_blocks(struct cli *cli, const struct store *store, const struct 
             return -1;
         list = arena_printf(cli->arena, "%.*s<Latest>%.*s</Latest>", STR_ARG(list), STR_ARG(id));
     }
-    struct session_request commit = {.method = "PUT", .url = blob_url(cli, store, path, "comp=blocklist&"),
+    struct session_request commit = {.method = "PUT",
+                                     .url = blob_url(cli, store, path, "comp=blocklist&"),
                                      .content_type = "application/xml"};
     commit.body = arena_printf(cli->arena, "%.*s</BlockList>", STR_ARG(list));
     return send_request(cli, &commit, &status, err);
@@ -101,8 +106,10 @@ static int send_blocks(struct cli *cli, const struct store *store, const struct 
 static int send_file(struct cli *cli, const struct store *store, const struct snapshot *snapshot,
                      const struct snapshot_file *file, struct str path, struct error *err)
 {
-    CLEANUP(fd_close) int fd = file_open(snapshot->dir, arena_cstr(cli->arena, file->path), O_RDONLY, 0, err);
-    struct session_request put = {.method = "PUT", .url = blob_url(cli, store, path, ""),
+    CLEANUP(fd_close)
+    int fd = file_open(snapshot->dir, arena_cstr(cli->arena, file->path), O_RDONLY, 0, err);
+    struct session_request put = {.method = "PUT",
+                                  .url = blob_url(cli, store, path, ""),
                                   .content_type = "application/octet-stream"};
     int status;
 
@@ -122,10 +129,12 @@ static int send_file(struct cli *cli, const struct store *store, const struct sn
 static int mark_whole(struct cli *cli, const struct store *store, struct str path, struct str name,
                       struct error *err)
 {
-    struct session_request put = {.method = "PUT", .url = blob_url(cli, store, path, "comp=metadata&")};
+    struct session_request put = {.method = "PUT",
+                                  .url = blob_url(cli, store, path, "comp=metadata&")};
     int status;
 
-    put.headers[put.header_count++] = (struct http_header){STR("x-ms-meta-upload_status"), STR("completed")};
+    put.headers[put.header_count++] =
+        (struct http_header){STR("x-ms-meta-upload_status"), STR("completed")};
     put.headers[put.header_count++] = (struct http_header){STR("x-ms-meta-name"), name};
     put.headers[put.header_count++] = (struct http_header){STR("x-ms-meta-version"), STR("1")};
     return send_request(cli, &put, &status, err);
@@ -156,22 +165,26 @@ static int send_all(struct cli *cli, const struct store *store, const struct sna
     for (size_t i = 0; i < snapshot->count; i++) {
         const struct snapshot_file *file = &snapshot->files[i];
         int64_t took_us = clock_mono_us() - begun_us + 1;
-        progress_line(cli, arena_printf(cli->arena, "Uploading %.*s  %zu of %zu files  %.*s of %.*s  %.*s/s",
-                                        STR_ARG(snapshot->name), i, snapshot->count,
-                                        STR_ARG(progress_bytes(cli->arena, sent)),
-                                        STR_ARG(progress_bytes(cli->arena, snapshot->bytes)),
-                                        STR_ARG(progress_bytes(cli->arena, sent * US_PER_S / took_us))));
+        progress_line(
+            cli, arena_printf(cli->arena, "Uploading %.*s  %zu of %zu files  %.*s of %.*s  %.*s/s",
+                              STR_ARG(snapshot->name), i, snapshot->count,
+                              STR_ARG(progress_bytes(cli->arena, sent)),
+                              STR_ARG(progress_bytes(cli->arena, snapshot->bytes)),
+                              STR_ARG(progress_bytes(cli->arena, sent * US_PER_S / took_us))));
         if (send_file(cli, store, snapshot, file, remote_path(cli, prefix, file), err) < 0)
             return -1;
         sent += file->size;
     }
     progress_clear(cli);
     if (cli->verbose || cli->terminal_err)
-        cli_note(cli, "Uploaded %.*s: %zu file%s, %.*s%s", STR_ARG(snapshot->name), snapshot->count,
-                 snapshot->count == 1 ? "" : "s", STR_ARG(progress_bytes(cli->arena, snapshot->bytes)),
-                 snapshot->ignored ? arena_printf(cli->arena, " (%zu left out by ignore files)",
-                                                  snapshot->ignored).ptr : "");
-    return mark_whole(cli, store, remote_path(cli, prefix, &snapshot->files[0]), snapshot->name, err);
+        cli_note(
+            cli, "Uploaded %.*s: %zu file%s, %.*s%s", STR_ARG(snapshot->name), snapshot->count,
+            snapshot->count == 1 ? "" : "s", STR_ARG(progress_bytes(cli->arena, snapshot->bytes)),
+            snapshot->ignored
+                ? arena_printf(cli->arena, " (%zu left out by ignore files)", snapshot->ignored).ptr
+                : "");
+    return mark_whole(cli, store, remote_path(cli, prefix, &snapshot->files[0]), snapshot->name,
+                      err);
 }
 
 static void say_known(struct cli *cli, const struct snapshot *snapshot)
@@ -182,11 +195,13 @@ static void say_known(struct cli *cli, const struct snapshot *snapshot)
 }
 
 /* Asks for a place, sends, and makes the version. */
-static int new_code(struct cli *cli, const struct snapshot *snapshot, struct str id, struct error *err)
+static int new_code(struct cli *cli, const struct snapshot *snapshot, struct str id,
+                    struct error *err)
 {
     struct json *ask = json_object(cli->arena), *place, *body = json_object(cli->arena);
     struct str ask_path = arena_printf(cli->arena, "%.*s/startPendingUpload", STR_ARG(id)), query;
-    struct str prefix = snapshot->is_file ? STR("") : arena_printf(cli->arena, "%.*s/", STR_ARG(snapshot->name));
+    struct str prefix =
+        snapshot->is_file ? STR("") : arena_printf(cli->arena, "%.*s/", STR_ARG(snapshot->name));
     struct store store;
     struct error ignored;
 
@@ -196,14 +211,18 @@ static int new_code(struct cli *cli, const struct snapshot *snapshot, struct str
     store.base = json_str_at(place, "blobReferenceForConsumption.blobUri");
     struct str signed_url = json_str_at(place, "blobReferenceForConsumption.credential.sasUri");
     if (!str_cut(signed_url, '?', &query, &store.sas))
-        return error_set(err, ERROR_INTERNAL, "", "The server gave no signed address to upload to.");
+        return error_set(err, ERROR_INTERNAL, "",
+                         "The server gave no signed address to upload to.");
     if (send_all(cli, &store, snapshot, prefix, err) < 0)
         return -1;
-    struct str uri = arena_printf(cli->arena, "%.*s/%.*s", STR_ARG(store.base), STR_ARG(snapshot->name));
+    struct str uri =
+        arena_printf(cli->arena, "%.*s/%.*s", STR_ARG(store.base), STR_ARG(snapshot->name));
     json_put(cli->arena, body, "properties.codeUri", json_text(cli->arena, uri), &ignored);
     json_put(cli->arena, body, "properties.isAnonymous", json_bool(cli->arena, true), &ignored);
-    json_put(cli->arena, body, "properties.properties.hash_sha256", json_text(cli->arena, snapshot->hash), &ignored);
-    json_put(cli->arena, body, "properties.properties.hash_version", json_text(cli->arena, STR(HASH_VERSION)), &ignored);
+    json_put(cli->arena, body, "properties.properties.hash_sha256",
+             json_text(cli->arena, snapshot->hash), &ignored);
+    json_put(cli->arena, body, "properties.properties.hash_version",
+             json_text(cli->arena, STR(HASH_VERSION)), &ignored);
     return session_call(cli, "PUT", id, body, NULL, err);
 }
 
@@ -232,8 +251,8 @@ int transfer_code(struct cli *cli, struct str path, struct str *out_id, struct e
     return 0;
 }
 
-int transfer_upload(struct cli *cli, struct str path, struct str datastore, struct transfer_place *out,
-                    struct error *err)
+int transfer_upload(struct cli *cli, struct str path, struct str datastore,
+                    struct transfer_place *out, struct error *err)
 {
     CLEANUP(snapshot_close) struct snapshot snapshot = {.dir = -1};
     struct store store;
@@ -243,7 +262,8 @@ int transfer_upload(struct cli *cli, struct str path, struct str datastore, stru
         return -1;
     struct str folder = arena_printf(cli->arena, "LocalUpload/%.*s/", STR_ARG(snapshot.hash));
     struct str prefix = snapshot.is_file ? folder
-                                         : arena_printf(cli->arena, "%.*s%.*s/", STR_ARG(folder), STR_ARG(snapshot.name));
+                                         : arena_printf(cli->arena, "%.*s%.*s/", STR_ARG(folder),
+                                                        STR_ARG(snapshot.name));
     if (is_whole(cli, &store, remote_path(cli, prefix, &snapshot.files[0])))
         say_known(cli, &snapshot);
     else if (send_all(cli, &store, &snapshot, prefix, err) < 0)
@@ -261,8 +281,11 @@ static struct str xml_plain(struct cli *cli, struct str text)
     static const struct {
         struct str entity;
         char plain;
-    } ENTITIES[] = {{STR_INIT("&amp;"), '&'}, {STR_INIT("&lt;"), '<'}, {STR_INIT("&gt;"), '>'},
-                    {STR_INIT("&quot;"), '"'}, {STR_INIT("&apos;"), '\''}};
+    } ENTITIES[] = {{STR_INIT("&amp;"), '&'},
+                    {STR_INIT("&lt;"), '<'},
+                    {STR_INIT("&gt;"), '>'},
+                    {STR_INIT("&quot;"), '"'},
+                    {STR_INIT("&apos;"), '\''}};
     char *out = arena_alloc(cli->arena, text.len + 1);
     size_t len = 0;
 
@@ -308,8 +331,8 @@ static bool is_safe(struct str path)
     return path.len > 0 && str_find_char(path, '\\') < 0;
 }
 
-static int fetch_one(struct cli *cli, const struct store *store, struct transfer_fetch *fetch, struct str name,
-                     struct error *err)
+static int fetch_one(struct cli *cli, const struct store *store, struct transfer_fetch *fetch,
+                     struct str name, struct error *err)
 {
     struct str path = str_slice(name, fetch->prefix.len, name.len);
 
@@ -320,15 +343,21 @@ static int fetch_one(struct cli *cli, const struct store *store, struct transfer
     while (str_starts(path, STR("/")))
         path = str_slice(path, 1, path.len);
     if (!is_safe(path))
-        return error_set(err, ERROR_INVALID, "", "The name '%.*s' cannot be a file here.", STR_ARG(path));
+        return error_set(err, ERROR_INVALID, "", "The name '%.*s' cannot be a file here.",
+                         STR_ARG(path));
     CLEANUP(fd_close) int dir = dir_open(arena_cstr(cli->arena, fetch->folder), err);
     ssize_t slash = str_find_last(path, '/');
-    if (dir < 0 || (slash > 0 && dir_make(dir, arena_cstr(cli->arena, str_slice(path, 0, (size_t)slash)), 0755, err) < 0))
+    if (dir < 0 ||
+        (slash > 0 &&
+         dir_make(dir, arena_cstr(cli->arena, str_slice(path, 0, (size_t)slash)), 0755, err) < 0))
         return -1;
-    CLEANUP(fd_close) int fd = file_open(dir, arena_cstr(cli->arena, path), O_WRONLY | O_CREAT | O_TRUNC, 0644, err);
+    CLEANUP(fd_close)
+    int fd = file_open(dir, arena_cstr(cli->arena, path), O_WRONLY | O_CREAT | O_TRUNC, 0644, err);
     if (fd < 0)
         return -1;
-    struct session_request get = {.method = "GET", .url = blob_url(cli, store, name, ""), .on_body = take_bytes,
+    struct session_request get = {.method = "GET",
+                                  .url = blob_url(cli, store, name, ""),
+                                  .on_body = take_bytes,
                                   .context = &fd};
     struct http_response reply;
     if (session_raw(cli, &get, &reply, err) < 0)
@@ -345,8 +374,8 @@ static int fetch_one(struct cli *cli, const struct store *store, struct transfer
     return 0;
 }
 
-static int fetch_page(struct cli *cli, const struct store *store, struct transfer_fetch *fetch, struct str xml,
-                      struct error *err)
+static int fetch_page(struct cli *cli, const struct store *store, struct transfer_fetch *fetch,
+                      struct str xml, struct error *err)
 {
     struct str rest = xml, blob, name;
 
@@ -376,9 +405,11 @@ int transfer_download(struct cli *cli, struct transfer_fetch *fetch, struct erro
     do {
         struct session_request list = {.method = "GET"};
         struct http_response reply;
-        list.url = arena_printf(cli->arena, "%.*s?restype=container&comp=list&include=metadata&prefix=%.*s&marker=%.*s&%.*s",
-                                STR_ARG(store.base), STR_ARG(http_encode(cli->arena, fetch->prefix, false)),
-                                STR_ARG(http_encode(cli->arena, marker, false)), STR_ARG(store.sas));
+        list.url = arena_printf(
+            cli->arena,
+            "%.*s?restype=container&comp=list&include=metadata&prefix=%.*s&marker=%.*s&%.*s",
+            STR_ARG(store.base), STR_ARG(http_encode(cli->arena, fetch->prefix, false)),
+            STR_ARG(http_encode(cli->arena, marker, false)), STR_ARG(store.sas));
         if (session_raw(cli, &list, &reply, err) < 0)
             return -1;
         if (reply.status != 200)

@@ -4,7 +4,8 @@
 #include "cli/command.h"
 #include "yaml/schema.h"
 
-/* Sends a folder or file as code, unless the server has the same bytes; the id of the code version. */
+/* Sends a folder or file as code, unless the server has the same bytes; the id of the code version.
+ */
 int transfer_code(struct cli *cli, struct str path, struct str *out_id, struct error *err);
 
 /* What became of local content in a datastore. */
@@ -14,11 +15,11 @@ struct transfer_place {
     struct str url;  /* the https address of that path */
     bool is_file;
 };
-int transfer_upload(struct cli *cli, struct str path, struct str datastore, struct transfer_place *out,
-                    struct error *err);
+int transfer_upload(struct cli *cli, struct str path, struct str datastore,
+                    struct transfer_place *out, struct error *err);
 
-/* Everything under a prefix of a datastore into a local folder. `strip`: how much of each name is cut
- * off. Counts files and bytes. */
+/* Everything under a prefix of a datastore into a local folder. `strip`: how much of each name is
+ * cut off. Counts files and bytes. */
 struct transfer_fetch {
     struct str datastore, prefix, folder;
     size_t files;

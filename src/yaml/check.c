@@ -20,7 +20,8 @@ struct subject {
     struct yaml_mark key, at;
 };
 
-static void check_value(struct check *check, const struct yaml_shape *shape, const struct subject *it);
+static void check_value(struct check *check, const struct yaml_shape *shape,
+                        const struct subject *it);
 static void check_def(struct check *check, const struct yaml_def *def, const struct subject *it);
 
 static struct yaml_place at_value(const struct subject *it)
@@ -82,14 +83,22 @@ static struct str join_values(struct arena *arena, const struct yaml_shape *shap
 static struct str wanted(const struct check *check, const struct yaml_shape *shape)
 {
     static const char *const NAMES[] = {
-        [YAML_STRING] = "text",          [YAML_VERSION] = "a version",
-        [YAML_INTEGER] = "a whole number", [YAML_NUMBER] = "a number",
-        [YAML_BOOLEAN] = "true or false", [YAML_ANY] = "anything",
-        [YAML_MAP] = "a mapping",         [YAML_LIST] = "a list",
-        [YAML_REF] = "a mapping",         [YAML_LOCAL_PATH] = "a local path",
-        [YAML_URL] = "a web address",     [YAML_GIT_URL] = "git+URL",
-        [YAML_REGISTRY_REF] = "azureml://registries/…", [YAML_FEED_REF] = "azureml://feeds/…",
-        [YAML_ASSET_REF] = "azureml:NAME:VERSION",      [YAML_RESOURCE_REF] = "azureml:NAME",
+        [YAML_STRING] = "text",
+        [YAML_VERSION] = "a version",
+        [YAML_INTEGER] = "a whole number",
+        [YAML_NUMBER] = "a number",
+        [YAML_BOOLEAN] = "true or false",
+        [YAML_ANY] = "anything",
+        [YAML_MAP] = "a mapping",
+        [YAML_LIST] = "a list",
+        [YAML_REF] = "a mapping",
+        [YAML_LOCAL_PATH] = "a local path",
+        [YAML_URL] = "a web address",
+        [YAML_GIT_URL] = "git+URL",
+        [YAML_REGISTRY_REF] = "azureml://registries/…",
+        [YAML_FEED_REF] = "azureml://feeds/…",
+        [YAML_ASSET_REF] = "azureml:NAME:VERSION",
+        [YAML_RESOURCE_REF] = "azureml:NAME",
     };
 
     if (shape->type == YAML_ENUM)
@@ -106,7 +115,8 @@ static struct str wanted(const struct check *check, const struct yaml_shape *sha
     return arena_str(check->arena, buf_str(&out));
 }
 
-static void wrong_type(struct check *check, const struct yaml_shape *shape, const struct subject *it)
+static void wrong_type(struct check *check, const struct yaml_shape *shape,
+                       const struct subject *it)
 {
     yaml_problem_add(check->problems, at_value(it), "E1103", "'%.*s' is %.*s; expected %.*s",
                      STR_ARG(it->path), STR_ARG(found(check, it->value)),
@@ -123,7 +133,8 @@ static bool is_number_text(struct str text, bool whole)
 
 static bool is_truth_text(struct str text)
 {
-    static const char *const TRUTHS[] = {"true", "false", "yes", "no", "on", "off", "1", "0", "t", "f"};
+    static const char *const TRUTHS[] = {"true", "false", "yes", "no", "on",
+                                         "off",  "1",     "0",   "t",  "f"};
 
     for (size_t i = 0; i < COUNT(TRUTHS); i++)
         if (str_eq_fold(text, str_from(TRUTHS[i])))
@@ -187,8 +198,8 @@ static bool fits_text(const struct yaml_shape *shape, struct str text)
     case YAML_ENUM:
         return fits_enum(shape, text);
     case YAML_LOCAL_PATH:
-        return text.len > 0 && !str_starts(text, STR("azureml:")) && !str_starts(text, STR("git+")) &&
-               str_find(text, STR("://")) < 0;
+        return text.len > 0 && !str_starts(text, STR("azureml:")) &&
+               !str_starts(text, STR("git+")) && str_find(text, STR("://")) < 0;
     case YAML_URL:
         return str_starts_fold(text, STR("http://")) || str_starts_fold(text, STR("https://"));
     case YAML_GIT_URL:
@@ -212,7 +223,8 @@ static bool fits_scalar(const struct yaml_shape *shape, const struct json *value
     case JSON_STRING:
         return shape->type == YAML_ANY || fits_text(shape, json_as_str(value));
     case JSON_NUMBER:
-        return shape->type == YAML_ANY || shape->type == YAML_NUMBER || shape->type == YAML_VERSION ||
+        return shape->type == YAML_ANY || shape->type == YAML_NUMBER ||
+               shape->type == YAML_VERSION ||
                (shape->type == YAML_INTEGER && json_is_integer(value));
     case JSON_BOOL:
         return shape->type == YAML_ANY || shape->type == YAML_BOOLEAN;
@@ -221,7 +233,8 @@ static bool fits_scalar(const struct yaml_shape *shape, const struct json *value
     }
 }
 
-static struct str nearest_value(struct check *check, const struct yaml_shape *shape, struct str text)
+static struct str nearest_value(struct check *check, const struct yaml_shape *shape,
+                                struct str text)
 {
     struct str *words = arena_new_array(check->arena, struct str, shape->value_count);
 
@@ -230,7 +243,8 @@ static struct str nearest_value(struct check *check, const struct yaml_shape *sh
     return yaml_nearest(text, words, shape->value_count);
 }
 
-static void check_scalar(struct check *check, const struct yaml_shape *shape, const struct subject *it)
+static void check_scalar(struct check *check, const struct yaml_shape *shape,
+                         const struct subject *it)
 {
     if (fits_scalar(shape, it->value))
         return;
@@ -241,14 +255,15 @@ static void check_scalar(struct check *check, const struct yaml_shape *shape, co
     struct str text = json_as_str(it->value);
     struct yaml_problem *problem;
     if (shape->type == YAML_ENUM) {
-        problem = yaml_problem_add(check->problems, at_value(it), "E1104", "'%.*s' is %.*s; expected %.*s",
-                                   STR_ARG(it->path), STR_ARG(found(check, it->value)),
-                                   STR_ARG(wanted(check, shape)));
+        problem = yaml_problem_add(check->problems, at_value(it), "E1104",
+                                   "'%.*s' is %.*s; expected %.*s", STR_ARG(it->path),
+                                   STR_ARG(found(check, it->value)), STR_ARG(wanted(check, shape)));
         problem->fix = nearest_value(check, shape, text);
     } else if (shape->type == YAML_ASSET_REF || shape->type == YAML_RESOURCE_REF) {
         yaml_problem_add(check->problems, at_value(it), "E1201",
-                         "'%.*s' is %.*s, which names no %s; expected azureml:NAME%s", STR_ARG(it->path),
-                         STR_ARG(found(check, it->value)), shape->what ? shape->what : "asset",
+                         "'%.*s' is %.*s, which names no %s; expected azureml:NAME%s",
+                         STR_ARG(it->path), STR_ARG(found(check, it->value)),
+                         shape->what ? shape->what : "asset",
                          shape->type == YAML_ASSET_REF ? ":VERSION or azureml:NAME@latest" : "");
     } else if (shape->type == YAML_STRING && shape->what) {
         yaml_problem_add(check->problems, at_value(it), "E1202", "'%.*s' is %.*s; it must match %s",
@@ -258,7 +273,8 @@ static void check_scalar(struct check *check, const struct yaml_shape *shape, co
     }
 }
 
-static void check_list(struct check *check, const struct yaml_shape *shape, const struct subject *it)
+static void check_list(struct check *check, const struct yaml_shape *shape,
+                       const struct subject *it)
 {
     if (json_kind(it->value) != JSON_ARRAY) {
         wrong_type(check, shape, it);
@@ -288,7 +304,8 @@ static void check_map(struct check *check, const struct yaml_shape *shape, const
     }
 }
 
-static size_t dry_errors(const struct check *check, const struct yaml_shape *shape, const struct subject *it)
+static size_t dry_errors(const struct check *check, const struct yaml_shape *shape,
+                         const struct subject *it)
 {
     struct yaml_problems own = {.arena = check->arena};
     struct check dry = {check->yaml, &own, check->arena, true};
@@ -329,7 +346,8 @@ static void check_mapping_union(struct check *check, const struct yaml_shape *sh
     check_value(check, typed ? typed : best, it);
 }
 
-static void check_union(struct check *check, const struct yaml_shape *shape, const struct subject *it)
+static void check_union(struct check *check, const struct yaml_shape *shape,
+                        const struct subject *it)
 {
     const struct yaml_shape *reference = NULL;
 
@@ -356,7 +374,8 @@ static void check_union(struct check *check, const struct yaml_shape *shape, con
         wrong_type(check, shape, it);
 }
 
-static void check_value(struct check *check, const struct yaml_shape *shape, const struct subject *it)
+static void check_value(struct check *check, const struct yaml_shape *shape,
+                        const struct subject *it)
 {
     switch (shape->type) {
     case YAML_ANY:
@@ -393,7 +412,8 @@ static void unknown_key(struct check *check, const struct yaml_def *def, const s
     problem->fix = yaml_nearest(key, words, count);
 }
 
-static void check_field(struct check *check, const struct yaml_field *field, const struct subject *it)
+static void check_field(struct check *check, const struct yaml_field *field,
+                        const struct subject *it)
 {
     struct str text = json_as_str(it->value);
 
@@ -411,9 +431,10 @@ static void check_field(struct check *check, const struct yaml_field *field, con
 static void check_def(struct check *check, const struct yaml_def *def, const struct subject *it)
 {
     if (json_kind(it->value) != JSON_OBJECT) {
-        yaml_problem_add(check->problems, at_value(it), "E1103", "%s%.*s%s is %.*s; expected a mapping (%s)",
-                         it->path.len ? "'" : "the file", STR_ARG(it->path), it->path.len ? "'" : "",
-                         STR_ARG(found(check, it->value)), def->name);
+        yaml_problem_add(check->problems, at_value(it), "E1103",
+                         "%s%.*s%s is %.*s; expected a mapping (%s)",
+                         it->path.len ? "'" : "the file", STR_ARG(it->path),
+                         it->path.len ? "'" : "", STR_ARG(found(check, it->value)), def->name);
         return;
     }
     struct json_iter members = json_iter(it->value);
@@ -426,7 +447,8 @@ static void check_def(struct check *check, const struct yaml_def *def, const str
             yaml_problem_add(check->problems, (struct yaml_place){member.key, member.path}, "W2102",
                              "'%.*s' is set by the server; what stands here is dropped",
                              STR_ARG(member.path));
-        else if (!field && !def->keeps_unknown && !(it->path.len == 0 && str_eq(members.key, STR("$schema"))))
+        else if (!field && !def->keeps_unknown &&
+                 !(it->path.len == 0 && str_eq(members.key, STR("$schema"))))
             unknown_key(check, def, &member, members.key);
     }
     for (size_t i = 0; i < def->field_count; i++) {
@@ -447,7 +469,8 @@ const struct yaml_kind *yaml_kind_find(struct str name)
     return NULL;
 }
 
-void yaml_check(const struct yaml *yaml, const struct yaml_kind *kind, struct yaml_problems *problems)
+void yaml_check(const struct yaml *yaml, const struct yaml_kind *kind,
+                struct yaml_problems *problems)
 {
     struct check check = {yaml, problems, problems->arena, false};
     struct subject whole = {.value = yaml->root, .at = yaml_mark(yaml, yaml->root)};

@@ -38,20 +38,22 @@ static void check_target(const struct yaml *yaml, struct yaml_place place, struc
 
     if (!str_cut(target, '.', &group, &name) ||
         !(str_eq(group, STR("inputs")) || str_eq(group, STR("outputs")))) {
-        yaml_problem_add(problems, place, "E1302",
-                         "'${{%.*s}}' names nothing a command job has; expected inputs.NAME or outputs.NAME",
-                         STR_ARG(target));
+        yaml_problem_add(
+            problems, place, "E1302",
+            "'${{%.*s}}' names nothing a command job has; expected inputs.NAME or outputs.NAME",
+            STR_ARG(target));
         return;
     }
     struct json *map = json_get(yaml->root, group);
     if (json_get(map, name))
         return;
-    struct yaml_problem *problem =
-        yaml_problem_add(problems, place, "E1301", "the command reads '${{%.*s}}', but %.*s has no '%.*s'",
-                         STR_ARG(target), STR_ARG(group), STR_ARG(name));
+    struct yaml_problem *problem = yaml_problem_add(
+        problems, place, "E1301", "the command reads '${{%.*s}}', but %.*s has no '%.*s'",
+        STR_ARG(target), STR_ARG(group), STR_ARG(name));
     struct str near = nearest_key(problems->arena, map, name);
     if (near.len)
-        problem->fix = arena_printf(problems->arena, "${{%.*s.%.*s}}", STR_ARG(group), STR_ARG(near));
+        problem->fix =
+            arena_printf(problems->arena, "${{%.*s.%.*s}}", STR_ARG(group), STR_ARG(near));
 }
 
 static bool reads_input(struct str command, struct str name)
@@ -80,7 +82,8 @@ void yaml_check_command(const struct yaml *yaml, struct yaml_problems *problems)
     while (json_next(&inputs)) {
         /* Scripts may also find an input in its AZURE_ML_INPUT_ variable, so this only warns. */
         if (!reads_input(command, inputs.key))
-            yaml_problem_add(problems, (struct yaml_place){yaml_key_mark(yaml, inputs.value), inputs.key},
+            yaml_problem_add(problems,
+                             (struct yaml_place){yaml_key_mark(yaml, inputs.value), inputs.key},
                              "W2101", "input '%.*s' is never used in command", STR_ARG(inputs.key));
     }
 }

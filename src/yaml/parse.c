@@ -134,8 +134,9 @@ static int take_key(struct builder *builder, struct str key, struct yaml_mark at
     if (json_get(top->container, key)) {
         struct yaml_mark first =
             yaml_key_mark(&(struct yaml){.marks = builder->marks}, json_get(top->container, key));
-        return fail_at(builder, ERROR_INVALID, at, "The key '%.*s' stands here twice; first in line %u.",
-                       STR_ARG(key), first.line);
+        return fail_at(builder, ERROR_INVALID, at,
+                       "The key '%.*s' stands here twice; first in line %u.", STR_ARG(key),
+                       first.line);
     }
     top->key = key;
     top->key_mark = at;
@@ -186,8 +187,8 @@ static int on_scalar(struct builder *builder, struct fy_event *event)
         return -1;
     if (wants_key(builder))
         return take_key(builder, text, at);
-    struct json *value = plain && !typed ? yaml_scalar(builder->arena, text)
-                                         : json_text(builder->arena, text);
+    struct json *value =
+        plain && !typed ? yaml_scalar(builder->arena, text) : json_text(builder->arena, text);
     struct anchor *anchor = open_anchor(builder, event->scalar.anchor, value);
     if (anchor)
         anchor->open = false;

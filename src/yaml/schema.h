@@ -1,17 +1,32 @@
 /* schema.h - what may stand in the files that people write, as tables, and the check against them
  *
  * The tables come from api/yaml by tools/gen/yaml_tables.py. One check reports every problem of a
- * file. Codes: E10xx no YAML or no such kind, E11xx keys and types, E12xx references and names, E13xx
- * expressions; W21xx and W22xx are warnings.
+ * file. Codes: E10xx no YAML or no such kind, E11xx keys and types, E12xx references and names,
+ * E13xx expressions; W21xx and W22xx are warnings.
  */
 #pragma once
 
 #include "yaml/yaml.h"
 
 enum yaml_type {
-    YAML_STRING, YAML_VERSION, YAML_INTEGER, YAML_NUMBER, YAML_BOOLEAN, YAML_ANY, YAML_ENUM,
-    YAML_MAP, YAML_LIST, YAML_ONE_OF, YAML_REF, YAML_LOCAL_PATH, YAML_URL, YAML_GIT_URL,
-    YAML_REGISTRY_REF, YAML_FEED_REF, YAML_ASSET_REF, YAML_RESOURCE_REF,
+    YAML_STRING,
+    YAML_VERSION,
+    YAML_INTEGER,
+    YAML_NUMBER,
+    YAML_BOOLEAN,
+    YAML_ANY,
+    YAML_ENUM,
+    YAML_MAP,
+    YAML_LIST,
+    YAML_ONE_OF,
+    YAML_REF,
+    YAML_LOCAL_PATH,
+    YAML_URL,
+    YAML_GIT_URL,
+    YAML_REGISTRY_REF,
+    YAML_FEED_REF,
+    YAML_ASSET_REF,
+    YAML_RESOURCE_REF,
 };
 
 struct yaml_shape {
@@ -87,7 +102,8 @@ struct str yaml_problems_text(const struct yaml_problems *problems, struct str f
 const struct yaml_kind *yaml_kind_find(struct str name);
 
 /* Checks a whole file. Server-set keys (read only) are taken out of it with a warning. */
-void yaml_check(const struct yaml *yaml, const struct yaml_kind *kind, struct yaml_problems *problems);
+void yaml_check(const struct yaml *yaml, const struct yaml_kind *kind,
+                struct yaml_problems *problems);
 
 /* Whether a text is one of a shape's values, in the spelling rules of the Azure tools: any case and
  * with or without underscores. */
@@ -100,5 +116,6 @@ struct str yaml_nearest(struct str word, const struct str *words, size_t count);
  * trimmed inside. */
 bool yaml_expression_next(struct str text, size_t *position, struct str *out_target);
 
-/* Checks what the expressions of a command job name (E1301) and which inputs nobody reads (W2101). */
+/* Checks what the expressions of a command job name (E1301) and which inputs nobody reads (W2101).
+ */
 void yaml_check_command(const struct yaml *yaml, struct yaml_problems *problems);

@@ -27,8 +27,8 @@ static void reports(const char *kind, const char *text, const char *expected)
     struct str lines = STR("");
 
     for (struct yaml_problem *one = problems.first; one; one = one->next)
-        lines = arena_printf(arena, "%.*s%u:%u %s%s%.*s\n", STR_ARG(lines), one->at.line, one->at.column,
-                             one->code, one->fix.len ? " " : "", STR_ARG(one->fix));
+        lines = arena_printf(arena, "%.*s%u:%u %s%s%.*s\n", STR_ARG(lines), one->at.line,
+                             one->at.column, one->code, one->fix.len ? " " : "", STR_ARG(one->fix));
     CHECK_STR(expected, lines);
 }
 
@@ -37,8 +37,10 @@ static void reports(const char *kind, const char *text, const char *expected)
 TEST(a_plain_job_has_no_problem)
 {
     reports("commandJob", "$schema: x\n" JOB, "");
-    reports("commandJob", JOB "type: Command\ncompute: azureml:cpu-cluster\nlimits: {timeout: 300}\n", "");
-    reports("commandJob", "command: a\nenvironment: {image: x, conda_file: c.yml}\ncode: ./src\n", "");
+    reports("commandJob",
+            JOB "type: Command\ncompute: azureml:cpu-cluster\nlimits: {timeout: 300}\n", "");
+    reports("commandJob", "command: a\nenvironment: {image: x, conda_file: c.yml}\ncode: ./src\n",
+            "");
 }
 
 TEST(every_problem_of_a_file_is_reported_at_its_place)
@@ -61,9 +63,11 @@ TEST(a_union_is_resolved_by_type_first)
 {
     reports("commandJob", JOB "distribution:\n  type: mpi\n  process_count_per_instence: 2\n",
             "5:3 E1101 process_count_per_instance\n");
-    reports("commandJob", JOB "inputs:\n  d:\n    type: mltable\n    mode: eval_mount\n    path: ./x\n",
+    reports("commandJob",
+            JOB "inputs:\n  d:\n    type: mltable\n    mode: eval_mount\n    path: ./x\n",
             "4:3 W2101\n");
-    reports("commandJob", JOB "inputs:\n  d:\n    type: uri_file\n    mode: eval_mount\n    path: ./x\n",
+    reports("commandJob",
+            JOB "inputs:\n  d:\n    type: uri_file\n    mode: eval_mount\n    path: ./x\n",
             "4:3 W2101\n6:11 E1104 ro_mount\n");
     reports("commandJob", JOB "inputs:\n  d:\n    type: uri_fil\n    path: ./x\n",
             "4:3 W2101\n5:11 E1104 uri_file\n");
@@ -82,18 +86,25 @@ TEST(references_are_checked_for_their_form)
     reports("commandJob", "command: x\nenvironment: azureml:@x\n", "2:14 E1201\n");
     reports("commandJob", "command: x\nenvironment: sklearn\n", "2:14 E1103\n");
     reports("commandJob", JOB "code: azureml:c\n", "3:7 E1201\n");
-    reports("commandJob", "command: x\nenvironment: azureml://registries/azureml/environments/e/labels/latest\n", "");
-    reports("commandJob", JOB "inputs: {d: {type: uri_file, path: azureml:iris}}\n", "3:10 W2101\n3:36 E1201\n");
-    reports("commandJob", JOB "inputs: {d: {path: azureml://datastores/w/paths/x}}\n", "3:10 W2101\n");
+    reports("commandJob",
+            "command: x\nenvironment: azureml://registries/azureml/environments/e/labels/latest\n",
+            "");
+    reports("commandJob", JOB "inputs: {d: {type: uri_file, path: azureml:iris}}\n",
+            "3:10 W2101\n3:36 E1201\n");
+    reports("commandJob", JOB "inputs: {d: {path: azureml://datastores/w/paths/x}}\n",
+            "3:10 W2101\n");
 }
 
 TEST(numbers_truths_and_words_are_taken_as_az_takes_them)
 {
     reports("managedOnlineDeployment",
-            "name: a\nendpoint_name: b\ninstance_type: s\ninstance_count: '2'\napp_insights_enabled: 'yes'\n"
-            "egress_public_network_access: Enabled\n", "");
+            "name: a\nendpoint_name: b\ninstance_type: s\ninstance_count: "
+            "'2'\napp_insights_enabled: 'yes'\n"
+            "egress_public_network_access: Enabled\n",
+            "");
     reports("managedOnlineDeployment",
-            "name: a\nendpoint_name: b\ninstance_type: s\ninstance_count: two\napp_insights_enabled: maybe\n",
+            "name: a\nendpoint_name: b\ninstance_type: s\ninstance_count: "
+            "two\napp_insights_enabled: maybe\n",
             "4:17 E1103\n5:23 E1103\n");
     reports("managedOnlineEndpoint", "name: 9lives\nauth_mode: keys\ntraffic: {blue: ten}\n",
             "1:7 E1202\n2:12 E1104 key\n3:17 E1103\n");
@@ -125,7 +136,8 @@ TEST(keys_of_the_server_are_taken_out)
 
 TEST(the_nearest_word_is_near)
 {
-    const struct str words[] = {STR("compute"), STR("command"), STR("code"), STR("environment_variables")};
+    const struct str words[] = {STR("compute"), STR("command"), STR("code"),
+                                STR("environment_variables")};
 
     CHECK_STR("compute", yaml_nearest(STR("copmute"), words, 4));
     CHECK_STR("environment_variables", yaml_nearest(STR("environmentVariables"), words, 4));

@@ -34,7 +34,8 @@ static bool is_plain(struct writer *writer, struct str text)
     if (str_find(text, BYTE_ORDER_MARK) >= 0 || str_find(text, STR("\xC2\x85")) >= 0 ||
         str_find(text, STR("\xE2\x80\xA8")) >= 0 || str_find(text, STR("\xE2\x80\xA9")) >= 0)
         return false;
-    if (!text.len || strchr(INDICATORS, text.ptr[0]) || isspace((unsigned char)text.ptr[text.len - 1]))
+    if (!text.len || strchr(INDICATORS, text.ptr[0]) ||
+        isspace((unsigned char)text.ptr[text.len - 1]))
         return false;
     if (json_kind(yaml_scalar(writer->arena, text)) != JSON_STRING)
         return false;
@@ -159,7 +160,8 @@ static bool is_block_value(const struct json *value)
     return (kind == JSON_ARRAY || kind == JSON_OBJECT) && json_count(value) > 0;
 }
 
-static void write_value(struct writer *writer, const struct json *value, int level, bool inline_first);
+static void write_value(struct writer *writer, const struct json *value, int level,
+                        bool inline_first);
 
 /* A key stands on one line; a long one must say so before. */
 static void write_key(struct writer *writer, struct str key, int level)
@@ -194,7 +196,8 @@ static void write_member(struct writer *writer, const struct json_iter *it, int 
 }
 
 /* inline_first: the first line continues after "- ". */
-static void write_value(struct writer *writer, const struct json *value, int level, bool inline_first)
+static void write_value(struct writer *writer, const struct json *value, int level,
+                        bool inline_first)
 {
     assert(level <= 2 * JSON_DEPTH_MAX);
     struct json_iter it = json_iter(value);

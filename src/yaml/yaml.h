@@ -1,8 +1,8 @@
 /* yaml.h - YAML text to JSON values that know where they stood
  *
- * One document becomes struct json; anchors, aliases and merge keys are resolved. Plain scalars mean
- * what they mean to the Azure tools (YAML 1.1: `yes` is true, `1e3` is text, dates stay text). Bounds:
- * YAML_TEXT_MAX bytes, YAML_DEPTH_MAX levels, YAML_NODES_MAX values after aliases.
+ * One document becomes struct json; anchors, aliases and merge keys are resolved. Plain scalars
+ * mean what they mean to the Azure tools (YAML 1.1: `yes` is true, `1e3` is text, dates stay text).
+ * Bounds: YAML_TEXT_MAX bytes, YAML_DEPTH_MAX levels, YAML_NODES_MAX values after aliases.
  */
 #pragma once
 

@@ -33,13 +33,31 @@ TEST(scalars_mean_what_az_takes_them_for)
     static const struct {
         const char *text, *json;
     } CASES[] = {
-        {"true", "true"},       {"Yes", "true"},          {"OFF", "false"},       {"tRue", "\"tRue\""},
-        {"~", "null"},          {"Null", "null"},         {"0", "0"},             {"-12", "-12"},
-        {"1_000", "1000"},      {"0x1F", "31"},           {"017", "15"},          {"018", "\"018\""},
-        {"0b101", "5"},         {"0.25", "0.25"},         {"1e3", "\"1e3\""},     {"1.5e+3", "1500.0"},
-        {"1.5e3", "\"1.5e3\""}, {".5", "0.5"},            {".", "\".\""},         {"_1", "\"_1\""},
-        {"2026-11-21", "\"2026-11-21\""},                 {"12:30", "\"12:30\""}, {"'12'", "\"12\""},
-        {"99999999999999999999", "\"99999999999999999999\""},                     {"!!str 12", "\"12\""},
+        {"true", "true"},
+        {"Yes", "true"},
+        {"OFF", "false"},
+        {"tRue", "\"tRue\""},
+        {"~", "null"},
+        {"Null", "null"},
+        {"0", "0"},
+        {"-12", "-12"},
+        {"1_000", "1000"},
+        {"0x1F", "31"},
+        {"017", "15"},
+        {"018", "\"018\""},
+        {"0b101", "5"},
+        {"0.25", "0.25"},
+        {"1e3", "\"1e3\""},
+        {"1.5e+3", "1500.0"},
+        {"1.5e3", "\"1.5e3\""},
+        {".5", "0.5"},
+        {".", "\".\""},
+        {"_1", "\"_1\""},
+        {"2026-11-21", "\"2026-11-21\""},
+        {"12:30", "\"12:30\""},
+        {"'12'", "\"12\""},
+        {"99999999999999999999", "\"99999999999999999999\""},
+        {"!!str 12", "\"12\""},
     };
 
     for (size_t i = 0; i < COUNT(CASES); i++) {
@@ -53,14 +71,16 @@ TEST(an_empty_text_is_null_and_a_byte_order_mark_is_skipped)
     ARENA;
     CHECK_STR("null", as_json(arena, ""));
     CHECK_STR("null", as_json(arena, "# only a comment\n"));
-    CHECK_STR("{\"a\":1}", as_json(arena, "\xEF\xBB\xBF" "a: 1\n"));
+    CHECK_STR("{\"a\":1}", as_json(arena, "\xEF\xBB\xBF"
+                                          "a: 1\n"));
 }
 
 TEST(blocks_folds_and_flow_come_out_as_written)
 {
     ARENA;
-    CHECK_STR("{\"c\":\"python train.py --c 1\",\"d\":\"x\\ny\\n\",\"l\":[1,{\"a\":\"b\"}]}",
-              as_json(arena, "c: >-\n  python train.py\n  --c 1\nd: |\n  x\n  y\nl: [1, {a: b}]\n"));
+    CHECK_STR(
+        "{\"c\":\"python train.py --c 1\",\"d\":\"x\\ny\\n\",\"l\":[1,{\"a\":\"b\"}]}",
+        as_json(arena, "c: >-\n  python train.py\n  --c 1\nd: |\n  x\n  y\nl: [1, {a: b}]\n"));
 }
 
 TEST(aliases_are_copies_and_merges_keep_nearer_keys)
@@ -115,10 +135,11 @@ TEST(bounds_hold_for_depth_nodes_and_size)
     memset(text, '[', MIB);
     CHECK(yaml_parse(arena, (struct str){text, MIB}, &yaml, &err) == -1);
     memset(text, 'x', sizeof text);
-    CHECK_ERROR(ERROR_TOO_LARGE, yaml_parse(arena, (struct str){text, sizeof text}, &yaml, &err), &err);
+    CHECK_ERROR(ERROR_TOO_LARGE, yaml_parse(arena, (struct str){text, sizeof text}, &yaml, &err),
+                &err);
     size_t len = 0;
     for (int i = 0; i < 110000; i++)
-        len += (size_t)sprintf(text + len, "- 1\n");
+        len += (size_t)snprintf(text + len, sizeof text - len, "- 1\n");
     CHECK_ERROR(ERROR_TOO_LARGE, yaml_parse(arena, (struct str){text, len}, &yaml, &err), &err);
 }
 
@@ -128,10 +149,11 @@ TEST(a_billion_laughs_stays_small)
     struct yaml yaml;
     struct error err = {0};
     char text[2000];
-    size_t len = (size_t)sprintf(text, "a0: &a0 [lol, lol]\n");
+    size_t len = (size_t)snprintf(text, sizeof text, "a0: &a0 [lol, lol]\n");
 
     for (int i = 1; i < 30; i++)
-        len += (size_t)sprintf(text + len, "a%d: &a%d [*a%d, *a%d]\n", i, i, i - 1, i - 1);
+        len += (size_t)snprintf(text + len, sizeof text - len, "a%d: &a%d [*a%d, *a%d]\n", i, i,
+                                i - 1, i - 1);
     CHECK_ERROR(ERROR_TOO_LARGE, yaml_parse(arena, (struct str){text, len}, &yaml, &err), &err);
     CHECK(arena_used(arena) < 60 * MIB);
 }
@@ -140,11 +162,18 @@ TEST(written_yaml_reads_back_as_the_same_value)
 {
     static const char *const CASES[] = {
         "{\"a\":1,\"b\":[1,2,{\"c\":\"x\"}],\"d\":{},\"e\":[]}",
-        "{\"s\":[\"\",\"true\",\"12\",\"a: b\",\"a #b\",\"- x\",\"it's\",\"tab\\there\",\"1e3\",\"x:\"]}",
-        "{\"t\":\"two\\nlines\\n\",\"u\":\"no end\\nhere\",\"v\":\"two ends\\n\\n\",\"w\":\" blank\\nfirst\"}",
+        "{\"s\":[\"\",\"true\",\"12\",\"a: b\",\"a #b\",\"- "
+        "x\",\"it's\",\"tab\\there\",\"1e3\",\"x:\"]}",
+        "{\"t\":\"two\\nlines\\n\",\"u\":\"no end\\nhere\",\"v\":\"two ends\\n\\n\",\"w\":\" "
+        "blank\\nfirst\"}",
         "[[1,[2,3]],[{\"a\":[{}]}],null,true,0.5,\"2026-11-21\",\"12:30\",\"~\",\"=\"]",
-        "\"text\"", "{\"k: y\":\"v\",\"on\":\"off\"}", "\"two\\nlines\"", "{\"two\\nlines\":{\"a\":1}}", "[5e29,1e-7]",
-        "{\"a-long-key-a-long-key-a-long-key-a-long-key-a-long-key-a-long-key-a-long-key-a-long-key-a-long-key-a-long-key-"
+        "\"text\"",
+        "{\"k: y\":\"v\",\"on\":\"off\"}",
+        "\"two\\nlines\"",
+        "{\"two\\nlines\":{\"a\":1}}",
+        "[5e29,1e-7]",
+        "{\"a-long-key-a-long-key-a-long-key-a-long-key-a-long-key-a-long-key-a-long-key-a-long-"
+        "key-a-long-key-a-long-key-"
         "a-long-key-a-long-key\":[1],\"\xEF\xBB\xBF\":\"\xE2\x80\xA8\"}",
     };
 
@@ -164,7 +193,8 @@ TEST(written_yaml_looks_like_pyyaml)
     ARENA;
     struct error err = {0};
     struct json *value = json_parse(
-        arena, STR("{\"name\":\"x\",\"dependencies\":[\"python=3.10\",{\"pip\":[\"mlflow\"]}]}"), &err);
+        arena, STR("{\"name\":\"x\",\"dependencies\":[\"python=3.10\",{\"pip\":[\"mlflow\"]}]}"),
+        &err);
     CHECK_STR("dependencies:\n- python=3.10\n- pip:\n  - mlflow\nname: x\n",
               yaml_write(arena, value, true));
 }
@@ -174,9 +204,16 @@ TEST(literals_print_as_python_prints_them)
     static const struct {
         double value;
         const char *text;
-    } CASES[] = {{0.25, "0.25"}, {0.1, "0.1"},     {1, "1.0"},         {1e15, "1000000000000000.0"},
-                 {1e16, "1e+16"}, {1e-4, "0.0001"}, {1.5e-5, "1.5e-05"}, {1.0 / 3, "0.3333333333333333"},
-                 {123456.789, "123456.789"}, {-2.5, "-2.5"}};
+    } CASES[] = {{0.25, "0.25"},
+                 {0.1, "0.1"},
+                 {1, "1.0"},
+                 {1e15, "1000000000000000.0"},
+                 {1e16, "1e+16"},
+                 {1e-4, "0.0001"},
+                 {1.5e-5, "1.5e-05"},
+                 {1.0 / 3, "0.3333333333333333"},
+                 {123456.789, "123456.789"},
+                 {-2.5, "-2.5"}};
     ARENA;
 
     for (size_t i = 0; i < COUNT(CASES); i++)
