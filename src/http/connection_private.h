@@ -272,7 +272,7 @@ void forward_end(struct http_exchange *ex);
 void forward_sweep(struct loop *loop);
 void upstream_close_all(struct loop *loop);
 
-/* --- The server: server_listen.c --------------------------------------------------------------- */
+/* --- The server: server_listen.c -------------------------------------------------------------- */
 
 struct http_server {
     struct pool *pool;
