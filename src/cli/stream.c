@@ -54,6 +54,8 @@ struct follow {
     struct str cursor; /* of the last event that was shown */
     struct str status, reason;
     struct str last_file;
+    struct str name;
+    bool greeted;
     struct json *end; /* data of the final event */
     bool mid_line;    /* the log's last byte was no line end */
     int64_t begun_us;
@@ -105,6 +107,9 @@ static int on_event(const struct stream_event *event, void *context)
     CLEANUP(arena_free) struct arena *scratch = arena_new(64 * MIB);
     const struct json *data = json_parse(scratch, event->data, &ignored);
 
+    if (!follow->greeted)
+        cli_note(follow->cli, "Job %.*s", STR_ARG(follow->name));
+    follow->greeted = true;
     if (str_eq(event->event, STR("log")))
         say_log(follow, data);
     else if (str_eq(event->event, STR("state")))
@@ -187,7 +192,7 @@ int stream_job(struct cli *cli, struct str name, struct error *err)
     assert(cli->session);
     follow->cli = cli;
     follow->begun_us = clock_mono_us();
-    cli_note(cli, "Job %.*s", STR_ARG(name));
+    follow->name = name;
     while (!follow->end) {
         struct str before = follow->cursor;
         int result = connect_once(follow, name, err);

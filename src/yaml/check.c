@@ -11,6 +11,15 @@ struct check {
     struct yaml_problems *problems;
     struct arena *arena;
     bool dry;
+    struct rewrite *rewrites;
+};
+
+/* A value of --set that is a number and is wanted as text; done after the walk. */
+struct rewrite {
+    struct json *container;
+    struct str key;
+    struct str text;
+    struct rewrite *next;
 };
 
 /* The value under test and how to say where it is. */
@@ -18,6 +27,8 @@ struct subject {
     struct json *value;
     struct str path;
     struct yaml_mark key, at;
+    struct json *container; /* the mapping it stands in, and under which key */
+    struct str name;
 };
 
 static void check_value(struct check *check, const struct yaml_shape *shape,
@@ -33,7 +44,7 @@ static struct yaml_place at_value(const struct subject *it)
 static struct subject child(const struct check *check, const struct subject *parent, struct str key,
                             struct json *value)
 {
-    struct subject made = {.value = value};
+    struct subject made = {.value = value, .container = parent->value, .name = key};
 
     made.path = parent->path.len
                     ? arena_printf(check->arena, "%.*s.%.*s", STR_ARG(parent->path), STR_ARG(key))
@@ -243,10 +254,28 @@ static struct str nearest_value(struct check *check, const struct yaml_shape *sh
     return yaml_nearest(text, words, shape->value_count);
 }
 
+/* The command line has no quotes to tell 1 from "1": what it set may be text, if text is wanted. */
+static bool takes_as_text(struct check *check, const struct yaml_shape *shape,
+                          const struct subject *it)
+{
+    enum json_kind kind = json_kind(it->value);
+
+    if (shape->type != YAML_STRING || shape->what || (kind != JSON_NUMBER && kind != JSON_BOOL) ||
+        yaml_mark(check->yaml, it->value).line || json_kind(it->container) != JSON_OBJECT)
+        return false;
+    if (!check->dry) {
+        struct rewrite *rewrite = arena_make(check->arena, struct rewrite);
+        *rewrite = (struct rewrite){it->container, it->name,
+                                    yaml_literal_text(check->arena, it->value), check->rewrites};
+        check->rewrites = rewrite;
+    }
+    return true;
+}
+
 static void check_scalar(struct check *check, const struct yaml_shape *shape,
                          const struct subject *it)
 {
-    if (fits_scalar(shape, it->value))
+    if (fits_scalar(shape, it->value) || takes_as_text(check, shape, it))
         return;
     if (json_kind(it->value) != JSON_STRING) {
         wrong_type(check, shape, it);
@@ -308,7 +337,7 @@ static size_t dry_errors(const struct check *check, const struct yaml_shape *sha
                          const struct subject *it)
 {
     struct yaml_problems own = {.arena = check->arena};
-    struct check dry = {check->yaml, &own, check->arena, true};
+    struct check dry = {check->yaml, &own, check->arena, true, NULL};
 
     check_value(&dry, shape, it);
     return own.errors;
@@ -320,6 +349,41 @@ static const struct yaml_field *find_field(const struct yaml_def *def, struct st
         if (str_eq(name, str_from(def->fields[i].name)))
             return &def->fields[i];
     return NULL;
+}
+
+/* The values of `type` over all alternatives of a union; 0 when none has such a key. */
+static size_t union_types(const struct yaml_shape *shape, struct str *out, size_t most)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < shape->of_count; i++) {
+        const struct yaml_def *def = shape->of[i]->type == YAML_REF ? shape->of[i]->def : NULL;
+        const struct yaml_field *field = def ? find_field(def, STR("type")) : NULL;
+        if (shape->of[i]->type == YAML_MAP || shape->of[i]->type == YAML_ANY)
+            return 0;
+        for (size_t k = 0; field && k < field->shape->value_count && count < most; k++)
+            out[count++] = str_from(field->shape->values[k]);
+    }
+    return count;
+}
+
+/* `type` names none of the alternatives: all of their names are what could stand there. */
+static bool wrong_union_type(struct check *check, const struct yaml_shape *shape,
+                             const struct subject *type)
+{
+    CLEANUP(buf_free) struct buf names = buf_make(4 * KIB);
+    struct str words[32];
+    size_t count = union_types(shape, words, COUNT(words));
+
+    if (!count || json_kind(type->value) != JSON_STRING)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&names, "%s%.*s", i ? ", " : "", STR_ARG(words[i]));
+    struct yaml_problem *problem = yaml_problem_add(
+        check->problems, at_value(type), "E1104", "'%.*s' is %.*s; expected one of %.*s",
+        STR_ARG(type->path), STR_ARG(found(check, type->value)), STR_ARG(buf_str(&names)));
+    problem->fix = yaml_nearest(json_as_str(type->value), words, count);
+    return true;
 }
 
 /* A mapping among alternatives: `type` decides when it stands there, else what fits best. */
@@ -343,6 +407,9 @@ static void check_mapping_union(struct check *check, const struct yaml_shape *sh
             best = one;
         }
     }
+    struct subject word = child(check, it, STR("type"), type);
+    if (type && !typed && wrong_union_type(check, shape, &word))
+        return;
     check_value(check, typed ? typed : best, it);
 }
 
@@ -472,7 +539,7 @@ const struct yaml_kind *yaml_kind_find(struct str name)
 void yaml_check(const struct yaml *yaml, const struct yaml_kind *kind,
                 struct yaml_problems *problems)
 {
-    struct check check = {yaml, problems, problems->arena, false};
+    struct check check = {yaml, problems, problems->arena, false, NULL};
     struct subject whole = {.value = yaml->root, .at = yaml_mark(yaml, yaml->root)};
 
     assert(kind);
@@ -480,4 +547,6 @@ void yaml_check(const struct yaml *yaml, const struct yaml_kind *kind,
         whole.at = (struct yaml_mark){1, 1};
     whole.key = whole.at;
     check_def(&check, kind->def, &whole);
+    for (const struct rewrite *one = check.rewrites; one; one = one->next)
+        json_set(check.arena, one->container, one->key, json_text(check.arena, one->text));
 }

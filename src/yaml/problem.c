@@ -120,6 +120,9 @@ struct str yaml_nearest(struct str word, const struct str *words, size_t count)
 
     for (size_t i = 0; i < count; i++) {
         size_t edits = yaml_word_eq(word, words[i]) ? 0 : distance(word, words[i]);
+        /* conda for conda_file: a beginning is as near as one slip. */
+        if (word.len > 2 && edits > 1 && str_starts(words[i], word))
+            edits = 1;
         if (edits < least) {
             least = edits;
             best = words[i];

@@ -73,6 +73,17 @@ TEST(a_union_is_resolved_by_type_first)
             "4:3 W2101\n5:11 E1104 uri_file\n");
 }
 
+TEST(a_type_that_no_alternative_has_is_told_all_of_them)
+{
+    ARENA;
+    struct yaml_problems problems = check(arena, "commandJob", JOB "distribution: {type: mpy}\n");
+
+    CHECK_INT(1, problems.errors);
+    CHECK_STR("'distribution.type' is 'mpy'; expected one of pytorch, tensorflow, mpi, ray",
+              problems.first->message);
+    CHECK_STR("mpi", problems.first->fix);
+}
+
 TEST(expressions_must_name_what_the_job_has)
 {
     reports("commandJob",
@@ -134,6 +145,23 @@ TEST(keys_of_the_server_are_taken_out)
     CHECK_INT(0, problems.errors);
 }
 
+TEST(what_the_command_line_set_may_be_text)
+{
+    ARENA;
+    struct yaml_problems problems = {.arena = arena};
+    struct yaml yaml = {0};
+    struct error err = {0};
+
+    CHECK_OK(yaml_parse(arena, STR(JOB "tags: {a: x}\n"), &yaml, &err), &err);
+    json_put(arena, yaml.root, "tags.b", json_double(arena, 0.5), &err);
+    json_put(arena, yaml.root, "display_name", json_bool(arena, true), &err);
+    yaml_check(&yaml, yaml_kind_find(STR("commandJob")), &problems);
+    CHECK_INT(0, problems.errors);
+    CHECK_STR("0.5", json_str_at(yaml.root, "tags.b"));
+    CHECK_STR("True", json_str_at(yaml.root, "display_name"));
+    reports("commandJob", JOB "tags: {a: 1}\n", "3:11 E1103\n");
+}
+
 TEST(the_nearest_word_is_near)
 {
     const struct str words[] = {STR("compute"), STR("command"), STR("code"),
@@ -141,6 +169,7 @@ TEST(the_nearest_word_is_near)
 
     CHECK_STR("compute", yaml_nearest(STR("copmute"), words, 4));
     CHECK_STR("environment_variables", yaml_nearest(STR("environmentVariables"), words, 4));
+    CHECK_STR("environment_variables", yaml_nearest(STR("environment"), words, 4));
     CHECK_STR("", yaml_nearest(STR("zzz"), words, 4));
     CHECK_STR("", yaml_nearest(STR("a_word_that_is_longer_than_forty_characters_is"), words, 4));
 }

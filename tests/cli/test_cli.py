@@ -1,0 +1,281 @@
+"""The command line against a real server: goldens of what it prints, exit codes, streams, formats.
+
+A golden in golden/ holds the exact text; LAZURITE_GOLDEN=write makes them anew, to be read before they
+are committed.
+"""
+import json
+import os
+import pathlib
+import re
+import subprocess
+import time
+
+import pytest
+
+from harness import BINARY, clean_environment
+
+HERE = pathlib.Path(__file__).resolve().parent
+FILES = HERE / "files"
+JOB = {"command": "echo one line", "environment": {"image": "python:3.11-slim"}}
+
+
+def golden(name, text):
+    """Compares with golden/NAME, times and ids and ports named."""
+    text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "{time}", text)
+    text = re.sub(r"localhost:\d+", "localhost:{port}", text)
+    text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", "{guid}", text)
+    path = HERE / "golden" / name
+    if os.environ.get("LAZURITE_GOLDEN") == "write":
+        path.write_text(text)
+    assert path.read_text() == text
+
+
+def alone(*arguments, stdin=None):
+    """The command line without any server to talk to."""
+    return subprocess.run([str(BINARY), *arguments], capture_output=True, text=True, timeout=30, input=stdin,
+                          env=clean_environment({"LAZURITE_HOME": "/nonexistent"}), cwd=FILES)
+
+
+@pytest.fixture(scope="module")
+def ended(server, tmp_path_factory):
+    """A job that ran to its end."""
+    file = tmp_path_factory.mktemp("job") / "job.yml"
+    file.write_text(json.dumps({**JOB, "experiment_name": "cli", "tags": {"k": "v"}}))
+    done = server.cli("job", "create", "-f", file, "-n", "ended", "--stream")
+    assert done.stdout == "one line\n"
+    assert "Execution Summary" in done.stderr
+    return "ended"
+
+
+# --- without a server -------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("words", ["", "job", "job create", "online-deployment create", "stop"])
+def test_help(words):
+    done = alone(*words.split(), "--help")
+    assert done.returncode == 0 and done.stderr == ""
+    golden(f"help-{words.replace(' ', '-') or 'all'}.txt", done.stdout)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_script(shell):
+    done = alone("completion", shell)
+    assert done.returncode == 0
+    golden(f"completion-{shell}.txt", done.stdout)
+
+
+@pytest.mark.parametrize("line,word", [
+    ("job lst", "lazurite job list"), ("jobs", "lazurite job"), ("job list --max-result 3", "--max-results"),
+    ("job show", "--name is missing"), ("job list -o tabel", "expected one of"), ("job list -r many", "whole number"),
+    ("job list --query [?a", "--query"), ("job list --query foo(a)", "no function"), ("job list stray", "stands alone"),
+])
+def test_bad_lines_are_usage_errors_before_any_request(line, word):
+    done = alone(*line.split())
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("error  Usage") and word in done.stderr
+
+
+def test_a_query_that_does_not_parse_is_marked():
+    done = alone("job", "list", "--query", "a..b")
+    assert done.returncode == 2
+    golden("query-column.txt", done.stderr)
+
+
+def test_no_server_names_what_to_start():
+    done = alone("job", "list")
+    assert done.returncode == 1
+    assert "lazurite serve --data-dir /nonexistent" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["bad", "loop", "expressions"])
+def test_problems_of_a_file_are_all_reported(name):
+    done = alone("job", "validate", "-f", f"{name}.yml")
+    assert done.returncode == 1 and done.stdout == ""
+    golden(f"problems-{name}.txt", done.stderr)
+
+
+def test_problems_as_json():
+    done = alone("job", "validate", "-f", "bad.yml", "--error-format", "json")
+    problems, error = map(json.loads, done.stderr.splitlines())
+    assert error["error"]["code"] == "ValidationError"
+    assert {"file": "bad.yml", "line": 2, "column": 1, "code": "E1101",
+            "message": "unknown key 'comand' in CommandJob", "fix": "command"} in problems
+
+
+def test_nesting_of_a_mebibyte_is_refused():
+    done = alone("job", "validate", "-f", "-", stdin="[" * (1 << 20))
+    assert done.returncode == 1
+    assert "E1001" in done.stderr
+
+
+def test_kinds_to_come_are_named():
+    done = alone("job", "validate", "-f", "-", stdin="type: sweep\n")
+    assert done.returncode == 1
+    assert "'sweep' is not built yet" in done.stderr
+
+
+def test_help_is_quick():
+    times = []
+    for _ in range(5):
+        begun = time.monotonic()
+        alone("--help")
+        times.append(time.monotonic() - begun)
+    assert min(times) < 0.5
+
+
+# --- with one ---------------------------------------------------------------------------------------
+
+def test_valid_file_from_standard_input(server):
+    done = server.cli("job", "validate", "-f", "-", stdin=json.dumps(JOB))
+    assert json.loads(done.stdout) == {"file": "<stdin>", "result": "Succeeded"}
+
+
+@pytest.mark.parametrize("line", ["job show -n nope", "data show -n nope -v 1", "model show -n nope -l latest",
+                                  "online-endpoint show -n nope", "compute show -n nope", "job stream -n nope",
+                                  "job why nope", "job cancel -n nope"])
+def test_what_is_not_there_is_code_3(server, line):
+    done = server.cli(*line.split(), check=False)
+    assert done.returncode == 3, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith("error  ")
+
+
+@pytest.mark.parametrize("form", ["json", "yaml", "table", "tsv", "none"])
+def test_show_in_every_format(server, ended, form):
+    done = server.cli("job", "show", "-n", ended, "-o", form, "--query",
+                      "{name:name,status:status,tags:tags,type:type,inputs:inputs,none:nothing}")
+    golden(f"show.{form}", done.stdout)
+
+
+def test_show_has_the_keys_of_the_file(server, ended):
+    shown = server.json("job", "show", "-n", ended)
+    assert shown["command"] == JOB["command"]
+    assert shown["experiment_name"] == "cli"
+    assert shown["tags"] == {"k": "v"}
+    assert shown["outputs"]["default"]["path"].endswith("dcid.ended")
+    assert list(shown) == sorted(shown)
+
+
+def test_list_in_default_columns(server, ended):
+    head, rule, *rows = server.cli("job", "list", "-o", "table").stdout.splitlines()
+    assert head.split("  ")[0] == "Name" and "Status" in head and set(rule) == {"-", " "}
+    assert any(row.startswith("ended ") and "Completed" in row for row in rows)
+
+
+def test_queries_on_lists(server, ended):
+    names = server.cli("job", "list", "--query", "[?status=='Completed'].name", "-o", "tsv").stdout.split()
+    assert ended in names
+    table = server.cli("job", "list", "--query", "[?name=='ended'].{State:status,Name:name}", "-o", "table").stdout
+    assert table == "State      Name\n---------  -----\nCompleted  ended\n"
+    failed = server.cli("job", "list", "--query", "sum([].name)", check=False)
+    assert failed.returncode == 1
+
+
+def test_ml_is_dropped(server):
+    assert json.loads(server.cli("ml", "compute", "list").stdout)[0]["name"]
+
+
+def test_set_changes_the_document(server, tmp_path):
+    file = tmp_path / "job.yml"
+    file.write_text(json.dumps(JOB))
+    shown = server.json("job", "create", "-f", file, "--set", "tags.a=1", "environment_variables.B=true",
+                        "command=echo ${{inputs.x}}", "inputs.x=0.5")
+    assert shown["tags"] == {"a": "1"}
+    assert shown["environment_variables"] == {"B": "True"}
+    assert shown["inputs"] == {"x": "0.5"}
+    assert re.fullmatch(r"[a-z]+_[a-z]+_[0-9a-z]{10}", shown["name"])
+
+
+def test_refusals_name_the_line_of_the_file(server, tmp_path):
+    file = tmp_path / "job.yml"
+    file.write_text("command: echo\nenvironment: {image: x}\ncompute: azureml:nope\n")
+    done = server.cli("job", "create", "-f", file, check=False)
+    assert done.returncode == 3
+    assert f"{file}:3:1" in done.stderr
+
+
+def test_missing_assets_and_paths_are_problems_of_the_file(server, tmp_path):
+    server.cli("environment", "create", "-n", "known", "-i", "python:3.11-slim", "-v", "3")
+    file = tmp_path / "job.yml"
+    file.write_text("command: a ${{inputs.d}}\nenvironment: azureml:known:4\n"
+                    "inputs:\n  d: {type: uri_file, path: ./none.csv}\n")
+    done = server.cli("job", "create", "-f", file, check=False)
+    assert done.returncode == 1
+    assert "E1203  environment 'known' has no version 4 (latest is 3)" in done.stderr
+    assert "fix: azureml:known@latest" in done.stderr
+    assert ":4:29  error  E1204" in done.stderr
+
+
+def test_data_goes_up_once_and_versions_rise(server, tmp_path):
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    first = server.json("data", "create", "-n", "table", "-t", "uri_file", "-p", tmp_path / "a.csv")
+    again = server.cli("data", "create", "-n", "table", "-t", "uri_file", "-p", tmp_path / "a.csv", "--verbose")
+    assert "0 of 1 file to send" in again.stderr
+    second = json.loads(again.stdout)
+    assert (first["version"], second["version"]) == ("1", "2")
+    assert first["path"] == second["path"]
+    assert [d["version"] for d in server.json("data", "list", "-n", "table")] == ["2", "1"]
+    wrong = server.cli("data", "create", "-n", "table", "-t", "uri_folder", "-p", tmp_path / "a.csv", check=False)
+    assert "E1207" in wrong.stderr
+
+
+def test_ignore_files_keep_files_at_home(server, tmp_path):
+    source = tmp_path / "src"
+    (source / "sub").mkdir(parents=True)
+    for name in ("main.py", "secret.log", "sub/keep.log", "sub/x.pyc"):
+        (source / name).write_text("print(1)\n")
+    (source / ".amlignore").write_text("*.log\n!keep.log\n")
+    (tmp_path / "job.yml").write_text(json.dumps({**JOB, "command": "find . -type f | sort", "code": "src"}))
+    done = server.cli("job", "create", "-f", tmp_path / "job.yml", "--stream", "-n", "ignored")
+    assert done.stdout.split() == ["./main.py", "./sub/keep.log"]
+
+
+def test_models_come_back_as_they_went(server, tmp_path):
+    model = tmp_path / "model"
+    (model / "deep").mkdir(parents=True)
+    (model / "MLmodel").write_text("flavors: {}\n")
+    (model / "deep" / "100% & <x>.bin").write_bytes(bytes(range(256)))
+    server.cli("model", "create", "-n", "kept", "-t", "mlflow_model", "-p", model)
+    server.cli("model", "download", "-n", "kept", "-v", "1", "-p", tmp_path / "back")
+    assert (tmp_path / "back/kept/model/deep/100% & <x>.bin").read_bytes() == bytes(range(256))
+    assert server.json("model", "show", "-n", "kept", "-l", "latest")["version"] == "1"
+
+
+def test_outputs_are_downloaded(server, ended, tmp_path):
+    server.cli("job", "download", "-n", ended, "-p", tmp_path)
+    assert (tmp_path / "ended/artifacts/user_logs/std_log.txt").read_text() == "one line\n"
+    done = server.cli("job", "download", "-n", ended, "--output-name", "none", "-p", tmp_path, check=False)
+    assert done.returncode == 1 and "no output 'none'" in done.stderr
+
+
+def test_failing_job_is_code_1_and_says_why(server, tmp_path):
+    file = tmp_path / "job.yml"
+    file.write_text(json.dumps({**JOB, "command": "exit 7"}))
+    done = server.cli("job", "create", "-f", file, "-n", "seven", "--stream", check=False)
+    assert done.returncode == 1
+    assert "exit code 7" in done.stderr and "lazurite job why -n seven" in done.stderr
+    assert "exit code 7" in server.cli("job", "why", "seven").stdout
+
+
+def test_deletes_ask_and_never_hang(server):
+    server.cli("online-endpoint", "create", "-n", "to-delete")
+    done = server.cli("online-endpoint", "delete", "-n", "to-delete", check=False, stdin="")
+    assert done.returncode == 1 and "Add -y" in done.stderr
+    assert server.cli("online-endpoint", "delete", "-n", "to-delete", "-y").stdout == ""
+    assert server.cli("online-endpoint", "show", "-n", "to-delete", check=False).returncode == 3
+
+
+def test_connect_prints_lines_a_shell_can_evaluate(server):
+    lines = server.cli("connect", "--shell", "bash").stdout
+    done = subprocess.run(["bash", "-c", lines + "echo $MLFLOW_TRACKING_URI"], capture_output=True, text=True)
+    assert done.stdout.strip() == server.connect()["mlflowTrackingUri"]
+    token = server.cli("connect", "--token").stdout.strip()
+    assert token.count(".") == 2
+
+
+def test_server_by_address_and_token(server):
+    connect = server.connect()
+    done = server.cli("job", "list", "--server", connect["endpoint"], "--token", connect["token"])
+    assert isinstance(json.loads(done.stdout), list)
+    refused = server.cli("job", "list", "--server", connect["endpoint"], "--token", "a.b.c", check=False)
+    assert refused.returncode == 1
