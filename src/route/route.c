@@ -318,6 +318,8 @@ static bool mixed_match(struct str template, const struct piece *piece, struct c
         if (at < 1 || !str_starts(str_slice(text, (size_t)at, text.len), literal))
             return false;
         struct str value = str_slice(text, 0, (size_t)at);
+        if (str_eq(value, STR(".")) || str_eq(value, STR("..")))
+            return false;
         if (call && call->param_count < ROUTE_PARAMS_MAX)
             call->params[call->param_count++] = (struct route_param){name, value, value};
         text = str_slice(text, (size_t)at + literal.len, text.len);

@@ -120,6 +120,8 @@ TEST(mixed_pieces_match_by_their_text)
           "GET", "/lz1.blob.core.test/c/b");
     check("not found near none", "GET", "/azureml-/x");
     check("not found near none", "GET", "/.blob.core/c/b");
+    check("not found near none", "GET", "/azureml-../x");
+    check("not found near none", "GET", "/a.blob../c/b");
 }
 
 TEST(a_known_path_with_another_method_is_405_and_says_which)
