@@ -61,14 +61,16 @@ static int show_outputs(struct store_txn *txn, const struct run *run, struct jso
     return 0;
 }
 
+/* When it ran stands among the job's own properties, as clients look for it there. */
 static void show_times(struct arena *arena, const struct run *run, struct json *properties)
 {
+    struct json *own = json_at(properties, "properties");
     char text[CLOCK_ISO_BYTES];
 
     if (run->start_us)
-        json_set_str(arena, properties, "startTimeUtc", clock_iso(run->start_us, text));
+        json_set_str(arena, own, "StartTimeUtc", clock_iso(run->start_us, text));
     if (run->end_us)
-        json_set_str(arena, properties, "endTimeUtc", clock_iso(run->end_us, text));
+        json_set_str(arena, own, "EndTimeUtc", clock_iso(run->end_us, text));
 }
 
 static void ensure_object(struct arena *arena, struct json *properties, const char *key)

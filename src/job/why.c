@@ -65,9 +65,9 @@ static struct str next_step(struct store_txn *txn, const struct run *run)
         {STR_INIT("memory"), STR_INIT("Give it less data at a time, or a machine with more memory.")},
         {STR_INIT("timeout"), STR_INIT("Raise limits.timeout, or make the job shorter.")},
         {STR_INIT("notFound"), STR_INIT("Check the command's spelling and that the environment has it.")},
-        {STR_INIT("prepare"), STR_INIT("Read the system logs: lazurite job stream -n NAME --logs system")},
+        {STR_INIT("prepare"), STR_INIT("Read the system logs: lazurite job stream --logs system -n ")},
         {STR_INIT("signal"), STR_INIT("Something sent it a signal; read the end of its log.")},
-        {STR_INIT("exit"), STR_INIT("Read the end of its log: lazurite job stream -n NAME")},
+        {STR_INIT("exit"), STR_INIT("Read the end of its log: lazurite job stream -n ")},
         {STR_INIT("lost"), STR_INIT("Submit it again.")},
     };
     struct attempt attempt;
@@ -78,9 +78,15 @@ static struct str next_step(struct store_txn *txn, const struct run *run)
         return (struct str){0};
     if (attempt_last(txn, run->run, &attempt, NULL) < 0)
         return (struct str){0};
-    for (size_t i = 0; i < COUNT(STEPS); i++)
-        if (str_eq(attempt.exit_kind, STEPS[i].kind))
+    for (size_t i = 0; i < COUNT(STEPS); i++) {
+        if (!str_eq(attempt.exit_kind, STEPS[i].kind))
+            continue;
+        if (!str_ends(STEPS[i].next, STR(" ")))
             return STEPS[i].next;
+        /* The command ends with the job it is about. */
+        return arena_printf(store_arena(txn), "%.*s%.*s", STR_ARG(STEPS[i].next),
+                            STR_ARG(run->run_id));
+    }
     return (struct str){0};
 }
 
