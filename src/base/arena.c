@@ -1,3 +1,5 @@
+/* Chunks that double up to a limit. Only the newest is filled; what an older one has left is given
+ * up, which costs less than looking for room. */
 #include "base/arena.h"
 
 #include <assert.h>
@@ -24,6 +26,7 @@ struct arena {
     void *json_slot;
 };
 
+/* Takes no memory for content yet: many arenas of short requests never need any. */
 struct arena *arena_new(size_t budget_bytes)
 {
     struct arena *arena = calloc(1, sizeof(*arena));
@@ -35,6 +38,7 @@ struct arena *arena_new(size_t budget_bytes)
 
 void arena_free(struct arena **arena)
 {
+    assert(arena);
     if (!*arena)
         return;
     struct chunk *chunk = (*arena)->chunks;
@@ -47,10 +51,13 @@ void arena_free(struct arena **arena)
     *arena = NULL;
 }
 
+/* A little is kept, because the next request of the same connection usually needs as much. Not
+ * zeroed here: arena_alloc does that for what it gives out. */
 void arena_reset(struct arena *arena)
 {
     struct chunk *kept = NULL;
 
+    assert(arena);
     while (arena->chunks) {
         struct chunk *chunk = arena->chunks;
         arena->chunks = chunk->next;
@@ -78,6 +85,8 @@ static struct chunk *chunk_add(struct arena *arena, size_t size)
         usual = LARGEST_CHUNK_BYTES;
     own = size > usual / 2 && arena->chunks;
     size_t room = own || size > usual ? size : usual;
+    if (room > PTRDIFF_MAX - sizeof(struct chunk)) /* no object can be that large */
+        abort();
     struct chunk *chunk = malloc(sizeof(*chunk) + room);
     if (!chunk)
         abort();
@@ -92,6 +101,7 @@ static struct chunk *chunk_add(struct arena *arena, size_t size)
     return chunk;
 }
 
+/* Not zeroed. The only place where memory is given out, so the only one that counts it. */
 static void *arena_take(struct arena *arena, size_t size)
 {
     size_t rounded = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
@@ -108,22 +118,29 @@ static void *arena_take(struct arena *arena, size_t size)
     return memory;
 }
 
+/* Whoever forgets to fill a field finds zero there, never what an earlier request left. */
 void *arena_alloc(struct arena *arena, size_t size)
 {
+    assert(arena);
     return memset(arena_take(arena, size), 0, size);
 }
 
+/* A product that wraps round would give a small piece for a large array. */
 void *arena_alloc_array(struct arena *arena, size_t count, size_t size)
 {
     size_t total;
 
+    assert(size > 0);
     if (__builtin_mul_overflow(count, size, &total))
         abort();
     return arena_alloc(arena, total);
 }
 
+/* Asked before an allocation whose size a client chose. Others are small and bounded by the
+ * code. */
 int arena_fits(struct arena *arena, size_t size, struct error *err)
 {
+    assert(arena);
     if (arena->used_bytes <= arena->budget_bytes && size <= arena->budget_bytes - arena->used_bytes)
         return 0;
     return error_set(err, ERROR_TOO_LARGE, "",
@@ -145,6 +162,7 @@ struct str arena_lower(struct arena *arena, struct str s)
 {
     char *copy = arena_cstr(arena, s);
 
+    assert(arena);
     for (size_t i = 0; i < s.len; i++)
         if (copy[i] >= 'A' && copy[i] <= 'Z')
             copy[i] = (char)(copy[i] - 'A' + 'a');
@@ -153,6 +171,8 @@ struct str arena_lower(struct arena *arena, struct str s)
 
 char *arena_cstr(struct arena *arena, struct str s)
 {
+    assert(arena);
+    assert(s.ptr || !s.len);
     char *copy = arena_take(arena, s.len + 1);
     if (s.len)
         memcpy(copy, s.ptr, s.len);
@@ -160,10 +180,12 @@ char *arena_cstr(struct arena *arena, struct str s)
     return copy;
 }
 
+/* Formats twice, since the length is not known before; the first pass writes nothing. */
 struct str arena_vprintf(struct arena *arena, const char *format, va_list args)
 {
     va_list again;
 
+    assert(format);
     va_copy(again, args);
     int len = vsnprintf(NULL, 0, format, again);
     va_end(again);
@@ -186,5 +208,6 @@ struct str arena_printf(struct arena *arena, const char *format, ...)
 
 void **arena_json_slot(struct arena *arena)
 {
+    assert(arena);
     return &arena->json_slot;
 }

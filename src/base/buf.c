@@ -1,3 +1,4 @@
+/* The cap is checked in one place, buf_reserve; everything else goes through it. */
 #include "base/buf.h"
 
 #include <assert.h>
@@ -8,23 +9,28 @@
 
 struct buf buf_make(size_t cap_bytes)
 {
+    assert(cap_bytes < PTRDIFF_MAX);
     return (struct buf){.cap_bytes = cap_bytes};
 }
 
 void buf_free(struct buf *buf)
 {
+    assert(buf);
     free(buf->ptr);
     *buf = (struct buf){.cap_bytes = buf->cap_bytes};
 }
 
 void buf_clear(struct buf *buf)
 {
+    assert(buf);
     buf->len = 0;
     buf->failed = false;
     if (buf->ptr)
         buf->ptr[0] = '\0';
 }
 
+/* Doubles, so that adding byte by byte costs no more than a constant factor. One byte more than
+ * asked for is kept for the NUL that buf_str promises. */
 char *buf_reserve(struct buf *buf, size_t more)
 {
     assert(buf->len <= buf->cap_bytes);
@@ -53,8 +59,11 @@ void buf_grew(struct buf *buf, size_t added)
     buf->ptr[buf->len] = '\0';
 }
 
+/* The bytes may not lie in the buffer itself: growing moves them. */
 void buf_add_bytes(struct buf *buf, const void *bytes, size_t len)
 {
+    assert(bytes || !len);
+    assert((const char *)bytes < buf->ptr || (const char *)bytes >= buf->ptr + buf->size);
     if (buf->failed || len == 0)
         return;
     char *to = buf_reserve(buf, len);
@@ -78,12 +87,14 @@ void buf_printf(struct buf *buf, const char *format, ...)
 {
     va_list args, again;
 
+    assert(buf && format);
     if (buf->failed)
         return;
     va_start(args, format);
     va_copy(again, args);
     int len = vsnprintf(NULL, 0, format, again);
     va_end(again);
+    buf->failed = len < 0; /* a text of more than INT_MAX bytes */
     char *to = len >= 0 ? buf_reserve(buf, (size_t)len) : NULL;
     if (to) {
         vsnprintf(to, (size_t)len + 1, format, args);
@@ -92,6 +103,7 @@ void buf_printf(struct buf *buf, const char *format, ...)
     va_end(args);
 }
 
+/* Moves the rest to the front; callers keep that rest small. */
 void buf_consume(struct buf *buf, size_t count)
 {
     assert(count <= buf->len);
@@ -103,11 +115,13 @@ void buf_consume(struct buf *buf, size_t count)
 
 struct str buf_str(const struct buf *buf)
 {
+    assert(buf && (buf->ptr || !buf->len));
     return (struct str){buf->ptr ? buf->ptr : "", buf->len};
 }
 
 int buf_ok(const struct buf *buf, struct error *err)
 {
+    assert(buf);
     if (!buf->failed)
         return 0;
     return error_set(err, ERROR_TOO_LARGE, "", "The text is longer than %zu bytes.",

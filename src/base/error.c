@@ -1,3 +1,4 @@
+/* Filling a struct error. Nothing here allocates: errors must work when nothing else does. */
 #include "base/error.h"
 
 #include <assert.h>
@@ -34,11 +35,36 @@ static const char *const NAMES[ERROR_COUNT_] = {
     [ERROR_CANCELED] = "canceled",
 };
 
+/* A text that filled its room may have been cut inside a UTF-8 character; what is left of that is
+ * dropped, since these texts end in JSON, which has no place for half a character. */
+static void cut_whole(char *text, size_t size)
+{
+    size_t len = strlen(text), start = len;
+
+    assert(size > 4);
+    if (len + 1 < size)
+        return;
+    while (start > 0 && len - start < 4 && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
+        start--;
+    if (start == 0)
+        return;
+    unsigned char lead = (unsigned char)text[start - 1];
+    size_t need = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+    if (len - start + 1 < need)
+        text[start - 1] = '\0';
+}
+
+/* Code and target; a hint of an earlier error is none of this one. */
 static void error_fill(struct error *err, enum error_code code, const char *target)
 {
+    char copy[sizeof(err->target)]; /* the target may be the one in *err */
+
+    assert(code > ERROR_NONE && code < ERROR_COUNT_);
+    snprintf(copy, sizeof(copy), "%s", target ? target : "");
+    cut_whole(copy, sizeof(copy));
     err->code = code;
     err->hint[0] = '\0';
-    snprintf(err->target, sizeof(err->target), "%s", target ? target : "");
+    memcpy(err->target, copy, sizeof(copy));
 }
 
 int error_set(struct error *err, enum error_code code, const char *target, const char *format, ...)
@@ -52,13 +78,16 @@ int error_set(struct error *err, enum error_code code, const char *target, const
     va_start(args, format);
     vsnprintf(message, sizeof(message), format, args);
     va_end(args);
+    cut_whole(message, sizeof(message));
     error_fill(err, code, target);
     memcpy(err->message, message, sizeof(message));
     return -1;
 }
 
+/* What a caller can act on has a code of its own; all else is trouble of the host. */
 static enum error_code code_of(int number)
 {
+    assert(number >= 0);
     switch (number) {
     case ENOSPC:
     case EDQUOT:
@@ -80,11 +109,13 @@ int error_errno(struct error *err, int number, const char *format, ...)
     va_list args;
     char sentence[sizeof(err->message) / 2];
 
+    assert(number != 0);
     if (!err)
         return -1;
     va_start(args, format);
     vsnprintf(sentence, sizeof(sentence), format, args);
     va_end(args);
+    cut_whole(sentence, sizeof(sentence));
     error_fill(err, code_of(number), "");
     snprintf(err->message, sizeof(err->message), "%s: %s.", sentence, strerror(number));
     return -1;
@@ -94,11 +125,13 @@ int error_hint(struct error *err, const char *format, ...)
 {
     va_list args;
 
+    assert(format);
     if (!err)
         return -1;
     va_start(args, format);
     vsnprintf(err->hint, sizeof(err->hint), format, args);
     va_end(args);
+    cut_whole(err->hint, sizeof(err->hint));
     return -1;
 }
 

@@ -1,3 +1,4 @@
+/* The one file that knows the JSON library for values that change; mlflow/ reads unchanging ones. */
 #include "base/json.h"
 
 #include <assert.h>
@@ -5,8 +6,8 @@
 #include <string.h>
 #include <yyjson.h>
 
-/* A struct json is a yyjson_mut_val; the document that makes them is kept with the arena. */
-
+/* A struct json is never defined: it is the library's value under a name of ours, so that nobody
+ * outside this file sees the library. */
 static yyjson_mut_val *as_val(const struct json *value)
 {
     return (yyjson_mut_val *)value;
@@ -17,13 +18,16 @@ static struct json *as_json(yyjson_mut_val *value)
     return (struct json *)value;
 }
 
+/* The library's memory is the arena's: nothing is freed, all dies with the request. */
 static void *alc_malloc(void *ctx, size_t size)
 {
     return arena_alloc(ctx, size);
 }
 
+/* Growing copies, since the arena gives nothing back. */
 static void *alc_realloc(void *ctx, void *old, size_t old_size, size_t size)
 {
+    assert(old || !old_size);
     if (size <= old_size)
         return old;
     return memcpy(arena_alloc(ctx, size), old, old_size);
@@ -38,10 +42,13 @@ static yyjson_alc alc_of(struct arena *arena)
     return (yyjson_alc){alc_malloc, alc_realloc, alc_free, arena};
 }
 
+/* One document for each arena makes all its values, kept in the arena's slot. The pools start
+ * small, as most bodies have a few dozen values. */
 static yyjson_mut_doc *doc_of(struct arena *arena)
 {
     void **slot = arena_json_slot(arena);
 
+    assert(arena);
     if (!*slot) {
         yyjson_alc alc = alc_of(arena);
         *slot = yyjson_mut_doc_new(&alc);
@@ -78,10 +85,12 @@ static bool too_deep(struct str text)
     return false;
 }
 
+/* Line and column are counted from 1, as editors do. */
 static int parse_error(struct str text, const yyjson_read_err *fault, struct error *err)
 {
     size_t line = 1, column = 1;
 
+    assert(fault->msg);
     for (size_t i = 0; i < fault->pos && i < text.len; i++) {
         column = text.ptr[i] == '\n' ? 1 : column + 1;
         line += text.ptr[i] == '\n';
@@ -95,6 +104,7 @@ struct json *json_parse(struct arena *arena, struct str text, struct error *err)
     yyjson_read_err fault = {0};
     yyjson_alc alc = alc_of(arena);
 
+    assert(arena);
     if (too_deep(text)) {
         error_set(err, ERROR_INVALID, "", "The JSON is nested deeper than %d levels.",
                   JSON_DEPTH_MAX);
@@ -120,9 +130,12 @@ struct json *json_array(struct arena *arena)
 
 struct json *json_text(struct arena *arena, struct str s)
 {
+    assert(s.ptr || !s.len);
     return as_json(yyjson_mut_strncpy(doc_of(arena), s.ptr ? s.ptr : "", s.len));
 }
 
+/* The library tells signed from unsigned numbers; what is not negative is unsigned, as when
+ * parsed. */
 struct json *json_int(struct arena *arena, int64_t number)
 {
     return as_json(number < 0 ? yyjson_mut_sint(doc_of(arena), number)
@@ -149,6 +162,7 @@ struct json *json_copy(struct arena *arena, const struct json *value)
     return value ? as_json(yyjson_mut_val_mut_copy(doc_of(arena), as_val(value))) : NULL;
 }
 
+/* The library tells three kinds of numbers apart; callers who care ask json_is_integer. */
 enum json_kind json_kind(const struct json *value)
 {
     switch (yyjson_mut_get_type(as_val(value))) {
@@ -179,9 +193,11 @@ bool json_is_integer(const struct json *value)
 
 struct json *json_get(const struct json *object, struct str key)
 {
+    assert(key.ptr || !key.len);
     return as_json(yyjson_mut_obj_getn(as_val(object), key.ptr, key.len));
 }
 
+/* ARM ignores the case of property names; the exact spelling wins over another. */
 struct json *json_get_fold(const struct json *object, struct str key)
 {
     struct json *exact = json_get(object, key);
@@ -227,6 +243,7 @@ struct json *json_at(const struct json *value, const char *path)
     struct str key;
     int64_t index;
 
+    assert(path);
     while (value && rest.len > 0) {
         if (!path_step(&rest, &key, &index))
             return NULL;
@@ -244,6 +261,7 @@ struct str json_as_str(const struct json *value)
     return (struct str){text, text ? yyjson_mut_get_len(as_val(value)) : 0};
 }
 
+/* A number past int64_t is not bent into one: the fallback shows that it was not understood. */
 int64_t json_as_int(const struct json *value, int64_t fallback)
 {
     if (yyjson_mut_is_uint(as_val(value))) {
@@ -289,6 +307,7 @@ size_t json_count(const struct json *value)
                                            : yyjson_mut_arr_size(as_val(value));
 }
 
+/* The index starts before the first member, so that json_next can step before it looks. */
 struct json_iter json_iter(const struct json *value)
 {
     return (struct json_iter){.container_ = value, .index = SIZE_MAX};
@@ -299,6 +318,7 @@ bool json_next(struct json_iter *it)
     yyjson_mut_val *container = as_val(it->container_);
     bool object = yyjson_mut_is_obj(container);
 
+    assert(it);
     if (it->index + 1 >= json_count(it->container_))
         return false;
     it->index++;
@@ -316,6 +336,7 @@ bool json_next(struct json_iter *it)
     return true;
 }
 
+/* Keeps the place of a member that is replaced; the wire shows members in that order. */
 void json_set(struct arena *arena, struct json *object, struct str key, struct json *value)
 {
     assert(json_kind(object) == JSON_OBJECT && value);
@@ -359,6 +380,8 @@ int json_put(struct arena *arena, struct json *root, const char *path, struct js
     int64_t index;
     struct json *at = root;
 
+    assert(path && *path);
+    assert(value);
     while (path_step(&rest, &key, &index)) {
         bool last = rest.len == 0;
         if (index >= 0) {
@@ -374,7 +397,8 @@ int json_put(struct arena *arena, struct json *root, const char *path, struct js
             continue;
         }
         if (json_kind(at) != JSON_OBJECT)
-            return error_set(err, ERROR_INVALID, path, "'%.*s' lies in something that is no object.",
+            return error_set(err, ERROR_INVALID, path,
+                             "'%.*s' lies in something that is no object.",
                              STR_ARG(key));
         if (last)
             json_set(arena, at, key, value);
@@ -393,9 +417,11 @@ void json_append(struct arena *, struct json *array, struct json *value)
 
 bool json_remove(struct json *object, struct str key)
 {
+    assert(key.ptr || !key.len);
     return yyjson_mut_obj_remove_keyn(as_val(object), key.ptr, key.len) != NULL;
 }
 
+/* The member is unlinked, not freed: the caller may put it elsewhere in the same arena. */
 struct json *json_take(struct json *root, const char *path)
 {
     struct str whole = str_from(path);
@@ -404,6 +430,7 @@ struct json *json_take(struct json *root, const char *path)
     struct str key = str_slice(whole, dot < 0 ? 0 : (size_t)dot + 1, whole.len);
     char text[256];
 
+    assert(root && path);
     if (parent.len >= sizeof(text))
         return NULL;
     memcpy(text, whole.ptr, parent.len);
@@ -414,6 +441,7 @@ struct json *json_take(struct json *root, const char *path)
     return as_json(yyjson_mut_obj_remove_keyn(as_val(object), key.ptr, key.len));
 }
 
+/* Recursion is bounded by JSON_DEPTH_MAX, as both sides were parsed or built by us. */
 void json_merge(struct arena *arena, struct json *target, const struct json *patch)
 {
     struct json_iter it = json_iter(patch);
@@ -435,30 +463,67 @@ void json_merge(struct arena *arena, struct json *target, const struct json *pat
     }
 }
 
-static bool members_equal(const struct json *a, const struct json *b)
-{
-    struct json_iter it = json_iter(a);
+struct member {
+    struct str key;
+    struct json *value;
+    size_t index;
+};
 
-    while (json_next(&it)) {
-        struct json *other = json_get(b, it.key);
-        if (!other || !json_equal(it.value, other))
-            return false;
-    }
-    return true;
+/* Members of the same key keep their order, so that any two runs agree. */
+static int by_key(const void *a, const void *b)
+{
+    const struct member *left = a, *right = b;
+    int order = str_cmp(left->key, right->key);
+
+    return order ? order : left->index < right->index ? -1 : left->index > right->index;
 }
 
+/* Fills `out`, which holds json_count(object), in the order of the keys. */
+static void sort_members(const struct json *object, struct member *out)
+{
+    struct json_iter it = json_iter(object);
+
+    assert(json_kind(object) == JSON_OBJECT);
+    while (json_next(&it))
+        out[it.index] = (struct member){it.key, it.value, it.index};
+    qsort(out, json_count(object), sizeof(*out), by_key);
+}
+
+/* By sorting both: a client chooses how many members there are, and looking each one up would cost
+ * the square of their number. The counts are equal. */
+static bool members_equal(const struct json *a, const struct json *b)
+{
+    size_t count = json_count(a);
+    struct member *left = calloc(2 * count + 1, sizeof(*left)), *right = left + count;
+    bool equal = true;
+
+    if (!left)
+        abort();
+    assert(count == json_count(b));
+    sort_members(a, left);
+    sort_members(b, right);
+    for (size_t i = 0; i < count && equal; i++)
+        equal = str_eq(left[i].key, right[i].key) && json_equal(left[i].value, right[i].value);
+    free(left);
+    return equal;
+}
+
+/* The counts are equal. */
 static bool elements_equal(const struct json *a, const struct json *b)
 {
     struct json_iter left = json_iter(a), right = json_iter(b);
 
+    assert(json_count(a) == json_count(b));
     while (json_next(&left) && json_next(&right))
         if (!json_equal(left.value, right.value))
             return false;
     return true;
 }
 
+/* Two whole numbers are compared as such: as doubles, large neighbours would be the same. */
 static bool numbers_equal(const struct json *a, const struct json *b)
 {
+    assert(json_kind(a) == JSON_NUMBER && json_kind(b) == JSON_NUMBER);
     if (json_is_integer(a) && json_is_integer(b))
         return yyjson_mut_equals(as_val(a), as_val(b));
     return json_as_double(a, 0) == json_as_double(b, 0);
@@ -487,22 +552,14 @@ bool json_equal(const struct json *a, const struct json *b)
     return false;
 }
 
-struct member {
-    struct str key;
-    struct json *value;
-};
-
-static int by_key(const void *a, const void *b)
-{
-    return str_cmp(((const struct member *)a)->key, ((const struct member *)b)->key);
-}
-
+/* For hashing and comparing texts: the same value gives the same bytes. */
 struct json *json_sorted(struct arena *arena, const struct json *value)
 {
     enum json_kind kind = json_kind(value);
     struct json_iter it = json_iter(value);
     size_t count = json_count(value);
 
+    assert(arena);
     if (kind == JSON_ARRAY) {
         struct json *array = json_array(arena);
         while (json_next(&it))
@@ -513,24 +570,25 @@ struct json *json_sorted(struct arena *arena, const struct json *value)
         return json_copy(arena, value);
     struct json *object = json_object(arena);
     struct member *members = arena_new_array(arena, struct member, count);
-    while (json_next(&it))
-        members[it.index] = (struct member){it.key, it.value};
-    qsort(members, count, sizeof(*members), by_key);
+    sort_members(value, members);
     for (size_t i = 0; i < count; i++)
         yyjson_mut_obj_add(as_val(object), as_val(json_text(arena, members[i].key)),
                            as_val(json_sorted(arena, members[i].value)));
     return object;
 }
 
+/* JSON has no word for NaN and the infinities: null stands for them, so that one such number does
+ * not cost the whole text. Bytes that are no UTF-8 go out as they came. */
 static struct str write_as(struct arena *arena, const struct json *value, yyjson_write_flag flags)
 {
     yyjson_alc alc = alc_of(arena);
     size_t len = 0;
 
+    assert(arena);
     if (!value)
         return STR("null");
-    char *text = yyjson_mut_val_write_opts(as_val(value), flags | YYJSON_WRITE_ALLOW_INVALID_UNICODE,
-                                           &alc, &len, NULL);
+    flags |= YYJSON_WRITE_ALLOW_INVALID_UNICODE | YYJSON_WRITE_INF_AND_NAN_AS_NULL;
+    char *text = yyjson_mut_val_write_opts(as_val(value), flags, &alc, &len, NULL);
     return text ? (struct str){text, len} : STR("null");
 }
 

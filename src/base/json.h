@@ -76,7 +76,8 @@ void json_set_double(struct arena *arena, struct json *object, const char *key, 
 void json_set_bool(struct arena *arena, struct json *object, const char *key, bool flag);
 void json_set_null(struct arena *arena, struct json *object, const char *key);
 
-/* Sets at a path, making missing objects on the way. Errors: ERROR_INVALID when a step is no object. */
+/* Sets at a path, making missing objects on the way. Errors: ERROR_INVALID when a step is no
+ * object. */
 int json_put(struct arena *arena, struct json *root, const char *path, struct json *value,
              struct error *err);
 
@@ -97,6 +98,7 @@ bool json_equal(const struct json *a, const struct json *b);
 /* A copy whose members are sorted by key, at every depth. */
 struct json *json_sorted(struct arena *arena, const struct json *value);
 
-/* As text: compact, or with two spaces of indent and no final line end. */
+/* As text: compact, or with two spaces of indent and no final line end. NaN and the infinities are
+ * written as null. */
 struct str json_write(struct arena *arena, const struct json *value);
 struct str json_write_pretty(struct arena *arena, const struct json *value);

@@ -1,3 +1,4 @@
+/* Lines are put together on the heap and written in one call. */
 #include "base/log.h"
 
 #include "base/buf.h"
@@ -15,10 +16,12 @@ static const char *const LEVELS[] = {"debug", "info", "warn", "error"};
 
 void log_set_level(enum log_level level)
 {
+    assert(level >= LOG_DEBUG && level <= LOG_ERROR);
     lowest = level;
 }
 
-/* Values with blanks, quotes or controls are quoted; controls become \xNN, so a line stays one line. */
+/* Values with blanks, quotes or controls are quoted; controls become \xNN, so that a line stays
+ * one line. */
 static void add_value(struct buf *line, struct str value)
 {
     bool plain = value.len > 0;
@@ -42,8 +45,10 @@ static void add_value(struct buf *line, struct str value)
     buf_add_char(line, '"');
 }
 
+/* A secret is named, so that one sees it was given, and never shown. */
 static void add_field(struct buf *line, const struct log_field *field)
 {
+    assert(field->name && field->type <= LOG_TYPE_SECRET);
     buf_printf(line, " %s=", field->name);
     switch (field->type) {
     case LOG_TYPE_STR:
@@ -61,6 +66,7 @@ static void add_field(struct buf *line, const struct log_field *field)
     }
 }
 
+/* One write for each line: lines of several threads and processes do not mix. */
 void log_event(enum log_level level, const char *event, const struct log_field *fields)
 {
     struct timespec now;
@@ -68,6 +74,7 @@ void log_event(enum log_level level, const char *event, const struct log_field *
     char stamp[32];
     CLEANUP(buf_free) struct buf line = buf_make(LINE_BYTES);
 
+    assert(level >= LOG_DEBUG && level <= LOG_ERROR);
     assert(event);
     if (level < lowest)
         return;
@@ -87,6 +94,7 @@ void log_event(enum log_level level, const char *event, const struct log_field *
 
 void log_error(const char *event, const struct error *err)
 {
+    assert(err && err->code != ERROR_NONE);
     LOG(LOG_ERROR, event, LOG_TEXT("code", error_name(err->code)), LOG_TEXT("target", err->target),
         LOG_TEXT("message", err->message));
 }

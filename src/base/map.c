@@ -1,3 +1,4 @@
+/* A table of open addresses; see Knuth, The Art of Computer Programming 6.4, algorithms L and R. */
 #include "base/map.h"
 
 #include <assert.h>
@@ -23,6 +24,8 @@ struct map {
 
 static uint64_t seed;
 
+/* Names come from clients: with a known hash they could choose names that all fall into one
+ * slot. Early at boot there may be no chance to be had; then a constant must do. */
 __attribute__((constructor)) static void seed_hash(void)
 {
     if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
@@ -55,6 +58,7 @@ struct map *map_new(void)
 
 void map_free(struct map **map)
 {
+    assert(map);
     if (!*map)
         return;
     for (size_t i = 0; i < (*map)->size; i++)
@@ -84,16 +88,19 @@ static struct slot *find(const struct map *map, struct str key, uint64_t hash)
 
 void *map_get(const struct map *map, struct str key)
 {
+    assert(key.ptr || !key.len);
     assert(map);
     struct slot *slot = find(map, key, map_hash(key));
     return slot->key ? slot->value : NULL;
 }
 
+/* Into twice the size, or into the same when it is full of marks rather than of keys. */
 static void rehash(struct map *map)
 {
     struct slot *old = map->slots;
     size_t old_size = map->size;
 
+    assert(map->count <= map->marked);
     if (map->count * 2 >= map->size)
         map->size *= 2;
     map->slots = calloc(map->size, sizeof(*map->slots));
@@ -110,6 +117,7 @@ void *map_set(struct map *map, struct str key, void *value)
 {
     uint64_t hash = map_hash(key);
 
+    assert(key.ptr || !key.len);
     assert(map);
     if ((map->marked + 1) * 4 > map->size * 3)
         rehash(map);
@@ -131,8 +139,10 @@ void *map_set(struct map *map, struct str key, void *value)
     return NULL;
 }
 
+/* Leaves a mark, since keys that were put behind this slot must still be found. */
 void *map_remove(struct map *map, struct str key)
 {
+    assert(map && map->count <= map->marked);
     struct slot *slot = find(map, key, map_hash(key));
     if (!slot->key)
         return NULL;
@@ -145,11 +155,13 @@ void *map_remove(struct map *map, struct str key)
 
 size_t map_count(const struct map *map)
 {
+    assert(map->count <= map->size);
     return map->count;
 }
 
 bool map_next(const struct map *map, size_t *cursor, struct str *out_key, void **out_value)
 {
+    assert(cursor && out_key && out_value);
     while (*cursor < map->size) {
         const struct slot *slot = &map->slots[(*cursor)++];
         if (!slot->key)

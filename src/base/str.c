@@ -1,7 +1,7 @@
+/* Nothing here allocates, and nothing depends on the locale. */
 #include "base/str.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +12,7 @@ struct str str_from(const char *text)
 
 struct str str_slice(struct str s, size_t from, size_t to)
 {
+    assert(s.ptr || !s.len);
     if (to > s.len)
         to = s.len;
     if (from > to)
@@ -19,6 +20,7 @@ struct str str_slice(struct str s, size_t from, size_t to)
     return (struct str){from ? s.ptr + from : s.ptr, to - from}; /* NULL + 0 is undefined */
 }
 
+/* Not isspace: that would follow the locale and take form feeds. */
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
@@ -38,6 +40,7 @@ int str_cmp(struct str a, struct str b)
     size_t common = a.len < b.len ? a.len : b.len;
     int order = common ? memcmp(a.ptr, b.ptr, common) : 0;
 
+    assert((a.ptr || !a.len) && (b.ptr || !b.len));
     if (order != 0)
         return order;
     return a.len < b.len ? -1 : a.len > b.len;
@@ -48,6 +51,7 @@ bool str_eq(struct str a, struct str b)
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
+/* Not tolower: names are compared alike whatever the locale. */
 static char fold(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
@@ -100,6 +104,7 @@ ssize_t str_find_last(struct str s, char c)
     return at ? at - s.ptr : -1;
 }
 
+/* The rest loses its address when it is used up: that tells the end from an empty last piece. */
 bool str_split(struct str *rest, char separator, struct str *out_piece)
 {
     assert(rest && out_piece);
@@ -118,6 +123,7 @@ bool str_split(struct str *rest, char separator, struct str *out_piece)
 
 bool str_cut(struct str s, char separator, struct str *out_head, struct str *out_tail)
 {
+    assert(out_head && out_tail);
     ssize_t at = str_find_char(s, separator);
     if (at < 0)
         return false;
@@ -126,6 +132,8 @@ bool str_cut(struct str s, char separator, struct str *out_head, struct str *out
     return true;
 }
 
+/* Counts up to the limit of its sign without ever passing it: overflow of a signed number is
+ * undefined. */
 bool str_to_int64(struct str s, int64_t *out)
 {
     bool negative = s.len > 0 && s.ptr[0] == '-';
@@ -148,14 +156,19 @@ bool str_to_int64(struct str s, int64_t *out)
     return true;
 }
 
+/* strtod wants a NUL, so the text is copied, and no number of use is longer than this. */
 bool str_to_double(struct str s, double *out)
 {
     char text[64];
     char *end;
 
     assert(out);
-    if (s.len == 0 || s.len >= sizeof(text) || isspace((unsigned char)s.ptr[0]))
+    if (s.len == 0 || s.len >= sizeof(text))
         return false;
+    /* strtod would take "0x10", "nan" and "infinity" as well, and stop at a NUL. */
+    for (size_t i = 0; i < s.len; i++)
+        if (!s.ptr[i] || !strchr("0123456789+-.eE", s.ptr[i]))
+            return false;
     memcpy(text, s.ptr, s.len);
     text[s.len] = '\0';
     double value = strtod(text, &end);
@@ -165,10 +178,12 @@ bool str_to_double(struct str s, double *out)
     return true;
 }
 
+/* Looks at every byte: how long it takes must not tell how many were right. */
 bool str_eq_secret(struct str a, struct str b)
 {
     unsigned char difference = 0;
 
+    assert((a.ptr || !a.len) && (b.ptr || !b.len));
     if (a.len != b.len)
         return false;
     for (size_t i = 0; i < a.len; i++)

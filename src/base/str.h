@@ -49,7 +49,8 @@ bool str_split(struct str *rest, char separator, struct str *out_piece);
 /* Splits at the first `separator`; false, outputs untouched, when there is none. */
 bool str_cut(struct str s, char separator, struct str *out_head, struct str *out_tail);
 
-/* The whole text as a decimal number; false for anything else, overflow and "" included. */
+/* The whole text as a decimal number; false for anything else, overflow and "" included. A double
+ * takes fewer than 64 characters, and no word such as "nan"; too large a one becomes infinite. */
 bool str_to_int64(struct str s, int64_t *out);
 bool str_to_double(struct str s, double *out);
 

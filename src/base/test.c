@@ -1,3 +1,4 @@
+/* main() of every unit test program, and what the CHECK macros call. */
 #include "base/test.h"
 
 #include <ftw.h>
@@ -9,6 +10,7 @@
 static struct test_case *first;
 static char folder[256];
 
+/* Runs before main, once for each TEST. */
 void test_register(struct test_case *test)
 {
     test->next = first;
@@ -46,11 +48,13 @@ static int remove_one(const char *path, const struct stat *, int, struct FTW *)
     return remove(path);
 }
 
+/* Whatever a test left there goes, also after a failed one. */
 static void remove_folder(void)
 {
     nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* Made at the first call: most programs need none. */
 const char *test_folder(void)
 {
     if (!folder[0]) {
