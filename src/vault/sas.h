@@ -1,8 +1,9 @@
-/* sas.h - signed addresses of the blob surface that we issue (security.md 3.5)
+/* sas.h - signed addresses of the blob surface, ours and those of clients (security.md 3.5)
  *
  * A signature says which account and container (or one blob) may be used, how, and until when. Its
  * text has Azure's form, so that clients append it to a URL; its key is derived from the master key
- * for each account, so one workspace's signature opens no other.
+ * for each account, so one workspace's signature opens no other. A client that was given the
+ * account's key of the day (account_key.h) may sign for itself, in the form of its storage library.
  */
 #pragma once
 
@@ -32,9 +33,10 @@ struct sas_ask {
     struct str query;
     int64_t now_us;
     struct str account, container, blob;
+    struct str host; /* "localhost:10443", as the request names us */
 };
 /* Checks a signature; *out is filled: out->blob is empty for sr=c. Errors: ERROR_INVALID for a
- * repeated or malformed parameter, ERROR_FORBIDDEN for a signature that is not ours, not yet or no
- * longer valid, or for something else. */
+ * repeated or malformed parameter, ERROR_NOT_IMPLEMENTED for parameters that narrow it in ways we do
+ * not build, ERROR_FORBIDDEN for a signature that does not fit, not yet or no longer valid. */
 int sas_check(struct vault *vault, struct arena *arena, const struct sas_ask *ask, struct sas *out,
               struct error *err);

@@ -1,0 +1,59 @@
+/* Nothing is stored for a key: it is derived again from the day, so two days of keys are all that
+ * ever count, and no list of them can leak. */
+#include "vault/account_key.h"
+
+#include "vault/vault.h"
+
+#include <assert.h>
+#include <sodium.h>
+
+#define DAY_US (24 * 3600 * US_PER_S)
+#define DAYS_HONOURED 2
+#define KEY_BYTES 32
+
+static void derive(struct vault *vault, struct arena *arena, struct str account, int64_t day,
+                   unsigned char out[KEY_BYTES])
+{
+    assert(account.len > 0);
+    vault_derive(vault, arena_printf(arena, "account key %.*s", STR_ARG(account)),
+                 arena_printf(arena, "%lld", (long long)day), out);
+}
+
+static struct str base64(struct arena *arena, const unsigned char bytes[KEY_BYTES])
+{
+    char text[sodium_base64_ENCODED_LEN(KEY_BYTES, sodium_base64_VARIANT_ORIGINAL)];
+
+    sodium_bin2base64(text, sizeof(text), bytes, KEY_BYTES, sodium_base64_VARIANT_ORIGINAL);
+    return arena_str(arena, str_from(text));
+}
+
+struct str account_key(struct vault *vault, struct arena *arena, struct str account, int64_t now_us)
+{
+    unsigned char key[KEY_BYTES];
+
+    assert(vault && now_us > 0);
+    derive(vault, arena, account, now_us / DAY_US, key);
+    struct str text = base64(arena, key);
+    sodium_memzero(key, sizeof(key));
+    return text;
+}
+
+/* Every day is tried, also after a hit: how long it takes tells nothing. */
+bool account_key_signed(struct vault *vault, struct arena *arena,
+                        const struct account_signature *ask)
+{
+    bool fits = false;
+
+    assert(vault && ask->now_us > 0);
+    for (int64_t back = 0; back < DAYS_HONOURED; back++) {
+        unsigned char key[KEY_BYTES], mac[crypto_auth_hmacsha256_BYTES];
+        crypto_auth_hmacsha256_state state;
+        derive(vault, arena, ask->account, ask->now_us / DAY_US - back, key);
+        crypto_auth_hmacsha256_init(&state, key, sizeof(key));
+        crypto_auth_hmacsha256_update(&state, (const unsigned char *)ask->text.ptr, ask->text.len);
+        crypto_auth_hmacsha256_final(&state, mac);
+        fits |= str_eq_secret(base64(arena, mac), ask->signature);
+        sodium_memzero(key, sizeof(key));
+    }
+    return fits;
+}
