@@ -231,3 +231,37 @@ def test_full_disk_while_logging_loses_nothing_that_was_acknowledged(tmp_path):
     finally:
         server.close()
         subprocess.run(["umount", "-l", str(place)])
+
+
+@pytest.mark.parametrize("plan", ["fsync:40:EIO", "fsync:40+:EIO", "write:700:ENOSPC", "write:700+:ENOSPC", "commit:12:EIO",
+                                  "commit:12+:EIO", "step:200:EIO", "step:200+:ENOSPC"])
+def test_failing_system_calls_never_lose_what_was_acknowledged(server, plan):
+    """The n-th sync, write, commit or statement of a real server fails, once or from then on."""
+    server.environment = {"LAZURITE_FAULT": plan}
+    try:
+        server.start()
+        server.uri = server.connect()["mlflowTrackingUri"]
+    except (RuntimeError, AssertionError):
+        pytest.skip("it refused to start, which is right when its own first writes fail")
+    status, answer = post(server, "runs/create", {"experiment_id": "0"})
+    runs, refused = {}, 0
+    for step in range(120):
+        if status == 200:
+            run = answer["run"]["info"]["run_id"]
+            if post(server, "runs/log-metric", {"run_id": run, "key": "m", "value": step, "timestamp": 1, "step": step})[0] == 200:
+                runs.setdefault(run, []).append(step)
+            else:
+                refused += 1
+        else:
+            assert status >= 500, (status, answer)
+            refused += 1
+        if step % 40 == 39:
+            status, answer = post(server, "runs/create", {"experiment_id": "0"})
+    assert refused > 0, "the plan never came to pass"
+    server.kill()
+    server.environment = {}
+    server.start()
+    server.uri = server.connect()["mlflowTrackingUri"]
+    for run, steps in runs.items():
+        assert set(steps) <= set(history(server, run, "m"))
+    assert post(server, "runs/create", {"experiment_id": "0"})[0] == 200
