@@ -5,7 +5,7 @@
 #include "vault/sas.h"
 
 #include <assert.h>
-#include <string.h>
+#include <stdio.h>
 
 /* Which container a path names, and who may do what in it. */
 
@@ -39,12 +39,53 @@ static int read_path(struct call *call, struct blob_target *out, struct error *e
     return 0;
 }
 
+/* A signature in the query: what it says is what the caller may. */
+static int check_query(struct call *call, struct vault *vault, const struct blob_target *target,
+                       struct caller *out, struct error *err)
+{
+    struct sas sas;
+    struct sas_ask ask = {.query = http_query(call->ex),
+                          .now_us = clock_now_us(),
+                          .account = target->account,
+                          .container = target->container,
+                          .blob = target->blob,
+                          .host = http_header(call->ex, "host")};
+
+    assert(vault);
+    if (sas_check(vault, call->arena, &ask, &sas, err) < 0) {
+        const char *code = err->code == ERROR_INVALID     ? "InvalidQueryParameterValue"
+                           : err->code == ERROR_FORBIDDEN ? "AuthenticationFailed"
+                                                          : "FeatureNotYetSupported";
+        snprintf(err->target, sizeof(err->target), "%s", code);
+        return -1;
+    }
+    *out = (struct caller){.kind = CALLER_SAS,
+                           .name = STR("sas"),
+                           .container = target->container,
+                           .prefix = sas.blob,
+                           .permissions = sas.permissions,
+                           .blob_only = sas.blob.len > 0};
+    return 0;
+}
+
+/* Whoever holds the account's key may all that a signature could say. */
+static int check_key(struct call *call, struct vault *vault, const struct blob_target *target,
+                     struct caller *out, struct error *err)
+{
+    if (blob_shared_key_check(call, vault, target->account, err) < 0)
+        return -1;
+    *out = (struct caller){.kind = CALLER_SAS,
+                           .name = STR("account key"),
+                           .container = target->container,
+                           .permissions = STR("racwdl")};
+    return 0;
+}
+
 int blob_check_sas(struct call *call, struct caller *out, void *context, struct error *err)
 {
-    struct engines *engines = context;
     const struct http_peer *peer = http_peer(call->ex);
+    struct engines *engines = context;
     struct blob_target target = {0};
-    struct sas sas;
 
     assert(engines->vault);
     if (read_path(call, &target, err) < 0)
@@ -52,24 +93,9 @@ int blob_check_sas(struct call *call, struct caller *out, void *context, struct 
     if (!peer->tls && !peer->unix_socket)
         return error_set(err, ERROR_FORBIDDEN, "AuthenticationFailed",
                          "Signatures are taken over https only.");
-    struct sas_ask ask = {.query = http_query(call->ex),
-                          .now_us = clock_now_us(),
-                          .account = target.account,
-                          .container = target.container,
-                          .blob = target.blob};
-    if (sas_check(engines->vault, call->arena, &ask, &sas, err) < 0) {
-        const char *code =
-            err->code == ERROR_INVALID ? "InvalidQueryParameterValue" : "AuthenticationFailed";
-        strncpy(err->target, code, sizeof(err->target) - 1);
-        return -1;
-    }
-    *out = (struct caller){.kind = CALLER_SAS,
-                           .name = STR("sas"),
-                           .container = target.container,
-                           .prefix = sas.blob,
-                           .permissions = sas.permissions,
-                           .blob_only = sas.blob.len > 0};
-    return 0;
+    if (http_header(call->ex, "authorization").len > 0)
+        return check_key(call, engines->vault, &target, out, err);
+    return check_query(call, engines->vault, &target, out, err);
 }
 
 bool blob_sas_allows(const struct caller *caller, const struct blob_target *target, char right)

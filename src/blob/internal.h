@@ -22,6 +22,25 @@ int blob_open_target(struct call *call, char right, struct blob_target *out, str
 /* Whether a SAS that was checked opens this; other callers' rights are decided before. */
 bool blob_sas_allows(const struct caller *caller, const struct blob_target *target, char right);
 
+/* shared_key.c: checks the request's "SharedKey account:signature" against the account.
+ * Errors: ERROR_FORBIDDEN. */
+int blob_shared_key_check(struct call *call, struct vault *vault, struct str account,
+                          struct error *err);
+
+/* growing.c: the log of a job that still runs is a blob already, though no row names it. */
+struct blob_growing {
+    struct blob blob; /* object 0; etag and size of this moment */
+    struct str key;   /* of the content store's log */
+};
+/* Errors: ERROR_NOT_FOUND. */
+int blob_growing_get(struct engines *engines, struct store_txn *txn,
+                     const struct blob_target *target, struct blob_growing *out,
+                     struct error *err);
+/* Those whose names begin with prefix; target->blob is not looked at. */
+int blob_growing_each(struct engines *engines, struct store_txn *txn,
+                      const struct blob_target *target, struct str prefix, blob_each *each,
+                      void *context, struct error *err);
+
 /* reply.c. An error's target, when it is a word, is the code clients are told. */
 void blob_refuse(struct call *call, const struct error *err);
 /* Headers that every reply carries. */

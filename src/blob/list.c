@@ -1,6 +1,7 @@
 #include "blob/internal.h"
 
 #include "base/buf.h"
+#include "job/finish.h"
 #include "os/clock.h"
 
 #include <assert.h>
@@ -131,6 +132,19 @@ static int add_one(const struct blob *blob, void *context, struct error *)
     return -1;
 }
 
+/* Logs of a job that runs come behind all rows, on the last page: they have none themselves. Lists
+ * by folders (with a delimiter) show rows only. */
+static int add_growing(struct listing *listing, struct store_txn *txn, struct error *err)
+{
+    struct engines *engines = listing->call->face;
+
+    assert(!listing->more);
+    if (listing->delimiter.len > 0 || listing->count + JOB_LOG_COUNT > listing->limit)
+        return 0;
+    return blob_growing_each(engines, txn, &listing->target, listing->prefix, add_one, listing,
+                             err);
+}
+
 /* A walk for each folder, so a folder of a million costs one step. */
 static int walk(struct listing *listing, struct error *err)
 {
@@ -149,6 +163,8 @@ static int walk(struct listing *listing, struct error *err)
         if (blob_list(txn, &query, add_one, listing, err) < 0 && !listing->jump && !listing->more)
             return -1;
     } while (listing->jump);
+    if (!listing->more && add_growing(listing, txn, err) < 0)
+        return -1;
     return buf_ok(&listing->blobs, err);
 }
 

@@ -41,9 +41,21 @@ static const char *passive_type(struct arena *arena, struct str type)
 
 struct found {
     struct blob blob;
+    struct str log; /* the content store's key of a log that still grows; "": a blob at rest */
     struct content_object object;
     struct json *meta;
 };
+
+/* What a transaction's arena holds is gone with it. */
+static void keep(struct arena *arena, struct found *found)
+{
+    found->object.chunks = arena_str(arena, found->object.chunks);
+    found->log = arena_str(arena, found->log);
+    found->blob.md5 = arena_str(arena, found->blob.md5);
+    found->blob.etag = arena_str(arena, found->blob.etag);
+    found->blob.meta = arena_str(arena, found->blob.meta);
+    found->meta = json_parse(arena, found->blob.meta.len ? found->blob.meta : STR("{}"), NULL);
+}
 
 /* Looked up in a short read and copied: putting chunks together takes longer than a read may. */
 static int find(struct call *call, const struct blob_target *target, struct found *out,
@@ -51,23 +63,42 @@ static int find(struct call *call, const struct blob_target *target, struct foun
 {
     struct engines *engines = call->face;
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(engines->store, err);
+    struct blob_growing growing;
 
     assert(target->container.len > 0);
+    *out = (struct found){0};
     if (!txn)
         return -1;
-    if (blob_get(txn, target->container, target->blob, &out->blob, err) < 0)
-        return err->code != ERROR_NOT_FOUND
-                   ? -1
-                   : error_set(err, ERROR_NOT_FOUND, "BlobNotFound",
-                               "The specified blob does not exist: '%.*s'.", STR_ARG(target->blob));
-    if (content_object_get(txn, out->blob.object, &out->object, err) < 0)
-        return -1;
-    out->object.chunks = arena_str(call->arena, out->object.chunks);
-    out->blob.md5 = arena_str(call->arena, out->blob.md5);
-    out->blob.etag = arena_str(call->arena, out->blob.etag);
-    out->blob.meta = arena_str(call->arena, out->blob.meta);
-    out->meta = json_parse(call->arena, out->blob.meta.len ? out->blob.meta : STR("{}"), NULL);
+    if (blob_get(txn, target->container, target->blob, &out->blob, err) == 0) {
+        if (content_object_get(txn, out->blob.object, &out->object, err) < 0)
+            return -1;
+    } else {
+        if (err->code != ERROR_NOT_FOUND ||
+            blob_growing_get(engines, txn, target, &growing, err) < 0)
+            return -1;
+        out->blob = growing.blob;
+        out->log = growing.key;
+    }
+    keep(call->arena, out);
     return 0;
+}
+
+/* A log that was sealed since it was found is a blob by now. */
+static int open_bytes(struct call *call, const struct blob_target *target, struct found *found,
+                      struct error *err)
+{
+    struct engines *engines = call->face;
+
+    if (found->log.len > 0) {
+        int fd = content_log_open(engines->content, found->log, err);
+        if (fd >= 0 || err->code != ERROR_NOT_FOUND)
+            return fd;
+        int64_t size = found->blob.size;
+        if (find(call, target, found, err) < 0)
+            return -1;
+        found->blob.size = size; /* a log only grows: the range that was promised still holds */
+    }
+    return content_open_chunks(engines->content, &found->object, err);
 }
 
 /* A source for HEAD: its length is told and nothing of it is read. */
@@ -147,7 +178,6 @@ static void describe(struct call *call, const struct found *found, const struct 
 /* GET and HEAD. */
 static int get(struct call *call, struct error *err)
 {
-    struct engines *engines = call->face;
     struct blob_target target;
     struct found found;
     struct range range;
@@ -170,7 +200,7 @@ static int get(struct call *call, struct error *err)
         reply_head(call, type, found.blob.size);
         return 0;
     }
-    int fd = content_open_chunks(engines->content, &found.object, err);
+    int fd = open_bytes(call, &target, &found, err);
     if (fd < 0)
         return -1;
     describe(call, &found, &range);

@@ -149,6 +149,23 @@ static int read_bearer(struct identity *identity, struct str text, struct call *
     return 0;
 }
 
+/* A signature, in the query or by shared key, is checked by the surface that it opens. */
+static int read_signature(struct identity *identity, struct call *call, struct error *err)
+{
+    assert(call->route->flags & ROUTE_SAS);
+    if (!identity->check_sas)
+        return unauthenticated(err, "Signatures are not accepted here.");
+    if (identity->check_sas(call, &call->caller, identity->check_sas_context, err) < 0)
+        return -1;
+    assert(call->caller.kind == CALLER_SAS);
+    return 0;
+}
+
+static bool is_shared_key(const struct call *call, struct str authorization)
+{
+    return (call->route->flags & ROUTE_SAS) && str_starts_fold(authorization, STR("SharedKey "));
+}
+
 /* What stands in the header decides, also when it is wrong: nothing falls back to the socket's
  * owner or the local user. */
 static int read_authorization(struct identity *identity, const struct guard_ask *ask,
@@ -161,6 +178,8 @@ static int read_authorization(struct identity *identity, const struct guard_ask 
         return read_bearer(identity,
                            str_trim(str_slice(ask->authorization, 7, ask->authorization.len)), call,
                            out_challenge, err);
+    if (is_shared_key(call, ask->authorization))
+        return read_signature(identity, call, err);
     if (str_starts_fold(ask->authorization, STR("Basic ")))
         return unauthenticated(err, "Passwords are not accepted yet; use a token.");
     return unauthenticated(err, "The Authorization header is of a kind that is not accepted here.");
@@ -193,14 +212,8 @@ static int find_caller(struct identity *identity, const struct guard_ask *ask, s
 {
     if (ask->authorization_count > 0)
         return read_authorization(identity, ask, call, out_challenge, err);
-    if (ask->signed_query && (call->route->flags & ROUTE_SAS)) {
-        if (!identity->check_sas)
-            return unauthenticated(err, "Signatures are not accepted here.");
-        if (identity->check_sas(call, &call->caller, identity->check_sas_context, err) < 0)
-            return -1;
-        assert(call->caller.kind == CALLER_SAS);
-        return 0;
-    }
+    if (ask->signed_query && (call->route->flags & ROUTE_SAS))
+        return read_signature(identity, call, err);
     if (ask->peer.unix_socket) {
         if (ask->peer.uid != identity->owner)
             return unauthenticated(err,
@@ -408,7 +421,8 @@ bool identity_needs_worker(struct identity *identity, const struct call *call)
     if (call->route->permit == PERMIT_PUBLIC)
         return false;
     ask_exchange(call, &ask);
-    if (ask.signed_query && ask.authorization_count == 0)
+    if ((ask.signed_query && ask.authorization_count == 0) ||
+        is_shared_key(call, ask.authorization))
         return true;
     if (ask.authorization_count == 0)
         return !guard_scope_words(identity, call->arena, identity->default_scope, true, &words);

@@ -616,6 +616,25 @@ TEST(a_signature_is_asked_of_its_owner_on_blob_rows_only)
     CHECK_INT(ERROR_FORBIDDEN, decide(w, &BLOB, ask));
 }
 
+TEST(a_shared_key_is_asked_of_the_same_owner_and_opens_blob_rows_only)
+{
+    WORLD(w);
+    bool good = true;
+    struct guard_ask ask = over_tls("GET", "/azureml-0/x");
+
+    ask.authorization = STR("SharedKey lz0:c2ln");
+    ask.authorization_count = 1;
+    CHECK_INT(ERROR_UNAUTHENTICATED, decide(w, &BLOB, ask)); /* nobody checks yet */
+    identity_on_sas(w->identity, take_sas, &good);
+    CHECK_INT(ERROR_NONE, decide(w, &BLOB, ask));
+    CHECK_INT(CALLER_SAS, w->call.caller.kind);
+    CHECK_INT(ERROR_UNAUTHENTICATED, decide(w, &ARM, ask));
+    good = false;
+    CHECK_INT(ERROR_FORBIDDEN, decide(w, &BLOB, ask));
+    ask.peer.unix_socket = true; /* nor does the socket's owner help a wrong one */
+    CHECK_INT(ERROR_FORBIDDEN, decide(w, &BLOB, ask));
+}
+
 /* --- The identity's own file
  * ----------------------------------------------------------------------- */
 

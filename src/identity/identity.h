@@ -35,7 +35,7 @@ void identity_set_hosts(struct identity *identity, const struct str *hosts, size
 typedef bool identity_attempt_alive(int64_t scope, struct str run, int attempt, void *context);
 void identity_on_attempt(struct identity *identity, identity_attempt_alive *ask, void *context);
 
-/* Checks a SAS for ROUTE_SAS rows; set by blob/. 0 and a filled caller, or -1. */
+/* Checks a SAS or a shared key for ROUTE_SAS rows; set by blob/. 0 and a filled caller, or -1. */
 typedef int identity_check_sas(struct call *call, struct caller *out, void *context,
                                struct error *err);
 void identity_on_sas(struct identity *identity, identity_check_sas *check, void *context);

@@ -1,0 +1,222 @@
+/* Requests that a client signs with the account's key: what it signed is put together again from
+ * the request as it came, so whatever was changed on the way no longer fits. */
+#include "blob/internal.h"
+
+#include "http/text.h"
+#include "os/clock.h"
+#include "vault/account_key.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdlib.h>
+
+#define SKEW_US (15 * 60 * US_PER_S)
+#define QUERY_MAX 64
+
+/* The headers that are signed by place. Date is there only when x-ms-date is not. */
+static const char *const SIGNED[] = {
+    "content-encoding",  "content-language",  "content-length", "content-md5",   "content-type",
+    "date",              "if-modified-since", "if-match",       "if-none-match", "if-unmodified-since",
+    "range",
+};
+
+struct pair {
+    struct str name, value;
+};
+
+static struct str lower(struct arena *arena, struct str text)
+{
+    struct str copy = arena_str(arena, text);
+    char *out = (char *)copy.ptr;
+
+    for (size_t i = 0; i < copy.len; i++)
+        out[i] = (char)tolower((unsigned char)out[i]);
+    return copy;
+}
+
+/* Punctuation, then digits, then letters; the hyphen counts for nothing at first. */
+static int weight(char c)
+{
+    static const char ORDER[] = "!#$%&*.^_`|~+0123456789abcdefghijklmnopqrstuvwxyz";
+    ssize_t at = str_find_char(str_from(ORDER), c);
+
+    return at < 0 ? 0 : (int)at + 1;
+}
+
+static char next_heavy(struct str *rest)
+{
+    while (rest->len > 0 && rest->ptr[0] == '-')
+        *rest = str_slice(*rest, 1, rest->len);
+    if (rest->len == 0)
+        return '\0';
+    char c = rest->ptr[0];
+    *rest = str_slice(*rest, 1, rest->len);
+    return c;
+}
+
+/* The storage service sorts header names as words of a dictionary: without their hyphens, and only
+ * where that leaves a tie does the name with the earlier hyphen come later. */
+static int compare_headers(const void *left, const void *right)
+{
+    struct str a = ((const struct pair *)left)->name, b = ((const struct pair *)right)->name;
+    struct str rest_a = a, rest_b = b;
+
+    for (;;) {
+        char x = next_heavy(&rest_a), y = next_heavy(&rest_b);
+        if (weight(x) != weight(y))
+            return weight(x) - weight(y);
+        if (x == '\0' && y == '\0')
+            break;
+    }
+    for (size_t i = 0; i < a.len && i < b.len; i++)
+        if ((a.ptr[i] == '-') != (b.ptr[i] == '-'))
+            return a.ptr[i] == '-' ? 1 : -1;
+    return (int)a.len - (int)b.len;
+}
+
+static int compare_query(const void *left, const void *right)
+{
+    const struct pair *a = left, *b = right;
+    int names = str_cmp(a->name, b->name);
+
+    return names ? names : str_cmp(a->value, b->value);
+}
+
+/* Verb and the headers that have a place of their own. */
+static struct str text_start(struct call *call)
+{
+    struct str text = arena_printf(call->arena, "%.*s\n", STR_ARG(http_method(call->ex)));
+    bool dated = http_header(call->ex, "x-ms-date").len > 0;
+
+    for (size_t i = 0; i < COUNT(SIGNED); i++) {
+        struct str value = http_header(call->ex, SIGNED[i]);
+        bool left_out = (str_eq(str_from(SIGNED[i]), STR("date")) && dated) ||
+                        (str_eq(str_from(SIGNED[i]), STR("content-length")) &&
+                         str_eq(value, STR("0")));
+        text = arena_printf(call->arena, "%.*s%.*s\n", STR_ARG(text),
+                            STR_ARG(left_out ? STR("") : value));
+    }
+    return text;
+}
+
+/* "x-ms-…:value" of each such header, in the service's order. */
+static struct str text_headers(struct call *call)
+{
+    size_t count, used = 0;
+    const struct http_header *headers = http_headers(call->ex, &count);
+    struct pair *pairs = arena_new_array(call->arena, struct pair, count + 1);
+    struct str text = {0};
+
+    for (size_t i = 0; i < count; i++)
+        if (str_starts_fold(headers[i].name, STR("x-ms-")))
+            pairs[used++] = (struct pair){lower(call->arena, headers[i].name), headers[i].value};
+    qsort(pairs, used, sizeof(*pairs), compare_headers);
+    for (size_t i = 0; i < used; i++)
+        text = arena_printf(call->arena, "%.*s%.*s:%.*s\n", STR_ARG(text), STR_ARG(pairs[i].name),
+                            STR_ARG(pairs[i].value));
+    return text;
+}
+
+/* The query, sorted, decoded once. Errors: ERROR_FORBIDDEN for more than anybody needs. */
+static int text_query(struct call *call, struct str *out, struct error *err)
+{
+    struct pair pairs[QUERY_MAX];
+    struct str rest = http_query(call->ex), piece, text = {0};
+    size_t count = 0;
+
+    while (rest.len > 0 && str_split(&rest, '&', &piece)) {
+        struct pair *pair = &pairs[count];
+        if (piece.len == 0)
+            continue;
+        if (count == QUERY_MAX)
+            return error_set(err, ERROR_FORBIDDEN, "AuthenticationFailed",
+                             "There are more than %d query parameters.", QUERY_MAX);
+        *pair = (struct pair){.name = piece};
+        str_cut(piece, '=', &pair->name, &pair->value);
+        if (http_decode(call->arena, pair->value, &pair->value, err) < 0)
+            return -1;
+        pair->name = lower(call->arena, pair->name);
+        count++;
+    }
+    qsort(pairs, count, sizeof(*pairs), compare_query);
+    for (size_t i = 0; i < count; i++)
+        text = arena_printf(call->arena, "%.*s\n%.*s:%.*s", STR_ARG(text), STR_ARG(pairs[i].name),
+                            STR_ARG(pairs[i].value));
+    *out = text;
+    return 0;
+}
+
+/* "Sat, 21 Nov 2026 12:00:00 GMT". */
+static bool read_date(struct arena *arena, struct str text, int64_t *out_us)
+{
+    static const char MONTHS[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
+    if (text.len != 29 || !str_ends(text, STR(" GMT")))
+        return false;
+    ssize_t month = str_find(str_from(MONTHS), str_slice(text, 8, 11));
+    if (month < 0 || month % 3 != 0)
+        return false;
+    struct str iso =
+        arena_printf(arena, "%.*s-%02zd-%.*sT%.*sZ", STR_ARG(str_slice(text, 12, 16)),
+                     month / 3 + 1, STR_ARG(str_slice(text, 5, 7)),
+                     STR_ARG(str_slice(text, 17, 25)));
+    return clock_parse_iso(iso, out_us);
+}
+
+static int check_date(struct call *call, int64_t now_us, struct error *err)
+{
+    struct str text = http_header(call->ex, "x-ms-date");
+    int64_t at;
+
+    if (text.len == 0)
+        text = http_header(call->ex, "date");
+    if (!read_date(call->arena, text, &at))
+        return error_set(err, ERROR_FORBIDDEN, "AuthenticationFailed",
+                         "A signed request says its date in x-ms-date.");
+    if (at < now_us - SKEW_US || at > now_us + SKEW_US)
+        return error_set(err, ERROR_FORBIDDEN, "AuthenticationFailed",
+                         "The request was signed at '%.*s': over 15 minutes from now.",
+                         STR_ARG(text));
+    return 0;
+}
+
+/* The account may be named alone, behind our host, or by the first piece of the path, which is what
+ * storage libraries make of an address on localhost. */
+static bool names_account(struct call *call, struct str name, struct str account)
+{
+    struct str host = http_header(call->ex, "host"), first, rest;
+    struct str path = http_path(call->ex);
+
+    if (str_eq(name, account) ||
+        str_eq(name, arena_printf(call->arena, "%.*s/%.*s", STR_ARG(host), STR_ARG(account))))
+        return true;
+    return call_param(call, "account").len > 0 &&
+           str_cut(str_slice(path, 1, path.len), '/', &first, &rest) && str_eq(name, first);
+}
+
+int blob_shared_key_check(struct call *call, struct vault *vault, struct str account,
+                          struct error *err)
+{
+    struct str header = http_header(call->ex, "authorization"), name, signature, query;
+    int64_t now = clock_now_us();
+
+    assert(vault && account.len > 0);
+    if (!str_starts_fold(header, STR("SharedKey ")) ||
+        !str_cut(str_trim(str_slice(header, 10, header.len)), ':', &name, &signature) ||
+        !names_account(call, name, account))
+        return error_set(err, ERROR_FORBIDDEN, "AuthenticationFailed",
+                         "Authorization is 'SharedKey account:signature' of this account.");
+    if (check_date(call, now, err) < 0 || text_query(call, &query, err) < 0)
+        return -1;
+    struct account_signature ask = {
+        .account = account,
+        .text = arena_printf(call->arena, "%.*s%.*s/%.*s%.*s%.*s", STR_ARG(text_start(call)),
+                             STR_ARG(text_headers(call)), STR_ARG(name),
+                             STR_ARG(http_path(call->ex)), STR_ARG(query)),
+        .signature = signature,
+        .now_us = now};
+    if (account_key_signed(vault, call->arena, &ask))
+        return 0;
+    return error_set(err, ERROR_FORBIDDEN, "AuthenticationFailed",
+                     "The signature does not fit the request.");
+}
