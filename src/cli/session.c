@@ -263,6 +263,16 @@ static int route(struct cli *cli, struct str url, struct http_client **out_clien
     return 0;
 }
 
+bool session_owns(const struct cli *cli, struct str url)
+{
+    ssize_t scheme = str_find(url, STR("://"));
+    struct str rest = str_slice(url, scheme < 0 ? 0 : (size_t)scheme + 3, url.len), host, path;
+
+    assert(cli->session);
+    return scheme > 0 && str_cut(rest, '/', &host, &path) &&
+           str_eq_fold(host, cli->session->host);
+}
+
 /* What --debug prints of an address: never a signature. */
 static struct str masked(struct cli *cli, struct str target)
 {

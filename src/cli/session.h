@@ -41,6 +41,9 @@ struct session_request {
 int session_raw(struct cli *cli, const struct session_request *request, struct http_response *out,
                 struct error *err);
 
+/* Whether an absolute address is the server's own: it is then opened by who we are. */
+bool session_owns(const struct cli *cli, struct str url);
+
 /* Turns a reply that is no success into an error: the server's code, sentence and target. */
 int session_refused(struct cli *cli, const struct http_response *reply, struct error *err);
 

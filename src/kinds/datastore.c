@@ -11,6 +11,7 @@
  * server only by listSecrets. */
 
 #define DEFAULT_NAME STR("workspaceblobstore")
+#define ARTIFACT_NAME STR("workspaceartifactstore")
 #define OWNER_KIND STR("datastores")
 #define SLOT STR("credentials")
 
@@ -41,7 +42,7 @@ static bool ours(const struct arm_request *req, const struct json *body)
 
 static bool built_in(struct str name)
 {
-    return str_eq_fold(name, DEFAULT_NAME) || str_eq_fold(name, STR("workspaceartifactstore"));
+    return str_eq_fold(name, DEFAULT_NAME) || str_eq_fold(name, ARTIFACT_NAME);
 }
 
 /* Secrets are taken out of the body before anything is stored. */
@@ -115,6 +116,13 @@ static int datastore_remove(struct arm_request *req, struct store_txn *txn,
     return vault_forget(txn, &slot, err);
 }
 
+/* The SDK signs what it streams from the artifact store with whatever listSecrets gave it, so this
+ * store gives the account's key of the day; the other a signature for its container alone. */
+static bool by_key(const struct document *document)
+{
+    return str_eq_fold(document->name, ARTIFACT_NAME);
+}
+
 /* Ours is shown under the address by which this client reached us. */
 static int datastore_show(struct arm_request *req, struct store_txn *,
                           const struct document *document, struct json *wire, struct error *)
@@ -129,6 +137,8 @@ static int datastore_show(struct arm_request *req, struct store_txn *,
                      arena_printf(req->arena, "core.%.*s", STR_ARG(req->engines->domain)));
         json_set_str(req->arena, properties, "protocol", STR("https"));
         json_set_str(req->arena, properties, "serviceDataAccessAuthIdentity", STR("None"));
+        json_put(req->arena, properties, "credentials.credentialsType",
+                 json_text(req->arena, by_key(document) ? STR("AccountKey") : STR("Sas")), NULL);
     }
     json_set_bool(req->arena, properties, "isDefault", str_eq_fold(document->name, DEFAULT_NAME));
     return 0;
@@ -147,15 +157,21 @@ static int datastore_list(struct arm_request *req, struct store_txn *txn,
     return document_get(txn, &key, &document, err) < 0 ? -1 : each(&document, context, err);
 }
 
-/* A signature for the whole container, as long as asked, a day at most. */
-static int own_secrets(struct arm_request *req, struct str container, struct arm_reply *out)
+/* The account's key, or a signature for the whole container, as long as asked, a day at most. */
+static int own_secrets(struct arm_request *req, const struct document *document,
+                       struct str container, struct arm_reply *out)
 {
     struct json *body = json_object(req->arena);
     int64_t hours = json_int_at(req->body, "expireAfterHours", 24);
 
     assert(container.len > 0);
-    json_set_str(req->arena, body, "secretsType", STR("Sas"));
-    json_set_str(req->arena, body, "sasToken", upload_sign(req, container, "racwdl", hours));
+    if (by_key(document)) {
+        json_set_str(req->arena, body, "secretsType", STR("AccountKey"));
+        json_set_str(req->arena, body, "key", upload_account_key(req));
+    } else {
+        json_set_str(req->arena, body, "secretsType", STR("Sas"));
+        json_set_str(req->arena, body, "sasToken", upload_sign(req, container, "racwdl", hours));
+    }
     *out = (struct arm_reply){.status = 200, .body = body};
     return 0;
 }
@@ -173,7 +189,7 @@ static int list_secrets(struct arm_request *req, const struct document *document
     if (!txn || !stored)
         return -1;
     if (ours(req, stored))
-        return own_secrets(req, json_str_at(stored, "properties.containerName"), out);
+        return own_secrets(req, document, json_str_at(stored, "properties.containerName"), out);
     if (vault_open_secret(req->engines->vault, txn, &slot, &secrets, err) < 0) {
         if (err->code == ERROR_NOT_FOUND)
             error_set(err, ERROR_INVALID, "properties.credentials",

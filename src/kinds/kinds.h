@@ -26,3 +26,5 @@ int upload_start(struct arm_request *req, const struct document *document, struc
 /* A signature for one container of the request's workspace. Units: hours, at most 24. */
 struct str upload_sign(struct arm_request *req, struct str container, const char *permissions,
                        int64_t hours);
+/* The key of the workspace's storage account, of today; it counts until the end of tomorrow. */
+struct str upload_account_key(struct arm_request *req);

@@ -7,6 +7,7 @@
 #include "os/clock.h"
 #include "os/file.h"
 #include "tracking/tracking.h"
+#include "vault/account_key.h"
 #include "vault/sas.h"
 #include "vault/vault.h"
 
@@ -195,6 +196,25 @@ TEST(list_secrets_of_our_own_store_signs_its_container)
     CHECK_STR("racwdl", sas.permissions);
     ask.now_us += 3601 * US_PER_S;
     CHECK_ERROR(ERROR_FORBIDDEN, sas_check(f->engines.vault, f->arena, &ask, &sas, &err), &err);
+}
+
+TEST(the_artifact_store_gives_the_accounts_key_of_the_day)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    struct fake_reply reply =
+        fake_send(f->fake, "GET", WS "/datastores/workspaceartifactstore", STR(""));
+
+    CHECK_STR("AccountKey", json_str_at(reply.json, "properties.credentials.credentialsType"));
+    reply = fake_send(f->fake, "GET", WS "/datastores/workspaceblobstore", STR(""));
+    CHECK_STR("Sas", json_str_at(reply.json, "properties.credentials.credentialsType"));
+    reply = fake_json(f->fake, "POST", WS "/datastores/workspaceartifactstore/listSecrets",
+                      "{\"expirableSecret\":true,\"expireAfterHours\":1}");
+    CHECK_STR("AccountKey", json_str_at(reply.json, "secretsType"));
+    struct str key = arena_str(f->arena, json_str_at(reply.json, "key"));
+    CHECK(str_eq(key, account_key(f->engines.vault, f->arena, asset_account(f->arena, &f->scope),
+                                  clock_now_us())));
+    reply = fake_send(f->fake, "POST", WS "/listKeys", STR(""));
+    CHECK(str_eq(key, json_str_at(reply.json, "userStorageKey")));
 }
 
 TEST(credentials_leave_only_by_list_secrets)

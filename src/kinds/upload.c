@@ -4,6 +4,7 @@
 #include "asset/asset.h"
 #include "os/clock.h"
 #include "os/random.h"
+#include "vault/account_key.h"
 #include "vault/sas.h"
 
 #include <assert.h>
@@ -25,6 +26,13 @@ struct str upload_sign(struct arm_request *req, struct str container, const char
 
     assert(req->engines->vault);
     return sas_make(req->engines->vault, req->arena, &sas);
+}
+
+struct str upload_account_key(struct arm_request *req)
+{
+    assert(req->engines->vault);
+    return account_key(req->engines->vault, req->arena, asset_account(req->arena, &req->scope),
+                       clock_now_us());
 }
 
 /* Each upload has a container of its own: its signature opens nothing else. */

@@ -88,15 +88,14 @@ static int workspace_show(struct arm_request *req, struct store_txn *, const str
     return 0;
 }
 
-/* The account key comes with shared-key signatures; until then storage is opened by listSecrets of
- * a datastore, and the key is told as absent. */
+/* The key of storage is that of the day; of the other services there are none. */
 static int list_keys(struct arm_request *req, const struct document *, struct arm_reply *out,
                      struct error *)
 {
     struct json *body = json_object(req->arena);
 
     json_set_str(req->arena, body, "userStorageResourceId", account_id(req));
-    json_set_null(req->arena, body, "userStorageKey");
+    json_set_str(req->arena, body, "userStorageKey", upload_account_key(req));
     json_set_null(req->arena, body, "appInsightsInstrumentationKey");
     json_set_null(req->arena, body, "containerRegistryCredentials");
     json_set_null(req->arena, body, "notebookAccessKeys");
