@@ -1,3 +1,4 @@
+/* Rows of table `attempt`: one for each time a job was put on a node. */
 #include "job/attempt.h"
 
 #include "base/json.h"
@@ -10,16 +11,20 @@
 #define COLUMNS                                                                                    \
     "run, attempt, token, state, compute, runner, started_us, ended_us, exit_kind, exit_code, reason"
 
+/* The folder's name beneath runs/, and what a runner calls itself by. */
 struct str attempt_name(struct arena *arena, int64_t run, int number)
 {
+    assert(run > 0 && number > 0);
     return arena_printf(arena, "%lld-%d", (long long)run, number);
 }
 
+/* The name comes back from runners by the wire, so that nothing but our own form may pass. */
 bool attempt_parse(struct str name, int64_t *out_run, int *out_number)
 {
     struct str run, number;
     int64_t row, count;
 
+    assert(out_run && out_number);
     if (!str_cut(name, '-', &run, &number) || !str_to_int64(run, &row) ||
         !str_to_int64(number, &count) || row < 1 || count < 1 || count > 1000000)
         return false;
@@ -33,6 +38,7 @@ static struct str runner_text(struct arena *arena, const struct process_id *runn
 {
     struct json *object = json_object(arena);
 
+    assert(runner->pid >= 0);
     if (runner->pid == 0)
         return (struct str){0};
     json_set_int(arena, object, "pid", runner->pid);
@@ -41,17 +47,22 @@ static struct str runner_text(struct arena *arena, const struct process_id *runn
     return json_write(arena, object);
 }
 
+/* What cannot be read is a runner that is not there: the attempt is then looked at by its
+ * folder. */
 static void runner_read(struct arena *arena, struct str text, struct process_id *out)
 {
     struct json *object = text.len ? json_parse(arena, text, NULL) : NULL;
 
+    assert(out);
     *out = (struct process_id){.pid = (pid_t)json_int_at(object, "pid", 0),
                                .start_time = (uint64_t)json_int_at(object, "startTime", 0)};
     snprintf(out->boot_id, sizeof(out->boot_id), "%.*s", STR_ARG(json_str_at(object, "bootId")));
 }
 
+/* Column `token` holds the number of the next event wanted; see take_events. */
 static void attempt_fill(struct store_txn *txn, struct sql *q, struct attempt *out)
 {
+    assert(sql_int(q, 1) > 0);
     *out = (struct attempt){.run = sql_int(q, 0),
                             .number = (int)sql_int(q, 1),
                             .next_event = sql_int(q, 2),
@@ -71,6 +82,7 @@ int attempt_get(struct store_txn *txn, int64_t run, int number, struct attempt *
     struct sql *q =
         sql(txn, "SELECT " COLUMNS " FROM attempt WHERE run = ? AND attempt = ?", err);
 
+    assert(run > 0 && number > 0);
     if (!q)
         return -1;
     sql_bind_int(q, 1, run);
@@ -88,6 +100,7 @@ int attempt_last(struct store_txn *txn, int64_t run, struct attempt *out, struct
     struct sql *q = sql(
         txn, "SELECT " COLUMNS " FROM attempt WHERE run = ? ORDER BY attempt DESC LIMIT 1", err);
 
+    assert(run > 0);
     if (!q)
         return -1;
     sql_bind_int(q, 1, run);
@@ -99,6 +112,7 @@ int attempt_last(struct store_txn *txn, int64_t run, struct attempt *out, struct
     return found > 0 ? 0 : error_set(err, ERROR_NOT_FOUND, "", "It was never started.");
 }
 
+/* Numbers of a run's attempts count from 1 without a hole; *attempt is filled in. */
 int attempt_insert(struct store_txn *txn, struct attempt *attempt, struct error *err)
 {
     struct attempt last = {0};
@@ -130,6 +144,7 @@ int attempt_insert(struct store_txn *txn, struct attempt *attempt, struct error 
     return sql_run(q, err);
 }
 
+/* Everything but run and number may have changed, so all of it is written. */
 int attempt_update(struct store_txn *txn, const struct attempt *attempt, struct error *err)
 {
     struct sql *q = sql(txn,
@@ -156,6 +171,8 @@ int attempt_update(struct store_txn *txn, const struct attempt *attempt, struct 
     return sql_run(q, err);
 }
 
+/* States below 3 are the open ones (attempt.h). `each` may not look at the same statement again.
+ */
 int attempt_open_each(struct store_txn *txn, attempt_each *each, void *context, struct error *err)
 {
     struct sql *q =
@@ -163,6 +180,7 @@ int attempt_open_each(struct store_txn *txn, attempt_each *each, void *context, 
     struct attempt attempt;
     int result = 0;
 
+    assert(each);
     if (!q)
         return -1;
     while (result == 0 && sql_step(q) > 0) {

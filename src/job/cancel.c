@@ -1,3 +1,4 @@
+/* Asking a job to stop: its state first, then the signal that makes it quick. */
 #include "job/step.h"
 
 #include <assert.h>
@@ -23,6 +24,8 @@ static int cancel_apply(struct store_txn *txn, struct run *run, struct attempt *
     return 0;
 }
 
+/* The state is what counts; a signal that does not arrive costs only the time until the next
+ * report. */
 int job_cancel(struct jobs *jobs, int64_t scope, struct str name, struct str actor,
                struct error *err)
 {
@@ -32,6 +35,7 @@ int job_cancel(struct jobs *jobs, int64_t scope, struct str name, struct str act
     struct attempt attempt = {0};
     struct run run;
 
+    assert(actor.len > 0);
     assert(scope > 0);
     if (!txn || run_get(txn, scope, name, &run, err) < 0)
         return -1;

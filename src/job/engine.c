@@ -16,6 +16,7 @@
 
 static bool stopping(struct jobs *jobs)
 {
+    assert(jobs);
     pthread_mutex_lock(&jobs->lock);
     bool stop = jobs->stopping;
     pthread_mutex_unlock(&jobs->lock);
@@ -25,6 +26,7 @@ static bool stopping(struct jobs *jobs)
 /* How long nothing may happen before we look by ourselves. */
 static int patience(struct jobs *jobs, int open)
 {
+    assert(open >= -1);
     if (!identity_ready(jobs->options.identity))
         return UNTIL_KEYS_MS;
     return open != 0 ? LOOK_AT_RUNNERS_MS : IDLE_MS;
@@ -37,6 +39,7 @@ static void *engine_main(void *context)
     struct pollfd wake = {.fd = jobs->wake_fd, .events = POLLIN};
     uint64_t count;
 
+    assert(jobs->wake_fd >= 0);
     while (!stopping(jobs)) {
         struct error err = {0};
         int open = watch_runners(jobs, &err);

@@ -1,3 +1,5 @@
+/* The end of an attempt, whoever noticed it: logs become objects, outputs become assets, the run
+ * gets its final state, all by one commit. */
 #include "job/finish.h"
 
 #include "base/log.h"
@@ -9,6 +11,7 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 const struct str JOB_LOGS[JOB_LOG_COUNT] = {
@@ -19,9 +22,11 @@ const struct str JOB_LOGS[JOB_LOG_COUNT] = {
 
 struct str finish_log_key(struct arena *arena, int64_t run, int number, struct str file)
 {
+    assert(run > 0 && number > 0 && file.len);
     return arena_printf(arena, "%lld-%d/%.*s", (long long)run, number, STR_ARG(file));
 }
 
+/* What a runner of another version left, or a half-written record, counts as an unknown end. */
 struct job_exit finish_read(const struct json *exit)
 {
     struct str kind = json_str_at(exit, "kind");
@@ -41,13 +46,17 @@ struct finishing {
 /* Brings over what the runner could not send any more: it lies in the folder, if that is here. */
 static void catch_up(struct jobs *jobs, struct arena *arena, struct str key, const char *path)
 {
-    CLEANUP(fd_close) int fd = file_open(jobs->options.dir, path, O_RDONLY, 0, NULL);
+    /* Without a sandbox the job could have put a link or a pipe there: the one would let it read
+     * what is the server's, the other would hold the engine up for ever. */
+    CLEANUP(fd_close)
+    int fd = file_open_nolinks(jobs->options.dir, path, O_RDONLY | O_NONBLOCK, 0, NULL);
     int64_t offset = content_log_size(jobs->options.content, key);
-    char *bytes = arena_alloc(arena, 256 * KIB);
+    struct stat status;
     ssize_t count;
 
-    if (fd < 0)
+    if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
         return;
+    char *bytes = arena_alloc(arena, 256 * KIB);
     if (offset < 0)
         offset = 0;
     while ((count = pread(fd, bytes, 256 * KIB, offset)) > 0) {
@@ -62,6 +71,7 @@ static void catch_up(struct jobs *jobs, struct arena *arena, struct str key, con
 static int seal_logs(struct finishing *f, struct arena *arena, int64_t run, int number,
                      struct error *err)
 {
+    assert(number > 0);
     for (size_t i = 0; i < JOB_LOG_COUNT; i++) {
         struct str key = finish_log_key(arena, run, number, JOB_LOGS[i]);
         struct str path = arena_printf(arena, "runs/%.*s", STR_ARG(key));
@@ -75,11 +85,13 @@ static int seal_logs(struct finishing *f, struct arena *arena, int64_t run, int 
     return 0;
 }
 
+/* The files became objects before; here they get their names in the run's artifacts. */
 static int keep_logs(struct store_txn *txn, struct finishing *f, const struct run *run,
                      const struct scope *scope, struct error *err)
 {
     struct arena *arena = store_arena(txn);
 
+    assert(scope->number == run->scope);
     for (size_t i = 0; i < JOB_LOG_COUNT; i++) {
         struct content_object object = f->logs[i];
         if (object.size < 0)
@@ -97,6 +109,7 @@ static int keep_logs(struct store_txn *txn, struct finishing *f, const struct ru
     return 0;
 }
 
+/* Only the reference is registered: the bytes are where the job has written them. */
 static int register_output(struct store_txn *txn, const struct run *run, const struct scope *scope,
                            const struct json *output, struct error *err)
 {
@@ -112,6 +125,7 @@ static int register_output(struct store_txn *txn, const struct run *run, const s
                               .actor = run->user};
     struct asset made;
 
+    assert(json_str_at(output, "assetName").len);
     json_set_str(arena, properties, model ? "modelUri" : "dataUri", json_str_at(output, "uri"));
     json_set_str(arena, properties, model ? "modelType" : "dataType", type);
     if (model)
@@ -133,6 +147,7 @@ static int register_outputs(struct store_txn *txn, const struct run *run, const 
 {
     struct job_stored stored;
 
+    assert(scope->number == run->scope);
     if (step_read(txn, run, &stored, err) < 0)
         return -1;
     struct json_iter it = json_iter(json_at(stored.resolved, "outputs"));
@@ -150,6 +165,7 @@ static struct job_move outcome(const struct run *run, const struct attempt *atte
 {
     struct job_move move = {.event = JOB_FAILED, .reason = end->reason, .actor = STR("runner")};
 
+    assert(end->kind.len);
     move.attempt = attempt->number;
     if (str_eq(end->kind, STR("exit")) && end->code == 0) {
         move.event = JOB_COMPLETED;
@@ -161,12 +177,28 @@ static struct job_move outcome(const struct run *run, const struct attempt *atte
     return move;
 }
 
+/* Whether trying again would give the same answer; trouble of the store is another matter, and the
+ * job is finished once that has passed. */
+static bool is_refusal(enum error_code code)
+{
+    static const enum error_code FINAL[] = {ERROR_INVALID,   ERROR_USER,     ERROR_FORBIDDEN,
+                                            ERROR_NOT_FOUND, ERROR_EXISTS,   ERROR_CONFLICT,
+                                            ERROR_TOO_LARGE, ERROR_PRECONDITION};
+
+    for (size_t i = 0; i < COUNT(FINAL); i++)
+        if (code == FINAL[i])
+            return true;
+    return false;
+}
+
+/* Once for each attempt: a second end, from the runner or from watching it, changes nothing. */
 static int finish_apply(struct store_txn *txn, struct run *run, struct attempt *attempt,
                         void *context, struct error *err)
 {
     struct finishing *f = context;
     struct scope scope;
 
+    assert(f->end);
     if (attempt->state == ATTEMPT_ENDED)
         return 0;
     struct job_move move = outcome(run, attempt, f->end);
@@ -175,7 +207,7 @@ static int finish_apply(struct store_txn *txn, struct run *run, struct attempt *
         return -1;
     if (move.event == JOB_COMPLETED && register_outputs(txn, run, &scope, err) < 0) {
         /* What it computed stays; only the asset could not be made. */
-        if (err->code == ERROR_STORAGE_FULL || err->code == ERROR_IO)
+        if (!is_refusal(err->code))
             return -1;
         move.event = JOB_FAILED;
         move.reason = arena_printf(store_arena(txn), "Its output could not be registered: %s",
@@ -191,6 +223,7 @@ static int finish_apply(struct store_txn *txn, struct run *run, struct attempt *
     return job_state_move(txn, run, &move, err) < 0 ? -1 : 0;
 }
 
+/* The logs are dropped from the open ones only after the commit that names their objects. */
 int finish_attempt(struct jobs *jobs, int64_t run, int number, const struct job_exit *end,
                    struct error *err)
 {

@@ -1,3 +1,4 @@
+/* Making and ending the engine; what it does is in the other files. */
 #include "job/job_private.h"
 
 #include <assert.h>
@@ -5,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+/* A file descriptor and memory are all it takes; a host that has neither cannot serve. */
 struct jobs *jobs_new(const struct jobs_options *options)
 {
     struct jobs *jobs = calloc(1, sizeof(*jobs));
@@ -22,14 +24,17 @@ struct jobs *jobs_new(const struct jobs_options *options)
     return jobs;
 }
 
+/* The texts must live as long as the jobs: they are the server's own. */
 void jobs_set_endpoints(struct jobs *jobs, struct str arm_endpoint, struct str host)
 {
+    assert(!jobs->started && arm_endpoint.len && host.len);
     jobs->arm_endpoint = arm_endpoint;
     jobs->host = host;
 }
 
 struct job_watchers *jobs_watchers(struct jobs *jobs)
 {
+    assert(jobs->watchers);
     return jobs->watchers;
 }
 
@@ -37,14 +42,17 @@ void jobs_wake(struct jobs *jobs)
 {
     uint64_t one = 1;
 
+    assert(jobs->wake_fd >= 0);
     if (write(jobs->wake_fd, &one, sizeof(one)) < 0)
         return; /* the counter is full: it wakes anyway */
 }
 
+/* The thread first: nobody else may hold what is freed after it. */
 void jobs_free(struct jobs **jobs)
 {
     struct jobs *j = *jobs;
 
+    assert(jobs);
     if (!j)
         return;
     if (j->started) {

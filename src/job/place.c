@@ -1,3 +1,4 @@
+/* Which waiting job gets a node: a function of what is known, without a clock or a store. */
 #include "job/place.h"
 
 #include <assert.h>
@@ -5,6 +6,7 @@
 static const struct place_pool *pool_find(const struct place_input *input, struct str name,
                                           size_t *out_at)
 {
+    assert(out_at);
     for (size_t i = 0; i < input->pool_count; i++) {
         if (str_eq_fold(input->pools[i].name, name)) {
             *out_at = i;
@@ -19,6 +21,7 @@ static struct str waiting_reason(struct arena *arena, const struct place_pool *p
 {
     struct str more = {0};
 
+    assert(before >= 0);
     if (pool->busy > 1)
         more = arena_printf(arena, " and %d more", pool->busy - 1);
     struct str holder = pool->busy > 0
@@ -33,6 +36,8 @@ static struct str waiting_reason(struct arena *arena, const struct place_pool *p
                         pool->slots == 1 ? "" : "s", STR_ARG(holder));
 }
 
+/* First come, first served in each pool: a job waits behind every earlier one of its pool, so
+ * that none starves. */
 struct place_decision *place_decide(struct arena *arena, const struct place_input *input)
 {
     struct place_decision *decisions = arena_new_array(arena, struct place_decision, input->job_count);

@@ -1,3 +1,4 @@
+/* Reads who waits and what is busy, has place.c decide, and starts what it chose. */
 #include "job/queue.h"
 
 #include "job/start.h"
@@ -31,9 +32,11 @@ static int pool_slots(struct store_txn *txn, int64_t scope, struct str name)
     return nodes > 0 ? (int)nodes : 0;
 }
 
+/* NULL when there are more pools than one turn looks at. */
 static struct place_pool *pool_of(struct store_txn *txn, int64_t scope, struct pools *pools,
                                   struct str name)
 {
+    assert(pools->count <= POOLS_MAX);
     for (size_t i = 0; i < pools->count; i++)
         if (str_eq(pools->list[i].name, name))
             return &pools->list[i];
@@ -57,6 +60,7 @@ static int take_slot(const struct attempt *attempt, void *context, struct error 
     struct filling *filling = context;
     struct run run;
 
+    assert(filling->pools);
     if (run_by_row(filling->txn, attempt->run, &run, err) < 0)
         return -1;
     if (run.scope != filling->scope)
@@ -71,9 +75,10 @@ static int take_slot(const struct attempt *attempt, void *context, struct error 
     return 0;
 }
 
-static int read_waiting(struct jobs *jobs, struct store_txn *txn, int64_t scope,
-                        struct filling *filling, struct queue *out, struct error *err)
+/* Oldest first. Their bodies are read for the compute alone. */
+static int read_waiting(struct filling *filling, struct queue *out, struct error *err)
 {
+    struct store_txn *txn = filling->txn;
     struct arena *arena = store_arena(txn);
     struct place_job *list = arena_new_array(arena, struct place_job, QUEUE_MAX);
     struct sql *q = sql(txn,
@@ -81,10 +86,11 @@ static int read_waiting(struct jobs *jobs, struct store_txn *txn, int64_t scope,
                         err);
     size_t count = 0;
 
+    assert(filling->pools && out);
     if (!q)
         return -1;
     out->runs = arena_new_array(arena, int64_t, QUEUE_MAX);
-    sql_bind_int(q, 1, scope);
+    sql_bind_int(q, 1, filling->scope);
     sql_bind_int(q, 2, RUN_QUEUED);
     sql_bind_int(q, 3, QUEUE_MAX);
     while (count < QUEUE_MAX && sql_step(q) > 0)
@@ -94,18 +100,28 @@ static int read_waiting(struct jobs *jobs, struct store_txn *txn, int64_t scope,
     for (size_t i = 0; i < count; i++) {
         struct job_stored stored;
         struct run run;
-        if (run_by_row(txn, out->runs[i], &run, err) < 0 || step_read(txn, &run, &stored, err) < 0)
+        struct error unread = {0};
+        if (run_by_row(txn, out->runs[i], &run, err) < 0)
             return -1;
+        if (step_read(txn, &run, &stored, &unread) < 0) {
+            if (unread.code != ERROR_NOT_FOUND && unread.code != ERROR_INVALID) {
+                *err = unread;
+                return -1;
+            }
+            /* One without a document stands in nobody's way: it has no compute, which is told. */
+            stored = (struct job_stored){0};
+        }
         list[i] = (struct place_job){.name = run.run_id,
                                      .pool = json_str_at(stored.resolved, "compute"),
                                      .submitted_us = run.created_us};
-        pool_of(txn, scope, filling->pools, list[i].pool);
+        pool_of(txn, filling->scope, filling->pools, list[i].pool);
     }
     out->input.jobs = list;
     out->input.job_count = count;
     return 0;
 }
 
+/* The waiting ones come first, for they name the pools; attempts on other pools are then added. */
 int queue_read(struct jobs *jobs, struct store_txn *txn, int64_t scope, struct queue *out,
                struct error *err)
 {
@@ -114,7 +130,7 @@ int queue_read(struct jobs *jobs, struct store_txn *txn, int64_t scope, struct q
     struct queue queue = {0};
 
     assert(scope > 0);
-    if (read_waiting(jobs, txn, scope, &filling, &queue, err) < 0 ||
+    if (read_waiting(&filling, &queue, err) < 0 ||
         attempt_open_each(txn, take_slot, &filling, err) < 0)
         return -1;
     queue.input.pools = pools->list;
@@ -132,6 +148,7 @@ static int note_scope(const struct scope *scope, void *context)
 {
     struct scopes *scopes = context;
 
+    assert(scope->number > 0);
     if (scope->kind == SCOPE_WORKSPACE && scopes->count < COUNT(scopes->numbers))
         scopes->numbers[scopes->count++] = scope->number;
     return 0;
@@ -144,6 +161,7 @@ static int queue_turn(struct jobs *jobs, int64_t scope, struct error *err)
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(jobs->options.store, err);
     struct queue queue;
 
+    assert(scope > 0);
     if (!txn || queue_read(jobs, txn, scope, &queue, err) < 0)
         return -1;
     size_t count = queue.input.job_count;
@@ -164,16 +182,19 @@ static int queue_turn(struct jobs *jobs, int64_t scope, struct error *err)
     return 0;
 }
 
+/* Each workspace has its own snapshot, so that no reader is held over all of them. */
 int queue_run(struct jobs *jobs, struct error *err)
 {
     struct scopes scopes = {.count = 0};
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(jobs->options.store, err);
 
+    assert(jobs);
     if (!txn || scope_each(txn, note_scope, &scopes, err) < 0)
         return -1;
     store_read_end(&txn);
+    int result = 0;
     for (size_t i = 0; i < scopes.count; i++)
         if (queue_turn(jobs, scopes.numbers[i], err) < 0)
-            return -1;
-    return 0;
+            result = -1; /* the others have their turn all the same */
+    return result;
 }

@@ -1,3 +1,4 @@
+/* From the wire body to what a runner needs: checks, resolves, and writes spec.json. */
 #include "job/spec.h"
 
 #include "asset/asset.h"
@@ -20,6 +21,7 @@ struct reading {
 
 static struct str path_of(struct arena *arena, const char *group, struct str name, const char *field)
 {
+    assert(group && field);
     return arena_printf(arena, "properties.%s.%.*s%s%s", group, STR_ARG(name), field[0] ? "." : "",
                         field);
 }
@@ -27,6 +29,7 @@ static struct str path_of(struct arena *arena, const char *group, struct str nam
 /* What changes what runs and is not built yet is refused, not ignored (decisions 34). */
 static int refuse_unbuilt(const struct json *properties, struct error *err)
 {
+    assert(properties);
     static const struct {
         const char *path, *what;
     } UNBUILT[] = {
@@ -49,10 +52,12 @@ static int refuse_unbuilt(const struct json *properties, struct error *err)
     return 0;
 }
 
+/* The names of the wire are matched without case, as the service does. */
 static int read_kind(const struct json *properties, struct error *err)
 {
     struct str type = json_str_at(properties, "jobType");
 
+    assert(properties);
     if (type.len == 0)
         return error_set(err, ERROR_INVALID, "properties.jobType", "This field is required.");
     if (str_eq_fold(type, STR("Command")))
@@ -76,6 +81,7 @@ static int check_binding_name(struct arena *arena, const char *group, struct str
 {
     bool good = name.len > 0 && name.len <= 128;
 
+    assert(group);
     for (size_t i = 0; i < name.len && good; i++) {
         char c = name.ptr[i];
         good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
@@ -89,13 +95,17 @@ static int check_binding_name(struct arena *arena, const char *group, struct str
                      STR_ARG(name));
 }
 
+/* The runner asks for these blobs by container and prefix; it knows nothing of references. */
 static void set_place(struct arena *arena, struct json *to, const struct asset_place *place)
 {
+    assert(place->container.len);
     json_set_str(arena, to, "container", place->container);
     json_set_str(arena, to, "prefix", place->prefix);
     json_set_bool(arena, to, "single", place->single);
 }
 
+/* A literal is text for the command, all else is resolved to a place now: what a name or label
+ * meant at submission is what the job gets. */
 static int read_input(struct reading *r, struct str name, const struct json *wire, struct error *err)
 {
     struct arena *arena = r->arena;
@@ -104,6 +114,7 @@ static int read_input(struct reading *r, struct str name, const struct json *wir
     struct str uri = json_str_at(wire, "uri");
     struct asset_place place = {0};
 
+    assert(r->txn && name.ptr);
     if (check_binding_name(arena, "inputs", name, err) < 0)
         return -1;
     json_set_str(arena, input, "type", arena_lower(arena, type));
@@ -135,6 +146,7 @@ static int read_input(struct reading *r, struct str name, const struct json *wir
     return 0;
 }
 
+/* Without a uri it goes where the service puts it: the blob store's azureml/{job}/{output}. */
 static int read_output(struct reading *r, struct str name, const struct json *wire, struct error *err)
 {
     struct arena *arena = r->arena;
@@ -144,6 +156,7 @@ static int read_output(struct reading *r, struct str name, const struct json *wi
     struct str asset = json_str_at(wire, "assetName");
     struct asset_place place = {.container = asset_blob_container(arena, r->submit->scope)};
 
+    assert(r->txn && name.ptr);
     if (check_binding_name(arena, "outputs", name, err) < 0)
         return -1;
     if (asset.len && name_check(NAME_ASSET, asset, "properties.outputs", err) < 0)
@@ -171,11 +184,13 @@ static int read_output(struct reading *r, struct str name, const struct json *wi
     return 0;
 }
 
+/* `default` is shown by us (show.c) and comes back from clients that send what they were shown. */
 static int read_bindings(struct reading *r, const struct json *properties, struct error *err)
 {
     struct json_iter inputs = json_iter(json_at(properties, "inputs"));
     struct json_iter outputs = json_iter(json_at(properties, "outputs"));
 
+    assert(r->resolved);
     json_set(r->arena, r->resolved, STR("inputs"), json_object(r->arena));
     json_set(r->arena, r->resolved, STR("outputs"), json_object(r->arena));
     while (json_next(&inputs))
@@ -192,6 +207,7 @@ static int check_command(struct reading *r, struct str command, struct error *er
 {
     struct str rest = command;
 
+    assert(r->resolved);
     if (str_trim(command).len == 0)
         return error_set(err, ERROR_INVALID, "properties.command", "A command is required.");
     for (ssize_t at; (at = str_find(rest, STR("${{"))) >= 0;) {
@@ -214,6 +230,7 @@ static int check_command(struct reading *r, struct str command, struct error *er
     return 0;
 }
 
+/* None is fine: the job then runs with what the host has. */
 static int read_environment(struct reading *r, const struct json *properties, struct error *err)
 {
     struct environment_describe describe = {.images_missing = r->jobs->options.images_missing};
@@ -221,6 +238,7 @@ static int read_environment(struct reading *r, const struct json *properties, st
     struct asset asset;
     struct json *environment = NULL;
 
+    assert(r->txn);
     query.text = json_str_at(properties, "environmentId");
     if (query.text.len) {
         if (asset_resolve(r->txn, &query, &asset, err) < 0) {
@@ -245,6 +263,7 @@ static int read_code(struct reading *r, const struct json *properties, struct er
     struct asset_place place = {0};
     struct json *code = json_object(r->arena);
 
+    assert(r->txn);
     if (id.len == 0)
         return 0;
     if (asset_place(r->txn, r->submit->scope, id, &place, err) < 0) {
@@ -268,6 +287,7 @@ static int read_compute(struct reading *r, const struct json *properties, struct
     struct document compute;
     struct error missing = {0};
 
+    assert(out);
     if (str_starts(name, STR("azureml:")))
         name = str_slice(name, 8, name.len);
     if (name.len == 0)
@@ -290,11 +310,13 @@ static int read_compute(struct reading *r, const struct json *properties, struct
                            "use this host.");
 }
 
+/* Rounded up to whole seconds, so that a limit never becomes none. */
 static int read_limits(struct reading *r, const struct json *properties, struct error *err)
 {
     struct str timeout = json_str_at(properties, "limits.timeout");
     int64_t limit_us = 0;
 
+    assert(r->resolved);
     if (timeout.len) {
         if (!clock_parse_duration(timeout, &limit_us) || limit_us <= 0)
             return error_set(err, ERROR_INVALID, "properties.limits.timeout",
@@ -309,6 +331,7 @@ static int read_variables(struct reading *r, const struct json *properties, stru
     struct json_iter it = json_iter(json_at(properties, "environmentVariables"));
     struct json *variables = json_object(r->arena);
 
+    assert(r->resolved);
     while (json_next(&it)) {
         bool sane = it.key.len > 0 && str_find_char(it.key, '=') < 0;
         if (!sane || json_kind(it.value) != JSON_STRING)
@@ -321,8 +344,10 @@ static int read_variables(struct reading *r, const struct json *properties, stru
     return 0;
 }
 
+/* The notes are the first lines of the job's log (decisions 34). */
 static void note_ignored(struct reading *r, const struct json *properties)
 {
+    assert(json_kind(r->notes) == JSON_ARRAY);
     if (json_str_at(properties, "resources.dockerArgs").len)
         json_append(r->arena, r->notes,
                     json_text(r->arena, STR("W2201 resources.docker_args is kept but has no effect: "
@@ -333,6 +358,30 @@ static void note_ignored(struct reading *r, const struct json *properties)
                                             "the job runs on this host.")));
 }
 
+/* The bindings come first, since the command may name them. */
+static int read_what_runs(struct reading *r, const struct json *properties, struct error *err)
+{
+    if (read_bindings(r, properties, err) < 0 ||
+        check_command(r, json_str_at(properties, "command"), err) < 0 ||
+        read_code(r, properties, err) < 0)
+        return -1;
+    return read_environment(r, properties, err);
+}
+
+/* How people call it and where it is listed. */
+static int read_names(const struct json *properties, struct job_spec *out, struct error *err)
+{
+    out->display_name = json_str_at(properties, "displayName");
+    out->experiment = json_str_at(properties, "experimentName");
+    assert(out->name.len > 0);
+    if (out->display_name.len == 0)
+        out->display_name = out->name;
+    if (out->experiment.len == 0)
+        out->experiment = STR("Default");
+    return name_check(NAME_EXPERIMENT, out->experiment, "properties.experimentName", err);
+}
+
+/* The snapshot is closed with the function: what is read lives in `arena`. */
 int spec_read(struct jobs *jobs, struct arena *arena, const struct job_submit *submit,
               struct job_spec *out, struct error *err)
 {
@@ -346,21 +395,12 @@ int spec_read(struct jobs *jobs, struct arena *arena, const struct job_submit *s
         return -1;
     if (json_kind(p) != JSON_OBJECT)
         return error_set(err, ERROR_INVALID, "properties", "This field is required.");
-    if (read_kind(p, err) < 0 || refuse_unbuilt(p, err) < 0 || read_bindings(&r, p, err) < 0 ||
-        check_command(&r, json_str_at(p, "command"), err) < 0 || read_code(&r, p, err) < 0 ||
-        read_environment(&r, p, err) < 0 || read_compute(&r, p, &spec, err) < 0 ||
-        read_limits(&r, p, err) < 0 || read_variables(&r, p, err) < 0)
+    if (read_kind(p, err) < 0 || refuse_unbuilt(p, err) < 0 || read_what_runs(&r, p, err) < 0 ||
+        read_compute(&r, p, &spec, err) < 0 || read_limits(&r, p, err) < 0 ||
+        read_variables(&r, p, err) < 0 || read_names(p, &spec, err) < 0)
         return -1;
     note_ignored(&r, p);
     json_set(arena, r.resolved, STR("notes"), r.notes);
-    spec.display_name = json_str_at(p, "displayName");
-    spec.experiment = json_str_at(p, "experimentName");
-    if (spec.display_name.len == 0)
-        spec.display_name = submit->name;
-    if (spec.experiment.len == 0)
-        spec.experiment = STR("Default");
-    if (name_check(NAME_EXPERIMENT, spec.experiment, "properties.experimentName", err) < 0)
-        return -1;
     *out = spec;
     return 0;
 }
@@ -377,6 +417,7 @@ static void tracking_variables(struct jobs *jobs, struct arena *arena,
     struct str expiry =
         arena_printf(arena, "%lld", (long long)(attempt->token_expires_us / US_PER_S));
 
+    assert(attempt->token.len);
     json_set_str(arena, to, "MLFLOW_TRACKING_URI", uri);
     json_set_str(arena, to, "MLFLOW_TRACKING_TOKEN", attempt->token);
     json_set_str(arena, to, "MLFLOW_RUN_ID", attempt->run->run_id);
@@ -405,6 +446,7 @@ static void tracking_variables(struct jobs *jobs, struct arena *arena,
                             STR_ARG(jobs->arm_endpoint)));
 }
 
+/* The job's own variables win over ours, for a user may log to another server. */
 struct json *spec_write(struct jobs *jobs, struct arena *arena, const struct spec_attempt *attempt)
 {
     struct json *spec = json_copy(arena, attempt->resolved);

@@ -1,3 +1,4 @@
+/* Record, then start; and the same again after a crash between the two. */
 #include "job/start.h"
 
 #include "base/log.h"
@@ -17,6 +18,7 @@ struct placing {
     int number; /* 0: it was not waiting any more */
 };
 
+/* Between the decision and this write somebody may have canceled it: then nothing is recorded. */
 static int record_attempt(struct store_txn *txn, struct run *run, struct attempt *, void *context,
                           struct error *err)
 {
@@ -24,6 +26,7 @@ static int record_attempt(struct store_txn *txn, struct run *run, struct attempt
     struct attempt attempt = {.run = run->run, .compute = placing->pool};
     struct job_move move = {.event = JOB_PLACED, .actor = STR("scheduler")};
 
+    assert(placing->pool.len);
     placing->number = 0;
     if (run->status != RUN_QUEUED)
         return 0;
@@ -38,6 +41,7 @@ static int record_attempt(struct store_txn *txn, struct run *run, struct attempt
 static int record_runner(struct store_txn *txn, struct run *, struct attempt *attempt,
                          void *context, struct error *err)
 {
+    assert(attempt->number > 0);
     attempt->runner = *(const struct process_id *)context;
     if (attempt->state == ATTEMPT_RECORDED)
         attempt->state = ATTEMPT_RUNNING;
@@ -54,6 +58,7 @@ static struct json *make_spec(struct jobs *jobs, struct arena *arena, int64_t ro
     struct scope scope;
     struct run run;
 
+    assert(row > 0 && number > 0);
     if (!txn || run_by_row(txn, row, &run, err) < 0 ||
         scope_by_number(txn, run.scope, &scope, err) < 0 ||
         step_read(txn, &run, &stored, err) < 0 ||
@@ -79,32 +84,37 @@ static struct json *make_spec(struct jobs *jobs, struct arena *arena, int64_t ro
     return spec_write(jobs, arena, &attempt);
 }
 
-static int launch(struct jobs *jobs, struct arena *arena, int64_t run, int number,
-                  struct error *err)
+/* Writes the folder and starts the runner. */
+static int launch(struct jobs *jobs, const struct compute_start *folder, struct json *spec,
+                  struct process_id *out, struct error *err)
 {
-    struct compute_start folder = step_folder(jobs, arena, run, number);
-    struct process_id runner;
-    struct json *spec = make_spec(jobs, arena, run, number, err);
-
-    if (!spec || compute_make_folder(&folder, spec, err) < 0)
+    assert(folder->attempt.len);
+    if (!spec || compute_make_folder(folder, spec, err) < 0)
         return -1;
     failpoint("job.start");
-    if (jobs->backend->start(&folder, &runner, err) < 0)
-        return -1;
-    struct job_step step = {jobs, run, number, record_runner, &runner};
-    LOG(LOG_INFO, "job.started", LOG_STR("attempt", folder.attempt), LOG_INT("runner", runner.pid));
-    return step_write(&step, err);
+    return jobs->backend->start(folder, out, err);
 }
 
+/* Trouble that passes ends this turn: the attempt is recorded, so the next turn finds it. All else
+ * ends the job. A runner that was started and could not be written down is left to the next turn,
+ * too: it has left its runner.json, and calling the job failed would forget a process that works. */
 static int launch_or_fail(struct jobs *jobs, int64_t run, int number, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(16 * MIB);
-    struct error why = {0};
+    struct compute_start folder = step_folder(jobs, arena, run, number);
     struct job_exit end = {.kind = STR("prepare")};
+    struct process_id runner;
+    struct error why = {0};
 
-    if (launch(jobs, arena, run, number, &why) == 0)
-        return 0;
-    if (why.code == ERROR_UNAVAILABLE) { /* keys not made yet, store busy: the next turn tries again */
+    assert(number > 0);
+    if (launch(jobs, &folder, make_spec(jobs, arena, run, number, &why), &runner, &why) == 0) {
+        struct job_step step = {jobs, run, number, record_runner, &runner};
+        LOG(LOG_INFO, "job.started", LOG_STR("attempt", folder.attempt),
+            LOG_INT("runner", runner.pid));
+        return step_write(&step, err);
+    }
+    /* Keys not made yet, a busy store, a host without a process to spare. */
+    if (why.code == ERROR_UNAVAILABLE) {
         *err = why;
         return -1;
     }
@@ -113,6 +123,8 @@ static int launch_or_fail(struct jobs *jobs, int64_t run, int number, struct err
     return finish_attempt(jobs, run, number, &end, err);
 }
 
+/* Recorded first, started second: after a crash between the two the record is found and started
+ * again, while a process without a record would run unseen. */
 int start_job(struct jobs *jobs, int64_t run, struct str pool, struct error *err)
 {
     struct placing placing = {.pool = pool};
@@ -127,6 +139,8 @@ int start_job(struct jobs *jobs, int64_t run, struct str pool, struct error *err
     return placing.number ? launch_or_fail(jobs, run, placing.number, err) : 0;
 }
 
+/* A runner that did start has left its runner.json, and is only noted; two never work on one
+ * attempt. */
 int start_again(struct jobs *jobs, const struct attempt *attempt, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);

@@ -1,3 +1,4 @@
+/* The table of states. */
 #include "job/state.h"
 
 #include "os/clock.h"
@@ -55,6 +56,7 @@ static const unsigned char NEXT[JOB_EVENT_COUNT_][RUN_STATUS_COUNT_] = {
 
 bool job_state_next(enum run_status from, enum job_event event, enum run_status *out)
 {
+    assert(out);
     assert(from > 0 && from < RUN_STATUS_COUNT_ && event < JOB_EVENT_COUNT_);
     if (NEXT[event][from] == 0)
         return false;
@@ -62,6 +64,7 @@ bool job_state_next(enum run_status from, enum job_event event, enum run_status 
     return true;
 }
 
+/* The event is what the timeline of job_why is made of. */
 static int append(struct store_txn *txn, const struct run *run, const struct job_move *move,
                   struct error *err)
 {
@@ -73,6 +76,7 @@ static int append(struct store_txn *txn, const struct run *run, const struct job
                           .subject = run->run_id,
                           .actor = move->actor};
 
+    assert(run->status > 0);
     json_set_str(arena, body, "status", str_from(run_status_name(run->status)));
     json_set_str(arena, body, "reason", run->reason);
     if (move->attempt > 0)
@@ -81,6 +85,7 @@ static int append(struct store_txn *txn, const struct run *run, const struct job
     return event_append(txn, &event, err);
 }
 
+/* Times are set where the state is: started once, ended once. */
 int job_state_move(struct store_txn *txn, struct run *run, const struct job_move *move,
                    struct error *err)
 {

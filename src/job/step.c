@@ -1,3 +1,4 @@
+/* Every write of the engine goes through step_write. */
 #include "job/step.h"
 
 #include "job/watcher.h"
@@ -18,6 +19,7 @@ static int step_apply(struct store_txn *txn, void *context, struct error *err)
     struct attempt attempt = {0};
     struct run run;
 
+    assert(s->step->run > 0);
     if (run_by_row(txn, s->step->run, &run, err) < 0)
         return -1;
     if (s->step->number > 0 && attempt_get(txn, run.run, s->step->number, &attempt, err) < 0)
@@ -32,6 +34,7 @@ static int step_apply(struct store_txn *txn, void *context, struct error *err)
     return 0;
 }
 
+/* The streams are told after the commit, so that nobody sees a state that was never stored. */
 int step_write(const struct job_step *step, struct error *err)
 {
     struct step_run run = {.step = step};
@@ -48,6 +51,7 @@ int step_read(struct store_txn *txn, const struct run *run, struct job_stored *o
 {
     struct document document;
 
+    assert(out);
     if (run->doc == 0)
         return error_set(err, ERROR_NOT_FOUND, "", "This run was not submitted as a job.");
     if (document_by_id(txn, run->doc, &document, err) < 0)
@@ -62,6 +66,7 @@ int step_read(struct store_txn *txn, const struct run *run, struct job_stored *o
 
 struct compute_start step_folder(struct jobs *jobs, struct arena *arena, int64_t run, int number)
 {
+    assert(run > 0 && number > 0);
     return (struct compute_start){.dir = jobs->options.dir,
                                   .dir_path = jobs->options.dir_path,
                                   .attempt = attempt_name(arena, run, number)};

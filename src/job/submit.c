@@ -1,3 +1,4 @@
+/* What a submission adds to the transaction that stores its document. */
 #include "job/spec.h"
 
 #include "job/step.h"
@@ -42,6 +43,8 @@ static int link_inputs(struct store_txn *txn, const struct job_submit *submit,
     return 0;
 }
 
+/* In the transaction of its document: a job is either there with its run and event, or not at
+ * all. */
 int job_insert(struct store_txn *txn, const struct job_submit *submit, const struct job_spec *spec,
                const struct document *document, struct error *err)
 {

@@ -1,3 +1,4 @@
+/* Reports of runners, and looking after runners that report no more. */
 #include "job/watch.h"
 
 #include "base/log.h"
@@ -9,10 +10,12 @@
 #include <assert.h>
 #include <stdio.h>
 
-static const struct {
-    struct str name;
+struct watch_move {
+    struct str name; /* as runners write it */
     enum job_event event;
-} MOVES[] = {
+};
+
+static const struct watch_move MOVES[] = {
     {STR_INIT("preparing"), JOB_PREPARING}, {STR_INIT("starting"), JOB_STARTING},
     {STR_INIT("started"), JOB_STARTED},     {STR_INIT("ended"), JOB_ENDED},
 };
@@ -27,12 +30,14 @@ struct taking {
 /* A step inside a state: only the sentence changes («environment: building»). */
 static int take_reason(struct store_txn *txn, struct run *run, struct str reason, struct error *err)
 {
+    assert(run->run > 0);
     if (reason.len == 0 || str_eq(reason, run->reason) || run_status_final(run->status))
         return 0;
     run->reason = reason;
     return run_update(txn, run, err);
 }
 
+/* A name that we do not know is a step inside a state: only its sentence is taken. */
 static int take_event(struct store_txn *txn, struct run *run, const struct attempt *attempt,
                       const struct json *event, struct error *err)
 {
@@ -41,6 +46,7 @@ static int take_event(struct store_txn *txn, struct run *run, const struct attem
                             .actor = STR("runner"),
                             .attempt = attempt->number};
 
+    assert(attempt->number > 0);
     for (size_t i = 0; i < COUNT(MOVES); i++) {
         if (!str_eq(name, MOVES[i].name))
             continue;
@@ -50,12 +56,15 @@ static int take_event(struct store_txn *txn, struct run *run, const struct attem
     return take_reason(txn, run, move.reason, err);
 }
 
+/* A report may be sent again, whole or in part, when its answer was lost: the number of each
+ * event decides. A gap is answered with the number that is wanted. */
 static int take_events(struct store_txn *txn, struct run *run, struct attempt *attempt,
                        void *context, struct error *err)
 {
     struct taking *t = context;
     struct json_iter it = json_iter(t->events);
 
+    assert(attempt->number > 0);
     t->finished = NULL;
     while (attempt->state != ATTEMPT_ENDED && json_next(&it)) {
         if (json_int_at(it.value, "seq", 0) != attempt->next_event)
@@ -80,6 +89,7 @@ int watch_events(struct jobs *jobs, const struct watch_report *report, struct wa
     struct taking taking = {.events = report->events};
     struct job_step step = {jobs, report->run, report->number, take_events, &taking};
 
+    assert(report->run > 0 && report->number > 0);
     if (json_kind(report->events) != JSON_ARRAY)
         return error_set(err, ERROR_INVALID, "events", "An array of events is required.");
     if (step_write(&step, err) < 0)
@@ -99,6 +109,7 @@ static bool is_log_name(struct str file)
 {
     struct str folder, name;
 
+    assert(file.ptr || !file.len);
     if (!str_cut(file, '/', &folder, &name) || name.len == 0 || name.len > 100 ||
         !(str_eq(folder, STR("user_logs")) || str_eq(folder, STR("system_logs"))))
         return false;
@@ -117,12 +128,15 @@ static int read_cancel(struct jobs *jobs, int64_t row, bool *out, struct error *
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(jobs->options.store, err);
     struct run run;
 
+    assert(out);
     if (!txn || run_by_row(txn, row, &run, err) < 0)
         return -1;
     *out = run.status == RUN_CANCEL_REQUESTED;
     return 0;
 }
 
+/* Not in a write: bytes go to a file, and a resend is cut at the offset. A gap is no error, the
+ * answer says what is wanted. */
 int watch_log(struct jobs *jobs, const struct watch_log *log, struct watch_answer *out,
               struct error *err)
 {
@@ -130,6 +144,7 @@ int watch_log(struct jobs *jobs, const struct watch_log *log, struct watch_answe
     struct watch_answer answer = {0};
     struct error gap = {0};
 
+    assert(log->run > 0 && log->offset >= 0);
     if (!is_log_name(log->file))
         return error_set(err, ERROR_INVALID, "file", "This is not the name of a log.");
     struct str key = finish_log_key(arena, log->run, log->number, log->file);
@@ -154,10 +169,12 @@ struct open_attempts {
     size_t count, room;
 };
 
+/* Copied, for the snapshot ends before the attempts are looked at: that may take a while. */
 static int note_attempt(const struct attempt *attempt, void *context, struct error *)
 {
     struct open_attempts *open = context;
 
+    assert(open->count <= open->room);
     if (open->count == open->room) {
         size_t room = open->room ? open->room * 2 : 64;
         struct attempt *grown = arena_new_array(open->arena, struct attempt, room);
@@ -179,6 +196,7 @@ static int close_attempt(struct jobs *jobs, struct arena *arena, const struct at
     struct job_exit end = {.kind = STR("lost")};
     struct json *exit = NULL;
 
+    assert(attempt->number > 0);
     if (compute_read_exit(arena, &folder, &exit, NULL) > 0) {
         end = finish_read(exit);
     } else {
@@ -194,6 +212,7 @@ static int look_at(struct jobs *jobs, const struct attempt *attempt, struct erro
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
 
+    assert(attempt->state != ATTEMPT_ENDED);
     if (attempt->state == ATTEMPT_RECORDED)
         return start_again(jobs, attempt, err);
     if (jobs->backend->alive(&attempt->runner))

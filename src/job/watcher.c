@@ -1,3 +1,4 @@
+/* Open streams, and telling them. */
 #include "job/watcher.h"
 
 #include <assert.h>
@@ -11,6 +12,7 @@ struct job_watchers {
     struct list all; /* few: one per open stream */
 };
 
+/* One lock for all: telling is short, and streams are few. */
 struct job_watchers *watchers_new(void)
 {
     struct job_watchers *watchers = calloc(1, sizeof(*watchers));
@@ -24,6 +26,7 @@ struct job_watchers *watchers_new(void)
 
 void watchers_free(struct job_watchers **watchers)
 {
+    assert(watchers);
     if (!*watchers)
         return;
     assert(list_empty(&(*watchers)->all));
@@ -32,6 +35,7 @@ void watchers_free(struct job_watchers **watchers)
     *watchers = NULL;
 }
 
+/* What happened before is not told: the stream reads the present state itself, after this. */
 void job_watch_begin(struct job_watchers *watchers, struct job_watcher *watcher)
 {
     assert(watcher->run > 0 && watcher->wake);
@@ -40,8 +44,10 @@ void job_watch_begin(struct job_watchers *watchers, struct job_watcher *watcher)
     pthread_mutex_unlock(&watchers->lock);
 }
 
+/* Under the lock that telling holds, so that nobody is being woken when it returns. */
 void job_watch_end(struct job_watchers *watchers, struct job_watcher *watcher)
 {
+    assert(watcher->run > 0);
     pthread_mutex_lock(&watchers->lock);
     list_remove(&watcher->node_);
     pthread_mutex_unlock(&watchers->lock);
@@ -50,6 +56,7 @@ void job_watch_end(struct job_watchers *watchers, struct job_watcher *watcher)
 bool job_watch_state(struct job_watchers *watchers, struct job_watcher *watcher, struct arena *arena,
                      enum run_status *out_status, struct str *out_reason)
 {
+    assert(out_status && out_reason);
     pthread_mutex_lock(&watchers->lock);
     bool changed = watcher->state_changed_;
     watcher->state_changed_ = false;
@@ -64,12 +71,16 @@ bool job_watch_state(struct job_watchers *watchers, struct job_watcher *watcher,
 /* A repeated state with the same reason is no news. */
 static bool is_news(const struct job_watcher *watcher, enum run_status status, struct str reason)
 {
+    assert(status > 0);
     return watcher->status_ != status || !str_eq(str_from(watcher->reason_), reason);
 }
 
+/* A log that grew (without a reason) is always news: how far a stream has read is its own
+ * affair. */
 static void tell(struct job_watchers *watchers, int64_t run, enum run_status status,
                  const struct str *reason)
 {
+    assert(run > 0);
     pthread_mutex_lock(&watchers->lock);
     for (struct list *at = watchers->all.next; at != &watchers->all; at = at->next) {
         struct job_watcher *watcher = CONTAINER_OF(at, struct job_watcher, node_);
@@ -87,6 +98,7 @@ static void tell(struct job_watchers *watchers, int64_t run, enum run_status sta
     pthread_mutex_unlock(&watchers->lock);
 }
 
+/* Cut to what a watcher keeps, before it is compared with that. */
 void watchers_tell_state(struct job_watchers *watchers, int64_t run, enum run_status status,
                          struct str reason)
 {
