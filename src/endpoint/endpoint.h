@@ -87,8 +87,8 @@ int endpoint_forget(struct store_txn *txn, const struct document *endpoint, stru
  * workspace. Errors: ERROR_EXISTS. */
 int endpoint_name_free(struct store_txn *txn, int64_t scope, struct str name, struct error *err);
 
-/* --- Deployments
- * ---------------------------------------------------------------------------------- */
+/* --- Deployments ---------------------------------------------------------------------------------
+ */
 
 /* What a client asked for, references still in its spelling. */
 struct deployment_request {
@@ -105,7 +105,7 @@ int deployment_plan(struct endpoints *endpoints, struct arena *arena,
                     const struct deployment_request *request, struct json **out_plan,
                     struct error *err);
 
-/* rollout.c: in the write, after the deployment's document was stored: remembers the plan and
+/* deployment.c: in the write, after the deployment's document was stored: remembers the plan and
  * starts a roll-out when it differs from what serves. */
 int deployment_insert(struct store_txn *txn, const struct document *deployment,
                       const struct json *plan, struct error *err);
@@ -121,8 +121,12 @@ int deployment_show(struct store_txn *txn, struct arena *arena, const struct doc
 int deployment_progress(struct store_txn *txn, const struct document *deployment,
                         struct error *err);
 
+struct logs_query {
+    const struct document *deployment;
+    size_t tail; /* lines of each file; 0: the service's own default */
+};
+
 /* logs.c: what getLogs shows: the state of each instance, warnings, how it was prepared, and the
- * last `tail` lines of what the replicas wrote. */
+ * last lines of what the replicas wrote. */
 int deployment_logs(struct endpoints *endpoints, struct arena *arena,
-                    const struct document *deployment, size_t tail, struct str *out,
-                    struct error *err);
+                    const struct logs_query *query, struct str *out, struct error *err);

@@ -1,183 +1,10 @@
-#include "endpoint/internal.h"
+#include "endpoint/fixture_test.h"
 
-#include "base/test.h"
-#include "identity/identity.h"
 #include "os/file.h"
-#include "vault/vault.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* A roll-out without processes: this backend writes what a runner and a replica would. */
-
-static struct {
-    int dir;
-    unsigned starts, stops;
-    bool alive;
-} backend;
-
-static void write_record(struct str replica, const char *file, const char *text)
-{
-    char path[100];
-    struct error err = {0};
-
-    snprintf(path, sizeof(path), "runs/%.*s/%s", STR_ARG(replica), file);
-    CHECK_OK(file_write_atomic(backend.dir, path, str_from(text), 0600, &err), &err);
-}
-
-static int fake_start(const struct compute_start *start, struct process_id *out, struct error *)
-{
-    backend.starts++;
-    *out = (struct process_id){.pid = 1};
-    write_record(start->attempt, "runner.json", "{\"pid\":1,\"startTime\":1,\"bootId\":\"b\"}");
-    return 0;
-}
-
-static bool fake_alive(const struct process_id *)
-{
-    return backend.alive;
-}
-
-static int fake_stop(const struct compute_start *, const struct process_id *, bool, struct error *)
-{
-    backend.stops++;
-    backend.alive = false;
-    return 0;
-}
-
-static const struct compute_backend FAKE = {"fake", fake_start, fake_alive, fake_stop};
-
-struct world {
-    struct arena *arena;
-    struct store *store;
-    struct vault *vault;
-    struct identity *identity;
-    struct endpoints *endpoints;
-    struct scope scope;
-    struct document endpoint, deployment;
-    struct json *plan;
-};
-
-static int make_documents(struct store_txn *txn, void *context, struct error *err)
-{
-    struct world *w = context;
-
-    w->scope.subscription = STR("s");
-    w->scope.group = STR("g");
-    w->scope.name = STR("w");
-    w->scope.guid = STR("0123abcd-0000-4000-8000-000000000001");
-    w->scope.kind = SCOPE_WORKSPACE;
-    if (scope_insert(txn, &w->scope, err) < 0)
-        return -1;
-    w->endpoint = (struct document){.scope = w->scope.number,
-                                    .type = ENDPOINT_TYPE,
-                                    .name = STR("ep"),
-                                    .body = STR("{\"properties\":{\"traffic\":{\"BLUE\":100}}}")};
-    if (document_insert(txn, &w->endpoint, err) < 0 ||
-        endpoint_make_keys(w->endpoints, txn, &w->scope, &w->endpoint, err) < 0)
-        return -1;
-    w->deployment = (struct document){.scope = w->scope.number,
-                                      .type = DEPLOYMENT_TYPE,
-                                      .parent = w->endpoint.doc,
-                                      .name = STR("blue"),
-                                      .body = STR("{}")};
-    return document_insert(txn, &w->deployment, err);
-}
-
-static int insert_plan(struct store_txn *txn, void *context, struct error *err)
-{
-    struct world *w = context;
-
-    return deployment_insert(txn, &w->deployment, w->plan, err);
-}
-
-static void roll(struct world *w, const char *plan)
-{
-    struct error err = {0};
-
-    w->plan = json_parse(w->arena, str_from(plan), &err);
-    CHECK(w->plan);
-    CHECK_OK(store_write(w->store, insert_plan, w, &err), &err);
-}
-
-static struct world *world_open(void)
-{
-    struct arena *arena = arena_new(16 * MIB);
-    struct world *w = arena_make(arena, struct world);
-    struct error err = {0};
-
-    w->arena = arena;
-    backend.dir = dir_open(test_folder(), &err);
-    backend.starts = backend.stops = 0;
-    backend.alive = true;
-    CHECK_OK(dir_remove_tree(backend.dir, "runs", &err), &err);
-    CHECK_OK(store_open("memory:", NULL, &w->store, &err), &err);
-    w->vault = vault_open(backend.dir, &err);
-    const struct identity_options identity = {
-        .dir = backend.dir, .store = w->store, .domain = STR("lazurite.test")};
-    w->identity = identity_open(&identity, NULL, &err);
-    CHECK(w->vault && w->identity);
-    w->endpoints = endpoints_new(&(struct endpoints_options){.store = w->store,
-                                                             .vault = w->vault,
-                                                             .identity = w->identity,
-                                                             .dir = backend.dir,
-                                                             .dir_path = test_folder(),
-                                                             .sandbox = true});
-    w->endpoints->backend = &FAKE;
-    endpoints_set_server(w->endpoints, STR("/s/run/lazurite.sock"), STR("localhost:10443"));
-    CHECK_OK(vault_new_data_key(w->vault, w->arena, &w->scope.data_key, &err), &err);
-    CHECK_OK(store_write(w->store, make_documents, w, &err), &err);
-    return w;
-}
-
-static void world_close(struct world **w)
-{
-    struct arena *arena = (*w)->arena;
-
-    endpoints_free(&(*w)->endpoints);
-    identity_close(&(*w)->identity);
-    store_close(&(*w)->store);
-    vault_close(&(*w)->vault);
-    fd_close(&backend.dir);
-    arena_free(&arena);
-}
-
-#define PLAN(more)                                                                                \
-    "{\"engine\":\"python\",\"script\":\"score.py\",\"instances\":2,\"limits\":{\"concurrency\":" \
-    "3},"                                                                                         \
-    "\"warnings\":[],\"variables\":{\"SCALE\":\"10\"},\"environment\":{\"kind\":\"host\"},"       \
-    "\"model\":{\"container\":\"c\",\"prefix\":\"a/m\",\"into\":\"m\"}" more "}"
-
-/* What the documents say now. */
-static struct endpoint_view *look(struct world *w)
-{
-    struct endpoint_view *all = NULL;
-    struct error err = {0};
-
-    CHECK_OK(rollout_read_all(w->endpoints, w->arena, &all, &err), &err);
-    CHECK(all && !all->sibling);
-    return all;
-}
-
-/* One turn's step of the only roll-out; then its document as stored. */
-static struct rollout *step(struct world *w, bool *out_more)
-{
-    struct endpoint_view *all = look(w);
-    bool more = rollout_step(w->endpoints, w->arena, all, all->rollouts);
-
-    if (out_more)
-        *out_more = more;
-    return look(w)->rollouts;
-}
-
-static struct str name_at(const struct rollout *rollout, const char *path)
-{
-    struct str name = json_str_at(rollout->body, path);
-
-    CHECK_INT(9, name.len);
-    return name;
-}
 
 static struct json *read_spec(struct world *w, struct str replica)
 {
@@ -280,16 +107,6 @@ TEST(a_runner_that_dies_without_a_word_fails_the_roll_out)
     CHECK_STR("The replica's runner ended without a word.", json_str_at(rollout->body, "reason"));
 }
 
-/* Brings the plan to where both replicas serve. */
-static struct rollout *bring_up(struct world *w)
-{
-    struct rollout *rollout = step(w, NULL);
-
-    write_record(name_at(rollout, "next[0]"), "score.json", "{\"state\":\"ready\"}");
-    write_record(name_at(rollout, "next[1]"), "score.json", "{\"state\":\"ready\"}");
-    return step(w, NULL);
-}
-
 TEST(a_new_plan_replaces_replicas_only_when_they_differ)
 {
     CLEANUP(world_close) struct world *w = world_open();
@@ -298,7 +115,7 @@ TEST(a_new_plan_replaces_replicas_only_when_they_differ)
     struct rollout *rollout = bring_up(w);
     rollout_set_state(w->arena, rollout, ROLLOUT_SUCCEEDED, "");
     json_set_bool(w->arena, rollout->body, "switched", false);
-    CHECK_OK(rollout_save(w->endpoints, rollout, &(struct error){0}), &(struct error){0});
+    CHECK_OK(rollout_save(w->endpoints, w->arena, rollout, &(struct error){0}), &(struct error){0});
     /* Limits are live. */
     roll(
         w,
@@ -349,6 +166,7 @@ TEST(replicas_nobody_wants_are_ended_and_removed)
 TEST(failed_replicas_keep_their_folder_for_the_logs)
 {
     CLEANUP(world_close) struct world *w = world_open();
+    const struct logs_query query = {&w->deployment, 2};
     struct error err = {0};
     struct str log;
 
@@ -363,7 +181,7 @@ TEST(failed_replicas_keep_their_folder_for_the_logs)
     CHECK_INT(ROLLOUT_FAILED, step(w, NULL)->state);
     while (replica_reap(w->endpoints, w->arena, look(w)))
         continue;
-    CHECK_OK(deployment_logs(w->endpoints, w->arena, &w->deployment, 2, &log, &err), &err);
+    CHECK_OK(deployment_logs(w->endpoints, w->arena, &query, &log, &err), &err);
     CHECK(str_find(log, STR("Reason: It exited with 3.")) > 0);
     CHECK(str_find(log, STR("std_log.txt\ntwo\nthree\n")) > 0);
     CHECK(str_find(log, STR("one")) < 0);
@@ -371,7 +189,7 @@ TEST(failed_replicas_keep_their_folder_for_the_logs)
     struct str link =
         arena_printf(w->arena, "%s/runs/%.*s/user_logs/std_log.txt", test_folder(), STR_ARG(first));
     CHECK(unlink(link.ptr) == 0 && symlink("../../../keys/master.key", link.ptr) == 0);
-    CHECK_OK(deployment_logs(w->endpoints, w->arena, &w->deployment, 2, &log, &err), &err);
+    CHECK_OK(deployment_logs(w->endpoints, w->arena, &query, &log, &err), &err);
     CHECK(str_find(log, STR("std_log.txt")) < 0);
 }
 

@@ -47,8 +47,8 @@ uint16_t endpoints_port(const struct endpoints *endpoints)
     return endpoints->port;
 }
 
-/* --- Turns
- * ----------------------------------------------------------------------------------------- */
+/* --- Turns ---------------------------------------------------------------------------------------
+ */
 
 /* Compares wanted and running once. True while there is more to wait for. Order matters: replicas
  * are ended only after the gateway was told to use others. */

@@ -34,8 +34,8 @@ struct endpoints {
     char complaint[512]; /* the last turn's error */
 };
 
-/* --- rollout.c: the document that says how far a deployment is
- * ------------------------------------- */
+/* --- rollout.c: the document that says how far a deployment is -----------------------------------
+ */
 
 enum rollout_state { ROLLOUT_CREATING, ROLLOUT_UPDATING, ROLLOUT_SUCCEEDED, ROLLOUT_FAILED };
 
@@ -60,25 +60,37 @@ struct endpoint_view {
 int rollout_read_all(struct endpoints *endpoints, struct arena *arena, struct endpoint_view **out,
                      struct error *err);
 /* Writes the body back; ERROR_CONFLICT when somebody changed it meanwhile: the next turn sees that.
- */
-int rollout_save(struct endpoints *endpoints, struct rollout *rollout, struct error *err);
+ * When it fails, body and state are again what is stored. */
+int rollout_save(struct endpoints *endpoints, struct arena *arena, struct rollout *rollout,
+                 struct error *err);
+/* The document of a deployment. Errors: ERROR_NOT_FOUND before its first PUT. Owns: the snapshot. */
+int rollout_get(struct store_txn *txn, const struct document *deployment, struct document *out,
+                struct error *err);
+/* Its member "state"; what cannot be read begins anew. */
+enum rollout_state rollout_state_of(const struct json *body);
 void rollout_set_state(struct arena *arena, struct rollout *rollout, enum rollout_state state,
                        const char *reason);
 /* One step forward. True while there is more to wait for. */
 bool rollout_step(struct endpoints *endpoints, struct arena *arena, struct endpoint_view *endpoint,
                   struct rollout *rollout);
 
-/* --- replica.c
- * ------------------------------------------------------------------------------------- */
+/* --- replica.c -----------------------------------------------------------------------------------
+ */
 
 enum replica_state { REPLICA_PENDING, REPLICA_READY, REPLICA_FAILED };
+
+/* Which replica of which roll-out; its spec.json is made of these. */
+struct replica_order {
+    const struct endpoint_view *endpoint;
+    const struct rollout *rollout;
+    struct str name;
+};
 
 /* A fresh name, d{8 hex}. */
 struct str replica_name(struct arena *arena);
 /* Makes the run folder and starts the runner unless both were done. */
 int replica_ensure(struct endpoints *endpoints, struct arena *arena,
-                   const struct endpoint_view *endpoint, const struct rollout *rollout,
-                   struct str name, struct error *err);
+                   const struct replica_order *order, struct error *err);
 /* How it is; *out_reason when failed, or what it is doing. */
 enum replica_state replica_look(struct endpoints *endpoints, struct arena *arena, struct str name,
                                 struct str *out_reason);
@@ -89,8 +101,8 @@ bool replica_reap(struct endpoints *endpoints, struct arena *arena,
                   const struct endpoint_view *all);
 void replica_free_all(struct endpoints *endpoints);
 
-/* --- link.c: the gateway
- * --------------------------------------------------------------------------- */
+/* --- link.c: the gateway -------------------------------------------------------------------------
+ */
 
 /* Finds it alive or starts it. */
 int link_ensure(struct endpoints *endpoints, struct error *err);
@@ -105,8 +117,8 @@ int link_stop(struct endpoints *endpoints, bool replicas, struct error *err);
 struct json *link_routes(struct endpoints *endpoints, struct arena *arena,
                          const struct endpoint_view *all, struct error *err);
 
-/* --- keys.c
- * ---------------------------------------------------------------------------------------- */
+/* --- keys.c --------------------------------------------------------------------------------------
+ */
 
 /* SHA-256 of an endpoint's keys in hex, as a list. */
 struct json *keys_hashes(struct endpoints *endpoints, struct arena *arena, struct store_txn *txn,

@@ -1,3 +1,8 @@
+/* keys.c - the two keys of an endpoint: sealed in the vault, known to the gateway only by hash
+ *
+ * A key leaves the vault to answer listKeys and to be hashed; nothing else ever holds it in clear,
+ * neither a document nor the gateway's memory.
+ */
 #include "endpoint/internal.h"
 
 #include "base/buf.h"
@@ -44,6 +49,7 @@ int endpoint_make_keys(struct endpoints *endpoints, struct store_txn *txn,
         struct str key;
         if (vault_open_secret(endpoints->options.vault, txn, &slot, &key, &cause) == 0)
             continue;
+        /* A vault that cannot be read is no reason for a new key: clients hold the old one. */
         if (cause.code != ERROR_NOT_FOUND) {
             *err = cause;
             return -1;
@@ -54,14 +60,17 @@ int endpoint_make_keys(struct endpoints *endpoints, struct store_txn *txn,
     return 0;
 }
 
-/* The keys in the order of their slots. */
-static int keys_read(struct endpoints *endpoints, struct store_txn *txn, const struct scope *scope,
-                     int64_t endpoint, struct str out[ENDPOINT_KEY_COUNT_], struct error *err)
+/* The keys of the slots' owner, in the order of SLOTS. Owns: the transaction. */
+static int keys_read(struct vault *vault, struct store_txn *txn, const struct vault_slot *owner,
+                     struct str out[ENDPOINT_KEY_COUNT_], struct error *err)
 {
+    struct vault_slot slot = *owner;
+
     for (int which = 0; which < ENDPOINT_KEY_COUNT_; which++) {
-        struct vault_slot slot = key_slot(scope, endpoint, (enum endpoint_key)which);
-        if (vault_open_secret(endpoints->options.vault, txn, &slot, &out[which], err) < 0)
+        slot.slot = SLOTS[which];
+        if (vault_open_secret(vault, txn, &slot, &out[which], err) < 0)
             return -1;
+        assert(out[which].len > 0);
     }
     return 0;
 }
@@ -73,8 +82,10 @@ int endpoint_keys(struct endpoints *endpoints, struct arena *arena, const struct
     struct str keys[ENDPOINT_KEY_COUNT_];
     struct scope scope;
 
-    if (!txn || scope_by_number(txn, endpoint->scope, &scope, err) < 0 ||
-        keys_read(endpoints, txn, &scope, endpoint->doc, keys, err) < 0)
+    if (!txn || scope_by_number(txn, endpoint->scope, &scope, err) < 0)
+        return -1;
+    const struct vault_slot owner = key_slot(&scope, endpoint->doc, ENDPOINT_KEY_PRIMARY);
+    if (keys_read(endpoints->options.vault, txn, &owner, keys, err) < 0)
         return -1;
     for (int which = 0; which < ENDPOINT_KEY_COUNT_; which++)
         out[which] = arena_str(arena, keys[which]);
@@ -87,6 +98,7 @@ struct new_key {
     enum endpoint_key which;
 };
 
+/* On the writer thread. The scope is read again: its data key may have been renewed meanwhile. */
 static int new_key_apply(struct store_txn *txn, void *context, struct error *err)
 {
     const struct new_key *new_key = context;
@@ -105,6 +117,7 @@ int endpoint_new_key(struct endpoints *endpoints, const struct document *endpoin
 
     if (store_write(endpoints->options.store, new_key_apply, &new_key, err) < 0)
         return -1;
+    /* Who regenerates a key wants the old one dead when the call returns. */
     endpoints_sync(endpoints);
     return 0;
 }
@@ -113,6 +126,7 @@ int endpoint_forget(struct store_txn *txn, const struct document *endpoint, stru
 {
     struct scope scope;
 
+    assert(store_is_writer(txn));
     if (scope_by_number(txn, endpoint->scope, &scope, err) < 0)
         return -1;
     struct vault_slot all = {.scope = &scope, .owner_kind = ENDPOINT_TYPE, .owner = endpoint->doc};
@@ -124,8 +138,10 @@ struct json *keys_hashes(struct endpoints *endpoints, struct arena *arena, struc
 {
     struct json *list = json_array(arena);
     struct str keys[ENDPOINT_KEY_COUNT_];
+    const struct vault_slot owner =
+        key_slot(&endpoint->scope, endpoint->document.doc, ENDPOINT_KEY_PRIMARY);
 
-    if (keys_read(endpoints, txn, &endpoint->scope, endpoint->document.doc, keys, err) < 0)
+    if (keys_read(endpoints->options.vault, txn, &owner, keys, err) < 0)
         return NULL;
     for (int which = 0; which < ENDPOINT_KEY_COUNT_; which++) {
         unsigned char hash[SHA256_DIGEST_LENGTH];

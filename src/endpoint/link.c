@@ -16,12 +16,15 @@
 #define START_STEP_US (20 * US_PER_MS)
 #define LOG_TAIL_BYTES 4096
 
-/* --- Calls
- * ----------------------------------------------------------------------------------------- */
+/* --- Calls ---------------------------------------------------------------------------------------
+ */
 
-static int link_call(struct endpoints *endpoints, struct arena *arena, const char *method,
-                     const char *path, struct str body, struct http_response *out,
-                     struct error *err)
+static const struct http_header JSON_BODY[] = {{STR_INIT("Content-Type"),
+                                                STR_INIT("application/json")}};
+
+/* One call on the gateway's control socket, answered within CALL_MS. */
+static int link_call(struct endpoints *endpoints, struct arena *arena, struct http_call call,
+                     struct http_response *out, struct error *err)
 {
     /* By way of the open folder: a socket's path has 108 bytes, a data folder's may have more. */
     struct str socket =
@@ -29,32 +32,32 @@ static int link_call(struct endpoints *endpoints, struct arena *arena, const cha
     CLEANUP(http_client_free)
     struct http_client *client =
         http_client_new(&(struct http_address){.unix_path = socket, .host = STR("localhost")});
-    const struct http_header headers[] = {{STR("Content-Type"), STR("application/json")}};
-    const struct http_call call = {.method = method,
-                                   .target = str_from(path),
-                                   .headers = headers,
-                                   .header_count = body.len ? 1 : 0,
-                                   .body = body,
-                                   .timeout_ms = CALL_MS};
 
+    assert(call.method && call.target.len);
+    call.timeout_ms = CALL_MS;
+    call.headers = JSON_BODY;
+    call.header_count = call.body.len ? COUNT(JSON_BODY) : 0;
     return http_client_send(client, arena, &call, out, err);
 }
 
 /* What GET /status says; NULL when no gateway answers. */
 static struct json *link_status(struct endpoints *endpoints, struct arena *arena)
 {
+    const struct http_call call = {.method = "GET", .target = STR("/status")};
     struct http_response reply;
 
     if (!file_exists(endpoints->options.dir, "run/gateway.sock") ||
-        link_call(endpoints, arena, "GET", "/status", STR(""), &reply, NULL) < 0 ||
+        link_call(endpoints, arena, call, &reply, NULL) < 0 ||
         reply.status != 200)
         return NULL;
     return json_parse(arena, reply.body, NULL);
 }
 
-/* --- Starting
- * -------------------------------------------------------------------------------------- */
+/* --- Starting ------------------------------------------------------------------------------------
+ */
 
+/* In a session of its own, so that it outlives us and answers while we are restarted; it logs to a
+ * file, since our own standard error may be closed by then. */
 static int link_spawn(struct endpoints *endpoints, struct arena *arena, struct error *err)
 {
     const char *const argv[] = {process_self(arena).ptr,
@@ -66,6 +69,7 @@ static int link_spawn(struct endpoints *endpoints, struct arena *arena, struct e
                                 NULL};
     CLEANUP(fd_close) int log = -1;
 
+    assert(endpoints->gateway.pidfd < 0); /* one at a time; link_reap closes it */
     if (dir_make(endpoints->options.dir, "run", 0700, err) < 0)
         return -1;
     log = file_open(endpoints->options.dir, "run/gateway.log", O_WRONLY | O_CREAT | O_APPEND, 0600,
@@ -109,6 +113,7 @@ static int link_ended(struct endpoints *endpoints, struct arena *arena, struct e
     return error_hint(err, "Choose another address with --scoring-listen.");
 }
 
+/* Starts it and waits until it answers: *out_status is its first word. */
 static int link_start(struct endpoints *endpoints, struct arena *arena, struct json **out_status,
                       struct error *err)
 {
@@ -152,7 +157,11 @@ int link_ensure(struct endpoints *endpoints, struct error *err)
             return -1;
         status = NULL;
     }
+    /* Another one could not take the lock of one that lives: it may be busy, or stopped by hand. */
+    if (!status && endpoints->gateway.pidfd >= 0)
+        return error_set(err, ERROR_UNAVAILABLE, "", "The gateway lives, but does not answer.");
     if (!status) {
+        /* A new gateway knows nothing, whatever the one before it was told. */
         free((char *)endpoints->pushed.ptr);
         endpoints->pushed = (struct str){0};
         if (link_start(endpoints, arena, &status, err) < 0)
@@ -167,13 +176,15 @@ int link_stop(struct endpoints *endpoints, bool replicas, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     int64_t until_us = clock_mono_us() + 2 * START_US;
+    const struct http_call stop = {.method = "POST",
+                                   .target = STR("/stop"),
+                                   .body = replicas ? STR("{\"replicas\":true}")
+                                                    : STR("{\"replicas\":false}")};
     struct http_response reply;
 
     if (!link_status(endpoints, arena))
         return 0;
-    if (link_call(endpoints, arena, "POST", "/stop",
-                  replicas ? STR("{\"replicas\":true}") : STR("{\"replicas\":false}"), &reply,
-                  err) < 0)
+    if (link_call(endpoints, arena, stop, &reply, err) < 0)
         return -1;
     while (link_status(endpoints, arena)) {
         if (clock_mono_us() > until_us)
@@ -188,8 +199,8 @@ int link_stop(struct endpoints *endpoints, bool replicas, struct error *err)
     return 0;
 }
 
-/* --- Routes
- * ---------------------------------------------------------------------------------------- */
+/* --- Routes --------------------------------------------------------------------------------------
+ */
 
 /* The weight of a deployment in the endpoint's traffic, names in any case. */
 static int64_t weight_of(const struct endpoint_view *endpoint, struct str deployment)
@@ -200,6 +211,7 @@ static int64_t weight_of(const struct endpoint_view *endpoint, struct str deploy
     return weight < 0 ? 0 : weight > 100 ? 100 : weight;
 }
 
+/* Limits that a plan of an older version lacks fall back to the service's defaults. */
 static struct json *route_deployment(struct arena *arena, const struct endpoint_view *endpoint,
                                      const struct rollout *rollout)
 {
@@ -215,6 +227,7 @@ static struct json *route_deployment(struct arena *arena, const struct endpoint_
     for (size_t i = 0; i < COUNT(LIMITS); i++)
         json_set_int(arena, value, LIMITS[i].name,
                      json_int_at(limits, LIMITS[i].name, LIMITS[i].fallback));
+    assert(rollout->body);
     json_set(arena, value, STR("replicas"), json_copy(arena, json_at(rollout->body, "serving")));
     return value;
 }
@@ -259,9 +272,11 @@ int link_push(struct endpoints *endpoints, struct arena *arena, const struct end
     if (!routes)
         return -1;
     struct str text = json_write(arena, routes);
+    /* Most turns change nothing; the gateway would only compare and answer the same. */
     if (endpoints->pushed.ptr && str_eq(text, endpoints->pushed))
         return 0;
-    if (link_call(endpoints, arena, "PUT", "/routes", text, &reply, err) < 0)
+    const struct http_call put = {.method = "PUT", .target = STR("/routes"), .body = text};
+    if (link_call(endpoints, arena, put, &reply, err) < 0)
         return -1;
     if (reply.status != 200)
         return error_set(err, ERROR_INTERNAL, "", "The gateway refused its routes with status %d.",
@@ -275,9 +290,10 @@ int link_push(struct endpoints *endpoints, struct arena *arena, const struct end
     return 0;
 }
 
-/* --- Who answers
- * ----------------------------------------------------------------------------------- */
+/* --- Who answers ---------------------------------------------------------------------------------
+ */
 
+/* Whether the gateway's own probe of that replica was answered. */
 static bool status_ready(const struct json *status, struct str name)
 {
     struct json_iter endpoints = json_iter(json_at(status, "endpoints"));

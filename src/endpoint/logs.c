@@ -11,7 +11,7 @@
 
 #define SHOWN_BYTES (4 * MIB)
 #define TAIL_BYTES (512 * KIB) /* of one file, whatever the lines */
-#define TAIL_DEFAULT 50
+#define TAIL_DEFAULT 50 /* as the service's own default; --lines of the CLI */
 #define TAIL_MAX 10000
 
 /* The last `lines` lines of a file beneath a replica's folder. */
@@ -27,6 +27,8 @@ static void logs_tail(struct endpoints *endpoints, struct buf *out, struct str r
 
     if (fd < 0)
         return;
+    assert(lines > 0);
+    /* Only the end is read, however much a replica wrote: its first line may then be half a line. */
     off_t size = lseek(fd, 0, SEEK_END);
     lseek(fd, size > (off_t)TAIL_BYTES ? size - (off_t)TAIL_BYTES : 0, SEEK_SET);
     ssize_t count = fd_read_all(fd, text, TAIL_BYTES, NULL);
@@ -45,6 +47,7 @@ static void logs_tail(struct endpoints *endpoints, struct buf *out, struct str r
         buf_add_char(out, '\n');
 }
 
+/* Each instance by name, then the files in the order in which they were written. */
 static void logs_replicas(struct endpoints *endpoints, struct arena *arena, struct buf *out,
                           const struct json *names, size_t tail)
 {
@@ -52,6 +55,7 @@ static void logs_replicas(struct endpoints *endpoints, struct arena *arena, stru
                                         "user_logs/std_log.txt"};
     struct json_iter it = json_iter(names);
 
+    assert(tail <= TAIL_MAX);
     while (json_next(&it)) {
         struct str reason, name = json_as_str(it.value);
         enum replica_state state = replica_look(endpoints, arena, name, &reason);
@@ -79,17 +83,17 @@ static struct json *logs_rollout(struct endpoints *endpoints, struct arena *aren
 }
 
 int deployment_logs(struct endpoints *endpoints, struct arena *arena,
-                    const struct document *deployment, size_t tail, struct str *out,
-                    struct error *err)
+                    const struct logs_query *query, struct str *out, struct error *err)
 {
     static const char *const GROUPS[] = {"failed", "serving", "next"};
     CLEANUP(buf_free) struct buf text = buf_make(SHOWN_BYTES);
-    struct json *body = logs_rollout(endpoints, arena, deployment, err);
+    struct json *body = logs_rollout(endpoints, arena, query->deployment, err);
 
     if (!body)
         return -1;
     assert(json_kind(body) == JSON_OBJECT);
-    tail = tail == 0 ? TAIL_DEFAULT : tail > TAIL_MAX ? TAIL_MAX : tail;
+    size_t asked = query->tail ? query->tail : TAIL_DEFAULT;
+    size_t tail = asked > TAIL_MAX ? TAIL_MAX : asked;
     buf_printf(&text, "Instance status:\nDeployment: %.*s\n", STR_ARG(json_str_at(body, "state")));
     if (json_str_at(body, "reason").len)
         buf_printf(&text, "Reason: %.*s\n", STR_ARG(json_str_at(body, "reason")));

@@ -82,8 +82,8 @@ static void plan_warn(struct planning *p)
     assert(json_kind(p->warnings) == JSON_ARRAY);
 }
 
-/* --- The model
- * -------------------------------------------------------------------------------------- */
+/* --- The model -----------------------------------------------------------------------------------
+ */
 
 static int plan_file(const struct blob *blob, void *context, struct error *)
 {
@@ -151,8 +151,8 @@ static int plan_model(struct planning *p, struct error *err)
     return 0;
 }
 
-/* --- Code, engine, environment
- * ---------------------------------------------------------------------- */
+/* --- Code, engine, environment -------------------------------------------------------------------
+ */
 
 static int plan_code(struct planning *p, struct error *err)
 {
@@ -296,8 +296,8 @@ static int plan_variables(struct planning *p, struct error *err)
     return 0;
 }
 
-/* --- Limits
- * ------------------------------------------------------------------------------------------ */
+/* --- Limits --------------------------------------------------------------------------------------
+ */
 
 static int plan_duration(const struct planning *p, const char *key, int64_t fallback_us,
                          int64_t *out_us, struct error *err)

@@ -43,6 +43,7 @@ static bool is_replica_name(struct str name)
     return true;
 }
 
+/* The replica's run folder as the backend wants it told. */
 static struct compute_start folder_of(const struct endpoints *endpoints, struct str name)
 {
     assert(is_replica_name(name));
@@ -50,10 +51,12 @@ static struct compute_start folder_of(const struct endpoints *endpoints, struct 
         .dir = endpoints->options.dir, .dir_path = endpoints->options.dir_path, .attempt = name};
 }
 
+/* What this process knows of the folder; met for the first time, it is remembered. */
 static struct replica *replica_of(struct endpoints *endpoints, struct str name)
 {
     struct replica *replica;
 
+    assert(is_replica_name(name));
     for (replica = endpoints->replicas; replica; replica = replica->next)
         if (str_eq(str_from(replica->name), name))
             return replica;
@@ -66,7 +69,8 @@ static struct replica *replica_of(struct endpoints *endpoints, struct str name)
     return replica;
 }
 
-/* Tokens of replicas that are being started or serve are good; of others not. */
+/* Tokens of replicas that are being started or serve are good; of others not. Requests ask on other
+ * threads, hence the lock. */
 static void set_alive(struct endpoints *endpoints, struct str name, bool alive)
 {
     pthread_mutex_lock(&endpoints->lock);
@@ -90,21 +94,22 @@ bool endpoints_attempt_alive(int64_t, struct str run, int, void *context)
     return alive;
 }
 
-/* --- spec.json
- * ------------------------------------------------------------------------------------- */
+/* --- spec.json -----------------------------------------------------------------------------------
+ */
 
+/* A token that is good for this replica alone, and only while a roll-out lists it: see
+ * endpoints_attempt_alive. */
 static int spec_token(struct endpoints *endpoints, struct arena *arena,
-                      const struct endpoint_view *endpoint, struct str name, struct str *out,
-                      struct error *err)
+                      const struct replica_order *order, struct str *out, struct error *err)
 {
-    struct str run = arena_printf(arena, "endpoint:%.*s", STR_ARG(name));
+    struct str run = arena_printf(arena, "endpoint:%.*s", STR_ARG(order->name));
     const struct token_claims claims = {
         .audience = identity_audience(endpoints->options.identity),
         .subject = run,
-        .object_id = endpoint->scope.guid,
+        .object_id = order->endpoint->scope.guid,
         .name = run,
         .expires_us = clock_now_us() + TOKEN_US,
-        .scope = endpoint->scope.number,
+        .scope = order->endpoint->scope.number,
         .run = run,
         .attempt = 1,
     };
@@ -120,6 +125,7 @@ static void argv_add(struct arena *arena, struct json *argv, const char *name, s
     json_append(arena, argv, json_text(arena, value));
 }
 
+/* The command the runner starts; {folder} and {environment} are its to fill in. */
 static struct json *spec_argv(struct arena *arena, const struct json *plan)
 {
     struct json *argv = json_array(arena);
@@ -134,6 +140,7 @@ static struct json *spec_argv(struct arena *arena, const struct json *plan)
     return argv;
 }
 
+/* As which user, and behind which walls (decisions 29). */
 static struct json *spec_isolation(const struct endpoints *endpoints, struct arena *arena,
                                    struct str name)
 {
@@ -170,17 +177,17 @@ static void spec_from_plan(struct arena *arena, struct json *spec, const struct 
 }
 
 static struct json *spec_make(struct endpoints *endpoints, struct arena *arena,
-                              const struct endpoint_view *endpoint, const struct rollout *rollout,
-                              struct str name, struct error *err)
+                              const struct replica_order *order, struct error *err)
 {
+    const struct rollout *rollout = order->rollout;
     struct json *spec = json_object(arena), *server = json_object(arena);
     struct str token;
 
-    if (spec_token(endpoints, arena, endpoint, name, &token, err) < 0)
+    if (spec_token(endpoints, arena, order, &token, err) < 0)
         return NULL;
     json_set_int(arena, spec, "version", 1);
     json_set_str(arena, spec, "kind", STR("replica"));
-    json_set_str(arena, spec, "attempt", name);
+    json_set_str(arena, spec, "attempt", order->name);
     json_set_str(
         arena, spec, "name",
         arena_printf(arena, "%.*s/%.*s", STR_ARG(rollout->endpoint), STR_ARG(rollout->name)));
@@ -190,28 +197,30 @@ static struct json *spec_make(struct endpoints *endpoints, struct arena *arena,
     json_set_str(arena, server, "socket", endpoints->server_socket);
     json_set_str(arena, server, "host", endpoints->server_host);
     json_set(arena, spec, STR("server"), server);
-    json_set(arena, spec, STR("isolation"), spec_isolation(endpoints, arena, name));
+    json_set(arena, spec, STR("isolation"), spec_isolation(endpoints, arena, order->name));
     spec_from_plan(arena, spec, json_at(rollout->body, "plan"));
     return spec;
 }
 
-/* --- Life
- * ------------------------------------------------------------------------------------------ */
+/* --- Life ----------------------------------------------------------------------------------------
+ */
 
 int replica_ensure(struct endpoints *endpoints, struct arena *arena,
-                   const struct endpoint_view *endpoint, const struct rollout *rollout,
-                   struct str name, struct error *err)
+                   const struct replica_order *order, struct error *err)
 {
+    struct str name = order->name;
     struct compute_start folder = folder_of(endpoints, name);
     struct str path = arena_printf(arena, "runs/%.*s/spec.json", STR_ARG(name));
     struct replica *replica = replica_of(endpoints, name);
     struct process_id runner;
 
+    /* Before the runner starts: its first call may come before this function returns. */
     set_alive(endpoints, name, true);
+    /* runner.json also stands there when an earlier process of ours started it. */
     if (replica->started_us || compute_read_runner(&folder, &runner, NULL) > 0)
         return 0;
     if (!file_exists(endpoints->options.dir, path.ptr)) {
-        struct json *spec = spec_make(endpoints, arena, endpoint, rollout, name, err);
+        struct json *spec = spec_make(endpoints, arena, order, err);
         if (!spec || compute_make_folder(&folder, spec, err) < 0)
             return -1;
     }
@@ -219,7 +228,8 @@ int replica_ensure(struct endpoints *endpoints, struct arena *arena,
         return -1;
     replica->started_us = clock_mono_us();
     LOG(LOG_INFO, "replica.started", LOG_STR("replica", name),
-        LOG_STR("endpoint", rollout->endpoint), LOG_STR("deployment", rollout->name),
+        LOG_STR("endpoint", order->rollout->endpoint),
+        LOG_STR("deployment", order->rollout->name),
         LOG_INT("runner", runner.pid));
     return 0;
 }
@@ -239,6 +249,8 @@ static struct json *record_read(struct endpoints *endpoints, struct arena *arena
 static struct str failure_reason(const struct json *score, const struct json *exit)
 {
     struct str reason = json_str_at(score, "reason");
+
+    assert(exit);
     bool prepared = !str_eq(json_str_at(exit, "kind"), STR("prepare"));
 
     if (prepared && reason.len && str_eq(json_str_at(score, "state"), STR("failed")))
@@ -301,8 +313,8 @@ void replica_find_all(struct endpoints *endpoints)
     runs = -1;
 }
 
-/* --- The end
- * --------------------------------------------------------------------------------------- */
+/* --- The end -------------------------------------------------------------------------------------
+ */
 
 static bool listed(const struct json *names, struct str name)
 {
@@ -329,7 +341,8 @@ static bool wanted_by(const struct endpoint_view *all, struct str name, bool *ou
     return false;
 }
 
-/* True when its processes are gone. */
+/* True when its processes are gone. Asked at every turn: the first time it is asked to end, after
+ * HARD_AFTER_US it is ended. */
 static bool replica_end(struct endpoints *endpoints, struct replica *replica)
 {
     struct compute_start folder = folder_of(endpoints, str_from(replica->name));
@@ -356,6 +369,7 @@ static bool replica_end(struct endpoints *endpoints, struct replica *replica)
     return false;
 }
 
+/* A folder that cannot be removed is tried again: replica_find_all meets it at the next start. */
 static void replica_remove(struct endpoints *endpoints, struct arena *arena,
                            const struct replica *replica)
 {
@@ -367,6 +381,7 @@ static void replica_remove(struct endpoints *endpoints, struct arena *arena,
     LOG(LOG_INFO, "replica.removed", LOG_TEXT("replica", replica->name));
 }
 
+/* Called after the gateway was told the routes, so that nothing is ended that it still uses. */
 bool replica_reap(struct endpoints *endpoints, struct arena *arena, const struct endpoint_view *all)
 {
     bool more = false, keep;

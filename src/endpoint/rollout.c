@@ -1,8 +1,14 @@
+/* rollout.c - a deployment's way from its plan to replicas that serve
+ *
+ * The document is the truth, a step only moves it on: it may be repeated, and a crash between any
+ * two of its writes leaves something the next turn goes on from. The order is what makes that so:
+ * names are written before anything of that name runs, `serving` changes only once all replicas
+ * answer, and what served before is ended by replica_reap only when no document lists it.
+ */
 #include "endpoint/internal.h"
 
 #include "base/log.h"
 #include "os/clock.h"
-#include "store/event.h"
 
 #include <assert.h>
 #include <string.h>
@@ -18,7 +24,7 @@ static const char *const STATES[] = {
     [ROLLOUT_FAILED] = "Failed",
 };
 
-static enum rollout_state state_of(const struct json *body)
+enum rollout_state rollout_state_of(const struct json *body)
 {
     struct str text = json_str_at(body, "state");
 
@@ -28,8 +34,8 @@ static enum rollout_state state_of(const struct json *body)
     return ROLLOUT_CREATING;
 }
 
-static int rollout_get(struct store_txn *txn, const struct document *deployment,
-                       struct document *out, struct error *err)
+int rollout_get(struct store_txn *txn, const struct document *deployment, struct document *out,
+                struct error *err)
 {
     const struct document_key key = {deployment->scope, ROLLOUT_TYPE, deployment->doc,
                                      ROLLOUT_NAME};
@@ -47,131 +53,8 @@ void rollout_set_state(struct arena *arena, struct rollout *rollout, enum rollou
     json_set_str(arena, rollout->body, "reason", str_from(reason));
 }
 
-/* --- In the client's transaction
- * ------------------------------------------------------------------- */
-
-/* Whether two plans need the same replicas: limits and warnings change nothing about them. */
-static bool same_replicas(struct arena *arena, const struct json *a, const struct json *b)
-{
-    static const char *const LIVE[] = {"limits", "warnings"};
-    struct json *left = json_copy(arena, a), *right = json_copy(arena, b);
-
-    for (size_t i = 0; i < COUNT(LIVE); i++) {
-        json_remove(left, str_from(LIVE[i]));
-        json_remove(right, str_from(LIVE[i]));
-    }
-    return json_equal(left, right);
-}
-
-static int insert_first(struct store_txn *txn, const struct document *deployment,
-                        const struct json *plan, struct error *err)
-{
-    struct arena *arena = store_arena(txn);
-    struct json *body = json_object(arena);
-    struct document document = {.scope = deployment->scope,
-                                .type = ROLLOUT_TYPE,
-                                .parent = deployment->doc,
-                                .name = ROLLOUT_NAME,
-                                .created_by = deployment->created_by};
-
-    json_set_str(arena, body, "state", STR("Creating"));
-    json_set_str(arena, body, "reason", STR("The roll-out has not begun."));
-    json_set_int(arena, body, "startedUs", clock_now_us());
-    json_set(arena, body, STR("plan"), json_copy(arena, plan));
-    json_set(arena, body, STR("serving"), json_array(arena));
-    json_set(arena, body, STR("next"), json_array(arena));
-    json_set(arena, body, STR("failed"), json_array(arena));
-    document.body = json_write(arena, body);
-    return document_insert(txn, &document, err);
-}
-
-int deployment_insert(struct store_txn *txn, const struct document *deployment,
-                      const struct json *plan, struct error *err)
-{
-    struct arena *arena = store_arena(txn);
-    struct document document;
-    struct error cause = {0};
-
-    if (rollout_get(txn, deployment, &document, &cause) < 0) {
-        if (cause.code == ERROR_NOT_FOUND)
-            return insert_first(txn, deployment, plan, err);
-        *err = cause;
-        return -1;
-    }
-    struct json *body = json_parse(arena, document.body, err);
-    if (!body)
-        return -1;
-    bool same = same_replicas(arena, json_at(body, "plan"), plan);
-    json_set(arena, body, STR("plan"), json_copy(arena, plan));
-    if (!same || state_of(body) == ROLLOUT_FAILED) {
-        bool serves = json_count(json_at(body, "serving")) > 0;
-        json_set_str(arena, body, "state", serves ? STR("Updating") : STR("Creating"));
-        json_set_str(arena, body, "reason", STR("The roll-out has not begun."));
-        json_set_int(arena, body, "startedUs", clock_now_us());
-        json_set_bool(arena, body, "switched", false);
-        json_set(arena, body, STR("next"), json_array(arena));
-        json_set(arena, body, STR("failed"), json_array(arena));
-    }
-    document.body = json_write(arena, body);
-    return document_update(txn, &document, err);
-}
-
-int deployment_forget(struct store_txn *txn, const struct document *deployment, struct error *err)
-{
-    struct document document;
-    struct error cause = {0};
-
-    if (rollout_get(txn, deployment, &document, &cause) == 0)
-        return document_delete(txn, document.doc, err);
-    if (cause.code == ERROR_NOT_FOUND)
-        return 0;
-    *err = cause;
-    return -1;
-}
-
-/* --- In a read
- * ------------------------------------------------------------------------------------- */
-
-static struct json *rollout_body(struct store_txn *txn, const struct document *deployment,
-                                 struct error *err)
-{
-    struct document document;
-
-    if (rollout_get(txn, deployment, &document, err) < 0)
-        return NULL;
-    return json_parse(store_arena(txn), document.body, err);
-}
-
-int deployment_show(struct store_txn *txn, struct arena *arena, const struct document *deployment,
-                    struct json *properties, struct error *err)
-{
-    struct json *body = rollout_body(txn, deployment, err);
-
-    if (!body)
-        return -1;
-    json_set_str(arena, properties, "provisioningState", json_str_at(body, "state"));
-    return 0;
-}
-
-int deployment_progress(struct store_txn *txn, const struct document *deployment, struct error *err)
-{
-    struct json *body = rollout_body(txn, deployment, err);
-
-    if (!body)
-        return -1;
-    switch (state_of(body)) {
-    case ROLLOUT_SUCCEEDED:
-        return 1;
-    case ROLLOUT_FAILED:
-        error_set(err, ERROR_USER, "", "%.*s", STR_ARG(json_str_at(body, "reason")));
-        return error_hint(err, "The deployment's logs tell more: online-deployment get-logs.");
-    default:
-        return 0;
-    }
-}
-
-/* --- The thread's view
- * ----------------------------------------------------------------------------- */
+/* --- The thread's view ---------------------------------------------------------------------------
+ */
 
 struct reading {
     struct arena *arena;
@@ -181,6 +64,7 @@ struct reading {
     struct endpoint_view **first;
 };
 
+/* Strings of a document live as long as its snapshot; a turn goes on after it. */
 static struct document keep(struct arena *arena, const struct document *document)
 {
     struct document kept = *document;
@@ -199,6 +83,7 @@ static int read_deployment(const struct document *document, void *context, struc
     struct arena *arena = reading->arena;
     struct document found;
 
+    assert(reading->view); /* read_endpoint lists only its own deployments */
     if (rollout_get(reading->txn, document, &found, err) < 0)
         return -1;
     struct rollout *rollout = arena_make(arena, struct rollout);
@@ -208,7 +93,7 @@ static int read_deployment(const struct document *document, void *context, struc
     rollout->body = json_parse(arena, rollout->document.body, err);
     if (!rollout->body)
         return -1;
-    rollout->state = state_of(rollout->body);
+    rollout->state = rollout_state_of(rollout->body);
     rollout->sibling = reading->view->rollouts;
     reading->view->rollouts = rollout;
     return 0;
@@ -229,12 +114,14 @@ static int read_endpoint(const struct document *document, void *context, struct 
     view->body = json_parse(reading->arena, view->document.body, err);
     if (!view->body)
         return -1;
+    assert(document->parent == 0);
     view->sibling = *reading->first;
     *reading->first = view;
     reading->view = view;
     return document_list(reading->txn, &query, read_deployment, reading, err);
 }
 
+/* One workspace. A failure is logged here, since scope_each hands on no reason; the turn ends. */
 static int read_scope(const struct scope *scope, void *context)
 {
     struct reading *reading = context;
@@ -242,6 +129,7 @@ static int read_scope(const struct scope *scope, void *context)
     const struct document_query query = {
         .scope = scope->number, .type = ENDPOINT_TYPE, .view = VIEW_ALL, .limit = ENDPOINTS_MAX};
 
+    assert(scope->number > 0);
     reading->scope = *scope;
     reading->scope.subscription = arena_str(reading->arena, scope->subscription);
     reading->scope.group = arena_str(reading->arena, scope->group);
@@ -265,6 +153,8 @@ int rollout_read_all(struct endpoints *endpoints, struct arena *arena, struct en
     return txn ? scope_each(txn, read_scope, &reading, err) : -1;
 }
 
+/* Runs on the writer thread. The revision in `document` is the one that was read: an update of the
+ * client in between wins, as ERROR_CONFLICT. */
 static int save_apply(struct store_txn *txn, void *context, struct error *err)
 {
     const struct rollout *rollout = context;
@@ -273,20 +163,31 @@ static int save_apply(struct store_txn *txn, void *context, struct error *err)
     return document_update(txn, &document, err);
 }
 
-int rollout_save(struct endpoints *endpoints, struct rollout *rollout, struct error *err)
+int rollout_save(struct endpoints *endpoints, struct arena *arena, struct rollout *rollout,
+                 struct error *err)
 {
-    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    struct str before = rollout->document.body;
 
+    assert(rollout->document.doc > 0);
     rollout->document.body = json_write(arena, rollout->body);
-    if (store_write(endpoints->options.store, save_apply, rollout, err) < 0)
-        return -1;
-    rollout->document.rev++;
-    return 0;
+    if (store_write(endpoints->options.store, save_apply, rollout, err) == 0) {
+        rollout->document.rev++;
+        return 0;
+    }
+    /* What was not stored must not be acted on: the rest of this turn tells the gateway who serves
+     * and ends who does not, and the next turn would know nothing of it. */
+    rollout->document.body = before;
+    rollout->body = json_parse(arena, before, NULL);
+    assert(rollout->body); /* it was read from this text */
+    rollout->state = rollout_state_of(rollout->body);
+    return -1;
 }
 
-/* --- One step forward
- * ------------------------------------------------------------------------------ */
+/* --- One step forward ----------------------------------------------------------------------------
+ */
 
+/* The replicas' names move to "failed", which keeps their folders for the logs. What served before
+ * an update goes on serving. */
 static void rollout_fail(struct endpoints *endpoints, struct arena *arena, struct rollout *rollout,
                          struct str reason)
 {
@@ -295,14 +196,18 @@ static void rollout_fail(struct endpoints *endpoints, struct arena *arena, struc
     rollout_set_state(arena, rollout, ROLLOUT_FAILED, arena_cstr(arena, reason));
     json_set(arena, rollout->body, STR("failed"), json_copy(arena, json_at(rollout->body, "next")));
     json_set(arena, rollout->body, STR("next"), json_array(arena));
-    if (rollout_save(endpoints, rollout, &err) < 0)
+    if (rollout_save(endpoints, arena, rollout, &err) < 0) {
         log_error("rollout.save", &err);
+        return;
+    }
     LOG(LOG_WARN, "rollout.failed", LOG_STR("endpoint", rollout->endpoint),
         LOG_STR("deployment", rollout->name), LOG_STR("reason", reason));
 }
 
-/* Names come first, in the document, so that after a crash nothing runs that is not wanted. */
-static void rollout_name_replicas(struct endpoints *endpoints, struct arena *arena,
+/* Names come first, in the document, so that after a crash nothing runs that is not wanted. False
+ * when they could not be stored: without names there is nothing to start, and nothing that would be
+ * ready. */
+static bool rollout_name_replicas(struct endpoints *endpoints, struct arena *arena,
                                   struct rollout *rollout)
 {
     struct json *names = json_array(arena);
@@ -312,10 +217,11 @@ static void rollout_name_replicas(struct endpoints *endpoints, struct arena *are
         json_append(arena, names, json_text(arena, replica_name(arena)));
     json_set(arena, rollout->body, STR("next"), names);
     json_set_str(arena, rollout->body, "reason", STR("The replicas are being started."));
-    if (rollout_save(endpoints, rollout, &err) < 0) {
-        json_set(arena, rollout->body, STR("next"), json_array(arena));
-        log_error("rollout.save", &err);
-    }
+    assert(json_count(names) > 0); /* a plan has 1 to 32 instances */
+    if (rollout_save(endpoints, arena, rollout, &err) == 0)
+        return true;
+    log_error("rollout.save", &err);
+    return false;
 }
 
 /* Starts and watches the next replicas. 1 all ready, 0 not yet, -1 failed with the reason. */
@@ -326,10 +232,12 @@ static int rollout_bring_up(struct endpoints *endpoints, struct arena *arena,
     struct json_iter it = json_iter(json_at(rollout->body, "next"));
     bool all = true;
 
+    assert(json_count(json_at(rollout->body, "next")) > 0);
     while (json_next(&it)) {
         struct str name = json_as_str(it.value), reason = {0};
         struct error err = {0};
-        if (replica_ensure(endpoints, arena, endpoint, rollout, name, &err) < 0) {
+        const struct replica_order order = {endpoint, rollout, name};
+        if (replica_ensure(endpoints, arena, &order, &err) < 0) {
             *out_reason = arena_str(arena, str_from(err.message));
             return err.code == ERROR_UNAVAILABLE ? 0 : -1; /* keys still being made: later */
         }
@@ -354,10 +262,12 @@ static void rollout_switch(struct endpoints *endpoints, struct arena *arena,
     json_set(arena, rollout->body, STR("next"), json_array(arena));
     json_set(arena, rollout->body, STR("failed"), json_array(arena));
     json_set_bool(arena, rollout->body, "switched", true);
-    if (rollout_save(endpoints, rollout, &err) < 0)
+    assert(json_count(json_at(rollout->body, "serving")) > 0);
+    if (rollout_save(endpoints, arena, rollout, &err) < 0)
         log_error("rollout.save", &err);
 }
 
+/* The gateway saw every new replica answer. */
 static void rollout_finish(struct endpoints *endpoints, struct arena *arena,
                            struct rollout *rollout)
 {
@@ -365,8 +275,10 @@ static void rollout_finish(struct endpoints *endpoints, struct arena *arena,
 
     rollout_set_state(arena, rollout, ROLLOUT_SUCCEEDED, "");
     json_set_bool(arena, rollout->body, "switched", false);
-    if (rollout_save(endpoints, rollout, &err) < 0)
+    if (rollout_save(endpoints, arena, rollout, &err) < 0) {
         log_error("rollout.save", &err);
+        return;
+    }
     LOG(LOG_INFO, "rollout.done", LOG_STR("endpoint", rollout->endpoint),
         LOG_STR("deployment", rollout->name));
 }
@@ -384,8 +296,9 @@ bool rollout_step(struct endpoints *endpoints, struct arena *arena, struct endpo
             rollout_finish(endpoints, arena, rollout);
         return rollout->state != ROLLOUT_SUCCEEDED;
     }
-    if (json_count(json_at(rollout->body, "next")) == 0)
-        rollout_name_replicas(endpoints, arena, rollout);
+    if (json_count(json_at(rollout->body, "next")) == 0 &&
+        !rollout_name_replicas(endpoints, arena, rollout))
+        return true;
     int up = rollout_bring_up(endpoints, arena, endpoint, rollout, &reason);
     if (up == 0 && clock_now_us() - json_int_at(rollout->body, "startedUs", 0) > LIMIT_US) {
         reason = arena_printf(arena, "The replicas were not ready within an hour; last: %.*s",

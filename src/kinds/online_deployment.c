@@ -146,12 +146,12 @@ static int get_logs(struct arm_request *req, const struct document *document, st
 {
     struct json *body = json_object(req->arena);
     int64_t tail = json_int_at(req->body, "tail", 0);
+    const struct logs_query query = {document, (size_t)tail};
     struct str text;
 
     if (tail < 0)
         return error_set(err, ERROR_INVALID, "tail", "This field must be 0 or more.");
-    if (deployment_logs(req->engines->endpoints, req->arena, document, (size_t)tail, &text, err) <
-        0)
+    if (deployment_logs(req->engines->endpoints, req->arena, &query, &text, err) < 0)
         return -1;
     json_set_str(req->arena, body, "content", text);
     *out = (struct arm_reply){.status = 200, .body = body};
