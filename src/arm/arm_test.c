@@ -1,5 +1,6 @@
 #include "arm/internal.h"
 
+#include "base/buf.h"
 #include "base/test.h"
 
 /* --- Page tokens and links ------------------------------------------------------------------- */
@@ -109,6 +110,44 @@ TEST(another_path_is_told_from_another_field)
     CHECK_INT(ARM_CHANGE_HARD, compare(arena, "{\"properties\":{}}",
                                        "{\"properties\":{\"condaFile\":\"x\"}}", &diff));
     CHECK_STR("condaFile is null, not \"x\"", diff);
+}
+
+TEST(a_difference_is_told_in_whole_characters)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+
+    for (int ahead = 0; ahead < 3; ahead++) {
+        struct buf text = buf_make(KIB);
+        struct str diff;
+        buf_printf(&text, "{\"properties\":{\"image\":\"%.*s", ahead, "aaa");
+        for (int i = 0; i < 60; i++)
+            buf_add(&text, STR("\xc3\xa4"));
+        buf_add(&text, STR("\"}}"));
+        CHECK_INT(ARM_CHANGE_HARD,
+                  compare(arena, buf_str(&text).ptr, "{\"properties\":{\"image\":\"b\"}}", &diff));
+        /* A reader that takes UTF-8 only takes it. */
+        struct error err = {0};
+        struct str quoted = json_write(arena, json_text(arena, diff));
+        CHECK(json_parse(arena, quoted, &err) != NULL);
+        buf_free(&text);
+    }
+}
+
+TEST(what_is_as_good_as_absent_is_no_change)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    static const char *const NOTHINGS[] = {"null", "false", "\"\"", "[]", "{}"};
+    static const char *const SOMETHINGS[] = {"0", "true", "\"x\"", "[0]", "{\"a\":null}"};
+    struct str diff;
+
+    for (size_t i = 0; i < COUNT(NOTHINGS); i++) {
+        struct str one = arena_printf(arena, "{\"properties\":{\"image\":%s}}", NOTHINGS[i]);
+        struct str other = arena_printf(arena, "{\"properties\":{\"image\":%s}}", SOMETHINGS[i]);
+        CHECK_INT(ARM_CHANGE_NONE, compare(arena, one.ptr, "{\"properties\":{}}", &diff));
+        CHECK_INT(ARM_CHANGE_NONE, compare(arena, "{\"properties\":{}}", one.ptr, &diff));
+        CHECK_INT(ARM_CHANGE_HARD, compare(arena, other.ptr, "{\"properties\":{}}", &diff));
+        CHECK_INT(ARM_CHANGE_HARD, compare(arena, one.ptr, other.ptr, &diff));
+    }
 }
 
 /* --- Errors ---------------------------------------------------------------------------------- */

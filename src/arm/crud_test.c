@@ -500,3 +500,156 @@ TEST(a_put_that_breaks_anywhere_leaves_all_or_nothing)
         CHECK(!reached && nth > 2); /* it failed somewhere, and in the end nowhere */
     }
 }
+
+/* --- Corners of the wire --------------------------------------------------------------------- */
+
+TEST(pages_of_any_size_show_everything_once_while_rows_come_and_go)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    char target[] = WS "/things/n00";
+
+    for (int i = 0; i < 23; i++) {
+        target[sizeof(target) - 3] = (char)('0' + i / 10);
+        target[sizeof(target) - 2] = (char)('0' + i % 10);
+        CHECK_INT(201, fake_json(f->fake, "PUT", target, "{\"properties\":{}}").status);
+    }
+    for (int top = 1; top <= 25; top++) {
+        unsigned seen[23] = {0};
+        char *next = arena_cstr(f->arena, arena_printf(f->arena, WS "/things?$top=%d", top));
+        for (int page = 0; next && page < 30; page++) {
+            struct fake_reply reply = fake_send(f->fake, "GET", next, STR(""));
+            struct json_iter it = json_iter(json_at(reply.json, "value"));
+            int64_t number = -1;
+            while (json_next(&it)) {
+                struct str name = json_str_at(it.value, "name");
+                CHECK(str_to_int64(str_slice(name, 1, name.len), &number));
+                if (number < 23) /* what came meanwhile stands before the first page */
+                    seen[number]++;
+            }
+            CHECK(json_count(json_at(reply.json, "value")) <= (size_t)top);
+            struct str link = json_str_at(reply.json, "nextLink");
+            next = link.len ? arena_cstr(f->arena, str_slice(link, 23, link.len)) : NULL;
+            fake_json(f->fake, "PUT", WS "/things/n99", "{\"properties\":{}}");
+            fake_send(f->fake, "DELETE", WS "/things/n99", STR(""));
+        }
+        for (size_t i = 0; i < COUNT(seen); i++)
+            CHECK_INT(1, seen[i]);
+    }
+}
+
+TEST(odd_queries_of_lists_are_refused_with_their_name)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    static const struct {
+        const char *query, *target;
+        int status;
+    } CASES[] = {
+        {"$top=-1", "$top", 400},         {"$top=abc", "$top", 400},
+        {"$top=1.5", "$top", 400},        {"$top=99999999999999999999", "$top", 400},
+        {"$skip=1.2.3", "$skip", 400},    {"$skip=-1.5", "$skip", 400},
+        {"listViewType=", NULL, 200},     {"listViewType=archivedonly", NULL, 200},
+        {"$orderBy=name", "$orderBy", 501}, {"$top=1000000", NULL, 200},
+        {"%24top=5", NULL, 200},          {"unknown=1&unknown=2", NULL, 200},
+    };
+
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        struct str target = arena_printf(f->arena, WS "/things?%s", CASES[i].query);
+        struct fake_reply reply = fake_send(f->fake, "GET", target.ptr, STR(""));
+        CHECK_INT(CASES[i].status, reply.status);
+        if (CASES[i].target)
+            CHECK_STR(CASES[i].target, json_str_at(reply.json, "error.target"));
+        else
+            CHECK_INT(0, json_count(json_at(reply.json, "value")));
+    }
+}
+
+TEST(what_is_archived_hides_from_lists_and_comes_back)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    const char *v1 = WS "/things/v/versions/1", *list = WS "/things/v/versions?listViewType=";
+    static const struct {
+        const char *view;
+        size_t active, archived; /* how many it shows before and after */
+    } VIEWS[] = {{"ActiveOnly", 1, 0}, {"ArchivedOnly", 0, 1}, {"All", 1, 1}};
+
+    for (int round = 0; round < 2; round++) {
+        bool archived = round == 1;
+        CHECK(fake_json(f->fake, "PUT", v1,
+                        archived ? "{\"properties\":{\"dataUri\":\"a\",\"isArchived\":true}}"
+                                 : "{\"properties\":{\"dataUri\":\"a\"}}")
+                  .status <= 201);
+        for (size_t i = 0; i < COUNT(VIEWS); i++) {
+            struct str target = arena_printf(f->arena, "%s%s", list, VIEWS[i].view);
+            struct fake_reply reply = fake_send(f->fake, "GET", target.ptr, STR(""));
+            CHECK_INT(archived ? VIEWS[i].archived : VIEWS[i].active,
+                      json_count(json_at(reply.json, "value")));
+        }
+        struct fake_reply reply = fake_send(f->fake, "GET", WS "/things/v", STR(""));
+        CHECK_STR(archived ? "" : "1", json_str_at(reply.json, "properties.latestVersion"));
+    }
+    /* Restored by saying so, and read by name all the while. */
+    CHECK_INT(200, fake_send(f->fake, "GET", v1, STR("")).status);
+    struct fake_reply reply = fake_json(
+        f->fake, "PUT", v1, "{\"properties\":{\"dataUri\":\"a\",\"isArchived\":false}}");
+    CHECK(!json_bool_at(reply.json, "properties.isArchived", true));
+    reply = fake_send(f->fake, "GET", WS "/things/v", STR(""));
+    CHECK_STR("1", json_str_at(reply.json, "properties.latestVersion"));
+}
+
+TEST(a_condition_on_what_is_not_there_is_not_met)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    const char *one = WS "/things/one", *body = "{\"properties\":{}}";
+
+    fake_header(f->fake, "If-Match", "*");
+    CHECK_INT(412, fake_json(f->fake, "PUT", one, body).status);
+    CHECK_INT(204, fake_send(f->fake, "DELETE", one, STR("")).status);
+    fake_header(f->fake, "If-Match", NULL);
+    fake_header(f->fake, "If-None-Match", "*");
+    CHECK_INT(201, fake_json(f->fake, "PUT", one, body).status);
+    CHECK_INT(412, fake_json(f->fake, "PUT", one, body).status);
+    fake_header(f->fake, "If-None-Match", NULL);
+    fake_send(f->fake, "GET", one, STR(""));
+    char *etag = arena_cstr(f->arena, fake_reply_header(f->fake, "ETag"));
+    fake_header(f->fake, "If-Match", etag);
+    CHECK_INT(200, fake_json(f->fake, "PUT", one, body).status);
+    CHECK_INT(412, fake_send(f->fake, "DELETE", one, STR("")).status); /* that was the old one */
+    fake_header(f->fake, "If-Match", "*");
+    CHECK_INT(200, fake_send(f->fake, "DELETE", one, STR("")).status);
+}
+
+TEST(bodies_that_are_no_resource_are_refused)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    static const char *const BAD[] = {"", "null", "[]", "\"x\"", "{", "{}", "{\"properties\":1}",
+                                      "{\"properties\":null}", "{\"properties\":[]}"};
+
+    for (size_t i = 0; i < COUNT(BAD); i++)
+        CHECK_INT(400, fake_json(f->fake, "PUT", WS "/things/one", BAD[i]).status);
+    static const char *const TYPES[] = {"text/plain", "application/x-www-form-urlencoded",
+                                        "multipart/form-data; boundary=x"};
+    for (size_t i = 0; i < COUNT(TYPES); i++) {
+        fake_header(f->fake, "Content-Type", TYPES[i]);
+        CHECK_INT(415,
+                  fake_send(f->fake, "PUT", WS "/things/one", STR("{\"properties\":{}}")).status);
+    }
+    fake_header(f->fake, "Content-Type", NULL);
+    CHECK_INT(415, fake_send(f->fake, "PUT", WS "/things/one", STR("{\"properties\":{}}")).status);
+    CHECK_INT(404, fake_send(f->fake, "GET", WS "/things/one", STR("")).status);
+}
+
+TEST(what_only_the_server_says_cannot_be_sent)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    struct fake_reply reply = fake_json(
+        f->fake, "PUT", WS "/things/one",
+        "{\"id\":\"/other\",\"name\":\"two\",\"type\":\"x\",\"etag\":\"y\",\"systemData\":"
+        "{\"createdBy\":\"me\"},\"properties\":{\"provisioningState\":\"Failed\",\"a\":1}}");
+
+    CHECK_INT(201, reply.status);
+    CHECK_STR(WS "/things/one", json_str_at(reply.json, "id"));
+    CHECK_STR("one", json_str_at(reply.json, "name"));
+    CHECK_STR("admin", json_str_at(reply.json, "systemData.createdBy"));
+    CHECK_STR("", json_str_at(reply.json, "properties.provisioningState"));
+    CHECK_INT(1, json_int_at(reply.json, "properties.a", 0));
+}

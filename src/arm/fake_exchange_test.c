@@ -260,12 +260,16 @@ void http_reply_source(struct http_exchange *ex, int status, const char *type, i
                        struct http_source *source)
 {
     char *bytes = arena_alloc(ex->arena, MIB);
-    ssize_t got = source->read(source, bytes, MIB);
+    size_t used = 0;
+    ssize_t got;
 
+    /* Until its end, or until it would wait for something to happen. */
+    while (used < MIB && (got = source->read(source, bytes + used, MIB - used)) > 0)
+        used += (size_t)got;
+    CHECK(used == MIB || got == 0 || got == HTTP_SOURCE_WAIT);
     source->close(source);
-    CHECK(got >= 0);
     ex->length = length;
-    http_reply(ex, status, type, (struct str){bytes, (size_t)got});
+    http_reply(ex, status, type, (struct str){bytes, used});
 }
 
 void http_wake(struct http_exchange *ex)

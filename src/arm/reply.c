@@ -5,10 +5,12 @@
 #include <assert.h>
 
 /* The one place where our error codes become ARM's. */
-static const struct {
+struct wire_error {
     int status;
     const char *code;
-} WIRE[ERROR_COUNT_] = {
+};
+
+static const struct wire_error WIRE[ERROR_COUNT_] = {
     [ERROR_INVALID] = {400, "ValidationError"},
     [ERROR_USER] = {400, "UserError"},
     [ERROR_UNAUTHENTICATED] = {401, "AuthenticationFailed"},

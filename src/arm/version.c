@@ -48,9 +48,13 @@ static struct str shown(struct arena *arena, const struct json *value)
 {
     struct str text = json_write(arena, value);
 
+    size_t len = 77;
+
     if (text.len <= 80)
         return text;
-    return arena_printf(arena, "%.*s...", 77, text.ptr);
+    while (len > 0 && ((unsigned char)text.ptr[len] & 0xc0) == 0x80)
+        len--; /* not inside a UTF-8 character */
+    return arena_printf(arena, "%.*s...", (int)len, text.ptr);
 }
 
 struct compare {
