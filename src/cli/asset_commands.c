@@ -1,9 +1,9 @@
 #include "cli/assets.h"
 #include "cli/command.h"
+#include "cli/download.h"
 #include "cli/progress.h"
 #include "cli/session.h"
 #include "cli/shape.h"
-#include "cli/transfer.h"
 #include "yaml/yaml.h"
 
 #include <assert.h>
@@ -185,11 +185,10 @@ KIND_COMMANDS(data, DATA)
 KIND_COMMANDS(environment, ENVIRONMENT)
 KIND_COMMANDS(model, MODEL)
 
-/* …/datastores/STORE/paths/PATH, in the long or the short form. */
 static int run_model_download(struct cli *cli, struct error *err)
 {
-    struct str name = cli_text(cli, "name"), base = cli_text(cli, "download-path"), rest;
-    struct transfer_fetch fetch = {0};
+    struct str name = cli_text(cli, "name"), base = cli_text(cli, "download-path");
+    struct download fetch = {0};
     struct json *model;
 
     if (session_open(cli, err) < 0 ||
@@ -197,13 +196,9 @@ static int run_model_download(struct cli *cli, struct error *err)
                      NULL, &model, err) < 0)
         return -1;
     struct str uri = json_str_at(model, "properties.modelUri");
-    ssize_t at = str_find(uri, STR("datastores/"));
-    if (at < 0 ||
-        !str_cut(str_slice(uri, (size_t)at + 11, uri.len), '/', &fetch.datastore, &rest) ||
-        !str_starts(rest, STR("paths/")))
+    if (!download_place(uri, &fetch.datastore, &fetch.prefix))
         return error_set(err, ERROR_NOT_IMPLEMENTED, "",
                          "The model lies at '%.*s', which cannot be downloaded.", STR_ARG(uri));
-    fetch.prefix = str_slice(rest, 6, rest.len);
     /* The model's own folder or file keeps its name below one named after the model. */
     while (str_ends(fetch.prefix, STR("/")))
         fetch.prefix.len--;
@@ -213,7 +208,7 @@ static int run_model_download(struct cli *cli, struct error *err)
     fetch.folder = arena_printf(cli->arena, "%.*s/%.*s", STR_ARG(base), STR_ARG(name));
     if (str_find_char(last, '.') < 0)
         fetch.folder = arena_printf(cli->arena, "%.*s/%.*s", STR_ARG(fetch.folder), STR_ARG(last));
-    if (transfer_download(cli, &fetch, err) < 0)
+    if (download_prefix(cli, &fetch, err) < 0)
         return -1;
     if (!fetch.files)
         return error_set(err, ERROR_NOT_FOUND, "", "Model '%.*s' has no files at %.*s.",

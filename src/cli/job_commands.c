@@ -1,10 +1,10 @@
 #include "cli/command.h"
 #include "cli/document.h"
+#include "cli/download.h"
 #include "cli/progress.h"
 #include "cli/session.h"
 #include "cli/shape.h"
 #include "cli/stream.h"
-#include "cli/transfer.h"
 #include "http/text.h"
 #include "os/clock.h"
 #include "os/random.h"
@@ -186,43 +186,44 @@ static int run_cancel(struct cli *cli, struct error *err)
     return 0;
 }
 
-/* "datastores/NAME/paths/PATH" of an output's address, or the run's own folder
- * "…/ExperimentRun/dcid.N". */
-static bool read_place(struct str uri, struct str *out_store, struct str *out_path)
-{
-    ssize_t at = str_find(uri, STR("datastores/"));
-    struct str rest;
-
-    if (at < 0 || !str_cut(str_slice(uri, (size_t)at + 11, uri.len), '/', out_store, &rest))
-        return false;
-    *out_path = str_starts(rest, STR("paths/")) ? str_slice(rest, 6, rest.len) : rest;
-    return true;
-}
-
-static int fetch(struct cli *cli, struct str uri, struct str folder, size_t *files,
+/* One address into `folder`, counted on. */
+static int fetch(struct cli *cli, struct str uri, struct str folder, struct download *sum,
                  struct error *err)
 {
-    struct transfer_fetch fetch = {.folder = folder};
-
-    if (!read_place(uri, &fetch.datastore, &fetch.prefix))
+    assert(folder.len > 0);
+    sum->folder = folder;
+    if (!download_place(uri, &sum->datastore, &sum->prefix))
         return error_set(err, ERROR_NOT_IMPLEMENTED, "", "The address '%.*s' cannot be downloaded.",
                          STR_ARG(uri));
-    if (!str_ends(fetch.prefix, STR("/")))
-        fetch.prefix = arena_printf(cli->arena, "%.*s/", STR_ARG(fetch.prefix));
-    if (transfer_download(cli, &fetch, err) < 0)
-        return -1;
-    *files += fetch.files;
-    return 0;
+    if (!str_ends(sum->prefix, STR("/")))
+        sum->prefix = arena_printf(cli->arena, "%.*s/", STR_ARG(sum->prefix));
+    return download_prefix(cli, sum, err);
 }
 
-/* The job's own folder goes to artifacts/, named outputs to named-outputs/NAME/. */
-static int fetch_outputs(struct cli *cli, const struct json *job, struct str folder, size_t *files,
-                         struct error *err)
+/* The run's own folder, and the models it logged beside it, go to artifacts/. */
+static int fetch_artifacts(struct cli *cli, struct str folder, struct download *sum,
+                           struct error *err)
 {
-    struct str wanted = cli_text(cli, "output-name"), name = cli_text(cli, "name");
+    struct str name = cli_text(cli, "name");
+    struct str uri = arena_printf(
+        cli->arena, "azureml://datastores/workspaceartifactstore/ExperimentRun/dcid.%.*s",
+        STR_ARG(name));
+
+    assert(name.len > 0);
+    if (fetch(cli, uri, arena_printf(cli->arena, "%.*s/artifacts", STR_ARG(folder)), sum, err) < 0)
+        return -1;
+    return download_models(cli, name, sum, err);
+}
+
+/* Named outputs go to named-outputs/NAME/. One that was asked for by name must be there. */
+static int fetch_outputs(struct cli *cli, const struct json *job, struct str folder,
+                         struct download *sum, struct error *err)
+{
+    struct str wanted = cli_text(cli, "output-name");
     struct json_iter it = json_iter(json_at(job, "properties.outputs"));
     bool all = cli_has(cli, "all"), found = !wanted.len;
 
+    assert(folder.len > 0);
     while (json_next(&it)) {
         bool own = str_eq(it.key, STR("default"));
         found |= str_eq(it.key, wanted);
@@ -230,7 +231,7 @@ static int fetch_outputs(struct cli *cli, const struct json *job, struct str fol
             continue;
         struct str to =
             arena_printf(cli->arena, "%.*s/named-outputs/%.*s", STR_ARG(folder), STR_ARG(it.key));
-        if (fetch(cli, json_str_at(it.value, "uri"), to, files, err) < 0)
+        if (fetch(cli, json_str_at(it.value, "uri"), to, sum, err) < 0)
             return -1;
     }
     if (!found)
@@ -238,10 +239,7 @@ static int fetch_outputs(struct cli *cli, const struct json *job, struct str fol
                          STR_ARG(wanted));
     if (wanted.len && !all && !str_eq(wanted, STR("default")))
         return 0;
-    struct str uri = arena_printf(
-        cli->arena, "azureml://datastores/workspaceartifactstore/ExperimentRun/dcid.%.*s",
-        STR_ARG(name));
-    return fetch(cli, uri, arena_printf(cli->arena, "%.*s/artifacts", STR_ARG(folder)), files, err);
+    return fetch_artifacts(cli, folder, sum, err);
 }
 
 static bool is_final(struct str status)
@@ -258,8 +256,8 @@ static bool is_final(struct str status)
 static int run_download(struct cli *cli, struct error *err)
 {
     struct str name = cli_text(cli, "name"), base = cli_text(cli, "download-path");
+    struct download sum = {0};
     struct json *job;
-    size_t files = 0;
 
     if (session_open(cli, err) < 0 || session_call(cli, "GET", job_id(cli), NULL, &job, err) < 0)
         return -1;
@@ -272,9 +270,10 @@ static int run_download(struct cli *cli, struct error *err)
     }
     struct str folder =
         arena_printf(cli->arena, "%.*s/%.*s", STR_ARG(base.len ? base : STR(".")), STR_ARG(name));
-    if (fetch_outputs(cli, job, folder, &files, err) < 0)
+    if (fetch_outputs(cli, job, folder, &sum, err) < 0)
         return -1;
-    cli_note(cli, "Downloaded %zu file%s to %.*s", files, files == 1 ? "" : "s", STR_ARG(folder));
+    cli_note(cli, "Downloaded %zu file%s, %.*s, to %.*s", sum.files, sum.files == 1 ? "" : "s",
+             STR_ARG(progress_bytes(cli->arena, sum.bytes)), STR_ARG(folder));
     return 0;
 }
 

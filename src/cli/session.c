@@ -1,6 +1,7 @@
 #include "cli/session.h"
 #include "base/buf.h"
 #include "cli/progress.h"
+#include "cli/xml.h"
 #include "http/text.h"
 #include "os/clock.h"
 #include "os/file.h"
@@ -269,8 +270,7 @@ bool session_owns(const struct cli *cli, struct str url)
     struct str rest = str_slice(url, scheme < 0 ? 0 : (size_t)scheme + 3, url.len), host, path;
 
     assert(cli->session);
-    return scheme > 0 && str_cut(rest, '/', &host, &path) &&
-           str_eq_fold(host, cli->session->host);
+    return scheme > 0 && str_cut(rest, '/', &host, &path) && str_eq_fold(host, cli->session->host);
 }
 
 /* What --debug prints of an address: never a signature. */
@@ -309,6 +309,7 @@ int session_raw(struct cli *cli, const struct session_request *request, struct h
     call.body = request->body;
     call.body_fd = request->body_fd;
     call.has_body_fd = request->has_body_fd;
+    call.body_offset = request->body_offset;
     call.body_length = request->body_length;
     call.timeout_ms =
         request->timeout_ms ? request->timeout_ms : (int)cli_number(cli, "timeout", 60) * 1000;
@@ -356,22 +357,6 @@ static enum error_code code_of_status(int status)
     return ERROR_INTERNAL;
 }
 
-/* The text between <tag> and </tag>: storage answers in XML. */
-static struct str xml_text(struct str text, const char *tag)
-{
-    struct str rest = text;
-    char open[40], close[40];
-
-    snprintf(open, sizeof open, "<%s>", tag);
-    snprintf(close, sizeof close, "</%s>", tag);
-    ssize_t begin = str_find(rest, str_from(open));
-    if (begin < 0)
-        return STR("");
-    rest = str_slice(rest, (size_t)begin + strlen(open), rest.len);
-    ssize_t end = str_find(rest, str_from(close));
-    return end < 0 ? STR("") : str_slice(rest, 0, (size_t)end);
-}
-
 int session_refused(struct cli *cli, const struct http_response *reply, struct error *err)
 {
     struct error ignored;
@@ -383,11 +368,11 @@ int session_refused(struct cli *cli, const struct http_response *reply, struct e
     if (!code.len)
         code = json_str_at(body, "error_code");
     if (!code.len)
-        code = xml_text(reply->body, "Code");
+        code = xml_text(reply->body, STR("Code"));
     if (!message.len)
         message = json_str_at(body, "message");
     if (!message.len)
-        message = xml_text(reply->body, "Message");
+        message = xml_text(reply->body, STR("Message"));
     cli->wire_code = arena_str(cli->arena, code);
     cli->missing = reply->status == 404;
     error_set(err, code_of_status(reply->status), arena_cstr(cli->arena, str_slice(target, 0, 120)),

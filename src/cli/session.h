@@ -33,7 +33,7 @@ struct session_request {
     size_t header_count;
     int body_fd;
     bool has_body_fd;
-    int64_t body_length;
+    int64_t body_offset, body_length;
     int timeout_ms;
     int (*on_body)(struct str bytes, void *context);
     void *context;

@@ -1,4 +1,4 @@
-/* transfer.h - content to and from the server's storage, by signed addresses as the SDK does it */
+/* transfer.h - local content into the server's storage, by signed addresses as the SDK does it */
 #pragma once
 
 #include "cli/command.h"
@@ -17,12 +17,3 @@ struct transfer_place {
 };
 int transfer_upload(struct cli *cli, struct str path, struct str datastore,
                     struct transfer_place *out, struct error *err);
-
-/* Everything under a prefix of a datastore into a local folder. `strip`: how much of each name is
- * cut off. Counts files and bytes. */
-struct transfer_fetch {
-    struct str datastore, prefix, folder;
-    size_t files;
-    int64_t bytes;
-};
-int transfer_download(struct cli *cli, struct transfer_fetch *fetch, struct error *err);

@@ -3,12 +3,15 @@
 A golden in golden/ holds the exact text; LAZURITE_GOLDEN=write makes them anew, to be read before they
 are committed.
 """
+import hashlib
 import json
 import os
 import pathlib
 import re
 import subprocess
+import sys
 import time
+import urllib.request
 
 import pytest
 
@@ -279,3 +282,104 @@ def test_server_by_address_and_token(server):
     assert isinstance(json.loads(done.stdout), list)
     refused = server.cli("job", "list", "--server", connect["endpoint"], "--token", "a.b.c", check=False)
     assert refused.returncode == 1
+
+
+# --- large and many files ---------------------------------------------------------------------------
+
+LARGE = 70 * 1024 * 1024 + 12345
+MEMORY = 32 * 1024 * 1024
+
+
+def peak_of(server, *arguments):
+    """The most memory the command ever had, in bytes; asked of a parent whose only child it is."""
+    script = ("import resource,subprocess,sys; c=subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL).returncode;"
+              "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss*1024); sys.exit(c)")
+    done = subprocess.run([sys.executable, "-c", script, str(BINARY), *map(str, arguments)], capture_output=True,
+                          text=True, timeout=300, env=clean_environment({"LAZURITE_HOME": str(server.folder)}))
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+def digest(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") \
+            else hashlib.sha256(file.read()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """A file past the size from which blobs go in blocks; each block differs, the last one is short."""
+    path = tmp_path_factory.mktemp("large") / "large.bin"
+    with open(path, "wb") as file:
+        for at in range(0, LARGE - 16, 1 << 20):
+            file.seek(at)
+            file.write(at.to_bytes(8, "big") + b"\xff" * 8)
+        file.truncate(LARGE)
+    return path
+
+
+def test_large_files_go_up_in_blocks_and_come_back_whole(server, large, tmp_path):
+    small = peak_of(server, "version")
+    up = peak_of(server, "model", "create", "-n", "large", "-t", "custom_model", "-p", large)
+    down = peak_of(server, "model", "download", "-n", "large", "-v", "1", "-p", tmp_path)
+    back = tmp_path / "large" / "large.bin"
+    assert back.stat().st_size == LARGE and digest(back) == digest(large)
+    assert up - small < MEMORY and down - small < MEMORY
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_large_data_is_sent_once(server, large):
+    server.cli("data", "create", "-n", "large", "-t", "uri_file", "-p", large)
+    again = server.cli("data", "create", "-n", "large", "-t", "uri_file", "-p", large, "--verbose")
+    assert "large.bin: 0 of 1 file to send" in again.stderr
+
+
+def test_a_job_reads_a_large_input_whole(server, large, tmp_path):
+    file = tmp_path / "job.yml"
+    file.write_text(json.dumps({**JOB, "command": "sha256sum < ${{inputs.d}} | cut -d' ' -f1 | tee ${{outputs.o}}/sum; "
+                                                  "cp ${{inputs.d}} ${{outputs.o}}/copy",
+                                "inputs": {"d": {"type": "uri_file", "path": str(large)}},
+                                "outputs": {"o": {"type": "uri_folder"}}}))
+    done = server.cli("job", "create", "-f", file, "-n", "hashes", "--stream")
+    assert done.stdout.strip() == digest(large)
+    server.cli("job", "download", "-n", "hashes", "--output-name", "o", "-p", tmp_path)
+    assert digest(tmp_path / "hashes/named-outputs/o/copy") == digest(large)
+
+
+# --- what a run logged ------------------------------------------------------------------------------
+
+def mlflow(server, method, path, body=None, raw=None):
+    url = f"{server.connect()['mlflowTrackingUri']}/api/2.0/{path}"
+    data = raw if raw is not None else json.dumps(body).encode() if body is not None else None
+    call = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
+    with urllib.request.urlopen(call, timeout=30) as reply:
+        return json.loads(reply.read() or b"{}")
+
+
+def log_model(server, run, name, files):
+    """As MLflow 3 logs one: beside its run."""
+    experiment = mlflow(server, "GET", f"mlflow/runs/get?run_id={run}")["run"]["info"]["experiment_id"]
+    model = mlflow(server, "POST", "mlflow/logged-models",
+                   {"experiment_id": experiment, "name": name, "source_run_id": run})["model"]["info"]
+    root = model["artifact_uri"].removeprefix("mlflow-artifacts:/")
+    for path, text in files.items():
+        mlflow(server, "PUT", f"mlflow-artifacts/artifacts/{root}/{path}", raw=text.encode())
+    return model
+
+
+def test_downloads_bring_the_models_that_a_run_logged(server, tmp_path):
+    file = tmp_path / "job.yml"
+    file.write_text(json.dumps(JOB))
+    server.cli("job", "create", "-f", file, "-n", "logs-models", "--stream")
+    log_model(server, "logs-models", "model", {"MLmodel": "old", "gone.txt": "x"})
+    log_model(server, "logs-models", "model", {"MLmodel": "flavors: {}\n", "deep/er/w.bin": "weights"})
+    log_model(server, "logs-models", "second", {"MLmodel": "2"})
+    done = server.cli("job", "download", "-n", "logs-models", "-p", tmp_path)
+    artifacts = tmp_path / "logs-models/artifacts"
+    assert (artifacts / "model/MLmodel").read_text() == "flavors: {}\n"
+    assert (artifacts / "model/deep/er/w.bin").read_text() == "weights"
+    assert (artifacts / "second/MLmodel").read_text() == "2"
+    assert not (artifacts / "model/gone.txt").exists()
+    assert (artifacts / "user_logs/std_log.txt").read_text() == "one line\n"
+    count = sum(1 for p in artifacts.rglob("*") if p.is_file())
+    assert f"Downloaded {count} files" in done.stderr

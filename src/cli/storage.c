@@ -1,0 +1,46 @@
+/* storage.c - addresses, signatures and the little XML of a blob store */
+#include "cli/storage.h"
+#include "cli/session.h"
+#include "http/text.h"
+
+#include <assert.h>
+
+struct str storage_url(struct arena *arena, const struct storage *storage, struct str path,
+                       const char *more)
+{
+    assert(storage->base.len > 0 && more);
+    return arena_printf(arena, "%.*s/%.*s?%s%.*s", STR_ARG(storage->base),
+                        STR_ARG(http_encode(arena, path, true)), more, STR_ARG(storage->sas));
+}
+
+int storage_open(struct cli *cli, struct str datastore, struct storage *out, struct error *err)
+{
+    struct str id = session_id(cli, "datastores", datastore);
+    struct json *shown, *secrets, *ask = json_object(cli->arena);
+    struct str ask_path = arena_printf(cli->arena, "%.*s/listSecrets", STR_ARG(id));
+
+    assert(datastore.len > 0);
+    json_set_bool(cli->arena, ask, "expirableSecret", true);
+    json_set_int(cli->arena, ask, "expireAfterHours", 1);
+    if (session_call(cli, "GET", id, NULL, &shown, err) < 0 ||
+        session_call(cli, "POST", ask_path, ask, &secrets, err) < 0)
+        return -1;
+    struct str type = json_str_at(shown, "properties.datastoreType");
+    struct str sas = json_str_at(secrets, "sasToken");
+    struct str protocol = json_str_at(shown, "properties.protocol");
+    out->base = arena_printf(cli->arena, "%.*s://%.*s.blob.%.*s/%.*s",
+                             STR_ARG(protocol.len ? protocol : STR("https")),
+                             STR_ARG(json_str_at(shown, "properties.accountName")),
+                             STR_ARG(json_str_at(shown, "properties.endpoint")),
+                             STR_ARG(json_str_at(shown, "properties.containerName")));
+    /* With an account key there is no need to sign: on our server we are known anyway. */
+    if (!str_eq(type, STR("AzureBlob")) || (!sas.len && !session_owns(cli, out->base)))
+        return error_set(err, ERROR_NOT_IMPLEMENTED, "",
+                         "Datastore '%.*s' is of type %.*s; only blob stores with a "
+                         "signature can be read and written.",
+                         STR_ARG(datastore), STR_ARG(type));
+    if (str_starts(sas, STR("?")))
+        sas = str_slice(sas, 1, sas.len);
+    out->sas = sas;
+    return 0;
+}

@@ -1,0 +1,20 @@
+/* storage.h - a container of a datastore, and the signature that opens it
+ *
+ * The addresses and signatures are those that every storage client gets.
+ */
+#pragma once
+
+#include "cli/command.h"
+
+struct storage {
+    struct str base; /* https://…/container */
+    struct str sas;  /* the query that signs, without its question mark */
+};
+
+/* Asks the server for a signature of an hour. Errors: ERROR_NOT_FOUND, and ERROR_NOT_IMPLEMENTED
+ * for a datastore that holds no blobs. */
+int storage_open(struct cli *cli, struct str datastore, struct storage *out, struct error *err);
+
+/* The signed address of one blob; `more` is put before the signature: "comp=block&". */
+struct str storage_url(struct arena *arena, const struct storage *storage, struct str path,
+                       const char *more);
