@@ -39,6 +39,8 @@ static int upload_check(struct upload *upload, struct store_txn *txn, struct err
 
     if (place->path.len == 0)
         return error_set(err, ERROR_INVALID, "path", "Invalid path");
+    if (place->fixed)
+        return error_set(err, ERROR_INVALID, "path", "Files of a registered version cannot be changed.");
     if (place->run.run && ask_may_write(&upload->ask, txn, &place->run, err) < 0)
         return -1;
     if (!place->run.run && upload->ask.call->caller.kind == CALLER_ATTEMPT)
@@ -429,6 +431,9 @@ int mlflow_artifact_delete(struct ask *ask, struct out *, struct error *err)
         if (!txn || place_of(ask, txn, call_param(ask->call, "path"), &place, err) < 0 ||
             (place.run.run && ask_may_write(ask, txn, &place.run, err) < 0))
             return -1;
+        if (place.fixed)
+            return error_set(err, ERROR_INVALID, "path",
+                             "Files of a registered version cannot be changed.");
     }
     do {
         if (work_write(&work, delete_apply, err) < 0)

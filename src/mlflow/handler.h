@@ -47,9 +47,9 @@ void mlflow_artifact_get(struct call *call);
 void mlflow_artifact_put(struct call *call);
 struct http_sink *mlflow_artifact_open(struct call *call, struct error *err);
 
-/* registry.c, registry_version.c: registered models are the ARM documents `models` (decisions 12). */
+/* registry.c, registry_version.c, registry_search.c: registered models are the ARM documents `models` (decisions 12). */
 mlflow_handler mlflow_registered_create, mlflow_registered_get, mlflow_registered_search,
-    mlflow_registered_update, mlflow_registered_delete, mlflow_registered_set_tag,
+    mlflow_registered_update, mlflow_registered_rename, mlflow_registered_delete, mlflow_registered_set_tag,
     mlflow_registered_delete_tag, mlflow_registered_latest, mlflow_alias_set, mlflow_alias_delete,
     mlflow_alias_get;
 mlflow_handler mlflow_version_create, mlflow_version_get, mlflow_version_search,

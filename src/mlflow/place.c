@@ -82,6 +82,33 @@ static struct str next_piece(struct str *rest)
     return piece;
 }
 
+/* "versions/{row}/path": the bytes of a registered model version, wherever ARM put them. */
+static int place_of_version(struct ask *ask, struct store_txn *txn, struct str row, struct str path,
+                            struct place *out, struct error *err)
+{
+    struct document version;
+    struct asset_place asset;
+    struct scope scope;
+    struct error none = {0};
+    int64_t number = 0;
+
+    if (ask_scope(ask, txn, &scope, err) < 0)
+        return -1;
+    if (!str_to_int64(row, &number) || document_by_id(txn, number, &version, &none) < 0 ||
+        version.scope != scope.number || !str_eq(version.type, STR("models/versions")))
+        return error_set(err, ERROR_NOT_FOUND, "path", "No such model version: '%.*s'", STR_ARG(row));
+    struct json *body = json_parse(ask->arena, version.body, err);
+    if (!body ||
+        asset_place(txn, &scope, json_str_at(body, "properties.modelUri"), &asset, err) < 0)
+        return -1;
+    *out = (struct place){.container = arena_str(ask->arena, asset.container),
+                          .prefix = arena_str(ask->arena, asset.prefix),
+                          .path = path,
+                          .scope = scope.number,
+                          .fixed = true};
+    return 0;
+}
+
 int place_of(struct ask *ask, struct store_txn *txn, struct str address, struct place *out,
              struct error *err)
 {
@@ -91,6 +118,8 @@ int place_of(struct ask *ask, struct store_txn *txn, struct str address, struct 
 
     if (name_check_path(address, err) < 0)
         return -1;
+    if (str_eq(experiment, STR("versions")))
+        return place_of_version(ask, txn, second, rest, out, err);
     bool numbered = str_to_int64(experiment, &number);
     struct str third = next_piece(&rest);
     if (numbered && str_eq(third, STR("artifacts")))

@@ -16,6 +16,8 @@ from mlflow.exceptions import MlflowException
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["GIT_PYTHON_REFRESH"] = "quiet"
+os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "1"  # a server that is gone ends the test, not the hour
+os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = "60"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -281,3 +283,49 @@ def test_bad_requests_are_refused_at_once(client, experiment):
             [mlflow.entities.Metric("../x", 1, 1, 1)], [], [])
     refused("INVALID_PARAMETER_VALUE", "Expected numeric", client.search_runs, ["0"], "metrics.a = 'x'")
     assert time.monotonic() - began < 5  # an answer of 5xx would be tried again for minutes
+
+
+def log_any_model(model, **options):
+    """log_model with the argument that this generation calls a model's place."""
+    place = "name" if mlflow.__version__.startswith("3") else "artifact_path"
+    return mlflow.sklearn.log_model(model, **{place: "clf"}, **options)
+
+
+def test_registry(client, experiment):
+    name = f"reg {uuid.uuid4().hex[:8]}"
+    model, data, target = classifier()
+    model.fit(data, target)
+    with mlflow.start_run() as run:
+        log_any_model(model, registered_model_name=name)
+    first = client.get_model_version(name, "1")
+    assert (first.status, first.current_stage, first.run_id) == ("READY", "None", run.info.run_id)
+    second = mlflow.register_model(f"runs:/{run.info.run_id}/clf", name, tags={"k": "v"})
+    assert second.version in ("2", 2)
+    assert client.get_model_version(name, "2").tags == {"k": "v"}
+    loaded = mlflow.pyfunc.load_model(f"models:/{name}/2")
+    assert (loaded.predict(data) == model.predict(data)).all()
+    client.set_registered_model_alias(name, "champion", "2")
+    assert client.get_model_version_by_alias(name, "champion").version in ("2", 2)
+    assert client.get_registered_model(name).aliases["champion"] in ("2", 2)
+    client.delete_registered_model_alias(name, "champion")
+    refused("INVALID_PARAMETER_VALUE", "alias champion not found", client.get_model_version_by_alias, name, "champion")
+    client.transition_model_version_stage(name, "1", "production")
+    client.transition_model_version_stage(name, "2", "Production", archive_existing_versions=True)
+    assert client.get_model_version(name, "1").current_stage == "Archived"
+    assert [v.version for v in client.get_latest_versions(name, ["Production"])] == [second.version]
+    client.set_model_version_tag(name, "1", "t", "x")
+    client.update_registered_model(name, "words")
+    client.update_model_version(name, "1", "more words")
+    client.set_registered_model_tag(name, "team", "b")
+    got = client.get_registered_model(name)
+    assert (got.description, got.tags) == ("words", {"team": "b"})
+    found = client.search_registered_models(f"name = '{name}'")
+    assert [m.name for m in found] == [name]
+    assert len(client.search_model_versions(f"name = '{name}' and tags.t = 'x'")) == 1
+    assert len(client.search_model_versions(f"run_id = '{run.info.run_id}'")) == 2
+    refused("RESOURCE_ALREADY_EXISTS", "already exists", client.create_registered_model, name.upper())
+    refused("INVALID_PARAMETER_VALUE", "Invalid model version source", client.create_model_version, name, "/etc", run.info.run_id)
+    client.delete_model_version(name, "1")
+    refused("RESOURCE_DOES_NOT_EXIST", "not found", client.get_model_version, name, "1")
+    client.delete_registered_model(name)
+    refused("RESOURCE_DOES_NOT_EXIST", "not found", client.get_registered_model, name)

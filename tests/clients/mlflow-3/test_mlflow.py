@@ -38,3 +38,11 @@ def test_logged_models_are_searched_tagged_and_deleted(client, experiment):
     mlflow.finalize_logged_model(ids[0], "READY")
     client.delete_logged_model(ids[2])
     refused("RESOURCE_DOES_NOT_EXIST", "not found", mlflow.get_logged_model, ids[2])
+
+
+def test_prompts_are_no_models(client, experiment):
+    prompt = mlflow.genai.register_prompt(name="greet", template="Hello {{name}}", tags={"a": "b"})
+    assert prompt.version == 1
+    assert mlflow.genai.load_prompt("prompts:/greet/1").format(name="you") == "Hello you"
+    assert "greet" not in [m.name for m in client.search_registered_models()]
+    assert [p.name for p in mlflow.genai.search_prompts()] == ["greet"]

@@ -1,0 +1,165 @@
+#include "mlflow/registry_source.h"
+
+#include "content/content.h"
+
+#include <assert.h>
+
+static int invalid_source(const struct registry_source *source, const char *why, struct error *err)
+{
+    return error_set(err, ERROR_INVALID, "source", "Invalid model version source: '%.*s'. %s",
+                     STR_ARG(str_slice(source->text, 0, 200)), why);
+}
+
+static int not_of(const struct registry_source *source, const char *field, struct error *err)
+{
+    return invalid_source(source,
+                          field[0] == 'r' ? "The run_id request parameter must identify the resource "
+                                            "that contains the source."
+                                          : "The model_id request parameter must identify the resource "
+                                            "that contains the source.",
+                          err);
+}
+
+/* A path with '%' or dots that would mean something else to whoever decodes it again. */
+static bool hides_dots(struct str path)
+{
+    return str_find(path, STR("..")) >= 0 || str_find(path, STR("%2e")) >= 0 ||
+           str_find(path, STR("%2E")) >= 0 || str_find(path, STR("%25")) >= 0;
+}
+
+static bool has_mlmodel(struct ask *ask, struct store_txn *txn, const struct place *place)
+{
+    struct str name = place_name(ask->arena, place);
+    struct blob blob;
+
+    return blob_get(txn, place->container, arena_printf(ask->arena, "%.*s/MLmodel", STR_ARG(name)),
+                    &blob, NULL) == 0;
+}
+
+/* A place below a run or a logged model, which has to be the one that the request names. */
+static int take_place(struct ask *ask, struct store_txn *txn, const struct place *found,
+                      struct registry_source *io, struct error *err)
+{
+    struct place place = *found, through = *found;
+    struct scope scope;
+
+    io->mlflow = has_mlmodel(ask, txn, &place);
+    if (!io->mlflow && place_fall_through(ask, txn, &through) && has_mlmodel(ask, txn, &through)) {
+        place = through;
+        io->mlflow = true;
+    }
+    if (place.run.run && ask_may_write(ask, txn, &place.run, err) < 0)
+        return -1;
+    if (ask_scope(ask, txn, &scope, err) < 0)
+        return -1;
+    const struct asset_place asset = {.container = place.container,
+                                      .prefix = place_name(ask->arena, &place)};
+    io->uri = arena_str(ask->arena, asset_uri(ask->arena, &scope, &asset));
+    if (io->run_id.len == 0 && place.run.run)
+        io->run_id = place.run.run_id;
+    return 0;
+}
+
+/* "runs:/{run}/{path}" */
+static int from_run(struct ask *ask, struct store_txn *txn, struct registry_source *io, struct error *err)
+{
+    struct str rest = str_slice(io->text, 6, io->text.len), run_id, path = STR("");
+    struct place place;
+    struct error none = {0};
+
+    if (!str_cut(rest, '/', &run_id, &path))
+        run_id = rest;
+    if ((io->run_id.len && !str_eq(run_id, io->run_id)) || hides_dots(path) ||
+        place_of_run(ask, txn, run_id, path, &place, &none) < 0)
+        return not_of(io, "run_id", err);
+    return take_place(ask, txn, &place, io, err);
+}
+
+/* "models:/{id}" of a logged model, "models:/{name}/{version}" of another registered one. */
+static int from_model(struct ask *ask, struct store_txn *txn, struct registry_source *io,
+                      struct error *err)
+{
+    struct str rest = str_slice(io->text, 8, io->text.len), name, version;
+    struct registry_entry model, other;
+    struct place place;
+    int64_t scope;
+
+    if (!str_cut(rest, '/', &name, &version)) {
+        struct error none = {0};
+        if ((io->model_id.len && !str_eq(rest, io->model_id)) ||
+            place_of_model(ask, txn, rest, STR(""), &place, &none) < 0)
+            return not_of(io, "model_id", err);
+        io->model_id = rest;
+        return take_place(ask, txn, &place, io, err);
+    }
+    if (ask_scope_number(ask, txn, &scope, err) < 0 ||
+        registry_model(txn, scope, name, &model, err) < 0 ||
+        registry_version(txn, &model, version, &other, err) < 0)
+        return -1;
+    if (ask->call->caller.kind == CALLER_ATTEMPT)
+        return error_set(err, ERROR_FORBIDDEN, "source", "A job may register models of its own runs.");
+    io->uri = arena_str(ask->arena, json_str_at(other.properties, "modelUri"));
+    io->mlflow = str_eq(json_str_at(other.properties, "modelType"), STR("mlflow_model"));
+    if (io->run_id.len == 0)
+        io->run_id = arena_str(ask->arena, json_str_at(other.properties, "jobName"));
+    return 0;
+}
+
+/* "mlflow-artifacts:/…" */
+static int from_artifacts(struct ask *ask, struct store_txn *txn, struct registry_source *io,
+                          struct error *err)
+{
+    struct str address = str_slice(io->text, 18, io->text.len);
+    struct error none = {0};
+    struct place place;
+
+    if (hides_dots(address) || place_of(ask, txn, address, &place, &none) < 0)
+        return not_of(io, "run_id", err);
+    bool model = str_starts(place.prefix, STR("LoggedModels/"));
+    if (!model && io->run_id.len && !str_eq(place.run.run_id, io->run_id))
+        return not_of(io, "run_id", err);
+    if (model && io->model_id.len &&
+        !str_eq(str_slice(place.prefix, 13, place.prefix.len), io->model_id))
+        return not_of(io, "model_id", err);
+    return take_place(ask, txn, &place, io, err);
+}
+
+/* Addresses of the workspace's own stores. */
+static int from_store(struct ask *ask, struct store_txn *txn, struct registry_source *io,
+                      struct error *err)
+{
+    struct asset_place place;
+    struct scope scope;
+    struct blob blob;
+
+    if (ask->call->caller.kind == CALLER_ATTEMPT)
+        return error_set(err, ERROR_FORBIDDEN, "source", "A job may register models of its own runs.");
+    if (ask_scope(ask, txn, &scope, err) < 0 || asset_place(txn, &scope, io->text, &place, err) < 0)
+        return -1;
+    io->uri = arena_str(ask->arena, asset_uri(ask->arena, &scope, &place));
+    struct str name = arena_printf(ask->arena, "%.*s/MLmodel", STR_ARG(place.prefix));
+    io->mlflow = !place.single && blob_get(txn, place.container, name, &blob, NULL) == 0;
+    return 0;
+}
+
+int registry_source(struct ask *ask, struct store_txn *txn, struct registry_source *io,
+                    struct error *err)
+{
+    assert(!store_is_writer(txn));
+    if (io->prompt) {
+        io->uri = io->text;
+        return 0;
+    }
+    if (str_starts(io->text, STR("runs:/")))
+        return from_run(ask, txn, io, err);
+    if (str_starts(io->text, STR("models:/")))
+        return from_model(ask, txn, io, err);
+    if (str_starts(io->text, STR("mlflow-artifacts:/")))
+        return from_artifacts(ask, txn, io, err);
+    if (str_starts(io->text, STR("azureml:")))
+        return from_store(ask, txn, io, err);
+    return invalid_source(io,
+                          "Sources are runs:/…, models:/…, mlflow-artifacts:/… or azureml://…; the "
+                          "server reads no local path and no foreign store.",
+                          err);
+}

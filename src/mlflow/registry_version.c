@@ -1,0 +1,312 @@
+#include "mlflow/name.h"
+#include "mlflow/registry_source.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* The model and version that name and value of the work mean, in any transaction. */
+static int find(struct work *work, struct store_txn *txn, struct registry_entry *out_model,
+                struct registry_entry *out_version, struct error *err)
+{
+    int64_t scope;
+
+    if (store_is_writer(txn) && work->ask->call->caller.kind == CALLER_ATTEMPT)
+        return error_set(err, ERROR_FORBIDDEN, "name",
+                         "A job may register models of its runs; it may not change registered ones.");
+    if (ask_scope_number(work->ask, txn, &scope, err) < 0)
+        return -1;
+    if (registry_model(txn, scope, work->name, out_model, err) < 0)
+        return err && err->code == ERROR_NOT_FOUND
+                   ? error_set(err, ERROR_NOT_FOUND, "version",
+                               "Model Version (name=%.*s, version=%.*s) not found",
+                               STR_ARG(work->name), STR_ARG(work->value))
+                   : -1;
+    return registry_version(txn, out_model, work->value, out_version, err);
+}
+
+static int read_address(struct ask *ask, struct work *work, struct error *err)
+{
+    if (ask_text(ask, "name", ASK_REQUIRED, &work->name, err) < 0)
+        return -1;
+    return ask_text(ask, "version", ASK_REQUIRED, &work->value, err);
+}
+
+static int show_result(struct work *work, struct store_txn *txn, const struct registry_entry *model,
+                       const struct registry_entry *version, struct error *err)
+{
+    buf_clear(&work->out->buf);
+    out_begin(work->out, NULL, '{');
+    if (registry_show_version(txn, model, version, "model_version", work->out, err) < 0)
+        return -1;
+    out_end(work->out, '}');
+    return 0;
+}
+
+int mlflow_version_get(struct ask *ask, struct out *out, struct error *err)
+{
+    struct work work = {.ask = ask, .out = out};
+    struct registry_entry model, version;
+
+    if (read_address(ask, &work, err) < 0)
+        return -1;
+    CLEANUP(store_read_end) struct store_txn *txn = work_read(ask, err);
+    if (!txn || find(&work, txn, &model, &version, err) < 0)
+        return -1;
+    return show_result(&work, txn, &model, &version, err);
+}
+
+/* Bytes are reached by the version's row, whatever store they lie in. */
+int mlflow_version_uri(struct ask *ask, struct out *out, struct error *err)
+{
+    struct work work = {.ask = ask};
+    struct registry_entry model, version;
+
+    if (read_address(ask, &work, err) < 0)
+        return -1;
+    CLEANUP(store_read_end) struct store_txn *txn = work_read(ask, err);
+    if (!txn || find(&work, txn, &model, &version, err) < 0)
+        return -1;
+    out_begin(out, NULL, '{');
+    out_text(out, "artifact_uri",
+             model.prompt ? registry_extra(&version, "mlflow.source")
+                          : arena_printf(ask->arena, "mlflow-artifacts:/versions/%lld",
+                                         (long long)version.document.doc));
+    out_end(out, '}');
+    return 0;
+}
+
+/* --- Creating ------------------------------------------------------------------------------------ */
+
+struct fresh {
+    struct registry_source source;
+    struct json *tags;
+    struct str description, run_link;
+};
+
+static struct json *version_properties(struct arena *arena, const struct fresh *fresh)
+{
+    struct json *properties = json_object(arena), *extra = json_object(arena);
+
+    json_set_str(arena, extra, "mlflow.source", fresh->source.text);
+    if (fresh->run_link.len)
+        json_set_str(arena, extra, "mlflow.runLink", fresh->run_link);
+    if (fresh->source.model_id.len)
+        json_set_str(arena, extra, "mlflow.modelId", fresh->source.model_id);
+    json_set_str(arena, properties, "modelUri", fresh->source.uri);
+    json_set_str(arena, properties, "modelType",
+                 fresh->source.mlflow ? STR("mlflow_model") : STR("custom_model"));
+    json_set_str(arena, properties, "description", fresh->description);
+    json_set(arena, properties, STR("tags"), json_copy(arena, fresh->tags));
+    json_set(arena, properties, STR("properties"), extra);
+    json_set(arena, properties, STR("flavors"), json_object(arena));
+    json_set_bool(arena, properties, "isAnonymous", false);
+    json_set_bool(arena, properties, "isArchived", false);
+    if (fresh->source.run_id.len)
+        json_set_str(arena, properties, "jobName", fresh->source.run_id);
+    return properties;
+}
+
+static int link_run(struct store_txn *txn, const struct fresh *fresh, const struct asset *asset,
+                    int64_t scope, struct error *err)
+{
+    const struct asset_edge edge = {.scope = scope,
+                                    .from_kind = STR("job"),
+                                    .from_id = fresh->source.run_id,
+                                    .role = STR("output"),
+                                    .to_kind = STR("models/versions"),
+                                    .to_id = asset->id};
+
+    return fresh->source.run_id.len ? asset_link(txn, &edge, err) : 0;
+}
+
+static int create_apply(struct store_txn *txn, void *context, struct error *err)
+{
+    struct work *work = context;
+    const struct fresh *fresh = work->detail;
+    struct registry_entry model, version;
+    struct scope scope;
+    struct asset asset;
+
+    if (ask_scope(work->ask, txn, &scope, err) < 0 ||
+        registry_model(txn, scope.number, work->name, &model, err) < 0)
+        return -1;
+    const struct asset_new new_version = {
+        .scope = &scope,
+        .type = model.prompt ? STR("prompts") : STR("models"),
+        .name = model.document.name,
+        .properties = version_properties(store_arena(txn), fresh),
+        .actor = work->ask->call->caller.name};
+    if (asset_register(txn, &new_version, &asset, err) < 0 ||
+        link_run(txn, fresh, &asset, scope.number, err) < 0 ||
+        registry_read(txn, &asset.version, &version, err) < 0)
+        return -1;
+    /* Making the version moved the container's counter and revision. */
+    if (registry_model(txn, scope.number, work->name, &model, err) < 0 ||
+        registry_save(txn, &model, err) < 0)
+        return -1;
+    return show_result(work, txn, &model, &version, err);
+}
+
+int mlflow_version_create(struct ask *ask, struct out *out, struct error *err)
+{
+    struct fresh fresh = {0};
+    struct work work = {.ask = ask, .out = out, .detail = &fresh};
+    struct registry_entry model;
+    int64_t scope;
+
+    if (ask_text(ask, "name", ASK_REQUIRED, &work.name, err) < 0 ||
+        ask_text(ask, "source", ASK_REQUIRED, &fresh.source.text, err) < 0 ||
+        ask_text(ask, "run_id", ASK_OPTIONAL, &fresh.source.run_id, err) < 0 ||
+        ask_text(ask, "model_id", ASK_OPTIONAL, &fresh.source.model_id, err) < 0 ||
+        ask_text(ask, "description", ASK_OPTIONAL, &fresh.description, err) < 0 ||
+        ask_text(ask, "run_link", ASK_OPTIONAL, &fresh.run_link, err) < 0 ||
+        registry_read_tags(ask, &fresh.tags, err) < 0)
+        return -1;
+    {
+        CLEANUP(store_read_end) struct store_txn *txn = work_read(ask, err);
+        if (!txn || ask_scope_number(ask, txn, &scope, err) < 0 ||
+            registry_model(txn, scope, work.name, &model, err) < 0)
+            return -1;
+        fresh.source.prompt = model.prompt;
+        if (registry_source(ask, txn, &fresh.source, err) < 0)
+            return -1;
+    }
+    return work_write(&work, create_apply, err);
+}
+
+/* --- Changing ------------------------------------------------------------------------------------ */
+
+/* What is to change; the address is in the work. */
+struct change {
+    enum { CHANGE_TEXT, CHANGE_TAG, CHANGE_NO_TAG, CHANGE_STAGE } kind;
+    struct str key, value;
+    bool archive_others;
+};
+
+/* Others of the same active stage become Archived. */
+static int archive_others(struct store_txn *txn, const struct registry_entry *model,
+                          const struct registry_entry *version, struct str stage, struct error *err)
+{
+    struct registry_list all;
+
+    if (registry_versions(txn, model, &all, err) < 0)
+        return -1;
+    for (size_t i = 0; i < all.count; i++) {
+        struct registry_entry *other = &all.at[i];
+        if (other->document.doc == version->document.doc || !str_eq(registry_stage(other), stage))
+            continue;
+        json_set_str(store_arena(txn), other->properties, "stage", STR("Archived"));
+        if (registry_save(txn, other, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int change_apply(struct store_txn *txn, void *context, struct error *err)
+{
+    struct work *work = context;
+    const struct change *change = work->detail;
+    struct arena *arena = store_arena(txn);
+    struct registry_entry model, version;
+
+    if (find(work, txn, &model, &version, err) < 0)
+        return -1;
+    struct json *tags = json_at(version.properties, "tags");
+    if (json_kind(tags) != JSON_OBJECT)
+        json_set(arena, version.properties, STR("tags"), tags = json_object(arena));
+    if (change->kind == CHANGE_TEXT)
+        json_set_str(arena, version.properties, "description", change->value);
+    else if (change->kind == CHANGE_TAG)
+        json_set(arena, tags, change->key, json_text(arena, change->value));
+    else if (change->kind == CHANGE_NO_TAG)
+        json_remove(tags, change->key);
+    else
+        json_set_str(arena, version.properties, "stage", change->value);
+    if (change->archive_others && archive_others(txn, &model, &version, change->value, err) < 0)
+        return -1;
+    if (registry_save(txn, &version, err) < 0 || registry_save(txn, &model, err) < 0)
+        return -1;
+    return work->out ? show_result(work, txn, &model, &version, err) : 0;
+}
+
+int mlflow_version_update(struct ask *ask, struct out *out, struct error *err)
+{
+    struct change change = {.kind = CHANGE_TEXT};
+    struct work work = {.ask = ask, .out = out, .detail = &change};
+
+    if (read_address(ask, &work, err) < 0 ||
+        ask_text(ask, "description", ASK_OPTIONAL, &change.value, err) < 0)
+        return -1;
+    return work_write(&work, change_apply, err);
+}
+
+int mlflow_version_set_tag(struct ask *ask, struct out *, struct error *err)
+{
+    struct change change = {.kind = CHANGE_TAG};
+    struct work work = {.ask = ask, .detail = &change};
+
+    if (read_address(ask, &work, err) < 0 ||
+        ask_text(ask, "key", ASK_REQUIRED, &change.key, err) < 0 ||
+        ask_text(ask, "value", ASK_REQUIRED, &change.value, err) < 0 ||
+        registry_check_tag(change.key, change.value, err) < 0)
+        return -1;
+    return work_write(&work, change_apply, err);
+}
+
+int mlflow_version_delete_tag(struct ask *ask, struct out *, struct error *err)
+{
+    struct change change = {.kind = CHANGE_NO_TAG};
+    struct work work = {.ask = ask, .detail = &change};
+
+    if (read_address(ask, &work, err) < 0 ||
+        ask_text(ask, "key", ASK_REQUIRED, &change.key, err) < 0)
+        return -1;
+    return work_write(&work, change_apply, err);
+}
+
+int mlflow_version_stage(struct ask *ask, struct out *out, struct error *err)
+{
+    static const char *const STAGES[] = {"None", "Staging", "Production", "Archived"};
+    struct change change = {.kind = CHANGE_STAGE};
+    struct work work = {.ask = ask, .out = out, .detail = &change};
+    struct str stage;
+    size_t at = 0;
+
+    if (read_address(ask, &work, err) < 0 || ask_text(ask, "stage", ASK_REQUIRED, &stage, err) < 0 ||
+        ask_bool(ask, "archive_existing_versions", &change.archive_others, err) < 0)
+        return -1;
+    while (at < COUNT(STAGES) && !str_eq_fold(stage, str_from(STAGES[at])))
+        at++;
+    if (at == COUNT(STAGES))
+        return error_set(err, ERROR_INVALID, "stage",
+                         "Invalid Model Version stage: %.*s. Value must be one of None, Staging, "
+                         "Production, Archived.",
+                         STR_ARG(str_slice(stage, 0, 100)));
+    change.value = str_from(STAGES[at]);
+    if (change.archive_others && (at == 0 || at == 3))
+        return error_set(err, ERROR_INVALID, "stage",
+                         "Model version transition cannot archive existing model versions because "
+                         "'%s' is not an Active stage. Valid stages are Staging, Production",
+                         STAGES[at]);
+    return work_write(&work, change_apply, err);
+}
+
+static int delete_apply(struct store_txn *txn, void *context, struct error *err)
+{
+    struct work *work = context;
+    struct registry_entry model, version;
+
+    if (find(work, txn, &model, &version, err) < 0 ||
+        document_delete(txn, version.document.doc, err) < 0)
+        return -1;
+    return registry_save(txn, &model, err);
+}
+
+int mlflow_version_delete(struct ask *ask, struct out *, struct error *err)
+{
+    struct work work = {.ask = ask};
+
+    if (read_address(ask, &work, err) < 0)
+        return -1;
+    return work_write(&work, delete_apply, err);
+}
