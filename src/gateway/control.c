@@ -1,3 +1,8 @@
+/* control.c - the rows of the control socket, and the state file behind them
+ *
+ * run/gateway.json lets a gateway that was killed and started again answer with the routes it had
+ * before anybody tells it anything. It holds hashes of keys, no keys.
+ */
 #include "gateway/control.h"
 
 #include "base/log.h"
@@ -6,6 +11,7 @@
 #include "os/process.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -38,6 +44,7 @@ int control_save(struct gateway *gateway, const struct json *endpoints, struct e
     json_set_int(arena, value, "pid", self.pid);
     json_set_int(arena, value, "startTime", (int64_t)self.start_time);
     json_set_str(arena, value, "bootId", str_from(self.boot_id));
+    /* At the start the file's own routes stay, also those that could not be loaded. */
     if (!endpoints)
         endpoints = json_at(control_read(gateway, arena, NULL), "endpoints");
     json_set(arena, value, STR("endpoints"),
@@ -59,6 +66,7 @@ int control_load(struct gateway *gateway, uint16_t *out_port, struct error *err)
     return 0;
 }
 
+/* Who we are, and how everything behind us does. */
 static void control_status(struct http_exchange *ex, void *context)
 {
     struct gateway *gateway = context;
@@ -79,23 +87,32 @@ static void control_routes(struct http_exchange *ex, void *context)
     struct error err = {0};
     struct json *wanted = json_parse(http_arena(ex), http_body(ex), &err);
 
-    if (!wanted || routes_apply(&gateway->routes, wanted, &err) < 0) {
+    if (!wanted || routes_check(wanted, &err) < 0) {
         proxy_refuse(ex, 400, "BadRoutes", err.message);
         return;
     }
-    if (control_save(gateway, json_at(wanted, "endpoints"), &err) < 0)
+    /* Routes in force that are not kept would come back as the ones before them: a key that was
+     * taken away would open the endpoint again. `serve` sends them anew until they are kept. */
+    if (control_save(gateway, json_at(wanted, "endpoints"), &err) < 0) {
         log_error("gateway.save", &err);
+        proxy_refuse(ex, 503, "NotKept", "The routes could not be written down.");
+        return;
+    }
+    if (routes_apply(&gateway->routes, wanted, &err) < 0)
+        abort(); /* they were checked */
     LOG(LOG_INFO, "gateway.routes",
         LOG_INT("endpoints", (int64_t)json_count(json_at(wanted, "endpoints"))));
     control_status(ex, context);
 }
 
+/* Answers first: the connection would be cut by the end that it asks for. */
 static void control_stop(struct http_exchange *ex, void *context)
 {
     struct gateway *gateway = context;
     struct json *body = json_parse(http_arena(ex), http_body(ex), NULL);
     const uint64_t one = 1;
 
+    assert(gateway->stop_fd >= 0);
     gateway->stop_replicas = json_bool_at(body, "replicas", false);
     http_reply(ex, 202, "application/json", STR("{}"));
     if (write(gateway->stop_fd, &one, sizeof(one)) < 0)
@@ -114,6 +131,8 @@ enum http_verdict control_head(struct http_exchange *ex, struct http_plan *plan,
         {"POST", "/stop", control_stop},
     };
 
+    assert(http_peer(ex)->unix_socket); /* the tag of this listener alone leads here */
+    /* The folder is 0700 already; this holds also where somebody widened it. */
     if (http_peer(ex)->uid != geteuid()) {
         proxy_refuse(ex, 403, "Forbidden", "Only the owner of the data folder may ask this.");
         return HTTP_REPLIED;

@@ -1,3 +1,8 @@
+/* main.c - `lazurite gateway`: one lock, two listeners, one watcher, until told to end
+ *
+ * It is started by `serve` and outlives it, so that models go on answering while the server is
+ * restarted or upgraded. All it needs lies in the data folder.
+ */
 #include "base/log.h"
 #include "gateway/control.h"
 #include "gateway/gateway.h"
@@ -7,6 +12,7 @@
 #include "os/pool.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -46,8 +52,8 @@ static struct str gateway_refusal(struct arena *arena, int status, const char *s
     return json_write(arena, body);
 }
 
-/* --- Listeners
- * ------------------------------------------------------------------------------------ */
+/* --- Listeners -----------------------------------------------------------------------------------
+ */
 
 /* "HOST:PORT", the host perhaps in brackets. */
 static int gateway_address(struct arena *arena, struct str text, const char **out_host,
@@ -96,12 +102,13 @@ static int gateway_listen(struct gateway *gateway, struct http_tls *tls, uint16_
 
     if (run < 0 || gateway_listen_scoring(gateway, tls, before, err) < 0)
         return -1;
+    /* We hold the lock, so a socket that lies there is a dead gateway's. */
     unlinkat(run, CONTROL_SOCKET, 0);
     return http_server_listen(gateway->server, &control, &none, err);
 }
 
-/* --- Life
- * ----------------------------------------------------------------------------------------- */
+/* --- Life ----------------------------------------------------------------------------------------
+ */
 
 static void *gateway_watch(void *context)
 {
@@ -122,6 +129,8 @@ static void gateway_wait(struct gateway *gateway, int signals)
         abort();
 }
 
+/* From the routes of an earlier life to the last request. The order at the end matters: the watcher
+ * must not start again what is being stopped. */
 static int gateway_serve(struct gateway *gateway, int signals, struct error *err)
 {
     CLEANUP(http_tls_free) struct http_tls *tls = NULL;
@@ -129,8 +138,10 @@ static int gateway_serve(struct gateway *gateway, int signals, struct error *err
     uint16_t before = 0;
     pthread_t watcher;
 
+    assert(gateway->server && gateway->stop_fd >= 0);
     if (tls_dir < 0 || !(tls = http_tls_open(tls_dir, err)))
         return -1;
+    /* A state file that cannot be read is no reason to be away: `serve` tells the routes anew. */
     if (control_load(gateway, &before, err) < 0)
         log_error("gateway.load", err);
     if (gateway_listen(gateway, tls, before, err) < 0 || control_save(gateway, NULL, err) < 0)
@@ -147,6 +158,7 @@ static int gateway_serve(struct gateway *gateway, int signals, struct error *err
     return 0;
 }
 
+/* Holds the folder's lock all the while: two gateways would take turns on the control socket. */
 static int gateway_run(struct gateway *gateway, int signals, struct error *err)
 {
     const struct http_app app = {
@@ -180,12 +192,29 @@ static int gateway_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
+/* The value after an option; options come in pairs. */
 static const char *option_value(int argc, char **argv, const char *name)
 {
     for (int i = 1; i + 1 < argc; i += 2)
         if (strcmp(argv[i], name) == 0)
             return argv[i + 1];
     return NULL;
+}
+
+/* Opens the data folder and stands in it: replicas' sockets are reached by short paths from there
+ * (108 bytes are all that a socket's path has). */
+static int gateway_folder(const char *given, char path[PATH_MAX], struct error *err)
+{
+    if (!realpath(given, path))
+        return error_set(err, ERROR_NOT_FOUND, "--data-dir", "The folder '%s' cannot be opened: %s.",
+                         given, strerror(errno));
+    int dir = dir_open(path, err);
+    if (dir >= 0 && fchdir(dir) < 0) {
+        close(dir);
+        return error_set(err, ERROR_INTERNAL, "--data-dir", "The folder '%s' cannot be entered: %s.",
+                         given, strerror(errno));
+    }
+    return dir;
 }
 
 int gateway_main(int argc, char **argv)
@@ -200,7 +229,7 @@ int gateway_main(int argc, char **argv)
         return 2;
     }
     char path[PATH_MAX]; /* absolute: we change our folder, and runners are told it */
-    CLEANUP(fd_close) int dir = realpath(given, path) ? dir_open(path, &err) : -1;
+    CLEANUP(fd_close) int dir = gateway_folder(given, path, &err);
     CLEANUP(fd_close) int stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     CLEANUP(fd_close) int signals = gateway_signals();
     struct gateway gateway = {.dir = dir,
@@ -208,8 +237,7 @@ int gateway_main(int argc, char **argv)
                               .stop_fd = stop,
                               .listen = str_from(listen ? listen : LISTEN_DEFAULT)};
 
-    /* Replicas' sockets are reached by short paths from here (108 bytes are all a socket has). */
-    if (dir < 0 || fchdir(dir) < 0 || gateway_run(&gateway, signals, &err) < 0) {
+    if (dir < 0 || gateway_run(&gateway, signals, &err) < 0) {
         log_error("gateway.failed", &err);
         return 1;
     }

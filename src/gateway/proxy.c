@@ -1,3 +1,10 @@
+/* proxy.c - a scoring request's way: key, deployment, replica or queue, and back
+ *
+ * A request holds one place at a replica (`running`) and one use of its deployment (`users`) from
+ * admission to its end, or a place in the queue instead of the former. The lock guards the counts;
+ * it is never held while something is sent. A request is sent a second time only when the first
+ * replica took nothing of it: models are not asked twice for one answer.
+ */
 #include "gateway/proxy.h"
 
 #include "http/forward.h"
@@ -41,8 +48,8 @@ void proxy_refuse(struct http_exchange *ex, int status, const char *code, const 
     http_reply(ex, status, "application/json", json_write(arena, body));
 }
 
-/* --- The way back
- * --------------------------------------------------------------------------------- */
+/* --- The way back --------------------------------------------------------------------------------
+ */
 
 static void pass_forward(struct pass *pass);
 
@@ -73,6 +80,7 @@ static void pass_leave(struct pass *pass)
     pass->replica = NULL;
 }
 
+/* The client's answer when the replica gave none; a cut connection gets none, too. */
 static void pass_refuse_end(struct http_exchange *ex, enum http_forward_end end)
 {
     if (end == HTTP_FORWARD_TIMEOUT)
@@ -84,6 +92,7 @@ static void pass_refuse_end(struct http_exchange *ex, enum http_forward_end end)
 /* Puts a request into its deployment's queue. The lock is held. */
 static void queue_put(struct pass *pass)
 {
+    assert(list_empty(&pass->node) && pass->deployment->users > 0);
     pass->replica = NULL;
     pass->deadline_us = clock_mono_us() + pass->deployment->wait_us;
     list_push(&pass->deployment->waiting, &pass->node);
@@ -118,6 +127,7 @@ static enum again pass_retry(struct pass *pass, enum http_forward_end end)
     return AGAIN_LATER;
 }
 
+/* The end of one try. Whose place is free goes to the first that waits. */
 static void pass_done(struct http_exchange *ex, enum http_forward_end end, int status,
                       void *context)
 {
@@ -125,8 +135,8 @@ static void pass_done(struct http_exchange *ex, enum http_forward_end end, int s
     struct gateway *gateway = pass->gateway;
     struct gateway_deployment *deployment = pass->deployment;
 
-    assert(pass->replica && pass->replica->running > 0);
     pthread_mutex_lock(&gateway->routes.lock);
+    assert(pass->replica && pass->replica->running > 0);
     pass->replica->running--;
     enum again again = pass_retry(pass, end);
     if (again == AGAIN_NO) {
@@ -148,8 +158,8 @@ static void pass_done(struct http_exchange *ex, enum http_forward_end end, int s
         pass_forward(next);
 }
 
-/* --- The way there
- * -------------------------------------------------------------------------------- */
+/* --- The way there -------------------------------------------------------------------------------
+ */
 
 /* The replica has a place for this request already; the lock is not held. */
 static void pass_forward(struct pass *pass)
@@ -185,6 +195,7 @@ static struct gateway_deployment *pass_choose(struct pass *pass, struct gateway_
 
     if (deployment)
         return deployment;
+    /* As the service: a name that is not there is no error, but ours tells that it happened. */
     if (named.len) {
         endpoint->fallbacks++;
         pass->fallback = arena_printf(http_arena(pass->ex), "no deployment '%.*s'; by traffic",
@@ -193,6 +204,7 @@ static struct gateway_deployment *pass_choose(struct pass *pass, struct gateway_
     return routes_by_weight(endpoint, random_below(UINT64_MAX));
 }
 
+/* Takes a place at a replica or in the queue. The lock is held. */
 static enum admission pass_admit(struct pass *pass)
 {
     struct gateway_endpoint *endpoint = routes_endpoint(&pass->gateway->routes, pass->endpoint);
@@ -254,8 +266,8 @@ static void pass_run(struct http_exchange *ex, void *context)
     }
 }
 
-/* --- The queue
- * ------------------------------------------------------------------------------------ */
+/* --- The queue -----------------------------------------------------------------------------------
+ */
 
 /* Moves what has waited too long (everything when `all`) to `expired`. The lock is held. */
 static void queue_expire(struct gateway_deployment *deployment, int64_t now_us, bool all,
@@ -265,6 +277,7 @@ static void queue_expire(struct gateway_deployment *deployment, int64_t now_us, 
 
     ROUTES_EACH(struct pass, pass, &deployment->waiting)
     if (all || pass->deadline_us <= now_us) {
+        assert(deployment->waiting_count > 0 && !pass->replica);
         list_remove(&pass->node);
         list_push(expired, &pass->node);
         deployment->waiting_count--;
@@ -311,8 +324,8 @@ void proxy_serve_waiting(struct gateway *gateway)
         pass_forward(CONTAINER_OF(node, struct pass, node));
 }
 
-/* --- At the door
- * ---------------------------------------------------------------------------------- */
+/* --- At the door ---------------------------------------------------------------------------------
+ */
 
 /* Cuts "/endpoints/{name}/{rest}" apart; `rest` without its slash. */
 static bool proxy_path(struct str path, struct str *out_name, struct str *out_rest)
@@ -342,6 +355,8 @@ static int proxy_allowed(struct gateway *gateway, struct str name, struct str ke
 {
     int status;
 
+    assert(name.len > 0);
+    /* Without a key nothing is told, not even which names there are. */
     if (!key.len)
         return 401;
     pthread_mutex_lock(&gateway->routes.lock);
@@ -369,6 +384,8 @@ static bool proxy_healthy(struct gateway *gateway, struct str name)
     return healthy;
 }
 
+/* From here on the body is read; nothing is admitted before it is whole, so that a slow client
+ * holds no place. */
 static enum http_verdict proxy_plan(struct http_exchange *ex, struct http_plan *plan,
                                     struct gateway *gateway, struct str name, struct str rest)
 {

@@ -1,3 +1,9 @@
+/* routes.c - the tree of endpoints, deployments and replicas
+ *
+ * New routes are taken over by marking: everything is unwanted, what the list names is wanted again
+ * and keeps its state (who is ready, who is busy), the rest leaves. What leaves while requests use
+ * it moves to the lists of the leaving; routes_sweep frees it when the last one is done.
+ */
 #include "gateway/routes.h"
 
 #include <assert.h>
@@ -7,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Wider than what plan.c of endpoint/ lets through: these only keep arithmetic from overflowing. */
 #define WAIT_MS_MAX 600000
 #define TIMEOUT_MS_MAX 3600000
 #define CONCURRENCY_MAX 10000
@@ -36,8 +43,8 @@ static void deployment_free(struct gateway_deployment *deployment)
     free(deployment);
 }
 
-/* --- Checking what serve sent
- * --------------------------------------------------------------------- */
+/* --- Checking what serve sent --------------------------------------------------------------------
+ */
 
 /* A small number at `key`, within its bounds. */
 static int check_number(const struct json *object, const char *key, int64_t low, int64_t high,
@@ -64,6 +71,7 @@ static int check_replica(const struct json *value, struct error *err)
     return 0;
 }
 
+/* The bound is that of the name's array in the tree. */
 static int check_name(const struct json *object, struct error *err)
 {
     struct str name = json_str_at(object, "name");
@@ -89,6 +97,7 @@ static int check_deployment(const struct json *value, struct error *err)
     return 0;
 }
 
+/* Lower-case hex of exactly `size` bytes; -1 for anything else. */
 static int hex_read(struct str text, unsigned char *out, size_t size)
 {
     static const char DIGITS[] = "0123456789abcdef";
@@ -124,8 +133,8 @@ static int check_endpoint(const struct json *value, struct error *err)
     return 0;
 }
 
-/* --- Taking it over: find or make each, then drop what was not named
- * ------------------------------ */
+/* --- Taking it over: find or make each, then drop what was not named -----------------------------
+ */
 
 static void name_set(char *out, size_t size, struct str name)
 {
@@ -134,6 +143,7 @@ static void name_set(char *out, size_t size, struct str name)
     out[name.len] = 0;
 }
 
+/* A replica that is known keeps what is known of it; a new one is not ready before it answered. */
 static void apply_replica(struct gateway_deployment *deployment, struct str name)
 {
     struct gateway_replica *replica;
@@ -177,6 +187,7 @@ static void apply_deployment(struct gateway_endpoint *endpoint, const struct jso
     struct gateway_deployment *deployment = deployment_make(endpoint, json_str_at(value, "name"));
     struct json_iter it = json_iter(json_at(value, "replicas"));
 
+    assert(json_int_at(value, "concurrency", 0) > 0 && json_int_at(value, "timeoutMs", 0) > 0);
     deployment->wanted = true;
     deployment->weight = (int)json_int_at(value, "weight", 0);
     deployment->concurrency = (unsigned)json_int_at(value, "concurrency", 1);
@@ -205,12 +216,15 @@ static void apply_endpoint(struct gateway_routes *routes, const struct json *val
     }
     endpoint->wanted = true;
     endpoint->key_count = 0;
-    while (json_next(&keys))
+    while (json_next(&keys)) {
+        assert(endpoint->key_count < ROUTES_KEYS_MAX); /* check_endpoint counted them */
         hex_read(json_as_str(keys.value), endpoint->keys[endpoint->key_count++], ROUTES_HASH_BYTES);
+    }
     while (json_next(&deployments))
         apply_deployment(endpoint, deployments.value);
 }
 
+/* The first half of marking. The lock is held, as for all of this section. */
 static void routes_unwant(struct gateway_routes *routes)
 {
     struct gateway_endpoint *endpoint;
@@ -242,6 +256,7 @@ static void drop_replicas(struct gateway_routes *routes, struct gateway_deployme
     }
 }
 
+/* The second half: what nobody named goes. Nobody can find it any more, requests may still hold it. */
 static void routes_drop(struct gateway_routes *routes)
 {
     struct gateway_endpoint *endpoint;
@@ -257,7 +272,9 @@ static void routes_drop(struct gateway_routes *routes)
                 list_push(&routes->leaving, &deployment->node);
             }
         }
+        /* Requests hold deployments, never endpoints: those can go at once. */
         if (!endpoint->wanted) {
+            assert(list_empty(&endpoint->deployments));
             list_remove(&endpoint->node);
             free(endpoint);
         }
@@ -277,16 +294,25 @@ void routes_sweep(struct gateway_routes *routes)
         deployment_free(deployment);
 }
 
-int routes_apply(struct gateway_routes *routes, const struct json *wanted, struct error *err)
+int routes_check(const struct json *wanted, struct error *err)
 {
     const struct json *endpoints = json_at(wanted, "endpoints");
-    struct json_iter checked = json_iter(endpoints), it = json_iter(endpoints);
+    struct json_iter it = json_iter(endpoints);
 
     if (json_kind(endpoints) != JSON_ARRAY)
         return error_set(err, ERROR_INVALID, "endpoints", "A list of endpoints is required.");
-    while (json_next(&checked))
-        if (check_endpoint(checked.value, err) < 0)
+    while (json_next(&it))
+        if (check_endpoint(it.value, err) < 0)
             return -1;
+    return 0;
+}
+
+int routes_apply(struct gateway_routes *routes, const struct json *wanted, struct error *err)
+{
+    struct json_iter it = json_iter(json_at(wanted, "endpoints"));
+
+    if (routes_check(wanted, err) < 0)
+        return -1;
     pthread_mutex_lock(&routes->lock);
     routes_unwant(routes);
     while (json_next(&it))
@@ -308,8 +334,8 @@ void routes_free(struct gateway_routes *routes)
     pthread_mutex_destroy(&routes->lock);
 }
 
-/* --- Asking
- * --------------------------------------------------------------------------------------- */
+/* --- Asking --------------------------------------------------------------------------------------
+ */
 
 struct gateway_endpoint *routes_endpoint(const struct gateway_routes *routes, struct str name)
 {
@@ -354,6 +380,7 @@ struct gateway_deployment *routes_by_weight(const struct gateway_endpoint *endpo
     total += (uint64_t)deployment->weight;
     if (total == 0)
         return NULL;
+    /* `chance` is 64 bits wide and weights sum up to hundreds: the bias of % does not show. */
     chance %= total;
     ROUTES_EACH(struct gateway_deployment, deployment, &endpoint->deployments)
     {
@@ -383,8 +410,8 @@ struct gateway_replica *routes_pick(const struct gateway_deployment *deployment,
     return best;
 }
 
-/* --- Telling
- * -------------------------------------------------------------------------------------- */
+/* --- Telling -------------------------------------------------------------------------------------
+ */
 
 static struct json *status_deployment(struct arena *arena,
                                       const struct gateway_deployment *deployment)

@@ -75,6 +75,9 @@ void routes_free(struct gateway_routes *routes);
  * lock. */
 int routes_apply(struct gateway_routes *routes, const struct json *wanted, struct error *err);
 
+/* Whether routes_apply would take it; changes nothing and takes no lock. */
+int routes_check(const struct json *wanted, struct error *err);
+
 /* What there is and how it does, for GET /status. Takes the lock. */
 struct json *routes_status(struct gateway_routes *routes, struct arena *arena);
 

@@ -1,3 +1,8 @@
+/* watch.c - one thread that asks each replica how it is, and starts again what died
+ *
+ * It looks in three steps, so that nothing slow happens under the lock: pin who is due, ask them,
+ * write down what was seen. A pinned replica may leave the tree meanwhile, but is not freed.
+ */
 #include "gateway/watch.h"
 
 #include "base/log.h"
@@ -30,6 +35,7 @@ struct look {
     bool started; /* we started a new one */
 };
 
+/* Asked right before each call: the folder's owner may change what lies there at any time. */
 static bool watch_is_socket(const struct gateway *gateway, const struct gateway_replica *replica)
 {
     struct stat status;
@@ -87,6 +93,7 @@ static void watch_clear(const struct gateway *gateway, const struct gateway_repl
     }
 }
 
+/* The runner finds all it needs in the folder; it outlives us, as one that `serve` started. */
 static bool watch_start(const struct gateway *gateway, struct gateway_replica *replica)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
@@ -117,6 +124,7 @@ static bool watch_child(struct gateway_replica *replica)
 {
     struct process_end end;
 
+    assert(replica->pins > 0);
     if (replica->child.pidfd < 0)
         return false;
     if (process_wait(&replica->child, 0, &end, NULL) == 0)
@@ -140,10 +148,12 @@ static void watch_look(const struct gateway *gateway, struct look *look, int64_t
         look->started = watch_start(gateway, replica);
 }
 
+/* 1, 2, 4 … 30 seconds: a model that cannot start must not keep the host busy. */
 static int64_t watch_backoff(unsigned restarts)
 {
     int64_t wait = BACKOFF_US;
 
+    assert(restarts > 0);
     for (unsigned i = 1; i < restarts && wait < BACKOFF_MAX_US; i++)
         wait *= 2;
     return wait < BACKOFF_MAX_US ? wait : BACKOFF_MAX_US;
@@ -176,6 +186,7 @@ static size_t watch_due(struct gateway_routes *routes, int64_t now_us, struct lo
     struct gateway_replica *replica;
     size_t count = 0;
 
+    assert(now_us > 0);
     ROUTES_EACH(struct gateway_endpoint, endpoint, &routes->endpoints)
     ROUTES_EACH(struct gateway_deployment, deployment, &endpoint->deployments)
     ROUTES_EACH(struct gateway_replica, replica, &deployment->replicas)
@@ -247,6 +258,7 @@ void watch_stop_replicas(struct gateway *gateway)
     struct gateway_replica *replica;
     struct process_id runner;
 
+    assert(gateway->stop_replicas);
     pthread_mutex_lock(&gateway->routes.lock);
     ROUTES_EACH(struct gateway_endpoint, endpoint, &gateway->routes.endpoints)
     ROUTES_EACH(struct gateway_deployment, deployment, &endpoint->deployments)
