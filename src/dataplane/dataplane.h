@@ -1,7 +1,7 @@
-/* dataplane.h - what the SDK asks beside ARM: cloud metadata and discovery */
+/* dataplane.h - what the SDK asks beside ARM: cloud metadata, discovery, run history, resolved URIs */
 #pragma once
 
 #include "arm/kind.h"
 
-/* Rows: /metadata/endpoints, /discovery. */
+/* Rows: /metadata/endpoints, /discovery, /history, /data, /modelregistry. */
 struct route_table dataplane_routes(struct engines *engines);

@@ -1,6 +1,6 @@
 /* The SDK picks the entry whose resourceManager is a part of the URL it asked, and asks again for
  * each look-up: so the answer is public, quick, and spelled as the client's own address. */
-#include "dataplane/dataplane.h"
+#include "dataplane/internal.h"
 
 #include "identity/identity.h"
 
@@ -47,7 +47,7 @@ static struct json *authentication(struct call *call)
 
 /* One cloud: the one that was asked. The suffix of storage begins with `core.` because the
  * storage library finds the account name by splitting the host at `.blob.core.`. */
-static void metadata_run(struct call *call)
+void plane_metadata(struct call *call)
 {
     struct arena *arena = call->arena;
     struct json *list = json_array(arena), *cloud = json_object(arena),
@@ -67,24 +67,11 @@ static void metadata_run(struct call *call)
 }
 
 /* discoveryUrl of a workspace: where the data plane is. */
-static void discovery_run(struct call *call)
+void plane_discovery(struct call *call)
 {
     struct json *body = json_object(call->arena);
 
     assert(call->face);
     json_set_str(call->arena, body, "api", base_url(call));
     arm_reply(call, 200, body);
-}
-
-static const struct route ROUTES[] = {
-    {"GET", "/metadata/endpoints", PERMIT_PUBLIC, NULL, 0, ROUTE_ON_LOOP, LISTEN_ALL, metadata_run,
-     NULL, arm_refuse},
-    {"GET", "/discovery", PERMIT_PUBLIC, NULL, 0, ROUTE_ON_LOOP, LISTEN_ALL, discovery_run, NULL,
-     arm_refuse},
-};
-
-struct route_table dataplane_routes(struct engines *engines)
-{
-    assert(engines);
-    return (struct route_table){ROUTES, COUNT(ROUTES), engines};
 }
