@@ -17,10 +17,12 @@ struct fill {
     size_t next; /* element to write */
 };
 
-/* What an integer type can hold. */
-static const struct {
+struct range {
     int64_t low, high;
-} RANGES[TENSOR_TYPE_COUNT_] = {
+};
+
+/* What an integer type can hold. */
+static const struct range RANGES[TENSOR_TYPE_COUNT_] = {
     [TENSOR_INT8] = {INT8_MIN, INT8_MAX},    [TENSOR_INT16] = {INT16_MIN, INT16_MAX},
     [TENSOR_INT32] = {INT32_MIN, INT32_MAX}, [TENSOR_INT64] = {INT64_MIN, INT64_MAX},
     [TENSOR_UINT8] = {0, UINT8_MAX},         [TENSOR_UINT16] = {0, UINT16_MAX},
@@ -38,6 +40,7 @@ static const char *fill_target(const struct fill *fill)
     return arena_cstr(fill->arena, fill->port->name);
 }
 
+/* The refusal that people see most. */
 static int fill_wrong_type(const struct fill *fill, const struct json *value, struct error *err)
 {
     return error_set(err, ERROR_INVALID, fill_target(fill),
@@ -46,6 +49,8 @@ static int fill_wrong_type(const struct fill *fill, const struct json *value, st
                      KIND_NAMES[json_kind(value)]);
 }
 
+/* Doubles are cut to floats only within a float's range: an infinity nobody sent would be worse than
+ * a refusal. */
 static int fill_real(struct fill *fill, const struct json *value, struct error *err)
 {
     double number = NAN; /* null is a missing value, as data frames write it */
@@ -66,6 +71,7 @@ static int fill_real(struct fill *fill, const struct json *value, struct error *
     return 0;
 }
 
+/* By width alone: the range was checked, and two's complement does the rest. */
 static void fill_store_integer(struct fill *fill, int64_t number)
 {
     void *data = fill->tensor->data;
@@ -87,6 +93,14 @@ static void fill_store_integer(struct fill *fill, int64_t number)
     }
 }
 
+static int fill_out_of_range(const struct fill *fill, struct error *err)
+{
+    assert(fill->next < fill->tensor->count);
+    return error_set(err, ERROR_INVALID, fill_target(fill),
+                     "Input '%.*s' takes %s values; element %zu is out of its range.",
+                     STR_ARG(fill->port->name), tensor_type_name(fill->port->type), fill->next);
+}
+
 static int fill_integer(struct fill *fill, const struct json *value, struct error *err)
 {
     enum tensor_type type = fill->port->type;
@@ -95,7 +109,10 @@ static int fill_integer(struct fill *fill, const struct json *value, struct erro
     if (json_kind(value) != JSON_NUMBER)
         return fill_wrong_type(fill, value, err);
     if (json_is_integer(value)) {
-        number = json_as_int(value, 0);
+        /* What exceeds 64 bits gives the fallback, which must not pass for a value. */
+        number = json_as_int(value, INT64_MIN);
+        if (number == INT64_MIN && json_as_double(value, 0) > 0)
+            return fill_out_of_range(fill, err);
     } else {
         /* Clients whose only number is a double write 3.0; 3.5 would be cut silently. */
         double real = json_as_double(value, NAN);
@@ -106,13 +123,12 @@ static int fill_integer(struct fill *fill, const struct json *value, struct erro
         number = (int64_t)real;
     }
     if (number < RANGES[type].low || number > RANGES[type].high)
-        return error_set(err, ERROR_INVALID, fill_target(fill),
-                         "Input '%.*s' takes %s values; element %zu is out of its range.",
-                         STR_ARG(fill->port->name), tensor_type_name(type), fill->next);
+        return fill_out_of_range(fill, err);
     fill_store_integer(fill, number);
     return 0;
 }
 
+/* One value into the next place. Strict: true is no 1, "3" is no 3. */
 static int fill_element(struct fill *fill, const struct json *value, struct error *err)
 {
     assert(fill->next < fill->tensor->count);
@@ -158,10 +174,12 @@ static int fill_begin(struct fill *fill, const int64_t *dims, size_t rank, struc
     return 0;
 }
 
+/* Whether a dimension has the size that the model declares, in words of rows and values. */
 static int fill_check_dim(const struct fill *fill, size_t level, int64_t size, struct error *err)
 {
     int64_t wanted = fill->port->dims[level];
 
+    assert(level < TENSOR_RANK_MAX && size >= 0);
     if (wanted == TENSOR_FREE || wanted == size)
         return 0;
     if (level == 0)
@@ -180,6 +198,7 @@ static int fill_shape(const struct fill *fill, const struct json *value, int64_t
 {
     size_t rank = fill->port->rank;
 
+    assert(rank <= TENSOR_RANK_MAX);
     for (size_t level = 0; level < rank; level++) {
         if (json_kind(value) != JSON_ARRAY)
             return error_set(err, ERROR_INVALID, fill_target(fill),
@@ -200,10 +219,12 @@ static int fill_shape(const struct fill *fill, const struct json *value, int64_t
     return 0;
 }
 
+/* Depth first, in the order in which a row-major array lies. */
 static int fill_nested(struct fill *fill, const struct json *value, size_t level, struct error *err)
 {
     const struct tensor *t = fill->tensor;
 
+    assert(level <= t->rank);
     if (level == t->rank)
         return fill_element(fill, value, err);
     if (json_kind(value) != JSON_ARRAY)
@@ -222,6 +243,7 @@ static int fill_nested(struct fill *fill, const struct json *value, size_t level
     return 0;
 }
 
+/* A port that gets the value as it is, every level of it. */
 static int fill_whole(struct fill *fill, const struct json *value, struct error *err)
 {
     int64_t dims[TENSOR_RANK_MAX];
@@ -250,6 +272,7 @@ static ssize_t table_column(const struct table *table, struct str port, size_t p
     return -1;
 }
 
+/* By name in a record, by place in a row; NULL when there is none. */
 static const struct json *table_cell(const struct json *row, struct str name, size_t column)
 {
     if (json_kind(row) == JSON_OBJECT)
@@ -315,32 +338,45 @@ static int table_check_rows(const struct table *table, struct error *err)
     return 0;
 }
 
-static int table_fill(struct arena *arena, const struct table *table,
-                      const struct tensor_port *ports, size_t count, struct tensor *out,
-                      struct error *err)
+/* A name that no port has: a typing error would otherwise show as another column that is missing. */
+static int ports_check_name(struct arena *arena, const struct tensor_ports *ports, struct str name,
+                            struct error *err)
 {
+    for (size_t p = 0; p < ports->count; p++)
+        if (str_eq(ports->at[p].name, name))
+            return 0;
+    return error_set(err, ERROR_INVALID, arena_cstr(arena, name), "The model has no input '%.*s'.",
+                     STR_ARG(name));
+}
+
+static int fill_missing(const struct fill *fill, struct error *err)
+{
+    return error_set(err, ERROR_INVALID, fill_target(fill), "Input '%.*s' is missing.",
+                     STR_ARG(fill->port->name));
+}
+
+/* Every port from its column. */
+static int table_fill(struct arena *arena, const struct table *table,
+                      const struct tensor_ports *ports, struct tensor *out, struct error *err)
+{
+    assert(table->names || table->width == ports->count);
     if (table_check_rows(table, err) < 0)
         return -1;
-    for (size_t i = 0; table->names && i < table->width; i++) {
-        size_t p = 0;
-        while (p < count && !str_eq(ports[p].name, table->names[i]))
-            p++;
-        if (p == count)
-            return error_set(err, ERROR_INVALID, arena_cstr(arena, table->names[i]),
-                             "The model has no input '%.*s'.", STR_ARG(table->names[i]));
-    }
-    for (size_t p = 0; p < count; p++) {
-        struct fill fill = {.arena = arena, .port = &ports[p], .tensor = &out[p]};
-        ssize_t column = table_column(table, ports[p].name, p);
+    for (size_t i = 0; table->names && i < table->width; i++)
+        if (ports_check_name(arena, ports, table->names[i], err) < 0)
+            return -1;
+    for (size_t p = 0; p < ports->count; p++) {
+        struct fill fill = {.arena = arena, .port = &ports->at[p], .tensor = &out[p]};
+        ssize_t column = table_column(table, ports->at[p].name, p);
         if (column < 0)
-            return error_set(err, ERROR_INVALID, fill_target(&fill), "Input '%.*s' is missing.",
-                             STR_ARG(ports[p].name));
+            return fill_missing(&fill, err);
         if (fill_column(&fill, table, (size_t)column, err) < 0)
             return -1;
     }
     return 0;
 }
 
+/* The keys of an object, or the texts of a list. */
 static struct str *json_names(struct arena *arena, const struct json *value, size_t *out_count)
 {
     size_t count = json_count(value);
@@ -356,96 +392,97 @@ static struct str *json_names(struct arena *arena, const struct json *value, siz
 /* {"columns": […], "data": […]}: for a single matrix the names only have to be as many as it is
  * wide; its columns carry none. */
 static int read_split(struct arena *arena, const struct json *split,
-                      const struct tensor_port *ports, size_t count, struct tensor *out,
-                      struct error *err)
+                      const struct tensor_ports *ports, struct tensor *out, struct error *err)
 {
     const struct json *data = json_get(split, STR("data"));
+    const struct tensor_port *first = ports->at;
     struct table table = {.rows = data};
 
-    assert(data && count > 0);
+    assert(data && ports->count > 0);
     if (json_kind(data) != JSON_ARRAY)
         return error_set(err, ERROR_INVALID, "input_data.data", "This field must be a list.");
     if (json_kind(json_get(split, STR("columns"))) == JSON_ARRAY)
         table.names = json_names(arena, json_get(split, STR("columns")), &table.width);
-    if (count == 1 &&
-        (!table.names || table.width != 1 || !str_eq(table.names[0], ports[0].name))) {
-        struct fill fill = {.arena = arena, .port = ports, .tensor = out};
-        if (table.names && ports->rank == 2 &&
+    bool by_name = table.names && table.width == 1 && str_eq(table.names[0], first->name);
+    if (ports->count == 1 && !by_name) {
+        struct fill fill = {.arena = arena, .port = first, .tensor = out};
+        if (table.names && first->rank == 2 &&
             fill_check_dim(&fill, 1, (int64_t)table.width, err) < 0)
             return -1;
         return fill_whole(&fill, data, err);
     }
     if (!table.names)
-        table.width = count;
-    return table_fill(arena, &table, ports, count, out, err);
+        table.width = ports->count;
+    return table_fill(arena, &table, ports, out, err);
+}
+
+/* A list of plain values feeds a port of one value a row, as a column would. */
+static int fill_named(struct fill *fill, const struct json *value, struct error *err)
+{
+    const struct tensor_port *port = fill->port;
+    struct json_iter it = json_iter(value);
+    bool flat = json_kind(value) == JSON_ARRAY &&
+                (!json_next(&it) || json_kind(it.value) != JSON_ARRAY);
+
+    if (!flat || port->rank != 2 || port->dims[1] != 1)
+        return fill_whole(fill, value, err);
+    struct tensor_port column = *port;
+    column.rank = 1;
+    fill->port = &column;
+    int result = fill_whole(fill, value, err);
+    fill->port = port;
+    fill->tensor->rank = 2;
+    fill->tensor->dims[1] = 1;
+    return result;
 }
 
 static int read_named(struct arena *arena, const struct json *named,
-                      const struct tensor_port *ports, size_t count, struct tensor *out,
-                      struct error *err)
+                      const struct tensor_ports *ports, struct tensor *out, struct error *err)
 {
-    for (size_t p = 0; p < count; p++) {
-        struct fill fill = {.arena = arena, .port = &ports[p], .tensor = &out[p]};
-        const struct json *value = json_get(named, ports[p].name);
-        if (!value)
-            return error_set(err, ERROR_INVALID, fill_target(&fill), "Input '%.*s' is missing.",
-                             STR_ARG(ports[p].name));
-        /* A list of plain values feeds a port of one value a row, as a column would. */
-        struct json_iter it = json_iter(value);
-        bool flat = json_kind(value) == JSON_ARRAY &&
-                    (!json_next(&it) || json_kind(it.value) != JSON_ARRAY);
-        if (flat && ports[p].rank == 2 && ports[p].dims[1] == 1) {
-            struct tensor_port column = ports[p];
-            column.rank = 1;
-            fill.port = &column;
-            if (fill_whole(&fill, value, err) < 0)
-                return -1;
-            out[p].rank = 2;
-            out[p].dims[1] = 1;
-        } else if (fill_whole(&fill, value, err) < 0) {
-            return -1;
-        }
-    }
     struct json_iter it = json_iter(named);
-    while (json_next(&it)) {
-        size_t p = 0;
-        while (p < count && !str_eq(ports[p].name, it.key))
-            p++;
-        if (p == count)
-            return error_set(err, ERROR_INVALID, arena_cstr(arena, it.key),
-                             "The model has no input '%.*s'.", STR_ARG(it.key));
+
+    for (size_t p = 0; p < ports->count; p++) {
+        struct fill fill = {.arena = arena, .port = &ports->at[p], .tensor = &out[p]};
+        const struct json *value = json_get(named, ports->at[p].name);
+        if (!value)
+            return fill_missing(&fill, err);
+        if (fill_named(&fill, value, err) < 0)
+            return -1;
     }
+    while (json_next(&it))
+        if (ports_check_name(arena, ports, it.key, err) < 0)
+            return -1;
     return 0;
 }
 
 /* Rows, or records when the first row is an object. */
-static int read_rows(struct arena *arena, const struct json *rows, const struct tensor_port *ports,
-                     size_t count, struct tensor *out, struct error *err)
+static int read_rows(struct arena *arena, const struct json *rows, const struct tensor_ports *ports,
+                     struct tensor *out, struct error *err)
 {
     struct json_iter it = json_iter(rows);
     const struct json *first = json_next(&it) ? it.value : NULL;
-    struct table table = {.rows = rows, .width = count};
+    struct table table = {.rows = rows, .width = ports->count};
 
     if (json_kind(first) == JSON_OBJECT)
         table.names = json_names(arena, first, &table.width);
-    else if (count == 1)
-        return fill_whole(&(struct fill){.arena = arena, .port = ports, .tensor = out}, rows, err);
-    return table_fill(arena, &table, ports, count, out, err);
+    else if (ports->count == 1)
+        return fill_whole(&(struct fill){.arena = arena, .port = ports->at, .tensor = out}, rows,
+                          err);
+    return table_fill(arena, &table, ports, out, err);
 }
 
 int tensor_read_inputs(struct arena *arena, const struct json *input_data,
-                       const struct tensor_port *ports, size_t count, struct tensor *out,
-                       struct error *err)
+                       const struct tensor_ports *ports, struct tensor *out, struct error *err)
 {
-    assert(ports && count > 0 && out);
+    assert(ports->at && ports->count > 0 && out);
     switch (json_kind(input_data)) {
     case JSON_ARRAY:
-        return read_rows(arena, input_data, ports, count, out, err);
+        return read_rows(arena, input_data, ports, out, err);
     case JSON_OBJECT:
         if (json_get(input_data, STR("data")) &&
             (json_get(input_data, STR("columns")) || json_get(input_data, STR("index"))))
-            return read_split(arena, input_data, ports, count, out, err);
-        return read_named(arena, input_data, ports, count, out, err);
+            return read_split(arena, input_data, ports, out, err);
+        return read_named(arena, input_data, ports, out, err);
     default:
         return error_set(err, ERROR_INVALID, "input_data",
                          "The body needs \"input_data\": a list of rows, or an object with "

@@ -35,6 +35,7 @@ struct replica {
     ino_t socket; /* of our r.sock */
 };
 
+/* The words of the gateway's own envelope, so that clients read one form whoever refused. */
 void scoring_refuse(struct http_exchange *ex, const struct error *err)
 {
     static const struct {
@@ -71,6 +72,8 @@ void scoring_refuse(struct http_exchange *ex, const struct error *err)
 static void replica_score(struct http_exchange *ex, void *context)
 {
     struct replica *replica = context;
+
+    assert(replica->scoring); /* only asked once it is ready */
     replica->engine->score(replica->scoring, ex);
 }
 
@@ -98,6 +101,7 @@ static void replica_swagger(struct http_exchange *ex, void *context)
     http_reply(ex, 200, "application/json", json_write(arena, body));
 }
 
+/* An answer before the body is read. */
 static enum http_verdict replica_refuse(struct http_exchange *ex, enum error_code code,
                                         const char *message)
 {
@@ -110,6 +114,8 @@ static enum http_verdict replica_refuse(struct http_exchange *ex, enum error_cod
     return HTTP_REPLIED;
 }
 
+/* /health and / are answered on the loop without the engine: the gateway's probe must not wait
+ * behind a computation. Scripts may take other methods than POST; the native engine does not. */
 static enum http_verdict replica_head(struct http_exchange *ex, struct http_plan *plan,
                                       void *context)
 {
@@ -153,6 +159,7 @@ static void replica_tell(int folder, const char *state, const char *reason)
     LOG(LOG_INFO, "score.state", LOG_TEXT("state", state), LOG_TEXT("reason", reason));
 }
 
+/* The last word: the sentence becomes the deployment's reason, the hint stays in the log. */
 static int replica_fail(int folder, const struct error *err)
 {
     log_error("score.failed", err);
@@ -162,6 +169,7 @@ static int replica_fail(int folder, const struct error *err)
     return 1;
 }
 
+/* Which file our socket is: another number is a successor's, 0 none. */
 static ino_t replica_socket(int folder)
 {
     struct stat status;
@@ -212,16 +220,20 @@ static int replica_serve(struct replica *replica, const struct scoring_options *
     return result;
 }
 
+/* Says how it is from the first moment on: what `serve` shows while a large model is being read is
+ * this program's own word. */
 static int replica_run(const struct scoring_engine *engine, const struct scoring_options *options,
                        int signals)
 {
     struct replica replica = {.engine = engine};
     struct error err = {0};
 
+    assert(options->folder >= 0 && options->workers > 0);
     replica_tell(options->folder, "starting", "");
     if (engine->open(options, &replica.scoring, &err) < 0)
         return replica_fail(options->folder, &err);
     int result = replica_serve(&replica, options, signals, &err);
+    /* After the server: requests under way use the engine. */
     engine->close(replica.scoring);
     return result < 0 ? replica_fail(options->folder, &err) : 0;
 }
@@ -246,7 +258,7 @@ static const struct scoring_engine *engine_by_name(const char *name)
     return NULL;
 }
 
-/* The value after an option; options come in pairs. */
+/* The value after an option; options come in pairs, after the folder. */
 static const char *option_value(int argc, char **argv, const char *name)
 {
     for (int i = 2; i + 1 < argc; i += 2)
@@ -275,7 +287,10 @@ int score_main(int argc, char **argv)
     if (count && (!str_to_int64(str_from(count), &workers) || workers < 1 || workers > 256))
         return score_usage("--workers takes 1 to 256.");
     CLEANUP(fd_close) int folder = dir_open(argv[1], &err);
-    if (folder < 0 || fchdir(folder) < 0) {
+    /* Here we stay: the socket, the model and the code are named relative to the folder. */
+    if (folder >= 0 && fchdir(folder) < 0)
+        error_set(&err, ERROR_INTERNAL, "", "The folder '%s' cannot be entered.", argv[1]);
+    if (err.code != ERROR_NONE) {
         log_error("score.folder", &err);
         return 2;
     }

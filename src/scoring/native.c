@@ -1,4 +1,8 @@
-/* native.c - the engine that scores in this process: ONNX Runtime, no Python */
+/* native.c - the engine that scores in this process: ONNX Runtime, no Python
+ *
+ * Everything of one request lives in its arena, and the runtime takes any number of runs at once,
+ * so workers share one model without a lock.
+ */
 #include "os/file.h"
 #include "scoring/engine.h"
 #include "scoring/onnx.h"
@@ -6,7 +10,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define REPLY_BYTES (64 * MIB)
+#define REPLY_BYTES (64 * MIB) /* a reply is kept whole, as a request is */
 
 struct scoring {
     struct onnx *model;
@@ -40,10 +44,12 @@ static int native_ready(struct scoring *scoring, struct error *)
     return 1;
 }
 
+/* -1 in the shape: the request chooses. */
 static struct json *native_port(struct arena *arena, const struct tensor_port *port)
 {
     struct json *value = json_object(arena), *shape = json_array(arena);
 
+    assert(port->rank <= TENSOR_RANK_MAX);
     json_set_str(arena, value, "name", port->name);
     json_set_str(arena, value, "type", str_from(tensor_type_name(port->type)));
     for (size_t i = 0; i < port->rank; i++)
@@ -59,6 +65,7 @@ static struct json *native_describe(struct scoring *scoring, struct arena *arena
     size_t count;
     const struct tensor_port *ports = onnx_inputs(scoring->model, &count);
 
+    assert(count > 0);
     for (size_t i = 0; i < count; i++)
         json_append(arena, inputs, native_port(arena, &ports[i]));
     json_append(arena, outputs, native_port(arena, onnx_answer(scoring->model)));
@@ -77,12 +84,12 @@ static int native_answer(struct scoring *scoring, struct http_exchange *ex, stru
     size_t count;
 
     const struct tensor_port *ports = onnx_inputs(scoring->model, &count);
+    const struct tensor_ports wanted = {ports, count};
     struct json *body = json_parse(arena, http_body(ex), err);
     if (!body)
         return -1;
     struct tensor *inputs = arena_new_array(arena, struct tensor, count);
-    if (tensor_read_inputs(arena, json_get(body, STR("input_data")), ports, count, inputs, err) <
-            0 ||
+    if (tensor_read_inputs(arena, json_get(body, STR("input_data")), &wanted, inputs, err) < 0 ||
         onnx_run(scoring->model, arena, inputs, &answer, err) < 0)
         return -1;
     tensor_write(&reply, &answer);

@@ -1,3 +1,8 @@
+/* onnx.c - ONNX Runtime's C API behind three functions
+ *
+ * What the runtime allocates is released on every path; what it reports becomes our error with its
+ * own sentence, since it names the node and the type at fault.
+ */
 #include "scoring/onnx.h"
 
 #include "os/file.h"
@@ -29,10 +34,12 @@ struct onnx {
     const char *answer_name;
 };
 
-static const struct {
+struct type_pair {
     ONNXTensorElementDataType theirs;
     enum tensor_type ours;
-} TYPES[] = {
+};
+
+static const struct type_pair TYPES[] = {
     {ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, TENSOR_FLOAT},
     {ONNX_TENSOR_ELEMENT_DATA_TYPE_DOUBLE, TENSOR_DOUBLE},
     {ONNX_TENSOR_ELEMENT_DATA_TYPE_INT8, TENSOR_INT8},

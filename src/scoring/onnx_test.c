@@ -80,7 +80,8 @@ static void check_scores(const struct onnx *model, const char *text, const char 
     const struct tensor_port *ports = onnx_inputs(model, &count);
     struct json *data = json_parse(arena, str_from(text), &err);
     CHECK(data && count <= COUNT(inputs));
-    CHECK_OK(tensor_read_inputs(arena, data, ports, count, inputs, &err), &err);
+    const struct tensor_ports wanted = {ports, count};
+    CHECK_OK(tensor_read_inputs(arena, data, &wanted, inputs, &err), &err);
     CHECK_OK(onnx_run(model, arena, inputs, &out, &err), &err);
     tensor_write(&reply, &out);
     CHECK_STR(expected, buf_str(&reply));

@@ -1,3 +1,8 @@
+/* tensor.c - the element types, and tensors as JSON text
+ *
+ * Written straight into the reply: a tree of JSON values for a matrix of a million numbers would be
+ * many times the size of its text.
+ */
 #include "scoring/tensor.h"
 
 #include <assert.h>
@@ -5,10 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct {
-    const char *name;
+struct type_row {
+    const char *name; /* as ONNX Runtime calls it, shown in errors and swagger.json */
     size_t size;
-} TYPES[TENSOR_TYPE_COUNT_] = {
+};
+
+static const struct type_row TYPES[TENSOR_TYPE_COUNT_] = {
     [TENSOR_FLOAT] = {"float", sizeof(float)},
     [TENSOR_DOUBLE] = {"double", sizeof(double)},
     [TENSOR_INT8] = {"int8", 1},
@@ -82,8 +89,10 @@ static void write_real(struct buf *out, double value, int digits_min, int digits
         buf_add(out, STR(".0"));
 }
 
+/* A JSON string; what is above ASCII is taken to be UTF-8, as the model made it. */
 static void write_text(struct buf *out, struct str text)
 {
+    assert(text.ptr || !text.len);
     buf_add_char(out, '"');
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.ptr[i];

@@ -34,6 +34,12 @@ struct tensor_port {
     int64_t dims[TENSOR_RANK_MAX];
 };
 
+/* All inputs of a model. */
+struct tensor_ports {
+    const struct tensor_port *at;
+    size_t count;
+};
+
 struct tensor {
     enum tensor_type type;
     size_t rank;
@@ -46,7 +52,7 @@ struct tensor {
 const char *tensor_type_name(enum tensor_type type);
 size_t tensor_type_size(enum tensor_type type);
 
-/* Fills one tensor per port from the value of `input_data`. Several forms are taken:
+/* Fills one tensor of `out` per port from the value of `input_data`. Several forms are taken:
  *     [[…], …]                                   rows: one port whole, or one column per port
  *     {"columns": […], "index": […], "data": […]}  the same with names
  *     [{"a": 1, …}, …]                           records
@@ -54,8 +60,7 @@ size_t tensor_type_size(enum tensor_type type);
  * Errors: ERROR_INVALID, its target the port or column at fault, for a missing or unknown input, a
  * wrong width, type or range; ERROR_TOO_LARGE past the arena's budget. */
 int tensor_read_inputs(struct arena *arena, const struct json *input_data,
-                       const struct tensor_port *ports, size_t count, struct tensor *out,
-                       struct error *err);
+                       const struct tensor_ports *ports, struct tensor *out, struct error *err);
 
 /* Appends the tensor as nested JSON lists. A last dimension of 1 beside the rows is left out, so
  * that n predictions are a plain list; numbers that JSON has not (NaN, infinities) become null. */

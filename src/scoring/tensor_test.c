@@ -23,7 +23,8 @@ static int read_text(struct arena *arena, const char *text, const struct tensor_
     struct json *value = json_parse(arena, str_from(text), &bad);
 
     CHECK(value != NULL);
-    return tensor_read_inputs(arena, value, ports, count, out, err);
+    const struct tensor_ports all = {ports, count};
+    return tensor_read_inputs(arena, value, &all, out, err);
 }
 
 static void check_refused(const struct tensor_port *ports, size_t count, const char *text,
@@ -146,6 +147,11 @@ TEST(integers_are_not_cut_or_wrapped)
                   "Input 'b' takes uint8 values; element 0 is no whole number.");
     check_refused(&BYTE, 1, "[true]", "b",
                   "Input 'b' takes uint8 values, but element 0 is a boolean.");
+    static const struct tensor_port LONG = PORT("l", TENSOR_INT64, 1, TENSOR_FREE);
+    static const char *const BEYOND[] = {"[9223372036854775808]", "[18446744073709551615]"};
+    for (size_t i = 0; i < COUNT(BEYOND); i++)
+        check_refused(&LONG, 1, BEYOND[i], "l",
+                      "Input 'l' takes int64 values; element 0 is out of its range.");
 }
 
 TEST(fixed_rows_and_scalars_are_held_to)
