@@ -336,15 +336,23 @@ bool json_next(struct json_iter *it)
     return true;
 }
 
+/* The library links values into a ring by a pointer inside each: one that stands somewhere already
+ * would tear the other ring apart, so a copy of it goes in. Fresh ones have no neighbour. */
+static yyjson_mut_val *to_link(struct arena *arena, struct json *value)
+{
+    assert(arena && value);
+    return as_val(as_val(value)->next ? json_copy(arena, value) : value);
+}
+
 /* Keeps the place of a member that is replaced; the wire shows members in that order. */
 void json_set(struct arena *arena, struct json *object, struct str key, struct json *value)
 {
     assert(json_kind(object) == JSON_OBJECT && value);
     yyjson_mut_val *name = as_val(json_text(arena, key));
     if (yyjson_mut_obj_getn(as_val(object), key.ptr, key.len))
-        yyjson_mut_obj_replace(as_val(object), name, as_val(value));
+        yyjson_mut_obj_replace(as_val(object), name, to_link(arena, value));
     else
-        yyjson_mut_obj_add(as_val(object), name, as_val(value));
+        yyjson_mut_obj_add(as_val(object), name, to_link(arena, value));
 }
 
 void json_set_str(struct arena *arena, struct json *object, const char *key, struct str text)
@@ -392,7 +400,7 @@ int json_put(struct arena *arena, struct json *root, const char *path, struct js
                 return error_set(err, ERROR_INVALID, path, "There is no element %lld here.",
                                  (long long)index);
             if (last)
-                yyjson_mut_arr_replace(as_val(at), (size_t)index, as_val(value));
+                yyjson_mut_arr_replace(as_val(at), (size_t)index, to_link(arena, value));
             at = element;
             continue;
         }
@@ -409,10 +417,10 @@ int json_put(struct arena *arena, struct json *root, const char *path, struct js
     return rest.len == 0 ? 0 : error_set(err, ERROR_INVALID, path, "This is not a valid path.");
 }
 
-void json_append(struct arena *, struct json *array, struct json *value)
+void json_append(struct arena *arena, struct json *array, struct json *value)
 {
     assert(json_kind(array) == JSON_ARRAY && value);
-    yyjson_mut_arr_append(as_val(array), as_val(value));
+    yyjson_mut_arr_append(as_val(array), to_link(arena, value));
 }
 
 bool json_remove(struct json *object, struct str key)
@@ -438,7 +446,10 @@ struct json *json_take(struct json *root, const char *path)
     struct json *object = json_at(root, text);
     if (json_kind(object) != JSON_OBJECT)
         return NULL;
-    return as_json(yyjson_mut_obj_remove_keyn(as_val(object), key.ptr, key.len));
+    yyjson_mut_val *taken = yyjson_mut_obj_remove_keyn(as_val(object), key.ptr, key.len);
+    if (taken)
+        taken->next = NULL; /* it has no neighbours any more, see to_link */
+    return as_json(taken);
 }
 
 /* Recursion is bounded by JSON_DEPTH_MAX, as both sides were parsed or built by us. */

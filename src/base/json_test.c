@@ -119,6 +119,31 @@ TEST(json_is_taken_out_by_path)
     CHECK(json_take(body, deep) == NULL); /* longer than any path of ours */
 }
 
+/* A value lives in one place: put into a second, it must tear neither apart. */
+TEST(json_that_stands_somewhere_may_be_put_elsewhere)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    struct json *from = parsed(arena, "{\"a\":{\"x\":1},\"b\":[2],\"c\":3,\"d\":4}");
+    struct json *to = parsed(arena, "{\"z\":0,\"b\":9}");
+    struct json *list = parsed(arena, "[7]");
+    const char *const keys[] = {"a", "b", "d"};
+    struct error err = {0};
+
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        json_set(arena, to, str_from(keys[i]), json_at(from, keys[i]));
+        json_append(arena, list, json_at(from, keys[i]));
+    }
+    CHECK_OK(json_put(arena, list, "[0]", json_at(from, "c"), &err), &err);
+    CHECK_STR("{\"a\":{\"x\":1},\"b\":[2],\"c\":3,\"d\":4}", json_write(arena, from));
+    CHECK_STR("{\"z\":0,\"b\":[2],\"a\":{\"x\":1},\"d\":4}", json_write(arena, to));
+    CHECK_STR("[3,{\"x\":1},[2],4]", json_write(arena, list));
+    /* What was taken out is free to go in whole: changing it there is seen. */
+    struct json *taken = json_take(from, "a");
+    json_set(arena, to, STR("t"), taken);
+    json_set_int(arena, taken, "y", 2);
+    CHECK_STR("{\"x\":1,\"y\":2}", json_write(arena, json_at(to, "t")));
+}
+
 TEST(json_depth_is_counted_outside_of_strings)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
