@@ -13,10 +13,12 @@
 #define DEFAULT_SIZE "STANDARD_DS3_V2"
 
 /* Sizes whose cores do not stand in their name. */
-static const struct {
+struct compute_size {
     const char *size;
     int cores;
-} SIZES[] = {
+};
+
+static const struct compute_size SIZES[] = {
     {"STANDARD_DS1_V2", 1},  {"STANDARD_DS2_V2", 2},  {"STANDARD_DS3_V2", 4},
     {"STANDARD_DS4_V2", 8},  {"STANDARD_DS5_V2", 16}, {"STANDARD_DS11_V2", 2},
     {"STANDARD_DS12_V2", 4}, {"STANDARD_DS13_V2", 8}, {"STANDARD_DS14_V2", 16},
@@ -151,7 +153,10 @@ static int compute_show(struct arm_request *req, struct store_txn *,
     json_set_str(req->arena, properties, "provisioningState", STR("Succeeded"));
     json_set_null(req->arena, properties, "provisioningErrors");
     json_set_bool(req->arena, properties, "isAttachedCompute", false);
-    json_set_str(req->arena, properties, "createdOn", clock_iso(document->created_us, created));
+    /* The made-up one is as old as its workspace. */
+    json_set_str(
+        req->arena, properties, "createdOn",
+        clock_iso(document->doc ? document->created_us : req->scope.created_us, created));
     json_set_str(req->arena, properties, "modifiedOn", clock_iso(document->updated_us, modified));
     json_set_str(req->arena, inner, "allocationState", STR("Steady"));
     json_set_int(req->arena, inner, "coresPerNode",
@@ -189,7 +194,8 @@ static int compute_find(struct arm_request *req, struct store_txn *, struct docu
     return 0;
 }
 
-/* The host leads the first page; it counts as its newest row. */
+/* The host leads the first page. As a position it is newer than any row, so that a page which ends
+ * with it goes on with the newest cluster. */
 static int compute_list(struct arm_request *req, struct store_txn *txn,
                         const struct document_query *page, document_each *each, void *context,
                         struct error *err)
@@ -197,6 +203,7 @@ static int compute_list(struct arm_request *req, struct store_txn *txn,
     struct document host = made_up(req, STR("serverless"));
 
     assert(page);
+    host.created_us = INT64_MAX;
     if (page->before_us == 0 && page->view != VIEW_ARCHIVED && each(&host, context, err) < 0)
         return -1;
     return document_list(txn, page, each, context, err);

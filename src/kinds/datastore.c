@@ -16,10 +16,12 @@
 #define SLOT STR("credentials")
 
 /* What each type cannot do without. */
-static const struct {
+struct datastore_need {
     const char *type;
     const struct fields_table *table;
-} NEEDS[] = {
+};
+
+static const struct datastore_need NEEDS[] = {
     {"AzureBlob", &fields_datastore_blob},
     {"AzureFile", &fields_datastore_file},
     {"AzureDataLakeGen1", &fields_datastore_lake1},

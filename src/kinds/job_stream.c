@@ -41,6 +41,16 @@ struct job_stream {
     struct stream_log logs[JOB_LOG_COUNT];
 };
 
+/* Whether the second byte may follow the first: no overlong form, no half of a surrogate pair, nothing
+ * past U+10FFFF (RFC 3629, section 4). Readers that are strict stop at any of these. */
+static bool may_follow(unsigned char first, unsigned char second)
+{
+    unsigned char low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    unsigned char high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+
+    return second >= low && second <= high;
+}
+
 /* Length of the UTF-8 sequence that begins here, 0 when it is none; needs `more` when cut off. */
 static size_t sequence(const unsigned char *at, size_t left, bool *more)
 {
@@ -53,7 +63,7 @@ static size_t sequence(const unsigned char *at, size_t left, bool *more)
             *more = true;
             return 0;
         }
-        if ((at[i] & 0xc0) != 0x80)
+        if ((at[i] & 0xc0) != 0x80 || (i == 1 && !may_follow(at[0], at[1])))
             return 0;
     }
     return want;
@@ -149,6 +159,7 @@ static bool add_log(struct job_stream *s, size_t at)
 /* States first, then bytes of the logs, then the end. */
 static void refill(struct job_stream *s)
 {
+    static_assert(PENDING_BYTES / 2 > 6 * PIECE_BYTES + 4 * KIB, "one more piece always fits");
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     struct str reason;
     bool more = true;
@@ -162,7 +173,9 @@ static void refill(struct job_stream *s)
     }
     while (more && s->pending.len < PENDING_BYTES / 2) {
         more = false;
-        for (size_t i = 0; i < JOB_LOG_COUNT; i++)
+        /* Asked before each piece: one of nothing but controls grows sixfold as JSON, and what is
+         * past the cap would be lost with its offset moved on. */
+        for (size_t i = 0; i < JOB_LOG_COUNT && s->pending.len < PENDING_BYTES / 2; i++)
             more |= s->logs[i].wanted && add_log(s, i);
     }
     if (s->final && !more && !s->ended) {
@@ -251,9 +264,11 @@ static int find_run(struct call *call, struct store_txn *txn, struct scope *out_
                    call_param(call, "workspace"), out_scope, err) < 0)
         return -1;
     struct str name = call_param(call, "name");
-    if (run_get(txn, out_scope->number, name, out_run, err) < 0)
-        return error_set(err, ERROR_NOT_FOUND, name.ptr, "There is no job '%.*s'.", STR_ARG(name));
-    return 0;
+    if (run_get(txn, out_scope->number, name, out_run, err) == 0)
+        return 0;
+    if (err->code != ERROR_NOT_FOUND) /* a store in trouble does not make the job disappear */
+        return -1;
+    return error_set(err, ERROR_NOT_FOUND, name.ptr, "There is no job '%.*s'.", STR_ARG(name));
 }
 
 static struct job_stream *stream_new(struct call *call, const struct run *run)

@@ -410,6 +410,35 @@ TEST(this_host_is_a_compute_that_cannot_go)
     CHECK_INT(404, get(f, WS "/computes/other").status);
 }
 
+TEST(pages_of_computes_go_from_this_host_to_every_cluster)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    struct fake_reply reply;
+    struct str link;
+    char target[] = WS "/computes/pool-0";
+    const char *const wanted[] = {"serverless", "pool-2", "pool-1", "pool-0"};
+    size_t seen = 0;
+
+    for (char c = '0'; c < '3'; c++) {
+        target[sizeof(target) - 2] = c;
+        CHECK_INT(201, fake_json(f->fake, "PUT", target,
+                                 "{\"location\":\"local\",\"properties\":{\"computeType\":"
+                                 "\"AmlCompute\",\"properties\":{}}}")
+                           .status);
+    }
+    const char *next = WS "/computes?$top=1";
+    for (; next && seen < COUNT(wanted) + 1; seen++) {
+        reply = get(f, next);
+        CHECK_INT(1, json_count(json_at(reply.json, "value")));
+        CHECK(seen < COUNT(wanted));
+        CHECK_STR(wanted[seen], json_str_at(reply.json, "value[0].name"));
+        CHECK(str_starts(json_str_at(reply.json, "value[0].properties.createdOn"), STR("20")));
+        link = json_str_at(reply.json, "nextLink");
+        next = link.len ? arena_cstr(f->arena, str_slice(link, 23, link.len)) : NULL;
+    }
+    CHECK_INT(COUNT(wanted), seen);
+}
+
 TEST(a_cluster_is_a_pool_of_this_host)
 {
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
