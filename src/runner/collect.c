@@ -1,5 +1,6 @@
 #include "runner/collect.h"
 
+#include "base/buf.h"
 #include "os/file.h"
 
 #include <assert.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #define SKIPPED_MAX 100 /* names in one event */
+#define NAMED_MAX 8     /* names in the reason that people read first */
 
 /* One upload of a tree. */
 struct collecting {
@@ -117,6 +119,26 @@ static void tell(struct collecting *c, struct str name)
     journal_event(c->attempt->journal, "output", more, reason.ptr);
 }
 
+/* What people must hear even if they never open a log: "Skipped in outputs: a (a link), …". */
+static void note_skipped(const struct collecting *c, struct buf *sentence, size_t *named)
+{
+    struct json_iter it = json_iter(c->skipped);
+
+    assert(json_count(c->skipped) <= SKIPPED_MAX);
+    while (json_next(&it) && (*named)++ < NAMED_MAX)
+        buf_printf(sentence, "%s%.*s",
+                   sentence->len ? ", " : "Skipped in outputs: ", STR_ARG(json_as_str(it.value)));
+}
+
+static struct str skipped_sentence(struct arena *arena, const struct buf *sentence, size_t named)
+{
+    assert(sentence->len || !named);
+    if (!sentence->len)
+        return (struct str){0};
+    return arena_printf(arena, "%.*s%s.", (int)sentence->len, sentence->ptr,
+                        named > NAMED_MAX ? ", and more, named in system_logs/lifecycle.log" : "");
+}
+
 static struct collecting begin(struct attempt *attempt, struct remote *remote,
                                const struct json *place)
 {
@@ -180,8 +202,10 @@ static void collect_single(struct collecting *c, struct str path)
     put_file(c, c->attempt->folder, path, c->prefix);
 }
 
-void collect_all(struct attempt *attempt, struct remote *remote)
+struct str collect_all(struct attempt *attempt, struct remote *remote)
 {
+    CLEANUP(buf_free) struct buf sentence = buf_make(64 * KIB);
+    size_t named = 0;
     struct json_iter it = json_iter(json_at(attempt->spec, "outputs"));
     const struct json *artifacts = json_at(attempt->spec, "artifacts");
 
@@ -194,9 +218,10 @@ void collect_all(struct attempt *attempt, struct remote *remote)
         else
             collect_folder(&c, path.ptr);
         tell(&c, it.key);
+        note_skipped(&c, &sentence, &named);
     }
     if (!json_str_at(artifacts, "container").len)
-        return;
+        return skipped_sentence(attempt->arena, &sentence, named);
     struct collecting all = begin(attempt, remote, artifacts);
     struct str prefix = all.prefix;
     static const char *const FOLDERS[] = {"outputs", "logs"};
@@ -206,4 +231,6 @@ void collect_all(struct attempt *attempt, struct remote *remote)
     }
     if (all.files || all.skipped_count)
         tell(&all, STR("default"));
+    note_skipped(&all, &sentence, &named);
+    return skipped_sentence(attempt->arena, &sentence, named);
 }

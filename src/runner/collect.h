@@ -14,5 +14,6 @@ int collect_prepare(struct attempt *attempt, struct error *err);
 struct str collect_path(const struct attempt *attempt, struct str name);
 
 /* Uploads every named output, then work/outputs and work/logs as artifacts; an event each. What
- * cannot be uploaded is named as skipped with the reason; nothing here fails a job. */
-void collect_all(struct attempt *attempt, struct remote *remote);
+ * cannot be uploaded is named as skipped with the reason; nothing here fails a job. The answer is
+ * the sentence that names what was skipped (the first of it), empty when all was uploaded. */
+struct str collect_all(struct attempt *attempt, struct remote *remote);

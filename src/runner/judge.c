@@ -9,6 +9,7 @@
 
 #define SIGNAL_LAST 64
 #define NOT_FOUND 127
+#define NOT_EXECUTABLE 126
 
 /* "KILL" for 9. */
 static const char *signal_name(int number)
@@ -53,11 +54,26 @@ static void judge_exit(struct arena *arena, const struct work_facts *facts, stru
     out->kind = "exit";
     out->code = facts->status;
     out->reason = arena_printf(arena, "The command ended with exit code %d.", facts->status);
+    if (facts->status == NOT_EXECUTABLE && said.len)
+        out->reason = arena_printf(arena, "The command could not be run: %.*s (exit code 126).",
+                                   STR_ARG(said));
     if (facts->status != NOT_FOUND)
         return;
     out->kind = "notFound";
     out->reason = said.len ? arena_printf(arena, "The command was not found: %.*s.", STR_ARG(said))
                            : STR("A command was not found (exit code 127).");
+}
+
+/* Whose memory ended: the job's own limit, or the host. */
+static struct str memory_reason(struct arena *arena, const struct work_facts *facts)
+{
+    assert(facts->oom_kills > 0);
+    if (facts->memory_bytes <= 0)
+        return STR("The command ran out of memory: the kernel ended a process of it.");
+    return arena_printf(arena,
+                        "The command ran out of memory: it may have %lld MiB (jobs.memory), and"
+                        " the kernel ended a process of it.",
+                        (long long)(facts->memory_bytes / MIB));
 }
 
 void work_judge(struct arena *arena, const struct work_facts *facts, struct work_end *out)
@@ -77,7 +93,7 @@ void work_judge(struct arena *arena, const struct work_facts *facts, struct work
         out->reason = STR("The command was ended because somebody asked for it.");
     } else if (!ended_well && facts->oom_kills > 0) {
         out->kind = "memory";
-        out->reason = STR("The command ran out of memory: the kernel ended a process of it.");
+        out->reason = memory_reason(arena, facts);
     } else if (number) {
         out->kind = "signal";
         out->reason = arena_printf(arena, "The command was ended by signal %d (%s).", number,

@@ -176,6 +176,15 @@ static struct work_end run(struct attempt *attempt, struct remote *remote)
     return end;
 }
 
+/* How it ended stays the first sentence. */
+static void add_to_reason(struct attempt *attempt, struct str more, struct work_end *end)
+{
+    assert(end->kind);
+    if (more.len)
+        end->reason =
+            arena_printf(attempt->arena, "%.*s %.*s", STR_ARG(end->reason), STR_ARG(more));
+}
+
 /* exit.json, then the event that says the same. */
 static void finish(struct attempt *attempt, const struct work_end *end)
 {
@@ -209,7 +218,7 @@ static int run_attempt(struct attempt *attempt, struct error *err)
     if (!journal_has(journal, "finished")) {
         struct work_end end = run(attempt, remote);
         if (!attempt->replica && remote && strcmp(end.kind, "prepare") != 0)
-            collect_all(attempt, remote);
+            add_to_reason(attempt, collect_all(attempt, remote), &end);
         finish(attempt, &end);
     }
     assert(journal_has(journal, "finished"));

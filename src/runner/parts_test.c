@@ -40,6 +40,13 @@ TEST(ends_are_told_apart)
          0,
          "./run.sh"},
         {{.status = 127}, "notFound", 127, 0, "127"},
+        {{.status = 126, .log_tail = STR_INIT("bash: line 1: /data: Is a directory\n")},
+         "exit",
+         126,
+         0,
+         "/data: Is a directory"},
+        {{.status = 126}, "exit", 126, 0, "exit code 126"},
+        {{.status = 137, .oom_kills = 1, .memory_bytes = 64 * MIB}, "memory", 137, 9, "64 MiB"},
     };
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
 

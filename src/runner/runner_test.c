@@ -286,6 +286,9 @@ TEST(inputs_outputs_and_artifacts_make_the_round)
     CHECK(str_find(details, STR("\"link (a link)\"")) > 0);
     CHECK(str_find(details, STR("\"pipe (no regular file)\"")) > 0);
     CHECK(str_find(details, STR("\"etc (a link)\"")) > 0);
+    CHECK_STR("The command ended with exit code 0. Skipped in outputs: link (a link), "
+              "pipe (no regular file), etc (a link).",
+              json_str_at(read_json(&f, "exit.json"), "reason"));
 }
 
 TEST(ends_are_named)

@@ -253,6 +253,7 @@ static void judge(struct work *work, struct work_end *out)
         .signaled = end.signaled,
         .status = end.status < 0 ? 0 : end.status,
         .oom_kills = kills,
+        .memory_bytes = json_int_at(work->attempt->spec, "limits.memoryBytes", 0),
         .asked = work->asked,
         .timed_out = work->timed_out,
         .timeout_s = work->timeout_s,

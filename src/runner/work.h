@@ -18,9 +18,10 @@ int work_attend(struct attempt *attempt, struct work_end *out, struct error *err
 /* How a command ended, from what the kernel and the shell say. Pure, for tests. */
 struct work_facts {
     bool signaled;
-    int status;        /* exit status, or the signal's number */
-    int64_t oom_kills; /* of its control group; -1 unknown */
-    bool asked;        /* to stop */
+    int status;           /* exit status, or the signal's number */
+    int64_t oom_kills;    /* of its control group; -1 unknown */
+    int64_t memory_bytes; /* its limit; 0: none of its own */
+    bool asked;           /* to stop */
     bool timed_out;
     int64_t timeout_s;
     struct str log_tail; /* last lines of std_log.txt */
