@@ -3,8 +3,10 @@
 A file: lines of `# comment` (the source of the reply stands there), a request (method and target, headers, blank
 line, body), a line `---`, the reply (status, headers that must be there, blank line, body), a line `===` before the
 next exchange. In a reply a JSON object may have more members than the file names; `"{{any}}"` stands for any value,
-`"{{name}}"` remembers it for later requests. `{{WS}}`, `{{HOST}}`, `{{TOKEN}}` are given. `!plain` after the target
-sends it to the plain listener, `!anonymous` without the token.
+`"{{absent}}"` for a member that must not be there, `"{{name}}"` remembers a value, in bodies and headers, for later
+requests; `{{x*500}}` is 500 times x. A reply body that is no JSON is text that must be in the reply. `{{WS}}`, `{{RG}}`, `{{HOST}}`, `{{TOKEN}}`
+are given. `!plain` after the target sends it to the plain listener, `!anonymous` without the token. A target may be a
+whole URL, as links of replies are: its host is then sent as `Host`.
 """
 import http.client
 import json
@@ -22,13 +24,16 @@ FILES = sorted(HERE.glob("*/*.http"))
 @pytest.fixture(scope="module")
 def known(server):
     connect = server.connect()
-    return {"WS": f"/subscriptions/{connect['subscription']}/resourceGroups/{connect['resourceGroup']}/providers/"
+    group = f"/subscriptions/{connect['subscription']}/resourceGroups/{connect['resourceGroup']}"
+    return {"RG": group,
+            "WS": f"/subscriptions/{connect['subscription']}/resourceGroups/{connect['resourceGroup']}/providers/"
                   f"Microsoft.MachineLearningServices/workspaces/{connect['workspace']}",
             "HOST": urllib.parse.urlsplit(connect["endpoint"]).netloc, "TOKEN": connect["token"],
             "CA": connect["caFile"], "PLAIN": urllib.parse.urlsplit(connect["mlflowTrackingUri"]).netloc}
 
 
 def filled(text, known):
+    text = re.sub(r"\{\{(\w)\*(\d+)\}\}", lambda m: m.group(1) * int(m.group(2)), text)
     return re.sub(r"\{\{(\w+)\}\}", lambda m: known.get(m.group(1), m.group(0)), text)
 
 
@@ -57,6 +62,10 @@ def send(request, known):
             headers.setdefault("Authorization", "Bearer " + known["TOKEN"])
     if body and method in ("PUT", "POST", "PATCH", "DELETE"):
         headers.setdefault("Content-Type", "application/json")
+    if "://" in target:
+        url = urllib.parse.urlsplit(target)
+        headers.setdefault("Host", url.netloc)
+        target = url.path + ("?" + url.query if url.query else "")
     connection.request(method, target, body.encode() if body else None, headers)
     reply = connection.getresponse()
     answer = reply.status, dict(reply.getheaders()), reply.read().decode()
@@ -76,6 +85,9 @@ def matches(want, have, known, where="$"):
     if isinstance(want, dict):
         assert isinstance(have, dict), where
         for key, value in want.items():
+            if value == "{{absent}}":
+                assert key not in have, f"{where}.{key} is there"
+                continue
             assert key in have, f"{where}.{key} is missing"
             matches(value, have[key], known, f"{where}.{key}")
     elif isinstance(want, list):
@@ -88,6 +100,10 @@ def matches(want, have, known, where="$"):
         assert want == have, where
 
 
+def first_line(request):
+    return request.strip().split("\n")[0]
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(HERE)))
 def test_capture(path, known):
     names = dict(known)
@@ -98,7 +114,11 @@ def test_capture(path, known):
         lower = {k.lower(): v for k, v in have_headers.items()}
         for name, value in headers.items():
             assert name.lower() in lower, (name, have_headers)
-            if value != "{{any}}":
-                assert filled(value, names) in lower[name.lower()]
-        if body:
-            matches(json.loads(body), json.loads(have_body), names)
+            if re.fullmatch(r"\{\{\w+\}\}", value):
+                matches(value, lower[name.lower()], names, name)
+            else:
+                assert filled(value, names) in lower[name.lower()], (request, name)
+        if body and body[0] in "{[":
+            matches(json.loads(body), json.loads(have_body), names, first_line(request))
+        elif body:
+            assert filled(body, names) in have_body, request
