@@ -1,4 +1,5 @@
-/* Any text is a filter and an order, or is refused with a sentence; what was read can be applied. */
+/* Any text is a filter and an order, or is refused with a sentence; what was read can be applied.
+ */
 #include "tracking/filter.h"
 
 #include <math.h>

@@ -12,7 +12,8 @@
 #define LIST_PAGE 256
 #define LIST_MAX 100000
 
-/* --- Put: bytes flow into the content store, then the name is written. -------------------------- */
+/* --- Put: bytes flow into the content store, then the name is written. --------------------------
+ */
 
 struct upload {
     struct http_sink sink;
@@ -40,7 +41,8 @@ static int upload_check(struct upload *upload, struct store_txn *txn, struct err
     if (place->path.len == 0)
         return error_set(err, ERROR_INVALID, "path", "Invalid path");
     if (place->fixed)
-        return error_set(err, ERROR_INVALID, "path", "Files of a registered version cannot be changed.");
+        return error_set(err, ERROR_INVALID, "path",
+                         "Files of a registered version cannot be changed.");
     if (place->run.run && ask_may_write(&upload->ask, txn, &place->run, err) < 0)
         return -1;
     if (!place->run.run && upload->ask.call->caller.kind == CALLER_ATTEMPT)
@@ -99,11 +101,13 @@ void mlflow_artifact_put(struct call *call)
         reply_text(call, "application/json", STR("{}"));
 }
 
-/* --- Get ------------------------------------------------------------------------------------------ */
+/* --- Get
+ * ------------------------------------------------------------------------------------------ */
 
 static int missing_file(const struct place *place, struct error *err)
 {
-    return error_set(err, ERROR_NOT_FOUND, "path", "No such artifact: '%.*s'", STR_ARG(place->path));
+    return error_set(err, ERROR_NOT_FOUND, "path", "No such artifact: '%.*s'",
+                     STR_ARG(place->path));
 }
 
 /* The blob of a place; below a run also that of its logged model. */
@@ -193,10 +197,12 @@ void mlflow_artifact_get(struct call *call)
                                      (long long)(offset + length - 1), (long long)file.size));
     else
         length = file.size;
-    http_reply_file(call->ex, ranged > 0 ? 206 : 200, http_media_type(path), file.fd, offset, length);
+    http_reply_file(call->ex, ranged > 0 ? 206 : 200, http_media_type(path), file.fd, offset,
+                    length);
 }
 
-/* --- List ----------------------------------------------------------------------------------------- */
+/* --- List
+ * ----------------------------------------------------------------------------------------- */
 
 struct entry {
     struct str name;
@@ -210,8 +216,8 @@ struct listing {
     struct str prefix; /* with the final slash */
     struct entry *entries;
     size_t count, size;
-    struct str last;   /* the last name seen */
-    size_t seen;       /* in this page */
+    struct str last; /* the last name seen */
+    size_t seen;     /* in this page */
 };
 
 static void listing_add(struct listing *listing, struct entry entry)
@@ -260,8 +266,8 @@ static int listing_read(struct store_txn *txn, const struct place *place, struct
         const struct entry *last = listing->count ? &listing->entries[listing->count - 1] : NULL;
         /* The greatest character: behind all of the folder, before its next sibling. */
         if (last && last->folder)
-            query.after = arena_printf(listing->arena, "%.*s%.*s/\xf4\x8f\xbf\xbf", STR_ARG(listing->prefix),
-                                       STR_ARG(last->name));
+            query.after = arena_printf(listing->arena, "%.*s%.*s/\xf4\x8f\xbf\xbf",
+                                       STR_ARG(listing->prefix), STR_ARG(last->name));
     } while (listing->seen == LIST_PAGE && listing->count < LIST_MAX);
     return 0;
 }
@@ -276,7 +282,8 @@ static void listing_show(const struct listing *listing, struct str base, struct 
         const struct entry *entry = &listing->entries[i];
         out_begin(out, NULL, '{');
         out_text(out, "path",
-                 base.len ? arena_printf(listing->arena, "%.*s/%.*s", STR_ARG(base), STR_ARG(entry->name))
+                 base.len ? arena_printf(listing->arena, "%.*s/%.*s", STR_ARG(base),
+                                         STR_ARG(entry->name))
                           : entry->name);
         out_bool(out, "is_dir", entry->folder);
         if (entry->size > 0)
@@ -445,6 +452,7 @@ int mlflow_artifact_delete(struct ask *ask, struct out *, struct error *err)
 
 int mlflow_artifact_no_parts(struct ask *, struct out *, struct error *err)
 {
-    return error_set(err, ERROR_NOT_IMPLEMENTED, "",
-                     "Files are taken and given in one piece here; use PUT and GET of the artifact.");
+    return error_set(
+        err, ERROR_NOT_IMPLEMENTED, "",
+        "Files are taken and given in one piece here; use PUT and GET of the artifact.");
 }

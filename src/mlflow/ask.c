@@ -283,6 +283,17 @@ int ask_texts(struct ask *ask, const char *name, struct ask_texts *out, struct e
     return 0;
 }
 
+static bool run_id_is_plain(struct str id)
+{
+    for (size_t i = 0; i < id.len; i++) {
+        char c = id.ptr[i];
+        bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!plain && (i == 0 || (c != '_' && c != '-')))
+            return false;
+    }
+    return id.len <= 256;
+}
+
 int ask_run_id(struct ask *ask, struct str *out, struct error *err)
 {
     if (ask_text(ask, "run_id", ASK_OPTIONAL, out, err) < 0)
@@ -291,13 +302,7 @@ int ask_run_id(struct ask *ask, struct str *out, struct error *err)
         return -1;
     if (out->len == 0)
         return missing("run_id", err);
-    bool good = out->len <= 256;
-    for (size_t i = 0; i < out->len && good; i++) {
-        char c = out->ptr[i];
-        bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        good = alphanumeric || (i > 0 && (c == '_' || c == '-'));
-    }
-    if (!good)
+    if (!run_id_is_plain(*out))
         return error_set(err, ERROR_INVALID, "run_id",
                          "Invalid value '%.*s' for parameter 'run_id' supplied.",
                          STR_ARG(str_slice(*out, 0, 200)));

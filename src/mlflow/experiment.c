@@ -223,7 +223,8 @@ int mlflow_experiment_delete_tag(struct ask *ask, struct out *, struct error *er
     return work_write(&work, delete_tag_apply, err);
 }
 
-/* --- Search: all experiments of a workspace are few enough to be looked at one by one. ---------- */
+/* --- Search: all experiments of a workspace are few enough to be looked at one by one. ----------
+ */
 
 struct found {
     struct store_txn *txn;
@@ -282,7 +283,8 @@ static int visit(const struct experiment *experiment, void *context, struct erro
     }
     if (found->count == found->size) {
         size_t size = found->size * 2 + 64;
-        struct experiment *grown = arena_new_array(store_arena(found->txn), struct experiment, size);
+        struct experiment *grown =
+            arena_new_array(store_arena(found->txn), struct experiment, size);
         if (found->count)
             memcpy(grown, found->at, found->count * sizeof *grown);
         found->at = grown;
@@ -300,7 +302,8 @@ static int compare(const void *a, const void *b, void *context)
     for (size_t i = 0; i < found->orders.count; i++) {
         const struct order_clause *order = &found->orders.at[i];
         struct filter_value x = value_of(found->txn, left, order->entity, order->field, order->key);
-        struct filter_value y = value_of(found->txn, right, order->entity, order->field, order->key);
+        struct filter_value y =
+            value_of(found->txn, right, order->entity, order->field, order->key);
         int way = order_compare(order, &x, &y);
         if (way)
             return way;

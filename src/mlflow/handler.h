@@ -1,4 +1,4 @@
-/* handler.h - the handlers that the table in mlflow.c names
+/* handler.h - the handlers that the table in routes.c names
  *
  * Straight-line ones run on a worker: they read the request, write the reply into `out`, and fail
  * with an error. The hot ones run on the IO thread, queue a write and answer from its completion.
@@ -11,7 +11,8 @@ typedef int mlflow_handler(struct ask *ask, struct out *out, struct error *err);
 typedef void mlflow_hot(struct ask *ask);
 
 /* log.c: the hot calls. */
-mlflow_hot mlflow_log_metric, mlflow_log_batch, mlflow_log_parameter, mlflow_set_tag, mlflow_create_run;
+mlflow_hot mlflow_log_metric, mlflow_log_batch, mlflow_log_parameter, mlflow_set_tag,
+    mlflow_create_run;
 
 /* run.c */
 mlflow_handler mlflow_run_get, mlflow_run_update, mlflow_run_delete, mlflow_run_restore,
@@ -47,11 +48,12 @@ void mlflow_artifact_get(struct call *call);
 void mlflow_artifact_put(struct call *call);
 struct http_sink *mlflow_artifact_open(struct call *call, struct error *err);
 
-/* registry.c, registry_version.c, registry_search.c: registered models are the ARM documents `models` (decisions 12). */
+/* registry.c, registry_version.c, registry_search.c: registered models are the ARM documents
+ * `models` (decisions 12). */
 mlflow_handler mlflow_registered_create, mlflow_registered_get, mlflow_registered_search,
-    mlflow_registered_update, mlflow_registered_rename, mlflow_registered_delete, mlflow_registered_set_tag,
-    mlflow_registered_delete_tag, mlflow_registered_latest, mlflow_alias_set, mlflow_alias_delete,
-    mlflow_alias_get;
+    mlflow_registered_update, mlflow_registered_rename, mlflow_registered_delete,
+    mlflow_registered_set_tag, mlflow_registered_delete_tag, mlflow_registered_latest,
+    mlflow_alias_set, mlflow_alias_delete, mlflow_alias_get;
 mlflow_handler mlflow_version_create, mlflow_version_get, mlflow_version_search,
     mlflow_version_update, mlflow_version_delete, mlflow_version_set_tag, mlflow_version_delete_tag,
     mlflow_version_stage, mlflow_version_uri;

@@ -45,15 +45,17 @@ static int check_dataset(const struct dataset *dataset, struct error *err)
     return name_check_length("profile", dataset->profile, 16777215, err);
 }
 
-static int read_dataset(struct ask *ask, yyjson_val *item, struct dataset_input *out, struct error *err)
+static int read_dataset(struct ask *ask, yyjson_val *item, struct dataset_input *out,
+                        struct error *err)
 {
     yyjson_val *object = yyjson_obj_get(item, "dataset");
     struct dataset *dataset = &out->dataset;
 
     if (!yyjson_is_obj(object))
-        return error_set(err, ERROR_INVALID, "dataset",
-                         "Missing value for required parameter 'dataset'. See the API docs for more "
-                         "information about request parameters.");
+        return error_set(
+            err, ERROR_INVALID, "dataset",
+            "Missing value for required parameter 'dataset'. See the API docs for more "
+            "information about request parameters.");
     if (ask_value_text(ask, object, "name", ASK_REQUIRED, &dataset->name, err) < 0 ||
         ask_value_text(ask, object, "digest", ASK_REQUIRED, &dataset->digest, err) < 0 ||
         ask_value_text(ask, object, "source_type", ASK_REQUIRED, &dataset->source_type, err) < 0 ||
@@ -149,7 +151,8 @@ int mlflow_run_outputs(struct ask *ask, struct out *, struct error *err)
     return work_write(&work, inputs_apply, err);
 }
 
-/* --- runs/log-model: what clients of 2.x say about a model in the run's artifacts ---------------- */
+/* --- runs/log-model: what clients of 2.x say about a model in the run's artifacts ----------------
+ */
 
 #define HISTORY_TAG STR("mlflow.log-model.history")
 

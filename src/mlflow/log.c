@@ -1,7 +1,7 @@
 /* log.c - the calls a training loop makes, without a waiting thread
  *
- * Read and checked on the IO thread, queued for the writer, answered from the commit's completion. So
- * nothing here may block, and what the writer runs does only statements (decisions 17, 43).
+ * Read and checked on the IO thread, queued for the writer, answered from the commit's completion.
+ * So nothing here may block, and what the writer runs does only statements (decisions 17, 43).
  */
 #include "mlflow/handler.h"
 #include "mlflow/name.h"
@@ -121,7 +121,8 @@ static bool plain_key(struct str key)
         return false;
     for (size_t i = 0; i < key.len; i++) {
         char c = key.ptr[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'))
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '_'))
             return false;
     }
     return true;
@@ -167,7 +168,8 @@ static int read_pairs(struct ask *ask, const char *list, const char *what, struc
 
     if (ask_objects(ask, list, &array, err) < 0)
         return -1;
-    *out = (struct pairs){.at = arena_new_array(ask->arena, struct pair, yyjson_arr_size(array) + 2)};
+    *out =
+        (struct pairs){.at = arena_new_array(ask->arena, struct pair, yyjson_arr_size(array) + 2)};
     if (!array)
         return 0;
     yyjson_arr_iter_init(array, &it);
@@ -221,7 +223,8 @@ void mlflow_set_tag(struct ask *ask)
     log_pair(ask, true);
 }
 
-/* --- A batch ------------------------------------------------------------------------------------ */
+/* --- A batch ------------------------------------------------------------------------------------
+ */
 
 static int too_many(const char *what, size_t limit, size_t got, struct error *err)
 {
@@ -271,7 +274,8 @@ static int read_points(struct ask *ask, struct log *log, yyjson_val *metrics, st
         return 0;
     yyjson_arr_iter_init(metrics, &it);
     while ((item = yyjson_arr_iter_next(&it))) {
-        if (read_point(ask, item, "metrics", log->point_count, &log->points[log->point_count], err) < 0)
+        if (read_point(ask, item, "metrics", log->point_count, &log->points[log->point_count],
+                       err) < 0)
             return -1;
         log->point_count++;
     }
@@ -304,7 +308,8 @@ void mlflow_log_batch(struct ask *ask)
     log_go(ask, log, read_batch(ask, log, &err), &err);
 }
 
-/* --- A new run ------------------------------------------------------------------------------------ */
+/* --- A new run
+ * ------------------------------------------------------------------------------------ */
 
 static struct pair *tag_named(struct pairs *tags, struct str key)
 {
@@ -321,10 +326,11 @@ static int settle_name(struct ask *ask, struct log *log, struct error *err)
     struct str name = log->run.name;
 
     if (tag && tag->value.len && name.len && !str_eq(tag->value, name))
-        return error_set(err, ERROR_INVALID, "run_name",
-                         "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with "
-                         "different values (run_name='%.*s', mlflow.runName='%.*s').",
-                         STR_ARG(name), STR_ARG(tag->value));
+        return error_set(
+            err, ERROR_INVALID, "run_name",
+            "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with "
+            "different values (run_name='%.*s', mlflow.runName='%.*s').",
+            STR_ARG(name), STR_ARG(tag->value));
     if (name.len == 0)
         name = tag && tag->value.len ? tag->value : name_for_run(ask->arena);
     if (!tag)
@@ -361,7 +367,8 @@ static int read_new_run(struct ask *ask, struct log *log, struct error *err)
         return -1;
     if (start_ms < 0 || start_ms > TIME_MS_MAX)
         return error_set(err, ERROR_INVALID, "start_time",
-                         "Invalid value %lld for parameter 'start_time' supplied.", (long long)start_ms);
+                         "Invalid value %lld for parameter 'start_time' supplied.",
+                         (long long)start_ms);
     log->tags.at = arena_new_array(ask->arena, struct pair, sent.count + 2);
     for (; log->tags.count < sent.count; log->tags.count++)
         log->tags.at[log->tags.count] = sent.at[log->tags.count];

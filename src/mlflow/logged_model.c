@@ -36,8 +36,8 @@ struct made {
     struct pairs params, tags;
 };
 
-static int model_writable(struct work *work, struct store_txn *txn, const struct logged_model *model,
-                          struct error *err)
+static int model_writable(struct work *work, struct store_txn *txn,
+                          const struct logged_model *model, struct error *err)
 {
     struct run run;
 
@@ -107,7 +107,8 @@ int mlflow_model_create(struct ask *ask, struct out *out, struct error *err)
     return work_write(&work, create_apply, err);
 }
 
-static int find(struct work *work, struct store_txn *txn, struct logged_model *out, struct error *err)
+static int find(struct work *work, struct store_txn *txn, struct logged_model *out,
+                struct error *err)
 {
     int64_t scope;
 

@@ -10,13 +10,14 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define HISTORY_SLICE 512  /* points written at once */
+#define HISTORY_SLICE 512 /* points written at once */
 #define HISTORY_PAGE_MAX 50000
 #define BULK_RUNS_MAX 100
 #define BULK_POINTS_MAX 25000
 #define INTERVAL_POINTS_MAX 2500
 
-static void show_point(struct out *out, struct str key, const struct point *point, struct str run_id)
+static void show_point(struct out *out, struct str key, const struct point *point,
+                       struct str run_id)
 {
     out_begin(out, NULL, '{');
     out_text(out, "key", key);
@@ -188,7 +189,8 @@ void mlflow_history(struct call *call)
     http_reply_source(call->ex, 200, "application/json", -1, &history->source);
 }
 
-/* --- Several runs -------------------------------------------------------------------------------- */
+/* --- Several runs --------------------------------------------------------------------------------
+ */
 
 static int read_runs(struct ask *ask, const char *field, struct ask_texts *out, struct error *err)
 {
@@ -198,10 +200,11 @@ static int read_runs(struct ask *ask, const char *field, struct ask_texts *out, 
         return error_set(err, ERROR_INVALID, field,
                          "GetMetricHistoryBulk request must specify at least one run_id.");
     if (out->count > BULK_RUNS_MAX)
-        return error_set(err, ERROR_INVALID, field,
-                         "GetMetricHistoryBulk request cannot specify more than %d run_ids. Received "
-                         "%zu run_ids.",
-                         BULK_RUNS_MAX, out->count);
+        return error_set(
+            err, ERROR_INVALID, field,
+            "GetMetricHistoryBulk request cannot specify more than %d run_ids. Received "
+            "%zu run_ids.",
+            BULK_RUNS_MAX, out->count);
     return 0;
 }
 

@@ -30,9 +30,8 @@ int name_check_length(const char *what, struct str text, size_t limit, struct er
 
 static bool key_character(char c)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           c == '_' || c == '-' || c == '.' || c == ':' || c == '/' || c == ' ' ||
-           (unsigned char)c >= 0x80;
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+           c == '-' || c == '.' || c == ':' || c == '/' || c == ' ' || (unsigned char)c >= 0x80;
 }
 
 /* The path that a name would become, as POSIX joins and cleans paths. */
@@ -75,11 +74,12 @@ int name_check_key(const char *path, const char *what, struct str key, struct er
     struct str normal = normal_path(&buf, key);
     if (!str_eq(normal, key) || str_eq(normal, STR(".")) || str_starts(normal, STR("..")) ||
         str_starts(normal, STR("/")))
-        return error_set(err, ERROR_INVALID, path,
-                         "Invalid value '%.*s' for parameter '%s' supplied: Names may be treated as "
-                         "files in certain cases, and must not resolve to other names when treated "
-                         "as such. This name would resolve to '%.*s'",
-                         STR_ARG(shown), path, STR_ARG(str_slice(normal, 0, 100)));
+        return error_set(
+            err, ERROR_INVALID, path,
+            "Invalid value '%.*s' for parameter '%s' supplied: Names may be treated as "
+            "files in certain cases, and must not resolve to other names when treated "
+            "as such. This name would resolve to '%.*s'",
+            STR_ARG(shown), path, STR_ARG(str_slice(normal, 0, 100)));
     return name_check_length(what, key, KEY_MAX, err);
 }
 
@@ -148,19 +148,20 @@ int name_check_path(struct str path, struct error *err)
 struct str name_for_run(struct arena *arena)
 {
     static const char *const HOW[] = {
-        "able",  "amber", "bold",  "brave", "bright", "brisk",  "calm",   "clear", "clever", "cosy",
-        "crisp", "eager", "early", "fair",  "fine",   "fleet",  "fond",   "frank", "gentle", "glad",
-        "grand", "happy", "hardy", "keen",  "kind",   "lively", "loyal",  "lucid", "merry",  "mild",
-        "neat",  "noble", "open",  "plain", "proud",  "quick",  "quiet",  "rapid", "ready",  "rich",
-        "robust", "sharp", "silent", "smart", "snowy", "solid", "steady", "still", "sunny", "swift",
-        "tidy",  "vivid", "warm",  "wise",  "witty",  "young"};
+        "able",   "amber",  "bold",   "brave", "bright", "brisk", "calm",   "clear",
+        "clever", "cosy",   "crisp",  "eager", "early",  "fair",  "fine",   "fleet",
+        "fond",   "frank",  "gentle", "glad",  "grand",  "happy", "hardy",  "keen",
+        "kind",   "lively", "loyal",  "lucid", "merry",  "mild",  "neat",   "noble",
+        "open",   "plain",  "proud",  "quick", "quiet",  "rapid", "ready",  "rich",
+        "robust", "sharp",  "silent", "smart", "snowy",  "solid", "steady", "still",
+        "sunny",  "swift",  "tidy",   "vivid", "warm",   "wise",  "witty",  "young"};
     static const char *const WHO[] = {
-        "ant",   "auk",   "badger", "bat",   "bear",  "bee",   "bison",  "boar",  "bream",  "carp",
-        "cat",   "colt",  "crab",   "crane", "crow",  "deer",  "dove",   "duck",  "eel",    "elk",
-        "ewe",   "finch", "fox",    "frog",  "gnat",  "goat",  "goose",  "grouse", "gull",  "hare",
-        "hawk",  "heron", "horse",  "ibis",  "jay",   "kite",  "lamb",   "lark",  "lynx",   "mole",
-        "moose", "moth",  "mouse",  "newt",  "otter", "owl",   "perch",  "pike",  "quail",  "rook",
-        "seal",  "shrew", "snail",  "stoat", "stork", "swan",  "tern",   "trout", "vole",   "wren"};
+        "ant",   "auk",   "badger", "bat",   "bear",  "bee",  "bison", "boar",   "bream", "carp",
+        "cat",   "colt",  "crab",   "crane", "crow",  "deer", "dove",  "duck",   "eel",   "elk",
+        "ewe",   "finch", "fox",    "frog",  "gnat",  "goat", "goose", "grouse", "gull",  "hare",
+        "hawk",  "heron", "horse",  "ibis",  "jay",   "kite", "lamb",  "lark",   "lynx",  "mole",
+        "moose", "moth",  "mouse",  "newt",  "otter", "owl",  "perch", "pike",   "quail", "rook",
+        "seal",  "shrew", "snail",  "stoat", "stork", "swan", "tern",  "trout",  "vole",  "wren"};
 
     assert(arena);
     return arena_printf(arena, "%s-%s-%d", HOW[random_below(COUNT(HOW))],

@@ -15,8 +15,8 @@ int name_check_experiment(struct str name, struct error *err);
 int name_check_logged_model(struct str name, struct error *err);
 int name_check_registered_model(struct str name, struct error *err);
 
-/* Relative, without empty, '.' or '..' pieces, '\' or drives: what may become part of a blob's name.
- * Errors: ERROR_INVALID «Invalid path». */
+/* Relative, without empty, '.' or '..' pieces, '\' or drives: what may become part of a blob's
+ * name. Errors: ERROR_INVALID «Invalid path». */
 int name_check_path(struct str path, struct error *err);
 
 /* "bold-heron-417". */

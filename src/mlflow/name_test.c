@@ -12,7 +12,8 @@ static void key(const char *text, const char *complaint)
         CHECK_OK(name_check_key("key", "Param key", str_from(text), &err), &err);
         return;
     }
-    CHECK_ERROR(ERROR_INVALID, name_check_key("metrics[0].name", "Metric name", str_from(text), &err), &err);
+    CHECK_ERROR(ERROR_INVALID,
+                name_check_key("metrics[0].name", "Metric name", str_from(text), &err), &err);
     CHECK(str_find(str_from(err.message), str_from(complaint)) >= 0);
 }
 
@@ -20,7 +21,9 @@ TEST(keys_are_plain_relative_paths)
 {
     key("loss", NULL);
     key("val/loss:0.5 - x_y", NULL);
-    key("gr\xc3\xb6\xc3\x9f" "e", NULL);
+    key("gr\xc3\xb6\xc3\x9f"
+        "e",
+        NULL);
     key("..hidden/x", "must not resolve");
     key("a*b", "Names may only contain");
     key("a\tb", "Names may only contain");
@@ -45,7 +48,8 @@ TEST(lengths_count_characters)
 
 TEST(artifact_paths_stay_below_their_root)
 {
-    const char *const bad[] = {"../x", "a/../b", "/a", "a//b", "a/", "a\\b", "c:/x", "a/./b", "a\nb"};
+    const char *const bad[] = {"../x", "a/../b", "/a",    "a//b", "a/",
+                               "a\\b", "c:/x",   "a/./b", "a\nb"};
     struct error err = {0};
 
     CHECK_OK(name_check_path(STR("a/b c/100%.csv"), &err), &err);

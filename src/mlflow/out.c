@@ -60,7 +60,8 @@ static void add_string(struct buf *buf, struct str text)
         }
         buf_add(buf, str_slice(text, from, at));
         if (c >= 0x80)
-            buf_add(buf, STR("\xef\xbf\xbd")); /* bytes that are no text: a question came with them */
+            buf_add(buf,
+                    STR("\xef\xbf\xbd")); /* bytes that are no text: a question came with them */
         else
             add_escape(buf, c);
         from = ++at;

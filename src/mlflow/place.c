@@ -96,7 +96,8 @@ static int place_of_version(struct ask *ask, struct store_txn *txn, struct str r
         return -1;
     if (!str_to_int64(row, &number) || document_by_id(txn, number, &version, &none) < 0 ||
         version.scope != scope.number || !str_eq(version.type, STR("models/versions")))
-        return error_set(err, ERROR_NOT_FOUND, "path", "No such model version: '%.*s'", STR_ARG(row));
+        return error_set(err, ERROR_NOT_FOUND, "path", "No such model version: '%.*s'",
+                         STR_ARG(row));
     struct json *body = json_parse(ask->arena, version.body, err);
     if (!body ||
         asset_place(txn, &scope, json_str_at(body, "properties.modelUri"), &asset, err) < 0)

@@ -1,8 +1,9 @@
 /* place.h - where the bytes behind an artifact address lie
  *
  * Addresses are what clients make of artifact URIs: "{experiment}/{run}/artifacts/path",
- * "{experiment}/models/{model}/artifacts/path" and, for registered versions, "versions/{row}/path". Bytes are blobs of the workspace's artifact
- * container, the same that jobs and the blob surface know.
+ * "{experiment}/models/{model}/artifacts/path" and, for registered versions, "versions/{row}/path".
+ * Bytes are blobs of the workspace's artifact container, the same that jobs and the blob surface
+ * know.
  */
 #pragma once
 
@@ -14,8 +15,8 @@ struct place {
     struct str prefix; /* of the run's or model's root; "" when the address is above all roots */
     struct str path;   /* below it; "" is the root itself */
     int64_t scope;
-    struct run run;    /* row 0 for roots that no run owns */
-    bool fixed;        /* of a registered version: for reading only */
+    struct run run; /* row 0 for roots that no run owns */
+    bool fixed;     /* of a registered version: for reading only */
 };
 
 /* Resolves an address. Errors: ERROR_INVALID «Invalid path»; ERROR_NOT_FOUND. */

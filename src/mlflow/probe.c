@@ -3,8 +3,9 @@
 
 #include <assert.h>
 
-/* Clients ask before they send spans and large files; the version is the newest whose tracking calls
- * are answered here. Spans are not taken yet, so it stays below the first version that sends them. */
+/* Clients ask before they send spans and large files; the version is the newest whose tracking
+ * calls are answered here. Spans are not taken yet, so it stays below the first version that sends
+ * them. */
 #define MLFLOW_VERSION "3.1.4"
 
 void mlflow_health(struct call *call)

@@ -12,13 +12,13 @@
 static int event_of(struct work *work, struct store_txn *txn, const struct registry_entry *model,
                     const char *what, struct error *err)
 {
-    struct event event = {.scope = model->document.scope,
-                          .type = arena_printf(store_arena(txn), "%s.%s",
-                                               model->prompt ? "prompts" : "models", what),
-                          .subject_kind = model->document.type,
-                          .subject = model->document.name,
-                          .actor = work->ask->call->caller.name,
-                          .body = STR("{}")};
+    struct event event = {
+        .scope = model->document.scope,
+        .type = arena_printf(store_arena(txn), "%s.%s", model->prompt ? "prompts" : "models", what),
+        .subject_kind = model->document.type,
+        .subject = model->document.name,
+        .actor = work->ask->call->caller.name,
+        .body = STR("{}")};
 
     return event_append(txn, &event, err);
 }
@@ -30,8 +30,9 @@ static int find(struct work *work, struct store_txn *txn, struct registry_entry 
     int64_t scope;
 
     if (store_is_writer(txn) && work->ask->call->caller.kind == CALLER_ATTEMPT)
-        return error_set(err, ERROR_FORBIDDEN, "name",
-                         "A job may register models of its runs; it may not change registered ones.");
+        return error_set(
+            err, ERROR_FORBIDDEN, "name",
+            "A job may register models of its runs; it may not change registered ones.");
     if (ask_scope_number(work->ask, txn, &scope, err) < 0)
         return -1;
     return registry_model(txn, scope, work->name, out, err);
@@ -48,7 +49,8 @@ static int show_result(struct work *work, struct store_txn *txn, const struct re
     return 0;
 }
 
-/* --- Creating ------------------------------------------------------------------------------------ */
+/* --- Creating ------------------------------------------------------------------------------------
+ */
 
 static struct str system_data(struct arena *arena, struct str actor)
 {
@@ -93,7 +95,8 @@ static int create_apply(struct store_txn *txn, void *context, struct error *err)
                                 .created_by = actor,
                                 .body = json_write(arena, body),
                                 .system = system_data(arena, actor)};
-    if (document_insert(txn, &document, err) < 0 || registry_read(txn, &document, &model, err) < 0 ||
+    if (document_insert(txn, &document, err) < 0 ||
+        registry_read(txn, &document, &model, err) < 0 ||
         event_of(work, txn, &model, "created", err) < 0)
         return -1;
     return show_result(work, txn, &model, err);
@@ -112,7 +115,8 @@ int mlflow_registered_create(struct ask *ask, struct out *out, struct error *err
     return work_write(&work, create_apply, err);
 }
 
-/* --- Reading ------------------------------------------------------------------------------------- */
+/* --- Reading -------------------------------------------------------------------------------------
+ */
 
 int mlflow_registered_get(struct ask *ask, struct out *out, struct error *err)
 {
@@ -146,7 +150,8 @@ int mlflow_registered_latest(struct ask *ask, struct out *out, struct error *err
     return 0;
 }
 
-/* --- Changing ------------------------------------------------------------------------------------ */
+/* --- Changing ------------------------------------------------------------------------------------
+ */
 
 static int update_apply(struct store_txn *txn, void *context, struct error *err)
 {
@@ -174,9 +179,10 @@ int mlflow_registered_update(struct ask *ask, struct out *out, struct error *err
 int mlflow_registered_rename(struct ask *ask, struct out *, struct error *err)
 {
     assert(!ask->query);
-    return error_set(err, ERROR_NOT_IMPLEMENTED, "new_name",
-                     "Registered models keep their name: jobs and endpoints refer to it. Register the "
-                     "version under the new name instead.");
+    return error_set(
+        err, ERROR_NOT_IMPLEMENTED, "new_name",
+        "Registered models keep their name: jobs and endpoints refer to it. Register the "
+        "version under the new name instead.");
 }
 
 static int delete_apply(struct store_txn *txn, void *context, struct error *err)
@@ -246,7 +252,8 @@ int mlflow_registered_delete_tag(struct ask *ask, struct out *, struct error *er
     return work_write(&work, tag_apply, err);
 }
 
-/* --- Aliases are labels ------------------------------------------------------------------------ */
+/* --- Aliases are labels ------------------------------------------------------------------------
+ */
 
 static bool word_characters(struct str text)
 {
@@ -332,9 +339,10 @@ int mlflow_alias_get(struct ask *ask, struct out *out, struct error *err)
     CLEANUP(store_read_end) struct store_txn *txn = work_read(ask, err);
     if (!txn || find(&work, txn, &model, err) < 0)
         return -1;
-    int found = str_eq_fold(work.value, STR("latest"))
-                    ? document_latest(txn, model.document.scope, model.document.doc, &document, &none)
-                    : document_by_label(txn, model.document.doc, work.value, &document, &none);
+    int found =
+        str_eq_fold(work.value, STR("latest"))
+            ? document_latest(txn, model.document.scope, model.document.doc, &document, &none)
+            : document_by_label(txn, model.document.doc, work.value, &document, &none);
     if (found < 0)
         return error_set(err, none.code == ERROR_NOT_FOUND ? ERROR_INVALID : none.code, "alias",
                          "Registered model alias %.*s not found.", STR_ARG(work.value));

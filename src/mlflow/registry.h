@@ -1,7 +1,8 @@
-/* registry.h - registered models, their versions and aliases: the ARM documents `models` (decisions 12)
+/* registry.h - registered models, their versions and aliases: the ARM documents `models` (decisions
+ * 12)
  *
- * What ARM has no field for is kept in a version's own `properties` ("mlflow.source", …). Prompts are
- * the same documents under the type `prompts`, so that ARM's lists of models do not show them.
+ * What ARM has no field for is kept in a version's own `properties` ("mlflow.source", …). Prompts
+ * are the same documents under the type `prompts`, so that ARM's lists of models do not show them.
  */
 #pragma once
 
@@ -19,13 +20,13 @@ struct registry_entry {
 };
 
 /* Finds by name in any case. Errors: ERROR_NOT_FOUND with MLflow's sentences. */
-int registry_model(struct store_txn *txn, int64_t scope, struct str name, struct registry_entry *out,
-                   struct error *err);
+int registry_model(struct store_txn *txn, int64_t scope, struct str name,
+                   struct registry_entry *out, struct error *err);
 int registry_version(struct store_txn *txn, const struct registry_entry *model, struct str version,
                      struct registry_entry *out, struct error *err);
 /* Reads a row's body. Errors: ERROR_CORRUPT. */
-int registry_read(struct store_txn *txn, const struct document *document, struct registry_entry *out,
-                  struct error *err);
+int registry_read(struct store_txn *txn, const struct document *document,
+                  struct registry_entry *out, struct error *err);
 
 /* Inside a write: puts the body back; the row's time moves. */
 int registry_save(struct store_txn *txn, struct registry_entry *entry, struct error *err);

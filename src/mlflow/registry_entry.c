@@ -9,8 +9,8 @@
 #define REGISTRY_PAGE 1000
 #define TAG_VALUE_LIMIT 100000
 
-int registry_read(struct store_txn *txn, const struct document *document, struct registry_entry *out,
-                  struct error *err)
+int registry_read(struct store_txn *txn, const struct document *document,
+                  struct registry_entry *out, struct error *err)
 {
     struct registry_entry entry = {.document = *document};
 
@@ -24,8 +24,8 @@ int registry_read(struct store_txn *txn, const struct document *document, struct
     return 0;
 }
 
-int registry_model(struct store_txn *txn, int64_t scope, struct str name, struct registry_entry *out,
-                   struct error *err)
+int registry_model(struct store_txn *txn, int64_t scope, struct str name,
+                   struct registry_entry *out, struct error *err)
 {
     static const char *const TYPES[] = {"models", "prompts"};
     struct document document;
@@ -45,9 +45,9 @@ int registry_model(struct store_txn *txn, int64_t scope, struct str name, struct
 int registry_version(struct store_txn *txn, const struct registry_entry *model, struct str version,
                      struct registry_entry *out, struct error *err)
 {
-    const struct document_key key = {model->document.scope,
-                                     model->prompt ? STR("prompts/versions") : STR("models/versions"),
-                                     model->document.doc, version};
+    const struct document_key key = {
+        model->document.scope, model->prompt ? STR("prompts/versions") : STR("models/versions"),
+        model->document.doc, version};
     struct error none = {0};
     struct document document;
 
@@ -55,7 +55,8 @@ int registry_version(struct store_txn *txn, const struct registry_entry *model, 
         return registry_read(txn, &document, out, err);
     if (none.code != ERROR_NOT_FOUND)
         return error_set(err, none.code, none.target, "%s", none.message);
-    return error_set(err, ERROR_NOT_FOUND, "version", "Model Version (name=%.*s, version=%.*s) not found",
+    return error_set(err, ERROR_NOT_FOUND, "version",
+                     "Model Version (name=%.*s, version=%.*s) not found",
                      STR_ARG(model->document.name), STR_ARG(str_slice(version, 0, 100)));
 }
 
@@ -110,8 +111,11 @@ static int gather(const struct document *document, void *context, struct error *
 static int gather_all(struct gathering *gathering, int64_t scope, const char *type, int64_t parent,
                       struct error *err)
 {
-    struct document_query query = {.scope = scope, .type = str_from(type), .parent = parent,
-                                   .view = VIEW_ALL, .limit = REGISTRY_PAGE};
+    struct document_query query = {.scope = scope,
+                                   .type = str_from(type),
+                                   .parent = parent,
+                                   .view = VIEW_ALL,
+                                   .limit = REGISTRY_PAGE};
     size_t before;
 
     do {
@@ -144,7 +148,8 @@ int registry_versions(struct store_txn *txn, const struct registry_entry *model,
     struct gathering gathering = {.txn = txn};
 
     if (gather_all(&gathering, model->document.scope,
-                   model->prompt ? "prompts/versions" : "models/versions", model->document.doc, err) < 0)
+                   model->prompt ? "prompts/versions" : "models/versions", model->document.doc,
+                   err) < 0)
         return -1;
     if (gathering.list.count > 1)
         qsort(gathering.list.at, gathering.list.count, sizeof *gathering.list.at, newest_first);
@@ -152,7 +157,8 @@ int registry_versions(struct store_txn *txn, const struct registry_entry *model,
     return 0;
 }
 
-int registry_models(struct store_txn *txn, int64_t scope, struct registry_list *out, struct error *err)
+int registry_models(struct store_txn *txn, int64_t scope, struct registry_list *out,
+                    struct error *err)
 {
     struct gathering gathering = {.txn = txn};
 

@@ -29,7 +29,8 @@ static struct filter_value number_value(double number)
     return (struct filter_value){.present = true, .number = number};
 }
 
-static struct filter_value version_value(const struct registry_entry *version, enum filter_field field)
+static struct filter_value version_value(const struct registry_entry *version,
+                                         enum filter_field field)
 {
     int64_t number = 0;
 
@@ -53,7 +54,8 @@ static struct filter_value hit_value(const struct hunt *hunt, const struct hit *
     if (entity == FILTER_TAG) {
         bool found;
         struct str text = registry_tag(entry, key, &found);
-        /* Searches for models ask for «is_prompt != 'true'», which those without the tag are too. */
+        /* Searches for models ask for «is_prompt != 'true'», which those without the tag are too.
+         */
         if (!found && str_eq(key, REGISTRY_PROMPT_TAG))
             return text_value(hit->model.prompt ? STR("true") : STR("false"));
         return (struct filter_value){.present = found, .text = text};
@@ -87,7 +89,8 @@ static bool hit_fits(const struct hunt *hunt, const struct hit *hit)
         return false;
     for (size_t i = 0; i < hunt->filter.count; i++) {
         const struct filter_clause *clause = &hunt->filter.clauses[i];
-        struct filter_value value = hit_value(hunt, hit, clause->entity, clause->field, clause->key);
+        struct filter_value value =
+            hit_value(hunt, hit, clause->entity, clause->field, clause->key);
         if (!filter_match(clause, &value))
             return false;
     }
@@ -113,8 +116,8 @@ static void hunt_take(struct hunt *hunt, const struct hit *hit)
 static bool pinned_name(const struct filter *filter, struct str *out)
 {
     for (size_t i = 0; i < filter->count; i++)
-        if (filter->clauses[i].entity == FILTER_ATTRIBUTE && filter->clauses[i].field == FIELD_NAME &&
-            filter->clauses[i].op == FILTER_EQ) {
+        if (filter->clauses[i].entity == FILTER_ATTRIBUTE &&
+            filter->clauses[i].field == FIELD_NAME && filter->clauses[i].op == FILTER_EQ) {
             *out = filter->clauses[i].text;
             return true;
         }
@@ -198,8 +201,8 @@ static int show_hits(struct ask *ask, const struct hunt *hunt, size_t offset, si
         out_begin(out, hunt->versions ? "model_versions" : "registered_models", '[');
         for (size_t i = offset; i < end; i++) {
             const struct hit *hit = &hunt->hits[i];
-            int shown = hunt->versions ? registry_show_version(hunt->txn, &hit->model, &hit->version,
-                                                               NULL, out, err)
+            int shown = hunt->versions ? registry_show_version(hunt->txn, &hit->model,
+                                                               &hit->version, NULL, out, err)
                                        : registry_show(hunt->txn, &hit->model, NULL, out, err);
             if (shown < 0)
                 return -1;

@@ -52,8 +52,8 @@ static int show_alias(struct str label, int64_t version_doc, void *context, stru
     return 0;
 }
 
-static int show_aliases(struct store_txn *txn, const struct registry_entry *model, int64_t version_doc,
-                        struct out *out, struct error *err)
+static int show_aliases(struct store_txn *txn, const struct registry_entry *model,
+                        int64_t version_doc, struct out *out, struct error *err)
 {
     struct aliases aliases = {txn, out, version_doc, false};
 

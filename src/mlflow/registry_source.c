@@ -13,10 +13,11 @@ static int invalid_source(const struct registry_source *source, const char *why,
 static int not_of(const struct registry_source *source, const char *field, struct error *err)
 {
     return invalid_source(source,
-                          field[0] == 'r' ? "The run_id request parameter must identify the resource "
-                                            "that contains the source."
-                                          : "The model_id request parameter must identify the resource "
-                                            "that contains the source.",
+                          field[0] == 'r'
+                              ? "The run_id request parameter must identify the resource "
+                                "that contains the source."
+                              : "The model_id request parameter must identify the resource "
+                                "that contains the source.",
                           err);
 }
 
@@ -61,7 +62,8 @@ static int take_place(struct ask *ask, struct store_txn *txn, const struct place
 }
 
 /* "runs:/{run}/{path}" */
-static int from_run(struct ask *ask, struct store_txn *txn, struct registry_source *io, struct error *err)
+static int from_run(struct ask *ask, struct store_txn *txn, struct registry_source *io,
+                    struct error *err)
 {
     struct str rest = str_slice(io->text, 6, io->text.len), run_id, path = STR("");
     struct place place;
@@ -97,7 +99,8 @@ static int from_model(struct ask *ask, struct store_txn *txn, struct registry_so
         registry_version(txn, &model, version, &other, err) < 0)
         return -1;
     if (ask->call->caller.kind == CALLER_ATTEMPT)
-        return error_set(err, ERROR_FORBIDDEN, "source", "A job may register models of its own runs.");
+        return error_set(err, ERROR_FORBIDDEN, "source",
+                         "A job may register models of its own runs.");
     io->uri = arena_str(ask->arena, json_str_at(other.properties, "modelUri"));
     io->mlflow = str_eq(json_str_at(other.properties, "modelType"), STR("mlflow_model"));
     if (io->run_id.len == 0)
@@ -133,7 +136,8 @@ static int from_store(struct ask *ask, struct store_txn *txn, struct registry_so
     struct blob blob;
 
     if (ask->call->caller.kind == CALLER_ATTEMPT)
-        return error_set(err, ERROR_FORBIDDEN, "source", "A job may register models of its own runs.");
+        return error_set(err, ERROR_FORBIDDEN, "source",
+                         "A job may register models of its own runs.");
     if (ask_scope(ask, txn, &scope, err) < 0 || asset_place(txn, &scope, io->text, &place, err) < 0)
         return -1;
     io->uri = arena_str(ask->arena, asset_uri(ask->arena, &scope, &place));

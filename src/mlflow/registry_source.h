@@ -1,4 +1,5 @@
-/* registry_source.h - what the source of a model version means: where its bytes lie, and whose they are */
+/* registry_source.h - what the source of a model version means: where its bytes lie, and whose they
+ * are */
 #pragma once
 
 #include "asset/asset.h"
@@ -6,12 +7,12 @@
 #include "mlflow/registry.h"
 
 struct registry_source {
-    struct str text;      /* as the client wrote it */
-    struct str run_id;    /* as asked for; filled in when the source says it */
+    struct str text;   /* as the client wrote it */
+    struct str run_id; /* as asked for; filled in when the source says it */
     struct str model_id;
-    bool prompt;          /* prompts have no bytes */
-    struct str uri;       /* result: modelUri */
-    bool mlflow;          /* result: there is an MLmodel */
+    bool prompt;    /* prompts have no bytes */
+    struct str uri; /* result: modelUri */
+    bool mlflow;    /* result: there is an MLmodel */
 };
 
 /* Resolves. Errors: ERROR_INVALID «Invalid model version source: …»; ERROR_FORBIDDEN for a job that

@@ -11,8 +11,9 @@ static int find(struct work *work, struct store_txn *txn, struct registry_entry 
     int64_t scope;
 
     if (store_is_writer(txn) && work->ask->call->caller.kind == CALLER_ATTEMPT)
-        return error_set(err, ERROR_FORBIDDEN, "name",
-                         "A job may register models of its runs; it may not change registered ones.");
+        return error_set(
+            err, ERROR_FORBIDDEN, "name",
+            "A job may register models of its runs; it may not change registered ones.");
     if (ask_scope_number(work->ask, txn, &scope, err) < 0)
         return -1;
     if (registry_model(txn, scope, work->name, out_model, err) < 0)
@@ -75,7 +76,8 @@ int mlflow_version_uri(struct ask *ask, struct out *out, struct error *err)
     return 0;
 }
 
-/* --- Creating ------------------------------------------------------------------------------------ */
+/* --- Creating ------------------------------------------------------------------------------------
+ */
 
 struct fresh {
     struct registry_source source;
@@ -130,12 +132,11 @@ static int create_apply(struct store_txn *txn, void *context, struct error *err)
     if (ask_scope(work->ask, txn, &scope, err) < 0 ||
         registry_model(txn, scope.number, work->name, &model, err) < 0)
         return -1;
-    const struct asset_new new_version = {
-        .scope = &scope,
-        .type = model.prompt ? STR("prompts") : STR("models"),
-        .name = model.document.name,
-        .properties = version_properties(store_arena(txn), fresh),
-        .actor = work->ask->call->caller.name};
+    const struct asset_new new_version = {.scope = &scope,
+                                          .type = model.prompt ? STR("prompts") : STR("models"),
+                                          .name = model.document.name,
+                                          .properties = version_properties(store_arena(txn), fresh),
+                                          .actor = work->ask->call->caller.name};
     if (asset_register(txn, &new_version, &asset, err) < 0 ||
         link_run(txn, fresh, &asset, scope.number, err) < 0 ||
         registry_read(txn, &asset.version, &version, err) < 0)
@@ -174,7 +175,8 @@ int mlflow_version_create(struct ask *ask, struct out *out, struct error *err)
     return work_write(&work, create_apply, err);
 }
 
-/* --- Changing ------------------------------------------------------------------------------------ */
+/* --- Changing ------------------------------------------------------------------------------------
+ */
 
 /* What is to change; the address is in the work. */
 struct change {
@@ -272,7 +274,8 @@ int mlflow_version_stage(struct ask *ask, struct out *out, struct error *err)
     struct str stage;
     size_t at = 0;
 
-    if (read_address(ask, &work, err) < 0 || ask_text(ask, "stage", ASK_REQUIRED, &stage, err) < 0 ||
+    if (read_address(ask, &work, err) < 0 ||
+        ask_text(ask, "stage", ASK_REQUIRED, &stage, err) < 0 ||
         ask_bool(ask, "archive_existing_versions", &change.archive_others, err) < 0)
         return -1;
     while (at < COUNT(STAGES) && !str_eq_fold(stage, str_from(STAGES[at])))

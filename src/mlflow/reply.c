@@ -72,7 +72,8 @@ void reply_error(struct call *call, const struct error *err)
 
 void reply_refuse(struct call *call, const struct error *err)
 {
-    if (err->code == ERROR_NOT_FOUND)
+    /* What a handler misses has a target; an address that nobody answers has none. */
+    if (err->code == ERROR_NOT_FOUND && err->target[0] == '\0')
         reply_wire(call, 404, "ENDPOINT_NOT_FOUND", err);
     else
         reply_error(call, err);

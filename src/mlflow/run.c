@@ -1,7 +1,6 @@
 #include "mlflow/work.h"
 #include "os/clock.h"
 
-
 /* The caller's reading of one run with everything it has. */
 int mlflow_run_get(struct ask *ask, struct out *out, struct error *err)
 {
@@ -67,8 +66,8 @@ static int read_status(struct ask *ask, enum run_status *out, struct error *err)
                      STR_ARG(str_slice(text, 0, 100)));
 }
 
-/* A run that a document stands behind is moved by its job, not by its client (decisions 8): its code
- * says FINISHED at the end, which is not for it to say. */
+/* A run that a document stands behind is moved by its job, not by its client (decisions 8): its
+ * code says FINISHED at the end, which is not for it to say. */
 static void change_state(struct run *run, struct run_change *change)
 {
     if (run->doc)

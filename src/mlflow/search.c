@@ -42,8 +42,8 @@ static int read_experiments(struct ask *ask, struct search *search, struct error
     if (ask_texts(ask, "experiment_ids", &ids, err) < 0)
         return -1;
     if (ids.count > EXPERIMENTS_MAX)
-        return error_set(err, ERROR_INVALID, "experiment_ids", "At most %d experiments can be searched.",
-                         EXPERIMENTS_MAX);
+        return error_set(err, ERROR_INVALID, "experiment_ids",
+                         "At most %d experiments can be searched.", EXPERIMENTS_MAX);
     int64_t *numbers = arena_new_array(ask->arena, int64_t, ids.count + 1);
     for (size_t i = 0; i < ids.count; i++)
         if (ask_parse_experiment_id(ids.at[i], &numbers[i], err) < 0)
@@ -62,7 +62,8 @@ static int read_search(struct ask *ask, const struct filter_grammar *grammar, st
     if (read_experiments(ask, search, err) < 0 ||
         ask_text(ask, "filter", ASK_OPTIONAL, &filter, err) < 0 ||
         filter_parse(ask->arena, grammar, filter, &search->filter, err) < 0 ||
-        work_orders(ask, grammar, &orders, err) < 0 || work_offset(ask, 0, &search->offset, err) < 0)
+        work_orders(ask, grammar, &orders, err) < 0 ||
+        work_offset(ask, 0, &search->offset, err) < 0)
         return -1;
     search->orders = orders.at;
     search->order_count = orders.count;
@@ -109,7 +110,8 @@ int mlflow_search_runs(struct ask *ask, struct out *out, struct error *err)
     return show_page(ask, txn, &page, &search, out, err);
 }
 
-/* --- Logged models ------------------------------------------------------------------------------ */
+/* --- Logged models ------------------------------------------------------------------------------
+ */
 
 /* Their order is a list of objects {field_name, ascending, …}. */
 static int read_object_orders(struct ask *ask, struct search *search, struct error *err)
@@ -160,7 +162,8 @@ int mlflow_model_search(struct ask *ask, struct out *out, struct error *err)
     struct logged_model_page page;
     struct str filter;
 
-    if (work_limit(ask, 50, 1000, &search.limit, err) < 0 || read_experiments(ask, &search, err) < 0 ||
+    if (work_limit(ask, 50, 1000, &search.limit, err) < 0 ||
+        read_experiments(ask, &search, err) < 0 ||
         ask_text(ask, "filter", ASK_OPTIONAL, &filter, err) < 0 ||
         filter_parse(ask->arena, &filter_logged_models, filter, &search.filter, err) < 0 ||
         read_object_orders(ask, &search, err) < 0)

@@ -152,8 +152,8 @@ int show_experiment(struct store_txn *txn, const struct experiment *experiment, 
     return 0;
 }
 
-static int show_model_metrics(struct ask *ask, struct store_txn *txn, const struct logged_model *model,
-                              struct out *out, struct error *err)
+static int show_model_metrics(struct ask *ask, struct store_txn *txn,
+                              const struct logged_model *model, struct out *out, struct error *err)
 {
     struct metric_list metrics;
 
@@ -184,8 +184,9 @@ static int show_model_metrics(struct ask *ask, struct store_txn *txn, const stru
     return 0;
 }
 
-static const char *const MODEL_STATUSES[] = {"LOGGED_MODEL_STATUS_UNSPECIFIED", "LOGGED_MODEL_PENDING",
-                                             "LOGGED_MODEL_READY", "LOGGED_MODEL_UPLOAD_FAILED"};
+static const char *const MODEL_STATUSES[] = {"LOGGED_MODEL_STATUS_UNSPECIFIED",
+                                             "LOGGED_MODEL_PENDING", "LOGGED_MODEL_READY",
+                                             "LOGGED_MODEL_UPLOAD_FAILED"};
 
 int show_logged_model(struct ask *ask, struct store_txn *txn, const struct logged_model *model,
                       const char *key, struct out *out, struct error *err)

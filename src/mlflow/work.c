@@ -95,11 +95,12 @@ int work_limit(struct ask *ask, int64_t fallback, int64_t max, size_t *out, stru
     if (ask_int(ask, "max_results", fallback ? ASK_OPTIONAL : ASK_REQUIRED, &limit, err) < 0)
         return -1;
     if (limit < 1 || limit > max)
-        return error_set(err, ERROR_INVALID, "max_results",
-                         "Invalid value %lld for parameter 'max_results' supplied:  Hint: Value was "
-                         "of type 'int'. It must be at least 1 and at most %lld. See the API docs "
-                         "for more information about request parameters.",
-                         (long long)limit, (long long)max);
+        return error_set(
+            err, ERROR_INVALID, "max_results",
+            "Invalid value %lld for parameter 'max_results' supplied:  Hint: Value was "
+            "of type 'int'. It must be at least 1 and at most %lld. See the API docs "
+            "for more information about request parameters.",
+            (long long)limit, (long long)max);
     *out = (size_t)limit;
     return 0;
 }
@@ -119,7 +120,8 @@ int work_orders(struct ask *ask, const struct filter_grammar *grammar, struct wo
     if (texts.count > WORK_ORDERS_MAX)
         return error_set(err, ERROR_INVALID, "order_by", "`order_by` has more than %d clauses.",
                          WORK_ORDERS_MAX);
-    struct work_orders orders = {arena_new_array(ask->arena, struct order_clause, texts.count + 1), 0};
+    struct work_orders orders = {arena_new_array(ask->arena, struct order_clause, texts.count + 1),
+                                 0};
     for (; orders.count < texts.count; orders.count++) {
         struct order_clause *clause = &orders.at[orders.count];
         if (order_parse(ask->arena, grammar, texts.at[orders.count], clause, err) < 0)
@@ -127,7 +129,8 @@ int work_orders(struct ask *ask, const struct filter_grammar *grammar, struct wo
         for (size_t i = 0; i < orders.count; i++)
             if (same_field(clause, &orders.at[i]))
                 return error_set(err, ERROR_INVALID, "order_by",
-                                 "`order_by` contains duplicate fields: ['%.*s']", STR_ARG(clause->key));
+                                 "`order_by` contains duplicate fields: ['%.*s']",
+                                 STR_ARG(clause->key));
     }
     *out = orders;
     return 0;

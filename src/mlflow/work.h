@@ -12,8 +12,8 @@ struct work {
     struct str name, value; /* tag, new name … */
     struct pairs pairs;
     int64_t number;
-    void *detail;           /* what only this handler knows */
-    struct out *out;        /* may be written inside, after buf_clear: apply can run twice */
+    void *detail;    /* what only this handler knows */
+    struct out *out; /* may be written inside, after buf_clear: apply can run twice */
 };
 int work_write(struct work *work, store_apply *change, struct error *err);
 

@@ -14,7 +14,8 @@ static struct arena *fresh(void)
 
 TEST(varints_keep_every_number)
 {
-    const int64_t numbers[] = {0, 1, -1, 63, 64, -65, INT32_MAX, INT64_MAX, INT64_MIN, INT64_MIN + 1};
+    const int64_t numbers[] = {0,   1,         -1,        63,        64,
+                               -65, INT32_MAX, INT64_MAX, INT64_MIN, INT64_MIN + 1};
 
     for (size_t i = 0; i < COUNT(numbers); i++) {
         unsigned char bytes[VARINT_BYTES_MAX];
@@ -37,8 +38,10 @@ TEST(a_tail_comes_back_as_it_went_in)
 {
     CLEANUP(arena_free) struct arena *arena = fresh();
     const struct tail_point points[] = {
-        {7, 1760000000000, 0, 0, 0.5},   {8, 1760000000000, 0, 0, -0.0},
-        {7, INT64_MIN, INT64_MAX, 0, NAN}, {1, INT64_MAX, INT64_MIN, 3, 1e308},
+        {7, 1760000000000, 0, 0, 0.5},
+        {8, 1760000000000, 0, 0, -0.0},
+        {7, INT64_MIN, INT64_MAX, 0, NAN},
+        {1, INT64_MAX, INT64_MIN, 3, 1e308},
     };
     struct str data = tail_encode(arena, points, COUNT(points));
     struct tail_reader reader = tail_reader(data);
@@ -164,11 +167,13 @@ TEST(bytes_that_are_no_summary_are_refused)
     struct error err = {0};
 
     CHECK_ERROR(ERROR_CORRUPT, summary_decode(arena, STR("\x09zz"), &back, &err), &err);
-    CHECK_ERROR(ERROR_CORRUPT, summary_decode(arena, STR("\x01\xff\xff\xff\x7f"), &back, &err), &err);
+    CHECK_ERROR(ERROR_CORRUPT, summary_decode(arena, STR("\x01\xff\xff\xff\x7f"), &back, &err),
+                &err);
     summary_fold(&summary, &(struct tail_point){1, 1, 1, 1, 0.5});
     struct str whole = summary_encode(arena, &summary);
     for (size_t len = 1; len < whole.len; len++)
-        CHECK_ERROR(ERROR_CORRUPT, summary_decode(arena, str_slice(whole, 0, len), &back, &err), &err);
+        CHECK_ERROR(ERROR_CORRUPT, summary_decode(arena, str_slice(whole, 0, len), &back, &err),
+                    &err);
 }
 
 static void check_block(const struct point *points, size_t count, size_t max_bytes)
@@ -203,8 +208,8 @@ TEST(a_regular_series_takes_ten_bytes_a_point_and_floats_six)
 
 TEST(a_wild_series_survives_a_block)
 {
-    const struct point points[] = {{INT64_MIN, INT64_MAX, 4, 1e300}, {0, 0, 0, -0.0},
-                                   {INT64_MAX, INT64_MIN, 1, 1.0 / 3}};
+    const struct point points[] = {
+        {INT64_MIN, INT64_MAX, 4, 1e300}, {0, 0, 0, -0.0}, {INT64_MAX, INT64_MIN, 1, 1.0 / 3}};
 
     check_block(points, COUNT(points), 200);
     check_block(points, 1, 100);
@@ -243,8 +248,10 @@ TEST(like_knows_runs_single_characters_and_case)
     CHECK(like_match(STR("%b%"), STR("abc"), false));
     CHECK(like_match(STR("%"), STR(""), false));
     CHECK(like_match(STR("a_c"), STR("abc"), false));
-    CHECK(like_match(STR("a_c"), STR("a\xc3\xa9"
-                                     "c"), false));
+    CHECK(like_match(STR("a_c"),
+                     STR("a\xc3\xa9"
+                         "c"),
+                     false));
     CHECK(like_match(STR("%a%b%c"), STR("aabbac"), false));
     CHECK(!like_match(STR("a_c"), STR("ac"), false));
     CHECK(!like_match(STR("A%"), STR("abc"), false));

@@ -1,9 +1,9 @@
 /* compact.c - turns the tail of an owner into blocks, one series each
  *
- * Reading, sorting and encoding happen here, on a thread of its own, from a snapshot; the writer only
- * puts blocks in, takes rows out and corrects the summary's count. Slices are bounded, so that the
- * writer is held a few milliseconds. Losing a request is harmless: the next commit over the limit
- * asks again.
+ * Reading, sorting and encoding happen here, on a thread of its own, from a snapshot; the writer
+ * only puts blocks in, takes rows out and corrects the summary's count. Slices are bounded, so that
+ * the writer is held a few milliseconds. Losing a request is harmless: the next commit over the
+ * limit asks again.
  */
 #include "tracking/metric.h"
 #include "tracking/tracking_private.h"
@@ -120,8 +120,8 @@ static int series_join(struct store_txn *txn, const struct slice *slice, int64_t
     return sql_end(q, err);
 }
 
-static int series_pack(struct store_txn *txn, struct slice *slice, int64_t key, struct points *points,
-                       struct error *err)
+static int series_pack(struct store_txn *txn, struct slice *slice, int64_t key,
+                       struct points *points, struct error *err)
 {
     int64_t replaces = 0;
 
@@ -129,7 +129,8 @@ static int series_pack(struct store_txn *txn, struct slice *slice, int64_t key, 
         return -1;
     points_order(points);
     for (size_t from = 0; from < points->count; from += BLOCK_POINTS_MAX) {
-        size_t n = points->count - from < BLOCK_POINTS_MAX ? points->count - from : BLOCK_POINTS_MAX;
+        size_t n =
+            points->count - from < BLOCK_POINTS_MAX ? points->count - from : BLOCK_POINTS_MAX;
         struct made *made = arena_make(slice->arena, struct made);
         *made = (struct made){.key = key,
                               .replaces = from == 0 ? replaces : 0,
@@ -163,7 +164,8 @@ static int slice_pack(struct store_txn *txn, struct slice *slice, struct error *
     return 0;
 }
 
-static int made_write(struct store_txn *txn, int64_t owner, const struct made *made, struct error *err)
+static int made_write(struct store_txn *txn, int64_t owner, const struct made *made,
+                      struct error *err)
 {
     if (made->replaces) {
         struct sql *gone = sql(txn, "DELETE FROM block WHERE id = ?", err);
@@ -189,7 +191,8 @@ static int made_write(struct store_txn *txn, int64_t owner, const struct made *m
 }
 
 /* Rows up to the slice's end that are still there; another server may have packed them. */
-static int rows_left(struct store_txn *txn, const struct slice *slice, int64_t *out, struct error *err)
+static int rows_left(struct store_txn *txn, const struct slice *slice, int64_t *out,
+                     struct error *err)
 {
     struct sql *q = sql(txn, "SELECT COUNT(*) FROM tail WHERE run = ? AND seq <= ?", err);
 

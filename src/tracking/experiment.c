@@ -21,8 +21,8 @@ static struct experiment experiment_row(struct sql *q, int64_t scope)
 int experiment_get(struct store_txn *txn, int64_t scope, int64_t id, struct experiment *out,
                    struct error *err)
 {
-    struct sql *q = sql(
-        txn, "SELECT " EXPERIMENT_COLUMNS " FROM experiment WHERE scope = ? AND id = ?", err);
+    struct sql *q =
+        sql(txn, "SELECT " EXPERIMENT_COLUMNS " FROM experiment WHERE scope = ? AND id = ?", err);
     struct experiment read = {0};
 
     if (!q)
@@ -44,8 +44,8 @@ int experiment_get(struct store_txn *txn, int64_t scope, int64_t id, struct expe
 int experiment_by_name(struct store_txn *txn, int64_t scope, struct str name,
                        struct experiment *out, struct error *err)
 {
-    struct sql *q = sql(
-        txn, "SELECT " EXPERIMENT_COLUMNS " FROM experiment WHERE scope = ? AND name = ?", err);
+    struct sql *q =
+        sql(txn, "SELECT " EXPERIMENT_COLUMNS " FROM experiment WHERE scope = ? AND name = ?", err);
     struct experiment read = {0};
 
     if (!q)
@@ -152,8 +152,7 @@ int experiment_ensure(struct store_txn *txn, int64_t scope, struct str name, int
     if (experiment_by_name(txn, scope, name, &found, &missing) < 0) {
         if (missing.code != ERROR_NOT_FOUND)
             return error_set(err, missing.code, missing.target, "%s", missing.message);
-        if (experiment_make_default(txn, scope, err) < 0 ||
-            experiment_insert(txn, &found, err) < 0)
+        if (experiment_make_default(txn, scope, err) < 0 || experiment_insert(txn, &found, err) < 0)
             return -1;
     }
     *out_id = found.id;
@@ -207,9 +206,10 @@ int experiment_rename(struct store_txn *txn, struct experiment *experiment, stru
     return experiment_write(txn, experiment, err);
 }
 
-/* Runs share the experiment's instant of deletion, which tells them from those deleted one by one. */
-static int runs_follow(struct store_txn *txn, const struct experiment *experiment, int64_t deleted_us,
-                       struct error *err)
+/* Runs share the experiment's instant of deletion, which tells them from those deleted one by one.
+ */
+static int runs_follow(struct store_txn *txn, const struct experiment *experiment,
+                       int64_t deleted_us, struct error *err)
 {
     struct sql *q = deleted_us ? sql(txn,
                                      "UPDATE run SET deleted_us = ?, rev = rev + 1"
@@ -289,11 +289,12 @@ int experiment_set_tag(struct store_txn *txn, const struct experiment *experimen
                          "The experiment %lld must be in the 'active' state. Current state is "
                          "deleted.",
                          (long long)experiment->id);
-    struct sql *q = sql(txn,
-                        "INSERT INTO experiment_tag (scope, experiment, key, value)"
-                        " VALUES (?, ?, ?, ?)"
-                        " ON CONFLICT (scope, experiment, key) DO UPDATE SET value = excluded.value",
-                        err);
+    struct sql *q =
+        sql(txn,
+            "INSERT INTO experiment_tag (scope, experiment, key, value)"
+            " VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (scope, experiment, key) DO UPDATE SET value = excluded.value",
+            err);
     if (!q)
         return -1;
     sql_bind_int(q, 1, experiment->scope);
@@ -306,8 +307,8 @@ int experiment_set_tag(struct store_txn *txn, const struct experiment *experimen
 int experiment_delete_tag(struct store_txn *txn, const struct experiment *experiment,
                           struct str key, struct error *err)
 {
-    struct sql *q = sql(
-        txn, "DELETE FROM experiment_tag WHERE scope = ? AND experiment = ? AND key = ?", err);
+    struct sql *q =
+        sql(txn, "DELETE FROM experiment_tag WHERE scope = ? AND experiment = ? AND key = ?", err);
 
     if (!q)
         return -1;

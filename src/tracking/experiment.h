@@ -14,7 +14,7 @@ struct experiment {
     struct str name;
     struct str location; /* "" unless a client chose one */
     int64_t created_us, updated_us;
-    int64_t deleted_us;  /* 0: active */
+    int64_t deleted_us; /* 0: active */
 };
 
 /* Errors: ERROR_NOT_FOUND with MLflow's sentences. */

@@ -9,22 +9,37 @@
 #include "base/arena.h"
 
 enum filter_entity {
-    FILTER_ATTRIBUTE, FILTER_METRIC, FILTER_PARAM, FILTER_TAG, FILTER_DATASET, FILTER_ENTITY_COUNT_
+    FILTER_ATTRIBUTE,
+    FILTER_METRIC,
+    FILTER_PARAM,
+    FILTER_TAG,
+    FILTER_DATASET,
+    FILTER_ENTITY_COUNT_
 };
 
 enum filter_op {
-    FILTER_EQ, FILTER_NE, FILTER_LT, FILTER_LE, FILTER_GT, FILTER_GE,
-    FILTER_LIKE, FILTER_ILIKE, FILTER_IN, FILTER_NOT_IN, FILTER_IS_NULL, FILTER_IS_NOT_NULL,
+    FILTER_EQ,
+    FILTER_NE,
+    FILTER_LT,
+    FILTER_LE,
+    FILTER_GT,
+    FILTER_GE,
+    FILTER_LIKE,
+    FILTER_ILIKE,
+    FILTER_IN,
+    FILTER_NOT_IN,
+    FILTER_IS_NULL,
+    FILTER_IS_NOT_NULL,
     FILTER_OP_COUNT_
 };
 
 /* A thing's own field. Several names may give the same id. */
 struct filter_attribute {
-    const char *name;  /* NULL ends the list */
+    const char *name; /* NULL ends the list */
     int id;
     bool number;
-    bool list;         /* IN is allowed */
-    bool no_order;     /* cannot be sorted by */
+    bool list;     /* IN is allowed */
+    bool no_order; /* cannot be sorted by */
 };
 
 struct filter_grammar {
@@ -40,15 +55,29 @@ extern const struct filter_grammar filter_runs, filter_experiments, filter_regis
 
 /* Ids of attributes; each grammar uses some. */
 enum filter_field {
-    FIELD_RUN_ID = 1, FIELD_NAME, FIELD_USER, FIELD_STATUS, FIELD_ARTIFACT_URI, FIELD_START,
-    FIELD_END, FIELD_EXPERIMENT_ID, FIELD_CREATED, FIELD_UPDATED, FIELD_VERSION, FIELD_SOURCE,
-    FIELD_MODEL_ID, FIELD_MODEL_TYPE, FIELD_DIGEST, FIELD_CONTEXT, FIELD_LIFECYCLE
+    FIELD_RUN_ID = 1,
+    FIELD_NAME,
+    FIELD_USER,
+    FIELD_STATUS,
+    FIELD_ARTIFACT_URI,
+    FIELD_START,
+    FIELD_END,
+    FIELD_EXPERIMENT_ID,
+    FIELD_CREATED,
+    FIELD_UPDATED,
+    FIELD_VERSION,
+    FIELD_SOURCE,
+    FIELD_MODEL_ID,
+    FIELD_MODEL_TYPE,
+    FIELD_DIGEST,
+    FIELD_CONTEXT,
+    FIELD_LIFECYCLE
 };
 
 struct filter_clause {
     enum filter_entity entity;
-    int field;          /* attributes and datasets: enum filter_field */
-    struct str key;     /* metrics, params, tags */
+    int field;      /* attributes and datasets: enum filter_field */
+    struct str key; /* metrics, params, tags */
     enum filter_op op;
     bool numeric;
     double number;

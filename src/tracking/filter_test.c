@@ -39,7 +39,8 @@ TEST(nothing_filters_nothing)
 TEST(clauses_are_joined_by_and)
 {
     CLEANUP(arena_free) struct arena *arena = fresh();
-    struct filter filter = parse(arena, "metrics.m3 > 0.5 and params.lr = '0.1' AND tags.`a b` LIKE \"x%\"");
+    struct filter filter =
+        parse(arena, "metrics.m3 > 0.5 and params.lr = '0.1' AND tags.`a b` LIKE \"x%\"");
 
     CHECK_INT(3, filter.count);
     CHECK_INT(FILTER_METRIC, filter.clauses[0].entity);
@@ -72,7 +73,8 @@ TEST(keys_may_hold_dots_slashes_and_dashes)
 {
     CLEANUP(arena_free) struct arena *arena = fresh();
 
-    CHECK_STR("mlflow.source.git-commit/x", parse(arena, "tags.mlflow.source.git-commit/x = 'a'").clauses[0].key);
+    CHECK_STR("mlflow.source.git-commit/x",
+              parse(arena, "tags.mlflow.source.git-commit/x = 'a'").clauses[0].key);
     CHECK_STR("a=b and c", parse(arena, "params.\"a=b and c\" = 'a'").clauses[0].key);
 }
 
@@ -87,7 +89,8 @@ TEST(numbers_have_signs_fractions_and_exponents)
 TEST(lists_and_null_are_read)
 {
     CLEANUP(arena_free) struct arena *arena = fresh();
-    struct filter filter = parse(arena, "run_id NOT IN ('a','b' , 'c') and tags.x IS NOT NULL and params.y is null");
+    struct filter filter =
+        parse(arena, "run_id NOT IN ('a','b' , 'c') and tags.x IS NOT NULL and params.y is null");
 
     CHECK_INT(FILTER_NOT_IN, filter.clauses[0].op);
     CHECK_INT(3, filter.clauses[0].list_count);
@@ -98,7 +101,8 @@ TEST(lists_and_null_are_read)
 
 TEST(what_is_not_understood_is_said)
 {
-    refused(&filter_runs, "metrics.a > 1 or metrics.b > 1", "Invalid clause(s) in filter string: 'or'");
+    refused(&filter_runs, "metrics.a > 1 or metrics.b > 1",
+            "Invalid clause(s) in filter string: 'or'");
     refused(&filter_runs, "metrics.a >", "Invalid comparison clause. Expected 3 tokens found 2");
     refused(&filter_runs, "metrics.a", "Invalid comparison clause. Expected 3 tokens found 1");
     refused(&filter_runs, "metrics.a > '1'", "Expected numeric value type for metric. Found '1'");
@@ -109,7 +113,8 @@ TEST(what_is_not_understood_is_said)
     refused(&filter_runs, "attribute.x = '1'",
             "Invalid attribute key 'x' specified. Valid keys are '{'run_id', 'run_name'");
     refused(&filter_runs, "foo.x = '1'",
-            "Invalid entity type 'foo'. Valid values are ['metric', 'parameter', 'tag', 'attribute', 'dataset']");
+            "Invalid entity type 'foo'. Valid values are ['metric', 'parameter', 'tag', "
+            "'attribute', 'dataset']");
     refused(&filter_runs, "metrics.a LIKE 'x'", "Invalid comparator 'LIKE' not one of ");
     refused(&filter_runs, "params.a < 'x'", "Invalid comparator '<' not one of ");
     refused(&filter_runs, "status IN ('x')",
@@ -126,8 +131,9 @@ TEST(what_is_not_understood_is_said)
 TEST(values_match_as_the_operators_say)
 {
     CLEANUP(arena_free) struct arena *arena = fresh();
-    struct filter f = parse(arena, "metrics.a > 1 and metrics.a != 1 and params.p != 'x' and tags.t ILIKE 'AB%'"
-                                   " and tags.t is null and run_id in ('r1','r2')");
+    struct filter f =
+        parse(arena, "metrics.a > 1 and metrics.a != 1 and params.p != 'x' and tags.t ILIKE 'AB%'"
+                     " and tags.t is null and run_id in ('r1','r2')");
     struct filter_value two = {true, 2, {0}}, nan = {true, NAN, {0}}, none = {0};
 
     CHECK(filter_match(&f.clauses[0], &two) && !filter_match(&f.clauses[0], &nan));
@@ -145,7 +151,8 @@ TEST(values_match_as_the_operators_say)
 TEST(orders_put_nan_and_missing_last_both_ways)
 {
     CLEANUP(arena_free) struct arena *arena = fresh();
-    struct filter_value one = {true, 1, {0}}, two = {true, 2, {0}}, nan = {true, NAN, {0}}, none = {0};
+    struct filter_value one = {true, 1, {0}}, two = {true, 2, {0}}, nan = {true, NAN, {0}},
+                        none = {0};
     struct order_clause up, down;
     struct error err = {0};
 
@@ -164,8 +171,10 @@ TEST(orders_that_are_none_are_refused)
     CLEANUP(arena_free) struct arena *arena = fresh();
     struct order_clause order;
     struct error err = {0};
-    const char *const texts[] = {"", "metrics.a DOWN", "metrics.a ASC x", "5", "metrics.a, metrics.b"};
+    const char *const texts[] = {"", "metrics.a DOWN", "metrics.a ASC x", "5",
+                                 "metrics.a, metrics.b"};
 
     for (size_t i = 0; i < COUNT(texts); i++)
-        CHECK_ERROR(ERROR_INVALID, order_parse(arena, &filter_runs, str_from(texts[i]), &order, &err), &err);
+        CHECK_ERROR(ERROR_INVALID,
+                    order_parse(arena, &filter_runs, str_from(texts[i]), &order, &err), &err);
 }

@@ -140,17 +140,24 @@ static const struct {
     enum filter_entity entity;
     bool plural;
 } ENTITIES[] = {
-    {"attribute", FILTER_ATTRIBUTE, false}, {"attributes", FILTER_ATTRIBUTE, true},
-    {"attr", FILTER_ATTRIBUTE, false},      {"run", FILTER_ATTRIBUTE, false},
-    {"metric", FILTER_METRIC, false},       {"metrics", FILTER_METRIC, true},
-    {"param", FILTER_PARAM, false},         {"params", FILTER_PARAM, true},
-    {"parameter", FILTER_PARAM, false},     {"parameters", FILTER_PARAM, false},
-    {"tag", FILTER_TAG, false},             {"tags", FILTER_TAG, true},
-    {"dataset", FILTER_DATASET, false},     {"datasets", FILTER_DATASET, false},
+    {"attribute", FILTER_ATTRIBUTE, false},
+    {"attributes", FILTER_ATTRIBUTE, true},
+    {"attr", FILTER_ATTRIBUTE, false},
+    {"run", FILTER_ATTRIBUTE, false},
+    {"metric", FILTER_METRIC, false},
+    {"metrics", FILTER_METRIC, true},
+    {"param", FILTER_PARAM, false},
+    {"params", FILTER_PARAM, true},
+    {"parameter", FILTER_PARAM, false},
+    {"parameters", FILTER_PARAM, false},
+    {"tag", FILTER_TAG, false},
+    {"tags", FILTER_TAG, true},
+    {"dataset", FILTER_DATASET, false},
+    {"datasets", FILTER_DATASET, false},
 };
 
-static int entity_of(const struct filter_grammar *grammar, struct str word,
-                     enum filter_entity *out, struct error *err)
+static int entity_of(const struct filter_grammar *grammar, struct str word, enum filter_entity *out,
+                     struct error *err)
 {
     struct str bare = filter_unquote(word, "`");
 
@@ -161,8 +168,9 @@ static int entity_of(const struct filter_grammar *grammar, struct str word,
             *out = ENTITIES[i].entity;
             return 0;
         }
-    return error_set(err, ERROR_INVALID, "filter", "Invalid entity type '%.*s'. Valid values are %s",
-                     STR_ARG(bare), grammar->entity_names);
+    return error_set(err, ERROR_INVALID, "filter",
+                     "Invalid entity type '%.*s'. Valid values are %s", STR_ARG(bare),
+                     grammar->entity_names);
 }
 
 /* "{'name', 'status'}": the valid keys, as the message lists them. */
@@ -203,10 +211,9 @@ int filter_name(const struct filter_grammar *grammar, struct str text, struct fi
     if (!name.attribute) {
         CLEANUP(buf_free) struct buf names = buf_make(400);
         attribute_names(attributes, &names);
-        return error_set(err, ERROR_INVALID, "filter",
-                         "Invalid %s key '%.*s' specified. Valid keys are '%.*s'",
-                         dataset ? "dataset" : "attribute", STR_ARG(name.key),
-                         STR_ARG(buf_str(&names)));
+        return error_set(
+            err, ERROR_INVALID, "filter", "Invalid %s key '%.*s' specified. Valid keys are '%.*s'",
+            dataset ? "dataset" : "attribute", STR_ARG(name.key), STR_ARG(buf_str(&names)));
     }
     *out = name;
     return 0;

@@ -1,16 +1,23 @@
-/* filter_token.h - the words of a filter; used by filter.c and order.c only */
+/* filter_token.h - the words of a filter; used by filter_parse.c and order.c only */
 #pragma once
 
 #include "tracking/filter.h"
 
 enum filter_token_kind {
-    TOKEN_END, TOKEN_IDENTIFIER, TOKEN_STRING, TOKEN_NUMBER, TOKEN_OPERATOR, TOKEN_OPEN,
-    TOKEN_CLOSE, TOKEN_COMMA, TOKEN_OTHER
+    TOKEN_END,
+    TOKEN_IDENTIFIER,
+    TOKEN_STRING,
+    TOKEN_NUMBER,
+    TOKEN_OPERATOR,
+    TOKEN_OPEN,
+    TOKEN_CLOSE,
+    TOKEN_COMMA,
+    TOKEN_OTHER
 };
 
 struct filter_token {
     enum filter_token_kind kind;
-    struct str text;   /* as written, quotes included */
+    struct str text; /* as written, quotes included */
 };
 
 /* Cuts the next token off *rest. */

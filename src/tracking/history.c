@@ -28,8 +28,8 @@ static bool history_enough(const struct points *points, const struct metric_rang
     return sure > range->limit * 2;
 }
 
-static int history_blocks(struct store_txn *txn, const struct metric_range *range, struct points *out,
-                          struct error *err)
+static int history_blocks(struct store_txn *txn, const struct metric_range *range,
+                          struct points *out, struct error *err)
 {
     struct sql *q = sql(txn,
                         "SELECT at_min, data FROM block WHERE run = ? AND key = ? AND at_max >= ?"

@@ -3,8 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
-static int dataset_ensure(struct store_txn *txn, const struct run *run, const struct dataset *dataset,
-                          int64_t *out, struct error *err)
+static int dataset_ensure(struct store_txn *txn, const struct run *run,
+                          const struct dataset *dataset, int64_t *out, struct error *err)
 {
     struct sql *q = sql(txn,
                         "INSERT INTO dataset (scope, experiment, name, digest, source_type, source,"
@@ -152,7 +152,8 @@ static int read_models(struct store_txn *txn, int64_t run, struct lineage *out, 
         return -1;
     sql_bind_int(q, 1, run);
     while (sql_step(q) > 0) {
-        out->models_out = grown(arena, out->models_out, out->model_out_count, sizeof *out->models_out);
+        out->models_out =
+            grown(arena, out->models_out, out->model_out_count, sizeof *out->models_out);
         out->models_out[out->model_out_count++] =
             (struct lineage_output){sql_text(q, 0), sql_is_null(q, 1) ? 0 : sql_int(q, 1)};
     }

@@ -28,7 +28,8 @@ struct lineage {
 /* Inside a write; the same dataset of the same experiment is kept once. */
 int lineage_add_dataset(struct store_txn *txn, const struct run *run,
                         const struct dataset_input *input, struct error *err);
-int lineage_add_model_in(struct store_txn *txn, int64_t run, struct str model_id, struct error *err);
+int lineage_add_model_in(struct store_txn *txn, int64_t run, struct str model_id,
+                         struct error *err);
 int lineage_add_model_out(struct store_txn *txn, int64_t run, struct str model_id, int64_t step,
                           struct error *err);
 

@@ -4,8 +4,8 @@
 
 #include <assert.h>
 
-#define MODEL_COLUMNS                                                                              \
-    "m.model, m.scope, m.model_id, m.experiment, m.run, r.run_id, m.name, m.kind, m.status,"       \
+#define MODEL_COLUMNS                                                                        \
+    "m.model, m.scope, m.model_id, m.experiment, m.run, r.run_id, m.name, m.kind, m.status," \
     " m.created_us, m.updated_us"
 #define MODEL_FROM " FROM logged_model m LEFT JOIN run r ON r.run = m.run "
 
@@ -43,8 +43,8 @@ static int model_one(struct sql *q, struct str name, struct logged_model *out, s
 int logged_model_get(struct store_txn *txn, int64_t scope, struct str model_id,
                      struct logged_model *out, struct error *err)
 {
-    struct sql *q = sql(
-        txn, "SELECT " MODEL_COLUMNS MODEL_FROM "WHERE m.scope = ? AND m.model_id = ?", err);
+    struct sql *q =
+        sql(txn, "SELECT " MODEL_COLUMNS MODEL_FROM "WHERE m.scope = ? AND m.model_id = ?", err);
 
     if (!q)
         return -1;
@@ -56,11 +56,11 @@ int logged_model_get(struct store_txn *txn, int64_t scope, struct str model_id,
 int logged_model_of_run(struct store_txn *txn, int64_t scope, int64_t run, struct str name,
                         struct logged_model *out, struct error *err)
 {
-    struct sql *q = sql(txn,
-                        "SELECT " MODEL_COLUMNS MODEL_FROM
-                        "WHERE m.scope = ? AND m.run = ? AND m.name = ?"
-                        " ORDER BY m.created_us DESC, m.model DESC LIMIT 1",
-                        err);
+    struct sql *q =
+        sql(txn,
+            "SELECT " MODEL_COLUMNS MODEL_FROM "WHERE m.scope = ? AND m.run = ? AND m.name = ?"
+            " ORDER BY m.created_us DESC, m.model DESC LIMIT 1",
+            err);
     if (!q)
         return -1;
     sql_bind_int(q, 1, scope);
@@ -104,8 +104,8 @@ int logged_model_insert(struct store_txn *txn, struct logged_model *model, struc
 
 int logged_model_set_status(struct store_txn *txn, struct logged_model *model, struct error *err)
 {
-    struct sql *q = sql(
-        txn, "UPDATE logged_model SET status = ?, updated_us = ? WHERE model = ?", err);
+    struct sql *q =
+        sql(txn, "UPDATE logged_model SET status = ?, updated_us = ? WHERE model = ?", err);
 
     if (!q)
         return -1;
@@ -149,8 +149,7 @@ int logged_model_each(struct store_txn *txn, int64_t scope, int64_t experiment,
                       logged_model_visit *visit, void *context, struct error *err)
 {
     struct sql *q = sql(txn,
-                        "SELECT " MODEL_COLUMNS MODEL_FROM
-                        "WHERE m.scope = ? AND m.experiment = ?"
+                        "SELECT " MODEL_COLUMNS MODEL_FROM "WHERE m.scope = ? AND m.experiment = ?"
                         " ORDER BY m.created_us DESC, m.model DESC",
                         err);
     if (!q)

@@ -13,10 +13,10 @@ struct logged_model {
     int64_t scope;
     struct str model_id;
     int64_t experiment;
-    int64_t run;        /* row of the run that made it, 0 when none */
-    struct str run_id;  /* its name, read along */
+    int64_t run;       /* row of the run that made it, 0 when none */
+    struct str run_id; /* its name, read along */
     struct str name;
-    struct str kind;    /* model_type, free text */
+    struct str kind; /* model_type, free text */
     enum logged_model_status status;
     int64_t created_us, updated_us;
 };

@@ -110,7 +110,8 @@ static int batch_flush(struct store_txn *txn, void *state, struct error *err)
 
 static struct gathered *batch_owner(struct store_txn *txn, struct batch *batch, int64_t owner)
 {
-    struct gathered *gathered = batch->last && batch->last->owner == owner ? batch->last : batch->first;
+    struct gathered *gathered =
+        batch->last && batch->last->owner == owner ? batch->last : batch->first;
 
     while (gathered && gathered->owner != owner)
         gathered = gathered->next;
@@ -123,7 +124,8 @@ static struct gathered *batch_owner(struct store_txn *txn, struct batch *batch, 
     return batch->last = gathered;
 }
 
-static struct tail_point *gathered_reserve(struct store_txn *txn, struct gathered *gathered, size_t more)
+static struct tail_point *gathered_reserve(struct store_txn *txn, struct gathered *gathered,
+                                           size_t more)
 {
     if (gathered->size - gathered->count < more) {
         size_t size = gathered->size * 2 + more;
@@ -151,11 +153,12 @@ static int source_make(struct store_txn *txn, const struct metric_source *source
     json_set_str(arena, dataset, "name", source->dataset_name);
     json_set_str(arena, dataset, "digest", source->dataset_digest);
     json_set_str(arena, dataset, "run", source->run_id);
-    struct sql *q = sql(txn,
-                        "INSERT INTO source (model_id, dataset) VALUES (?, ?)"
-                        " ON CONFLICT (model_id, dataset) DO UPDATE SET model_id = excluded.model_id"
-                        " RETURNING id",
-                        err);
+    struct sql *q =
+        sql(txn,
+            "INSERT INTO source (model_id, dataset) VALUES (?, ?)"
+            " ON CONFLICT (model_id, dataset) DO UPDATE SET model_id = excluded.model_id"
+            " RETURNING id",
+            err);
     if (!q)
         return -1;
     sql_bind_text(q, 1, source->model_id);
@@ -165,7 +168,8 @@ static int source_make(struct store_txn *txn, const struct metric_source *source
     return sql_end(q, err);
 }
 
-int metric_source(struct store_txn *txn, int64_t source, struct metric_source *out, struct error *err)
+int metric_source(struct store_txn *txn, int64_t source, struct metric_source *out,
+                  struct error *err)
 {
     struct metric_source read = {0};
     struct sql *q = sql(txn, "SELECT model_id, dataset FROM source WHERE id = ?", err);
@@ -195,7 +199,8 @@ int metric_source(struct store_txn *txn, int64_t source, struct metric_source *o
 static int model_owner(struct store_txn *txn, int64_t scope, struct str model_id, int64_t *out,
                        struct error *err)
 {
-    struct sql *q = sql(txn, "SELECT model FROM logged_model WHERE scope = ? AND model_id = ?", err);
+    struct sql *q =
+        sql(txn, "SELECT model FROM logged_model WHERE scope = ? AND model_id = ?", err);
 
     if (!q)
         return -1;
@@ -206,8 +211,9 @@ static int model_owner(struct store_txn *txn, int64_t scope, struct str model_id
 }
 
 /* Gives the point its source, and a twin to the logged model it measured. */
-static int point_source(struct store_txn *txn, struct batch *batch, const struct metric_owner *owner,
-                        const struct metric_point *point, struct tail_point *io)
+static int point_source(struct store_txn *txn, struct batch *batch,
+                        const struct metric_owner *owner, const struct metric_point *point,
+                        struct tail_point *io)
 {
     struct metric_source own = {.model_id = point->model_id,
                                 .dataset_name = point->dataset_name,

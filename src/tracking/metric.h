@@ -1,7 +1,8 @@
 /* metric.h - metric points going in, and what is shown of them
  *
  * Everything one commit brings of one owner becomes one `tail` row and one rewritten `summary` row
- * (tracking-store.md, decisions 43). An owner is a run's row, or the negative row of a logged model.
+ * (tracking-store.md, decisions 43). An owner is a run's row, or the negative row of a logged
+ * model.
  */
 #pragma once
 
@@ -15,7 +16,7 @@ struct metric_point {
     int64_t at_ms;
     int64_t step;
     double value;
-    struct str model_id;               /* also files it under this logged model; "" none */
+    struct str model_id; /* also files it under this logged model; "" none */
     struct str dataset_name, dataset_digest;
 };
 
@@ -59,13 +60,15 @@ struct metric_range {
 int metric_history(struct store_txn *txn, const struct metric_range *range, struct points *out,
                    struct error *err);
 
-/* What a source number means: the model or dataset a point was measured on. Errors: ERROR_CORRUPT. */
+/* What a source number means: the model or dataset a point was measured on. Errors: ERROR_CORRUPT.
+ */
 struct metric_source {
     struct str model_id;
-    struct str run_id;  /* of points filed under a model */
+    struct str run_id; /* of points filed under a model */
     struct str dataset_name, dataset_digest;
 };
-int metric_source(struct store_txn *txn, int64_t source, struct metric_source *out, struct error *err);
+int metric_source(struct store_txn *txn, int64_t source, struct metric_source *out,
+                  struct error *err);
 
 /* Tails longer than these are packed into blocks. */
 #define TAIL_ROWS_MAX 256

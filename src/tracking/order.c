@@ -31,12 +31,12 @@ int order_parse(struct arena *arena, const struct filter_grammar *grammar, struc
     if (name.entity == FILTER_DATASET || (name.attribute && name.attribute->no_order))
         return error_set(err, ERROR_INVALID, "order_by", "Invalid order_by entity: %.*s",
                          STR_ARG(first.text));
-    *out = (struct order_clause){
-        .entity = name.entity,
-        .field = name.attribute ? name.attribute->id : 0,
-        .key = arena_str(arena, name.key),
-        .numeric = name.attribute ? name.attribute->number : name.entity == FILTER_METRIC,
-        .descending = descending};
+    *out = (struct order_clause){.entity = name.entity,
+                                 .field = name.attribute ? name.attribute->id : 0,
+                                 .key = arena_str(arena, name.key),
+                                 .numeric = name.attribute ? name.attribute->number
+                                                           : name.entity == FILTER_METRIC,
+                                 .descending = descending};
     return 0;
 }
 

@@ -27,9 +27,8 @@ static int by_key(const void *a, const void *b)
 int pairs_read(struct tracking *tracking, struct store_txn *txn, enum pair_kind kind, int64_t owner,
                struct pairs *out, struct error *err)
 {
-    struct sql *q = kind == PAIR_PARAM
-                        ? sql(txn, "SELECT key, value FROM param WHERE run = ?", err)
-                        : sql(txn, "SELECT key, value FROM tag WHERE run = ?", err);
+    struct sql *q = kind == PAIR_PARAM ? sql(txn, "SELECT key, value FROM param WHERE run = ?", err)
+                                       : sql(txn, "SELECT key, value FROM tag WHERE run = ?", err);
     struct pairs pairs = {0};
     size_t size = 0;
 
@@ -88,8 +87,8 @@ int tag_get(struct tracking *tracking, struct store_txn *txn, int64_t owner, str
     return word ? pair_get(txn, PAIR_TAG, owner, word, out, out_found, err) : 0;
 }
 
-static int param_conflict(const struct pair_owner *owner, const struct pair *param, struct str value,
-                          struct error *err)
+static int param_conflict(const struct pair_owner *owner, const struct pair *param,
+                          struct str value, struct error *err)
 {
     return error_set(err, ERROR_INVALID, "params",
                      "Changing param values is not allowed. Param with key='%.*s' was already "
@@ -123,23 +122,23 @@ int params_check(struct tracking *tracking, struct store_txn *txn, const struct 
     return 0;
 }
 
-static int pair_set(struct tracking *tracking, struct store_txn *txn, const struct pair_owner *owner,
-                    enum pair_kind kind, const struct pair *pair, struct error *err)
+static int pair_set(struct tracking *tracking, struct store_txn *txn,
+                    const struct pair_owner *owner, enum pair_kind kind, const struct pair *pair,
+                    struct error *err)
 {
     int64_t word;
 
     if (word_make(tracking ? tracking->words : NULL, txn, pair->key, &word, err) < 0)
         return -1;
-    struct sql *q =
-        kind == PAIR_PARAM
-            ? sql(txn,
-                  "INSERT INTO param (run, key, scope, value) VALUES (?, ?, ?, ?)"
-                  " ON CONFLICT (run, key) DO NOTHING",
-                  err)
-            : sql(txn,
-                  "INSERT INTO tag (run, key, scope, value) VALUES (?, ?, ?, ?)"
-                  " ON CONFLICT (run, key) DO UPDATE SET value = excluded.value",
-                  err);
+    struct sql *q = kind == PAIR_PARAM
+                        ? sql(txn,
+                              "INSERT INTO param (run, key, scope, value) VALUES (?, ?, ?, ?)"
+                              " ON CONFLICT (run, key) DO NOTHING",
+                              err)
+                        : sql(txn,
+                              "INSERT INTO tag (run, key, scope, value) VALUES (?, ?, ?, ?)"
+                              " ON CONFLICT (run, key) DO UPDATE SET value = excluded.value",
+                              err);
     if (!q)
         return -1;
     sql_bind_int(q, 1, owner->owner);
@@ -196,7 +195,8 @@ int run_set_tag(struct store_txn *txn, const struct run *run, struct str key, st
     return pair_set(NULL, txn, &owner, PAIR_TAG, &pair, err);
 }
 
-int run_tags(struct store_txn *txn, const struct run *run, struct json *out_object, struct error *err)
+int run_tags(struct store_txn *txn, const struct run *run, struct json *out_object,
+             struct error *err)
 {
     struct tracking none = {0};
     struct pairs tags;

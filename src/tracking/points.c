@@ -38,7 +38,8 @@ static void merge(const struct point *at, struct point *out, size_t from, size_t
     size_t left = from, right = middle;
 
     for (size_t i = from; i < end; i++) {
-        bool take_left = right == end || (left < middle && point_compare(&at[left], &at[right]) <= 0);
+        bool take_left =
+            right == end || (left < middle && point_compare(&at[left], &at[right]) <= 0);
         out[i] = take_left ? at[left++] : at[right++];
     }
 }

@@ -7,8 +7,8 @@
 #include <assert.h>
 
 /* "user" is a reserved word elsewhere, hence the quotes. */
-#define RUN_COLUMNS                                                                                \
-    "run, scope, run_id, experiment, parent, root, kind, status, reason, name, \"user\","          \
+#define RUN_COLUMNS                                                                       \
+    "run, scope, run_id, experiment, parent, root, kind, status, reason, name, \"user\"," \
     " start_us, end_us, created_us, archived, deleted_us, rev, doc"
 
 static int64_t int_or_zero(struct sql *q, int column)
@@ -53,12 +53,14 @@ static int run_one(struct sql *q, struct str name, struct run *out, struct error
     if (sql_end(q, err) < 0)
         return -1;
     if (!found)
-        return error_set(err, ERROR_NOT_FOUND, "run_id", "Run with id=%.*s not found", STR_ARG(name));
+        return error_set(err, ERROR_NOT_FOUND, "run_id", "Run with id=%.*s not found",
+                         STR_ARG(name));
     *out = read;
     return 0;
 }
 
-int run_get(struct store_txn *txn, int64_t scope, struct str run_id, struct run *out, struct error *err)
+int run_get(struct store_txn *txn, int64_t scope, struct str run_id, struct run *out,
+            struct error *err)
 {
     struct sql *q =
         sql(txn, "SELECT " RUN_COLUMNS " FROM run WHERE scope = ? AND run_key = ?", err);

@@ -19,13 +19,13 @@ struct finder {
     struct tracking *tracking;
     struct store_txn *txn;
     const struct search *search;
-    bool models;             /* logged models, not runs */
-    int64_t *clause_words;   /* numbers of the keys in filter … */
-    int64_t *order_words;    /* … and order */
-    struct str location;     /* of the experiment walked now */
-    struct candidate *kept;  /* the best so far, a heap with the worst at the top */
+    bool models;            /* logged models, not runs */
+    int64_t *clause_words;  /* numbers of the keys in filter … */
+    int64_t *order_words;   /* … and order */
+    struct str location;    /* of the experiment walked now */
+    struct candidate *kept; /* the best so far, a heap with the worst at the top */
     size_t count, size;
-    struct summary summary;  /* of the thing at hand, once read */
+    struct summary summary; /* of the thing at hand, once read */
     bool summarized;
 };
 
@@ -77,7 +77,8 @@ static struct filter_value model_field(struct finder *finder, const struct logge
     case FIELD_RUN_ID:
         return value_text(model->run_id);
     case FIELD_EXPERIMENT_ID:
-        return value_text(arena_printf(store_arena(finder->txn), "%lld", (long long)model->experiment));
+        return value_text(
+            arena_printf(store_arena(finder->txn), "%lld", (long long)model->experiment));
     case FIELD_CREATED:
         return value_number((double)(model->created_us / US_PER_MS), true);
     default:
@@ -86,8 +87,8 @@ static struct filter_value model_field(struct finder *finder, const struct logge
     }
 }
 
-static int finder_metric(struct finder *finder, int64_t owner, int64_t word, struct filter_value *out,
-                         struct error *err)
+static int finder_metric(struct finder *finder, int64_t owner, int64_t word,
+                         struct filter_value *out, struct error *err)
 {
     if (!finder->summarized && metric_summary(finder->txn, owner, &finder->summary, err) < 0)
         return -1;
@@ -105,7 +106,8 @@ struct question {
 };
 
 static int finder_value(struct finder *finder, const struct candidate *candidate,
-                        const struct question *question, struct filter_value *out, struct error *err)
+                        const struct question *question, struct filter_value *out,
+                        struct error *err)
 {
     int64_t owner = finder->models ? -candidate->model.model : candidate->run.run;
     enum pair_kind kind = question->entity == FILTER_PARAM ? PAIR_PARAM : PAIR_TAG;
@@ -145,9 +147,10 @@ static int dataset_match(struct finder *finder, const struct run *run,
     *out = false;
     for (size_t i = 0; i < lineage.dataset_count && !*out; i++) {
         const struct dataset_input *input = &lineage.datasets[i];
-        struct filter_value value = value_text(clause->field == FIELD_NAME     ? input->dataset.name
-                                               : clause->field == FIELD_DIGEST ? input->dataset.digest
-                                                                               : dataset_context(input));
+        struct filter_value value =
+            value_text(clause->field == FIELD_NAME     ? input->dataset.name
+                       : clause->field == FIELD_DIGEST ? input->dataset.digest
+                                                       : dataset_context(input));
         *out = filter_match(clause, &value);
     }
     return 0;
@@ -326,7 +329,8 @@ static int finder_prepare(struct finder *finder, struct error *err)
 
 static int location_of(struct finder *finder, int64_t experiment, struct error *err)
 {
-    struct sql *q = sql(finder->txn, "SELECT location FROM experiment WHERE scope = ? AND id = ?", err);
+    struct sql *q =
+        sql(finder->txn, "SELECT location FROM experiment WHERE scope = ? AND id = ?", err);
 
     if (!q)
         return -1;

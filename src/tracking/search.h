@@ -1,8 +1,8 @@
 /* search.h - finding runs and logged models by filters, in an order, page by page
  *
  * First light asks the tables run by run: rows, then params, tags and the packed summary of those
- * runs that the cheaper clauses let through. The columns in memory of tracking-store.md take the place of
- * search_value; nothing above it changes.
+ * runs that the cheaper clauses let through. The columns in memory of tracking-store.md take the
+ * place of search_value; nothing above it changes.
  */
 #pragma once
 
@@ -24,7 +24,8 @@ struct search {
     size_t limit;
 };
 
-/* The page; *out_more tells whether anything follows. Ties go by start, newest first, then by id. */
+/* The page; *out_more tells whether anything follows. Ties go by start, newest first, then by id.
+ */
 struct run_page {
     struct run *runs;
     size_t count;

@@ -8,8 +8,8 @@ enum { SUMMARY_VERSION = 1 };
 
 /* Which parts of an entry follow. */
 enum {
-    ENTRY_MIN = 1,    /* min differs from last */
-    ENTRY_MAX = 2,    /* max differs from last */
+    ENTRY_MIN = 1, /* min differs from last */
+    ENTRY_MAX = 2, /* max differs from last */
     ENTRY_SOURCE = 4,
     ENTRY_NO_RANGE = 8, /* only NaN so far */
 };
@@ -181,7 +181,8 @@ static size_t position_of(struct summary *summary, int64_t key, int64_t source)
     }
     if (!summary->index_ || summary->index_size_ < summary->count * 2)
         index_build(summary);
-    for (size_t slot = slot_of(summary, key, source);; slot = (slot + 1) & (summary->index_size_ - 1)) {
+    for (size_t slot = slot_of(summary, key, source);;
+         slot = (slot + 1) & (summary->index_size_ - 1)) {
         uint32_t found = summary->index_[slot];
         if (!found)
             return summary->count;
@@ -200,9 +201,14 @@ static void entry_add(struct summary *summary, const struct tail_point *point)
         summary->entries = entries;
         summary->size = size;
     }
-    summary->entries[summary->count++] = (struct summary_entry){
-        .key = point->key, .source = point->source, .n = 1, .at_ms = point->at_ms,
-        .step = point->step, .last = point->value, .min = point->value, .max = point->value};
+    summary->entries[summary->count++] = (struct summary_entry){.key = point->key,
+                                                                .source = point->source,
+                                                                .n = 1,
+                                                                .at_ms = point->at_ms,
+                                                                .step = point->step,
+                                                                .last = point->value,
+                                                                .min = point->value,
+                                                                .max = point->value};
     if (summary->index_)
         index_add(summary, summary->count - 1);
 }

@@ -10,24 +10,24 @@
 #include "tracking/tail.h"
 
 struct summary_entry {
-    int64_t key;      /* word */
-    int64_t source;   /* only told apart in the summary of a logged model */
-    uint64_t n;       /* points, resent ones counted again */
-    int64_t at_ms;    /* of the last … */
+    int64_t key;    /* word */
+    int64_t source; /* only told apart in the summary of a logged model */
+    uint64_t n;     /* points, resent ones counted again */
+    int64_t at_ms;  /* of the last … */
     int64_t step;
-    double last;      /* … which is the greatest by (step, time, value) */
-    double min, max;  /* without NaN; NaN while there was nothing else */
+    double last;     /* … which is the greatest by (step, time, value) */
+    double min, max; /* without NaN; NaN while there was nothing else */
 };
 
 struct summary {
     struct arena *arena;
     struct summary_entry *entries;
     size_t count, size;
-    int64_t seq;      /* newest tail row folded in */
-    int64_t rev;      /* rises by one with every commit that brought points */
+    int64_t seq;                     /* newest tail row folded in */
+    int64_t rev;                     /* rises by one with every commit that brought points */
     uint64_t tail_rows, tail_points; /* not packed into blocks yet */
-    bool by_source;   /* entries are told apart by (key, source) */
-    size_t next_;     /* position tried first */
+    bool by_source;                  /* entries are told apart by (key, source) */
+    size_t next_;                    /* position tried first */
     uint32_t *index_; /* open hash of positions + 1, made for the first miss in a big summary */
     size_t index_size_;
 };

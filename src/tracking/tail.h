@@ -10,7 +10,7 @@
 
 /* One measured value. Times are what clients give: milliseconds since 1970. */
 struct tail_point {
-    int64_t key;    /* word */
+    int64_t key; /* word */
     int64_t at_ms;
     int64_t step;
     int64_t source; /* row of `source`: a logged model or dataset; 0 = none */

@@ -16,33 +16,44 @@ void tracking_close(struct tracking **tracking);
 
 /* Values of run.status: the job states as the SDK spells them, numbered for the database. */
 enum run_status {
-    RUN_NOT_STARTED = 1, RUN_QUEUED, RUN_PROVISIONING, RUN_PREPARING, RUN_STARTING, RUN_RUNNING,
-    RUN_FINALIZING, RUN_CANCEL_REQUESTED, RUN_COMPLETED, RUN_FAILED, RUN_CANCELED, RUN_PAUSED,
-    RUN_NOT_RESPONDING, RUN_STATUS_COUNT_
+    RUN_NOT_STARTED = 1,
+    RUN_QUEUED,
+    RUN_PROVISIONING,
+    RUN_PREPARING,
+    RUN_STARTING,
+    RUN_RUNNING,
+    RUN_FINALIZING,
+    RUN_CANCEL_REQUESTED,
+    RUN_COMPLETED,
+    RUN_FAILED,
+    RUN_CANCELED,
+    RUN_PAUSED,
+    RUN_NOT_RESPONDING,
+    RUN_STATUS_COUNT_
 };
-const char *run_status_name(enum run_status status);    /* "Completed" */
-const char *run_status_mlflow(enum run_status status);  /* "FINISHED" */
+const char *run_status_name(enum run_status status);   /* "Completed" */
+const char *run_status_mlflow(enum run_status status); /* "FINISHED" */
 bool run_status_final(enum run_status status);
 
 /* run.kind */
 enum run_kind { RUN_MLFLOW = 1, RUN_COMMAND, RUN_BUILD };
 
 struct run {
-    int64_t run;         /* row */
+    int64_t run; /* row */
     int64_t scope;
-    struct str run_id;   /* as first spelled */
+    struct str run_id; /* as first spelled */
     int64_t experiment;
-    int64_t parent, root;/* rows, 0 when none */
+    int64_t parent, root; /* rows, 0 when none */
     enum run_kind kind;
     enum run_status status;
     struct str reason;
-    struct str name;     /* display name */
+    struct str name; /* display name */
     struct str user;
     int64_t start_us, end_us, created_us; /* 0: not yet */
     bool archived;
     int64_t deleted_us;
     int64_t rev;
-    int64_t doc;         /* jobs document, 0 for runs made by MLflow */
+    int64_t doc; /* jobs document, 0 for runs made by MLflow */
 };
 
 /* Experiments by name; made when missing. Names are byte-exact, "" is Default. */
@@ -54,7 +65,8 @@ int experiment_name(struct store_txn *txn, int64_t scope, int64_t id, struct str
 int experiment_make_default(struct store_txn *txn, int64_t scope, struct error *err);
 
 /* Runs by name in any case. Errors: ERROR_NOT_FOUND. */
-int run_get(struct store_txn *txn, int64_t scope, struct str run_id, struct run *out, struct error *err);
+int run_get(struct store_txn *txn, int64_t scope, struct str run_id, struct run *out,
+            struct error *err);
 int run_by_row(struct store_txn *txn, int64_t run, struct run *out, struct error *err);
 /* Gives run, rev, created_us, and run_id when empty. Errors: ERROR_EXISTS. */
 int run_insert(struct store_txn *txn, struct run *run, struct error *err);
@@ -65,12 +77,13 @@ int run_update(struct store_txn *txn, struct run *run, struct error *err);
  * ERROR_INVALID with MLflow's sentence. */
 int run_set_tag(struct store_txn *txn, const struct run *run, struct str key, struct str value,
                 struct error *err);
-int run_tags(struct store_txn *txn, const struct run *run, struct json *out_object, struct error *err);
+int run_tags(struct store_txn *txn, const struct run *run, struct json *out_object,
+             struct error *err);
 
 /* Runs newest first, for lists of jobs. */
 struct run_query {
     int64_t scope;
-    int64_t parent;       /* 0: any */
+    int64_t parent; /* 0: any */
     bool archived_only, all;
     int64_t before_us, before_run;
     size_t limit;

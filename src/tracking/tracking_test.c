@@ -58,8 +58,12 @@ static int insert_run(struct store_txn *txn, void *context, struct error *err)
 
 static struct new_run new_run(struct bench *bench, const char *id, int64_t start_ms)
 {
-    struct new_run made = {.run = {.scope = 1, .run_id = str_from(id), .kind = RUN_MLFLOW,
-                                   .status = RUN_RUNNING, .name = STR("n"), .start_us = start_ms * 1000}};
+    struct new_run made = {.run = {.scope = 1,
+                                   .run_id = str_from(id),
+                                   .kind = RUN_MLFLOW,
+                                   .status = RUN_RUNNING,
+                                   .name = STR("n"),
+                                   .start_us = start_ms * 1000}};
     struct error err = {0};
 
     CHECK_OK(store_write(bench->store, insert_run, &made, &err), &err);
@@ -157,8 +161,10 @@ static int experiment_life(struct store_txn *txn, void *context, struct error *e
     run->experiment = made.id;
     CHECK_OK(run_insert(txn, run, err), err);
     CHECK_OK(experiment_delete(txn, &made, err), err);
-    CHECK_ERROR(ERROR_EXISTS, experiment_insert(txn, &(struct experiment){.scope = 1, .name = STR("a")},
-                                                &refused), &refused);
+    CHECK_ERROR(
+        ERROR_EXISTS,
+        experiment_insert(txn, &(struct experiment){.scope = 1, .name = STR("a")}, &refused),
+        &refused);
     CHECK(str_find(str_from(refused.message), STR("deleted state")) > 0);
     CHECK_ERROR(ERROR_NOT_FOUND, experiment_delete(txn, &made, &refused), &refused);
     CHECK_OK(run_get(txn, 1, STR("R1"), run, err), err);
@@ -263,7 +269,8 @@ TEST(params_are_written_once)
 {
     BENCH(bench);
     struct new_run run = new_run(&bench, "r", 5);
-    struct pair one[] = {{STR("p"), STR("1")}}, two[] = {{STR("q"), STR("x")}, {STR("p"), STR("2")}};
+    struct pair one[] = {{STR("p"), STR("1")}},
+                two[] = {{STR("q"), STR("x")}, {STR("p"), STR("2")}};
     struct log log = {&bench, &run.run, NULL, 0, {one, 1}, {0}};
     struct error err = {0};
 
@@ -272,7 +279,8 @@ TEST(params_are_written_once)
     log.params = (struct pairs){two, 2};
     CHECK_ERROR(ERROR_INVALID, store_write(bench.store, log_apply, &log, &err), &err);
     CHECK_STR("Changing param values is not allowed. Param with key='p' was already logged with "
-              "value='1' for run ID='r'. Attempted logging new value '2'.", str_from(err.message));
+              "value='1' for run ID='r'. Attempted logging new value '2'.",
+              str_from(err.message));
     CHECK_INT(1, count_now(&bench, "SELECT COUNT(*) FROM param"));
 }
 
@@ -292,7 +300,8 @@ static void seed(struct bench *bench, struct new_run runs[4])
 
     for (int i = 0; i < 4; i++) {
         runs[i] = new_run(bench, ids[i], 100 + i);
-        struct metric_point point = {.key = STR("m"), .at_ms = 1, .step = 1, .value = values[i % 3]};
+        struct metric_point point = {
+            .key = STR("m"), .at_ms = 1, .step = 1, .value = values[i % 3]};
         struct log log = {bench, &runs[i].run, &point, i < 3 ? 1 : 0, {0}, {tag, i < 2 ? 1 : 0}};
         struct error err = {0};
         CHECK_OK(store_write(bench->store, log_apply, &log, &err), &err);
@@ -307,8 +316,12 @@ static void found(struct bench *bench, const char *filter, const char *order, co
     const int64_t experiments[] = {0, 0};
     struct order_clause clause;
     struct error err = {0};
-    struct search search = {.scope = 1, .experiments = experiments, .experiment_count = 2,
-                            .orders = &clause, .order_count = order ? 1 : 0, .view = SEARCH_ACTIVE,
+    struct search search = {.scope = 1,
+                            .experiments = experiments,
+                            .experiment_count = 2,
+                            .orders = &clause,
+                            .order_count = order ? 1 : 0,
+                            .view = SEARCH_ACTIVE,
                             .limit = 10};
     struct run_page page;
     struct buf ids = buf_make(1000);
@@ -353,8 +366,12 @@ TEST(pages_follow_one_another)
     seed(&bench, runs);
     for (size_t offset = 0; offset < 4; offset++) {
         CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(bench.store, NULL);
-        struct search search = {.scope = 1, .experiments = experiments, .experiment_count = 1,
-                                .view = SEARCH_ALL, .offset = offset, .limit = 1};
+        struct search search = {.scope = 1,
+                                .experiments = experiments,
+                                .experiment_count = 1,
+                                .view = SEARCH_ALL,
+                                .offset = offset,
+                                .limit = 1};
         struct run_page page;
         CHECK_OK(search_runs(bench.tracking, txn, &search, &page, &err), &err);
         CHECK_INT(1, page.count);
@@ -369,11 +386,16 @@ static int model_life(struct store_txn *txn, void *context, struct error *err)
 {
     struct bench *bench = context;
     struct run run = {.scope = 1, .run_id = STR("r"), .kind = RUN_MLFLOW, .status = RUN_RUNNING};
-    struct logged_model model = {.scope = 1, .model_id = STR("m-1"), .name = STR("clf"),
-                                 .status = LOGGED_MODEL_PENDING};
+    struct logged_model model = {
+        .scope = 1, .model_id = STR("m-1"), .name = STR("clf"), .status = LOGGED_MODEL_PENDING};
     const struct metric_point points[] = {
-        {.key = STR("auc"), .at_ms = 1, .step = 1, .value = 0.7, .model_id = STR("m-1"),
-         .dataset_name = STR("d"), .dataset_digest = STR("1")},
+        {.key = STR("auc"),
+         .at_ms = 1,
+         .step = 1,
+         .value = 0.7,
+         .model_id = STR("m-1"),
+         .dataset_name = STR("d"),
+         .dataset_digest = STR("1")},
         {.key = STR("auc"), .at_ms = 2, .step = 2, .value = 0.8, .model_id = STR("gone")},
     };
 
@@ -410,8 +432,11 @@ static int lineage_life(struct store_txn *txn, void *, struct error *err)
 {
     struct run run = {.scope = 1, .run_id = STR("r"), .kind = RUN_MLFLOW, .status = RUN_RUNNING};
     struct pair context[] = {{STR("mlflow.data.context"), STR("train")}};
-    struct dataset_input input = {{.name = STR("iris"), .digest = STR("ab"), .source_type = STR("local"),
-                                   .source = STR("{}")}, {context, 1}};
+    struct dataset_input input = {{.name = STR("iris"),
+                                   .digest = STR("ab"),
+                                   .source_type = STR("local"),
+                                   .source = STR("{}")},
+                                  {context, 1}};
     struct lineage lineage;
 
     CHECK_OK(run_insert(txn, &run, err), err);
@@ -475,8 +500,11 @@ TEST(runs_are_listed_newest_first_and_below_a_parent)
     bool within;
 
     seed(&bench, runs);
-    struct new_run child = {.run = {.scope = 1, .run_id = STR("kid"), .kind = RUN_MLFLOW,
-                                    .status = RUN_RUNNING, .parent = runs[1].run.run}};
+    struct new_run child = {.run = {.scope = 1,
+                                    .run_id = STR("kid"),
+                                    .kind = RUN_MLFLOW,
+                                    .status = RUN_RUNNING,
+                                    .parent = runs[1].run.run}};
     CHECK_OK(store_write(bench.store, insert_run, &child, &err), &err);
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(bench.store, NULL);
     struct run_query query = {.scope = 1, .limit = 3};

@@ -1,8 +1,8 @@
 /* varint.h - numbers in as few bytes as they need
  *
  * Seven bits a byte, the lowest first; signed numbers are folded so that small ones of either sign
- * stay short. A reader that meets its end sets `bad` and from then on gives zeros, so that a decoder
- * asks once, at the end of a record.
+ * stay short. A reader that meets its end sets `bad` and from then on gives zeros, so that a
+ * decoder asks once, at the end of a record.
  */
 #pragma once
 

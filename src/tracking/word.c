@@ -9,7 +9,7 @@
 
 #define WORD_TABLE_FROM 1024
 #define WORD_PAGE 1024
-#define WORD_PAGES 4096           /* numbers above 4 M stay in the database only */
+#define WORD_PAGES 4096 /* numbers above 4 M stay in the database only */
 #define WORD_MEMORY_BYTES (256 * MIB)
 
 struct word {

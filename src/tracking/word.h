@@ -20,6 +20,7 @@ int word_find(struct words *words, struct store_txn *txn, struct str text, int64
 /* The same inside a write; makes it when missing. */
 int word_make(struct words *words, struct store_txn *txn, struct str text, int64_t *out,
               struct error *err);
-/* The text of a number; lives as long as `words` or the transaction's arena. Errors: ERROR_CORRUPT. */
+/* The text of a number; lives as long as `words` or the transaction's arena. Errors: ERROR_CORRUPT.
+ */
 int word_text(struct words *words, struct store_txn *txn, int64_t id, struct str *out,
               struct error *err);

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #define PROVIDER "Microsoft.MachineLearningServices/workspaces/"
-#define WORKSPACE_PATH                                                                             \
-    "/subscriptions/{subscription}/resourceGroups/{group}/providers/"                              \
+#define WORKSPACE_PATH                                                \
+    "/subscriptions/{subscription}/resourceGroups/{group}/providers/" \
     "Microsoft.MachineLearningServices/workspaces/{workspace}"
 #define JSON_BYTES (4 * MIB)
 #define ARTIFACT_BYTES ((size_t)1 << 44)
@@ -23,7 +23,8 @@ static const char *const BASES[BASE_COUNT_][2] = {
     [BASE_ROOT] = {"", NULL},
 };
 
-static const char *const ROOTS[] = {"", "/mlflow/v1.0" WORKSPACE_PATH, "/mlflow/v2.0" WORKSPACE_PATH};
+static const char *const ROOTS[] = {"", "/mlflow/v1.0" WORKSPACE_PATH,
+                                    "/mlflow/v2.0" WORKSPACE_PATH};
 
 /* One call. Exactly one of the last three says who answers. */
 struct mlflow_row {
@@ -49,8 +50,7 @@ struct mlflow_row {
 #define ARTIFACTS_WRITE PROVIDER "metadata/artifacts/write"
 #define ARTIFACTS_DELETE PROVIDER "metadata/artifacts/delete"
 
-#define ANSWER(method, path, action, handler)                                                      \
-    {method, BASE_2, path, action, handler, NULL, NULL}
+#define ANSWER(method, path, action, handler) {method, BASE_2, path, action, handler, NULL, NULL}
 #define HOT(path, handler) {"POST", BASE_2, path, RUNS_WRITE, NULL, handler, NULL}
 
 static const struct mlflow_row ROWS[] = {
@@ -130,11 +130,12 @@ static const struct mlflow_row ROWS[] = {
      NULL},
     {"POST", BASE_ARTIFACTS, "/mpu/create/{path*}", ARTIFACTS_WRITE, mlflow_artifact_no_parts, NULL,
      NULL},
-    {"POST", BASE_ARTIFACTS, "/mpu/complete/{path*}", ARTIFACTS_WRITE, mlflow_artifact_no_parts, NULL,
-     NULL},
+    {"POST", BASE_ARTIFACTS, "/mpu/complete/{path*}", ARTIFACTS_WRITE, mlflow_artifact_no_parts,
+     NULL, NULL},
     {"POST", BASE_ARTIFACTS, "/mpu/abort/{path*}", ARTIFACTS_WRITE, mlflow_artifact_no_parts, NULL,
      NULL},
-    {"GET", BASE_ARTIFACTS, "/presigned/{path*}", ARTIFACTS_READ, mlflow_artifact_no_parts, NULL, NULL},
+    {"GET", BASE_ARTIFACTS, "/presigned/{path*}", ARTIFACTS_READ, mlflow_artifact_no_parts, NULL,
+     NULL},
 
     {"GET", BASE_3, "/server-info", EXPERIMENTS_READ, mlflow_server_info, NULL, NULL},
     {"GET", BASE_ROOT, "/health", NULL, NULL, NULL, mlflow_health},

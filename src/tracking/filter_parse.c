@@ -1,0 +1,331 @@
+#include "tracking/filter.h"
+
+#include "tracking/filter_token.h"
+
+#include <assert.h>
+
+#define FILTER_CLAUSES_MAX 100
+#define FILTER_LIST_MAX 1000
+
+#define ENTITY(name) (1u << FILTER_##name)
+
+static const struct filter_attribute RUN_FIELDS[] = {
+    {"run_id", FIELD_RUN_ID, false, true, false},
+    {"run_name", FIELD_NAME, false, false, false},
+    {"user_id", FIELD_USER, false, false, false},
+    {"status", FIELD_STATUS, false, false, false},
+    {"artifact_uri", FIELD_ARTIFACT_URI, false, false, false},
+    {"start_time", FIELD_START, true, false, false},
+    {"end_time", FIELD_END, true, false, false},
+    {"run name", FIELD_NAME, false, false, false},
+    {"Run name", FIELD_NAME, false, false, false},
+    {"Run Name", FIELD_NAME, false, false, false},
+    {"created", FIELD_START, true, false, false},
+    {"Created", FIELD_START, true, false, false},
+    {NULL, 0, false, false, false},
+};
+const struct filter_grammar filter_runs = {
+    RUN_FIELDS, ENTITY(ATTRIBUTE) | ENTITY(METRIC) | ENTITY(PARAM) | ENTITY(TAG) | ENTITY(DATASET),
+    "['metric', 'parameter', 'tag', 'attribute', 'dataset']", true, false};
+
+static const struct filter_attribute EXPERIMENT_FIELDS[] = {
+    {"name", FIELD_NAME, false, false, false},
+    {"experiment_id", FIELD_EXPERIMENT_ID, false, true, false},
+    {"creation_time", FIELD_CREATED, true, false, false},
+    {"last_update_time", FIELD_UPDATED, true, false, false},
+    {NULL, 0, false, false, false},
+};
+const struct filter_grammar filter_experiments = {
+    EXPERIMENT_FIELDS, ENTITY(ATTRIBUTE) | ENTITY(TAG), "['tag', 'attribute']", true, false};
+
+static const struct filter_attribute REGISTERED_FIELDS[] = {
+    {"name", FIELD_NAME, false, true, false},
+    {"timestamp", FIELD_UPDATED, true, false, false},
+    {"last_updated_timestamp", FIELD_UPDATED, true, false, false},
+    {"creation_timestamp", FIELD_CREATED, true, false, false},
+    {NULL, 0, false, false, false},
+};
+const struct filter_grammar filter_registered_models = {
+    REGISTERED_FIELDS, ENTITY(ATTRIBUTE) | ENTITY(TAG), "['attribute', 'tag']", true, false};
+
+static const struct filter_attribute VERSION_FIELDS[] = {
+    {"name", FIELD_NAME, false, true, false},
+    {"version_number", FIELD_VERSION, true, false, false},
+    {"run_id", FIELD_RUN_ID, false, true, false},
+    {"source_path", FIELD_SOURCE, false, false, false},
+    {"last_updated_timestamp", FIELD_UPDATED, true, false, false},
+    {"creation_timestamp", FIELD_CREATED, true, false, false},
+    {NULL, 0, false, false, false},
+};
+const struct filter_grammar filter_model_versions = {
+    VERSION_FIELDS, ENTITY(ATTRIBUTE) | ENTITY(TAG), "['attribute', 'tag']", true, false};
+
+static const struct filter_attribute LOGGED_FIELDS[] = {
+    {"name", FIELD_NAME, false, true, false},
+    {"model_id", FIELD_MODEL_ID, false, true, false},
+    {"model_type", FIELD_MODEL_TYPE, false, true, false},
+    {"status", FIELD_STATUS, false, true, false},
+    {"source_run_id", FIELD_RUN_ID, false, true, false},
+    {"experiment_id", FIELD_EXPERIMENT_ID, false, true, false},
+    {"creation_timestamp", FIELD_CREATED, true, false, false},
+    {"creation_time", FIELD_CREATED, true, false, false},
+    {"last_updated_timestamp", FIELD_UPDATED, true, false, false},
+    {"last_updated_time", FIELD_UPDATED, true, false, false},
+    {NULL, 0, false, false, false},
+};
+const struct filter_grammar filter_logged_models = {
+    LOGGED_FIELDS, ENTITY(ATTRIBUTE) | ENTITY(METRIC) | ENTITY(PARAM) | ENTITY(TAG),
+    "['attributes', 'metrics', 'params', 'tags']", false, true};
+
+/* Reading one filter. */
+struct reading {
+    struct arena *arena;
+    const struct filter_grammar *grammar;
+    struct str rest;
+    struct filter_token token; /* the next one */
+    struct error *err;
+};
+
+static void advance(struct reading *reading)
+{
+    reading->token = filter_token(&reading->rest);
+}
+
+static bool at_word(const struct reading *reading, const char *word)
+{
+    return reading->token.kind == TOKEN_IDENTIFIER &&
+           str_eq_fold(reading->token.text, str_from(word));
+}
+
+static int refuse_clause(struct reading *reading)
+{
+    return error_set(reading->err, ERROR_INVALID, "filter",
+                     "Invalid clause(s) in filter string: '%.*s'", STR_ARG(reading->token.text));
+}
+
+static int refuse_count(struct reading *reading, int found)
+{
+    return error_set(reading->err, ERROR_INVALID, "filter",
+                     "Invalid comparison clause. Expected 3 tokens found %d", found);
+}
+
+static const struct {
+    const char *text;
+    enum filter_op op;
+} OPERATORS[] = {
+    {"=", FILTER_EQ},      {"!=", FILTER_NE},       {"<", FILTER_LT},
+    {"<=", FILTER_LE},     {">", FILTER_GT},        {">=", FILTER_GE},
+    {"LIKE", FILTER_LIKE}, {"ILIKE", FILTER_ILIKE}, {"IN", FILTER_IN},
+};
+
+/* `NOT IN`, `IS NULL`, `IS NOT NULL`: operators of several words. */
+static int read_words(struct reading *reading, enum filter_op *out)
+{
+    if (at_word(reading, "NOT")) {
+        advance(reading);
+        if (!at_word(reading, "IN"))
+            return refuse_clause(reading);
+        *out = FILTER_NOT_IN;
+    } else {
+        assert(at_word(reading, "IS"));
+        advance(reading);
+        *out = FILTER_IS_NULL;
+        if (at_word(reading, "NOT")) {
+            *out = FILTER_IS_NOT_NULL;
+            advance(reading);
+        }
+        if (!at_word(reading, "NULL"))
+            return refuse_clause(reading);
+    }
+    advance(reading);
+    return 0;
+}
+
+static int read_operator(struct reading *reading, enum filter_op *out, struct str *out_text)
+{
+    *out_text = reading->token.text;
+    if (at_word(reading, "NOT") || at_word(reading, "IS"))
+        return read_words(reading, out);
+    if (reading->token.kind == TOKEN_END)
+        return refuse_count(reading, 1);
+    if (reading->token.kind != TOKEN_OPERATOR && reading->token.kind != TOKEN_IDENTIFIER)
+        return refuse_clause(reading);
+    for (size_t i = 0; i < COUNT(OPERATORS); i++)
+        if (str_eq_fold(reading->token.text, str_from(OPERATORS[i].text))) {
+            *out = OPERATORS[i].op;
+            advance(reading);
+            return 0;
+        }
+    return error_set(reading->err, ERROR_INVALID, "filter",
+                     "Invalid comparator '%.*s' not one of '{'=', '!=', '<', '<=', '>', '>=', "
+                     "'LIKE', 'ILIKE', 'IN', 'NOT IN'}'",
+                     STR_ARG(reading->token.text));
+}
+
+static const char *entity_name(enum filter_entity entity)
+{
+    static const char *const NAMES[FILTER_ENTITY_COUNT_] = {
+        [FILTER_ATTRIBUTE] = "attributes",
+        [FILTER_METRIC] = "metric",
+        [FILTER_PARAM] = "parameter",
+        [FILTER_TAG] = "tag",
+        [FILTER_DATASET] = "dataset attributes",
+    };
+    assert(entity < FILTER_ENTITY_COUNT_);
+    return NAMES[entity];
+}
+
+/* Which operators fit what stands on the left. */
+static int check_operator(struct reading *reading, const struct filter_clause *clause,
+                          const struct filter_name *name, struct str text)
+{
+    bool equal = clause->op == FILTER_EQ || clause->op == FILTER_NE;
+    bool like = clause->op == FILTER_LIKE || clause->op == FILTER_ILIKE;
+    bool null = clause->op == FILTER_IS_NULL || clause->op == FILTER_IS_NOT_NULL;
+    bool list = clause->op == FILTER_IN || clause->op == FILTER_NOT_IN;
+    bool keyed = clause->entity == FILTER_TAG || clause->entity == FILTER_PARAM;
+
+    if (null && !(keyed && reading->grammar->tag_null))
+        return error_set(reading->err, ERROR_INVALID, "filter",
+                         "IS NULL / IS NOT NULL is only supported for tags and params, not for "
+                         "'%s' '%.*s'",
+                         entity_name(clause->entity), STR_ARG(name->key));
+    if (null || (clause->numeric && clause->op <= FILTER_GE) ||
+        (!clause->numeric && (equal || like)))
+        return 0;
+    if (list && name->attribute && name->attribute->list)
+        return 0;
+    /* The logged models of 3.x take lists for their params and tags too. */
+    if (list && keyed && reading->grammar->bare_keys_only_plural)
+        return 0;
+    if (list && name->attribute && !clause->numeric)
+        return error_set(reading->err, ERROR_INVALID, "filter",
+                         "Only ['%s'] attributes support comparison with a list of quoted string "
+                         "values.",
+                         reading->grammar == &filter_runs ? "run_id" : "name");
+    return error_set(reading->err, ERROR_INVALID, "filter",
+                     "Invalid comparator '%.*s' not one of '%s'", STR_ARG(text),
+                     clause->numeric ? "{'=', '!=', '<', '<=', '>', '>='}"
+                                     : "{'=', '!=', 'LIKE', 'ILIKE', 'IS NULL', 'IS NOT NULL'}");
+}
+
+static int read_list(struct reading *reading, struct filter_clause *clause)
+{
+    struct str list[FILTER_LIST_MAX];
+    size_t count = 0;
+
+    if (reading->token.kind != TOKEN_OPEN)
+        return error_set(reading->err, ERROR_INVALID, "filter",
+                         "While parsing a list in the query, expected a list of quoted string "
+                         "values. Got value %.*s",
+                         STR_ARG(reading->token.text));
+    do {
+        advance(reading);
+        if (reading->token.kind != TOKEN_STRING || count == FILTER_LIST_MAX)
+            return error_set(reading->err, ERROR_INVALID, "filter",
+                             "While parsing a list in the query, expected string value, "
+                             "punctuation, or whitespace, but got different type in list: %.*s",
+                             STR_ARG(reading->token.text));
+        list[count++] = arena_str(reading->arena, filter_unquote(reading->token.text, "'\""));
+        advance(reading);
+    } while (reading->token.kind == TOKEN_COMMA);
+    if (reading->token.kind != TOKEN_CLOSE)
+        return refuse_clause(reading);
+    advance(reading);
+    clause->list = arena_new_array(reading->arena, struct str, count);
+    for (size_t i = 0; i < count; i++)
+        clause->list[i] = list[i];
+    clause->list_count = count;
+    return 0;
+}
+
+static int refuse_value(struct reading *reading, const struct filter_clause *clause, struct str key)
+{
+    struct str value = reading->token.text;
+
+    if (reading->token.kind == TOKEN_END)
+        return refuse_count(reading, 2);
+    if (clause->entity == FILTER_METRIC)
+        return error_set(reading->err, ERROR_INVALID, "filter",
+                         "Expected numeric value type for metric. Found %.*s", STR_ARG(value));
+    if (clause->numeric)
+        return error_set(reading->err, ERROR_INVALID, "filter",
+                         "Expected numeric value type for numeric attribute: %.*s. Found %.*s",
+                         STR_ARG(key), STR_ARG(value));
+    if (clause->entity == FILTER_PARAM || clause->entity == FILTER_TAG)
+        return error_set(reading->err, ERROR_INVALID, "filter",
+                         "Expected a quoted string value for %s (e.g. 'my-value'). Got value %.*s",
+                         entity_name(clause->entity), STR_ARG(value));
+    return error_set(reading->err, ERROR_INVALID, "filter",
+                     "Expected a quoted string value for %s. Got value %.*s",
+                     entity_name(clause->entity), STR_ARG(value));
+}
+
+static int read_value(struct reading *reading, struct filter_clause *clause, struct str key)
+{
+    struct str text = reading->token.text;
+
+    if (clause->op == FILTER_IS_NULL || clause->op == FILTER_IS_NOT_NULL)
+        return 0;
+    if (clause->op == FILTER_IN || clause->op == FILTER_NOT_IN)
+        return read_list(reading, clause);
+    if (clause->numeric) {
+        if (reading->token.kind != TOKEN_NUMBER || !str_to_double(text, &clause->number))
+            return refuse_value(reading, clause, key);
+    } else {
+        if (reading->token.kind != TOKEN_STRING || text.len < 2 ||
+            text.ptr[text.len - 1] != text.ptr[0])
+            return refuse_value(reading, clause, key);
+        clause->text = arena_str(reading->arena, filter_unquote(text, "'\""));
+    }
+    advance(reading);
+    return 0;
+}
+
+static int read_clause(struct reading *reading, struct filter_clause *out)
+{
+    struct filter_clause clause = {0};
+    struct filter_name name;
+    struct str operator;
+
+    if (reading->token.kind != TOKEN_IDENTIFIER &&
+        !(reading->token.kind == TOKEN_STRING && reading->token.text.ptr[0] == '"'))
+        return refuse_clause(reading);
+    if (filter_name(reading->grammar, reading->token.text, &name, reading->err) < 0)
+        return -1;
+    clause.entity = name.entity;
+    clause.field = name.attribute ? name.attribute->id : 0;
+    clause.key = arena_str(reading->arena, name.key);
+    clause.numeric = name.attribute ? name.attribute->number : name.entity == FILTER_METRIC;
+    advance(reading);
+    if (read_operator(reading, &clause.op, &operator) < 0 ||
+        check_operator(reading, &clause, &name, operator) < 0 ||
+        read_value(reading, &clause, name.key) < 0)
+        return -1;
+    *out = clause;
+    return 0;
+}
+
+int filter_parse(struct arena *arena, const struct filter_grammar *grammar, struct str text,
+                 struct filter *out, struct error *err)
+{
+    struct reading reading = {arena, grammar, text, {0}, err};
+    struct filter filter = {arena_new_array(arena, struct filter_clause, FILTER_CLAUSES_MAX), 0};
+
+    advance(&reading);
+    while (reading.token.kind != TOKEN_END) {
+        if (filter.count > 0) {
+            if (!at_word(&reading, "AND"))
+                return refuse_clause(&reading);
+            advance(&reading);
+        }
+        if (filter.count == FILTER_CLAUSES_MAX)
+            return error_set(err, ERROR_INVALID, "filter", "A filter may have at most %d clauses.",
+                             FILTER_CLAUSES_MAX);
+        if (read_clause(&reading, &filter.clauses[filter.count]) < 0)
+            return -1;
+        filter.count++;
+    }
+    *out = filter;
+    return 0;
+}
