@@ -31,6 +31,7 @@ class Server:
         self.environment = environment or {}
         self.arguments = list(arguments)
         self.process = None
+        self.log = None
         self.ready_ms = None
 
     def start(self, timeout=30):
@@ -88,9 +89,12 @@ class Server:
                 self.kill()
         else:
             self.cli("stop", "--jobs", check=False, timeout=60)
-        self.log.close()
         if self.own:
             shutil.rmtree(self.folder, ignore_errors=True)
+        if self.log:
+            self.log.close()
+            if self.own:
+                pathlib.Path(self.log.name).unlink(missing_ok=True)
 
     def __enter__(self):
         return self.start()
