@@ -22,13 +22,13 @@ struct asset_kind {
 static int environment_body(struct cli *cli, struct document *document, struct json **out,
                             struct error *err)
 {
-    return assets_environment_body(cli, document, "", false, out, err);
+    return assets_environment_body(document, "", false, out, err);
 }
 
 static int model_body(struct cli *cli, struct document *document, struct json **out,
                       struct error *err)
 {
-    return assets_model_body(cli, document, "", false, out, err);
+    return assets_model_body(document, "", false, out, err);
 }
 
 static const char *const DATA_WORDS[] = {"uri_folder", "data", "uri_file", "data",
@@ -86,8 +86,7 @@ static int create(struct cli *cli, const struct asset_kind *kind, struct error *
         return -1;
     if (!version.len && assets_next_version(cli, kind->type, name, &version, err) < 0)
         return -1;
-    if (session_call(cli, "PUT", session_version_id(cli, kind->type, name, version), body, &reply,
-                     err) < 0)
+    if (session_put(cli, session_version_id(cli, kind->type, name, version), body, &reply, err) < 0)
         return document_blame(cli, &document, err);
     return cli_result(cli, kind->shape(cli, reply), err);
 }
@@ -120,7 +119,7 @@ static int show(struct cli *cli, const struct asset_kind *kind, struct error *er
         return -1;
     struct str id = version.len ? session_version_id(cli, kind->type, name, version)
                                 : session_id(cli, kind->type, name);
-    if (session_call(cli, "GET", id, NULL, &reply, err) < 0)
+    if (session_get(cli, id, &reply, err) < 0)
         return -1;
     return cli_result(cli, kind->shape(cli, reply), err);
 }
@@ -192,8 +191,8 @@ static int run_model_download(struct cli *cli, struct error *err)
     struct json *model;
 
     if (session_open(cli, err) < 0 ||
-        session_call(cli, "GET", session_version_id(cli, "models", name, cli_text(cli, "version")),
-                     NULL, &model, err) < 0)
+        session_get(cli, session_version_id(cli, "models", name, cli_text(cli, "version")), &model,
+                    err) < 0)
         return -1;
     struct str uri = json_str_at(model, "properties.modelUri");
     if (!download_place(uri, &fetch.datastore, &fetch.prefix))

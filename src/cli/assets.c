@@ -30,7 +30,7 @@ int assets_latest(struct cli *cli, const char *type, struct str name, struct str
     struct json *container;
 
     if (session_open(cli, err) < 0 ||
-        session_call(cli, "GET", session_id(cli, type, name), NULL, &container, err) < 0)
+        session_get(cli, session_id(cli, type, name), &container, err) < 0)
         return -1;
     *out = json_str_at(container, "properties.latestVersion");
     if (out->len)
@@ -46,7 +46,7 @@ int assets_next_version(struct cli *cli, const char *type, struct str name, stru
 
     if (session_open(cli, err) < 0)
         return -1;
-    if (session_call(cli, "GET", session_id(cli, type, name), NULL, &container, err) < 0) {
+    if (session_get(cli, session_id(cli, type, name), &container, err) < 0) {
         if (!cli->missing)
             return -1;
         cli->missing = false;
@@ -123,9 +123,10 @@ static int missing_version(struct cli *cli, struct document *document, const cha
                    arena_printf(cli->arena, "azureml:%.*s@latest", STR_ARG(name)));
 }
 
-int assets_reference(struct cli *cli, struct document *document, const char *type, const char *path,
-                     struct str *out, struct error *err)
+int assets_reference(struct document *document, const char *type, const char *path, struct str *out,
+                     struct error *err)
 {
+    struct cli *cli = document->cli;
     struct str text = json_as_str(json_at(document->yaml.root, path)), id;
 
     *out = STR("");
@@ -133,7 +134,7 @@ int assets_reference(struct cli *cli, struct document *document, const char *typ
         return 0;
     if (assets_id(cli, type, text, &id, err) < 0)
         return cli->missing ? missing_version(cli, document, type, path, err) : -1;
-    if (session_call(cli, "GET", id, NULL, NULL, err) < 0)
+    if (session_get(cli, id, NULL, err) < 0)
         return cli->missing ? missing_version(cli, document, type, path, err) : -1;
     *out = id;
     return 0;
@@ -180,7 +181,7 @@ int assets_code(struct cli *cli, struct document *document, const char *path, st
                        STR("code from a web address is not built yet; use a local folder"),
                        STR(""));
     if (!is_local(text) || str_starts(text, STR("/subscriptions/")))
-        return assets_reference(cli, document, "codes", path, out, err);
+        return assets_reference(document, "codes", path, out, err);
     struct str local = document_path(cli, document, text);
     if (!is_there(cli, document, path, local) || document->problems.errors)
         return 0;
@@ -231,9 +232,10 @@ int assets_content(struct cli *cli, struct document *document, struct assets_con
 }
 
 /* conda_file: a mapping, or the path of a file that holds one. */
-static int conda_text(struct cli *cli, struct document *document, const char *path,
-                      const struct json *value, struct str *out, struct error *err)
+static int conda_text(struct document *document, const char *path, const struct json *value,
+                      struct str *out, struct error *err)
 {
+    struct cli *cli = document->cli;
     struct yaml conda;
     struct str text;
 
@@ -306,9 +308,10 @@ static const struct field_row ENVIRONMENT_ROWS[] = {
     {"inference_config", "properties.inferenceConfig", FIELD_TREE},
 };
 
-int assets_environment_body(struct cli *cli, struct document *document, const char *path,
-                            bool anonymous, struct json **out, struct error *err)
+int assets_environment_body(struct document *document, const char *path, bool anonymous,
+                            struct json **out, struct error *err)
 {
+    struct cli *cli = document->cli;
     const struct json *value = json_at(document->yaml.root, path);
     const char *conda_path = below(cli, path, "conda_file");
     struct json *body = json_object(cli->arena);
@@ -316,8 +319,7 @@ int assets_environment_body(struct cli *cli, struct document *document, const ch
 
     assert(json_kind(value) == JSON_OBJECT);
     fields_to_rest(cli->arena, ENVIRONMENT_ROWS, COUNT(ENVIRONMENT_ROWS), value, body);
-    if (conda_text(cli, document, conda_path, json_get(value, STR("conda_file")), &conda, err) <
-            0 ||
+    if (conda_text(document, conda_path, json_get(value, STR("conda_file")), &conda, err) < 0 ||
         environment_build(cli, document, path, body, err) < 0)
         return -1;
     if (conda.len &&
@@ -353,16 +355,16 @@ int assets_environment(struct cli *cli, struct document *document, const char *p
 
     *out = STR("");
     if (json_kind(value) == JSON_STRING)
-        return assets_reference(cli, document, "environments", path, out, err);
+        return assets_reference(document, "environments", path, out, err);
     if (json_kind(value) != JSON_OBJECT)
         return 0;
-    if (assets_environment_body(cli, document, path, true, &body, err) < 0)
+    if (assets_environment_body(document, path, true, &body, err) < 0)
         return -1;
     if (document->problems.errors)
         return 0;
     struct str id = session_version_id(cli, "environments", STR("CliV2AnonymousEnvironment"),
                                        hash_of(cli, body));
-    if (session_call(cli, "PUT", id, body, NULL, err) < 0)
+    if (session_put(cli, id, body, NULL, err) < 0)
         return -1;
     *out = id;
     return 0;
@@ -377,9 +379,10 @@ static const struct field_row MODEL_ROWS[] = {
     {"type", "properties.modelType", FIELD_LOWER},
 };
 
-int assets_model_body(struct cli *cli, struct document *document, const char *path, bool anonymous,
+int assets_model_body(struct document *document, const char *path, bool anonymous,
                       struct json **out, struct error *err)
 {
+    struct cli *cli = document->cli;
     const struct json *value = json_at(document->yaml.root, path);
     struct assets_content content = {.path = below(cli, path, "path"), .full = true};
     struct json *body = json_object(cli->arena);
@@ -414,11 +417,11 @@ int assets_model(struct cli *cli, struct document *document, const char *path, s
 
     *out = STR("");
     if (json_kind(value) == JSON_STRING)
-        return assets_reference(cli, document, "models", path, out, err);
+        return assets_reference(document, "models", path, out, err);
     if (json_kind(value) != JSON_OBJECT)
         return 0;
     struct str name = json_str_at(value, "name");
-    if (assets_model_body(cli, document, path, !name.len, &body, err) < 0)
+    if (assets_model_body(document, path, !name.len, &body, err) < 0)
         return -1;
     if (document->problems.errors || !body)
         return 0;
@@ -426,7 +429,7 @@ int assets_model(struct cli *cli, struct document *document, const char *path, s
     if (!name.len)
         name = hash_of(cli, body);
     struct str id = session_version_id(cli, "models", name, version.len ? version : STR("1"));
-    if (session_call(cli, "PUT", id, body, NULL, err) < 0)
+    if (session_put(cli, id, body, NULL, err) < 0)
         return -1;
     *out = id;
     return 0;

@@ -9,8 +9,8 @@
 
 /* "azureml:n:v", "azureml:n@latest", "azureml:n", a full id or a registry address as an id. `type`
  * is the wire's: "environments". */
-int assets_reference(struct cli *cli, struct document *document, const char *type, const char *path,
-                     struct str *out, struct error *err);
+int assets_reference(struct document *document, const char *type, const char *path, struct str *out,
+                     struct error *err);
 
 /* The same for a text that stands in no file. Errors: ERROR_NOT_FOUND. */
 int assets_id(struct cli *cli, const char *type, struct str reference, struct str *out,
@@ -43,9 +43,9 @@ int assets_content(struct cli *cli, struct document *document, struct assets_con
                    struct error *err);
 
 /* The wire's body of an environment. */
-int assets_environment_body(struct cli *cli, struct document *document, const char *path,
-                            bool anonymous, struct json **out, struct error *err);
-int assets_model_body(struct cli *cli, struct document *document, const char *path, bool anonymous,
+int assets_environment_body(struct document *document, const char *path, bool anonymous,
+                            struct json **out, struct error *err);
+int assets_model_body(struct document *document, const char *path, bool anonymous,
                       struct json **out, struct error *err);
 
 /* The next free version of an asset: "1" when there is none. */

@@ -59,7 +59,8 @@ static int run_compute_create(struct cli *cli, struct error *err)
         shape_compute_body(cli, &document, &body, err) < 0)
         return -1;
     struct str id = session_id(cli, "computes", json_str_at(document.yaml.root, "name"));
-    if (session_change(cli, "PUT", id, body, "Creating compute", &reply, err) < 0)
+    if (session_change(cli, &(struct session_write){"PUT", id, body, "Creating compute"}, &reply,
+                       err) < 0)
         return document_blame(cli, &document, err);
     return cli_result(cli, shape_compute(cli, reply), err);
 }
@@ -73,8 +74,7 @@ static int run_compute_update(struct cli *cli, struct error *err)
                   {"max-instances", "properties.properties.scaleSettings.maxNodeCount"}};
     struct json *body, *reply;
 
-    if (session_open(cli, err) < 0 ||
-        session_call(cli, "GET", id_of(cli, "computes"), NULL, &body, err) < 0)
+    if (session_open(cli, err) < 0 || session_get(cli, id_of(cli, "computes"), &body, err) < 0)
         return -1;
     for (size_t i = 0; i < COUNT(LIMITS); i++)
         if (cli_has(cli, LIMITS[i].flag) &&
@@ -87,8 +87,9 @@ static int run_compute_update(struct cli *cli, struct error *err)
             cli->arena, body, "properties.properties.scaleSettings.nodeIdleTimeBeforeScaleDown",
             json_text(cli->arena, arena_printf(cli->arena, "PT%lldS", (long long)idle)), err) < 0)
         return -1;
-    if (session_change(cli, "PUT", id_of(cli, "computes"), body, "Updating compute", &reply, err) <
-        0)
+    if (session_change(
+            cli, &(struct session_write){"PUT", id_of(cli, "computes"), body, "Updating compute"},
+            &reply, err) < 0)
         return -1;
     return cli_result(cli, shape_compute(cli, reply), err);
 }
@@ -100,7 +101,8 @@ static int run_compute_delete(struct cli *cli, struct error *err)
         return -1;
     struct str path = arena_printf(cli->arena, "%.*s?underlyingResourceAction=Delete",
                                    STR_ARG(id_of(cli, "computes")));
-    return session_change(cli, "DELETE", path, NULL, "Deleting compute", NULL, err);
+    return session_change(cli, &(struct session_write){"DELETE", path, NULL, "Deleting compute"},
+                          NULL, err);
 }
 
 static int show(struct cli *cli, struct str id,
@@ -109,7 +111,7 @@ static int show(struct cli *cli, struct str id,
     struct json *reply;
 
     assert(id.len > 0);
-    if (session_call(cli, "GET", id, NULL, &reply, err) < 0)
+    if (session_get(cli, id, &reply, err) < 0)
         return -1;
     return cli_result(cli, shape(cli, reply), err);
 }

@@ -184,7 +184,7 @@ static void choose_kind(struct document *document, const struct document_family 
 int document_read(struct cli *cli, const struct document_family *family, const char *const *flags,
                   struct document *out, struct error *err)
 {
-    *out = (struct document){.problems = {.arena = cli->arena}};
+    *out = (struct document){.cli = cli, .problems = {.arena = cli->arena}};
     if (read_text(cli, out, err) < 0)
         return -1;
     if (json_kind(out->yaml.root) != JSON_OBJECT) {

@@ -5,6 +5,7 @@
 #include "yaml/schema.h"
 
 struct document {
+    struct cli *cli; /* the run that reads it */
     struct yaml yaml;
     struct str file;   /* as it was given; "<stdin>" for - */
     struct str folder; /* relative paths of the file begin here */

@@ -268,7 +268,7 @@ static int fetch_branch(struct cli *cli, const struct branch *branch, struct dow
     if (branch->depth > DEPTH_MAX)
         return error_set(err, ERROR_INVALID, "", "'%.*s' lies deeper than %d folders.", STR_ARG(at),
                          DEPTH_MAX);
-    if (session_call(cli, "GET", mlflow_path(cli, query.ptr), NULL, &list, err) < 0)
+    if (session_get(cli, mlflow_path(cli, query.ptr), &list, err) < 0)
         return -1;
     struct json_iter it = json_iter(json_get(list, STR("files")));
     while (json_next(&it))
@@ -318,7 +318,7 @@ static int find_models(struct cli *cli, struct str run, struct json **out, struc
                                     STR_ARG(http_encode(cli->arena, run, false)));
 
     assert(run.len > 0);
-    if (session_call(cli, "GET", mlflow_path(cli, query.ptr), NULL, &shown, err) < 0)
+    if (session_get(cli, mlflow_path(cli, query.ptr), &shown, err) < 0)
         return -1;
     json_append(cli->arena, ids,
                 json_text(cli->arena, json_str_at(shown, "run.info.experiment_id")));
@@ -327,8 +327,7 @@ static int find_models(struct cli *cli, struct str run, struct json **out, struc
     json_set_str(cli->arena, ask, "filter",
                  arena_printf(cli->arena, "source_run_id = '%.*s'", STR_ARG(run)));
     do {
-        if (session_call(cli, "POST", mlflow_path(cli, "mlflow/logged-models/search"), ask, &page,
-                         err) < 0)
+        if (session_post(cli, mlflow_path(cli, "mlflow/logged-models/search"), ask, &page, err) < 0)
             return -1;
         struct json_iter it = json_iter(json_get(page, STR("models")));
         while (json_next(&it))

@@ -11,42 +11,59 @@ struct step {
     enum { STEP_KEY, STEP_INDEX, STEP_MATCH } kind;
 };
 
-static int bad_path(struct str path, const char *why, struct error *err)
+/* One change of one document. */
+struct edit {
+    struct arena *arena;
+    struct json *root;
+    struct str path; /* as it was given */
+    struct error *err;
+};
+
+static int bad_path(const struct edit *edit, const char *why)
 {
-    return error_set(err, ERROR_INVALID, "", "The path '%.*s' %s.",
-                     STR_ARG(str_slice(path, 0, 100)), why);
+    assert(why);
+    return error_set(edit->err, ERROR_INVALID, "", "The path '%.*s' %s.",
+                     STR_ARG(str_slice(edit->path, 0, 100)), why);
+}
+
+static int read_bracket(const struct edit *edit, struct str *rest, struct step *out)
+{
+    ssize_t close = str_find_char(*rest, ']');
+
+    assert(rest->ptr[0] == '[');
+    if (close < 0)
+        return bad_path(edit, "has a [ without ]");
+    struct str inside = str_slice(*rest, 1, (size_t)close);
+    out->kind = str_cut(inside, '=', &out->key, &out->match) ? STEP_MATCH : STEP_INDEX;
+    if (out->kind == STEP_INDEX && !str_to_int64(inside, &out->index))
+        return bad_path(edit, "has no number and no key=value between [ and ]");
+    *rest = str_slice(*rest, (size_t)close + 1, rest->len);
+    return 0;
 }
 
 /* Cuts the next step off; 1, 0 at the end, -1. */
-static int next_step(struct str path, struct str *rest, struct step *out, struct error *err)
+static int next_step(const struct edit *edit, struct str *rest, struct step *out)
 {
+    size_t end = 0;
+
     if (!rest->len)
         return 0;
     *out = (struct step){.kind = STEP_KEY};
     if (rest->ptr[0] == '[') {
-        ssize_t close = str_find_char(*rest, ']');
-        if (close < 0)
-            return bad_path(path, "has a [ without ]", err);
-        struct str inside = str_slice(*rest, 1, (size_t)close);
-        out->kind = str_cut(inside, '=', &out->key, &out->match) ? STEP_MATCH : STEP_INDEX;
-        if (out->kind == STEP_INDEX && !str_to_int64(inside, &out->index))
-            return bad_path(path, "has no number and no key=value between [ and ]", err);
-        *rest = str_slice(*rest, (size_t)close + 1, rest->len);
+        if (read_bracket(edit, rest, out) < 0)
+            return -1;
     } else {
-        size_t end = 0;
         while (end < rest->len && rest->ptr[end] != '.' && rest->ptr[end] != '[')
             end++;
         if (!end)
-            return bad_path(path, "has an empty step", err);
+            return bad_path(edit, "has an empty step");
         out->key = str_slice(*rest, 0, end);
         *rest = str_slice(*rest, end, rest->len);
     }
-    if (rest->len && rest->ptr[0] == '.') {
-        *rest = str_slice(*rest, 1, rest->len);
-        if (!rest->len)
-            return bad_path(path, "ends in a dot", err);
-    }
-    return 1;
+    if (!rest->len || rest->ptr[0] != '.')
+        return 1;
+    *rest = str_slice(*rest, 1, rest->len);
+    return rest->len ? 1 : bad_path(edit, "ends in a dot");
 }
 
 static struct json *find_element(struct arena *arena, const struct json *list,
@@ -68,47 +85,55 @@ static struct json *find_element(struct arena *arena, const struct json *list,
 }
 
 /* Puts a value into an object or over an element of a list. */
-static int store(struct arena *arena, struct json *at, const struct step *step, struct str path,
-                 struct json *value, struct error *err)
+static int store(const struct edit *edit, struct json *at, const struct step *step,
+                 struct json *value)
 {
     size_t index;
 
+    assert(value);
     if (step->kind == STEP_KEY) {
         if (json_kind(at) != JSON_OBJECT)
-            return bad_path(path, "leads through something that is no mapping", err);
-        json_set(arena, at, step->key, value);
+            return bad_path(edit, "leads through something that is no mapping");
+        json_set(edit->arena, at, step->key, value);
         return 0;
     }
-    if (json_kind(at) != JSON_ARRAY || !find_element(arena, at, step, &index))
-        return bad_path(path, "names an element that is not there", err);
-    char position[32];
-    struct str written = arena_printf(arena, "[%zu]", index);
-    assert(written.len < sizeof position);
-    return json_put(arena, at, written.ptr, value, err);
+    if (json_kind(at) != JSON_ARRAY || !find_element(edit->arena, at, step, &index))
+        return bad_path(edit, "names an element that is not there");
+    struct str position = arena_printf(edit->arena, "[%zu]", index);
+    return json_put(edit->arena, at, position.ptr, value, edit->err);
 }
 
-/* The container that the path's last step stands in. With `make`, missing mappings are made. */
-static int walk(struct arena *arena, struct json *root, struct str path, bool make,
-                struct json **out_at, struct step *out_last, struct error *err)
+/* What one step leads to. With `make`, a mapping that is missing is made. */
+static struct json *descend(const struct edit *edit, struct json *at, const struct step *step,
+                            bool make)
 {
-    struct str rest = path;
-    struct json *at = root;
-    struct step step;
     size_t index;
-    int more = next_step(path, &rest, out_last, err);
+    struct json *below = step->kind == STEP_KEY ? json_get(at, step->key)
+                                                : find_element(edit->arena, at, step, &index);
 
+    assert(at);
+    if (json_is_null(below) && make && step->kind == STEP_KEY && json_kind(at) == JSON_OBJECT) {
+        below = json_object(edit->arena);
+        json_set(edit->arena, at, step->key, below);
+    }
+    return below;
+}
+
+/* The container that the path's last step stands in. */
+static int walk(const struct edit *edit, bool make, struct json **out_at, struct step *out_last)
+{
+    struct str rest = edit->path;
+    struct json *at = edit->root;
+    struct step step;
+    int more = next_step(edit, &rest, out_last);
+
+    assert(at);
     if (more == 0)
-        return bad_path(path, "is empty", err);
-    while (more > 0 && (more = next_step(path, &rest, &step, err)) > 0) {
-        struct json *below = out_last->kind == STEP_KEY ? json_get(at, out_last->key)
-                                                        : find_element(arena, at, out_last, &index);
-        if (json_is_null(below) && make && out_last->kind == STEP_KEY &&
-            json_kind(at) == JSON_OBJECT) {
-            below = json_object(arena);
-            json_set(arena, at, out_last->key, below);
-        }
+        return bad_path(edit, "is empty");
+    while (more > 0 && (more = next_step(edit, &rest, &step)) > 0) {
+        struct json *below = descend(edit, at, out_last, make);
         if (json_kind(below) != JSON_OBJECT && json_kind(below) != JSON_ARRAY)
-            return bad_path(path, "leads through something that is no mapping or list", err);
+            return bad_path(edit, "leads through something that is no mapping or list");
         at = below;
         *out_last = step;
     }
@@ -132,46 +157,34 @@ static struct json *read_value(struct arena *arena, struct str text, bool force_
 int edit_set(struct arena *arena, struct json *root, struct str assignment, bool force_text,
              struct error *err)
 {
-    struct str path, text;
+    struct edit edit = {arena, root, assignment, err};
     struct json *at;
     struct step last;
     size_t equals = 0;
     bool inside = false;
 
+    assert(root);
     /* The = of [name=x] does not end the path. */
     for (; equals < assignment.len && (inside || assignment.ptr[equals] != '='); equals++)
         inside = assignment.ptr[equals] == '[' || (inside && assignment.ptr[equals] != ']');
     if (equals == assignment.len)
-        return bad_path(assignment, "has no =VALUE", err);
-    path = str_slice(assignment, 0, equals);
-    text = str_slice(assignment, equals + 1, assignment.len);
-    if (walk(arena, root, path, true, &at, &last, err) < 0)
+        return bad_path(&edit, "has no =VALUE");
+    edit.path = str_slice(assignment, 0, equals);
+    struct str text = str_slice(assignment, equals + 1, assignment.len);
+    if (walk(&edit, true, &at, &last) < 0)
         return -1;
-    return store(arena, at, &last, path, read_value(arena, text, force_text), err);
+    return store(&edit, at, &last, read_value(arena, text, force_text));
 }
 
-int edit_add(struct arena *arena, struct json *root, const struct str *words, size_t count,
-             struct error *err)
+/* Words of the form KEY=VALUE become one object at the end of the list, others elements. */
+static void append_words(struct arena *arena, struct json *list, const struct str *words,
+                         size_t count)
 {
-    struct json *at, *list, *pairs = NULL;
-    struct step last;
-    size_t index;
+    struct json *pairs = NULL;
     struct str key, text;
 
-    assert(count > 0);
-    if (count < 2)
-        return bad_path(words[0], "needs KEY=VALUE or a value after it", err);
-    if (walk(arena, root, words[0], true, &at, &last, err) < 0)
-        return -1;
-    list = last.kind == STEP_KEY ? json_get(at, last.key) : find_element(arena, at, &last, &index);
-    if (json_is_null(list)) {
-        list = json_array(arena);
-        if (store(arena, at, &last, words[0], list, err) < 0)
-            return -1;
-    }
-    if (json_kind(list) != JSON_ARRAY)
-        return bad_path(words[0], "is no list", err);
-    for (size_t i = 1; i < count; i++) {
+    assert(json_kind(list) == JSON_ARRAY);
+    for (size_t i = 0; i < count; i++) {
         if (!str_cut(words[i], '=', &key, &text)) {
             json_append(arena, list, read_value(arena, words[i], false));
             continue;
@@ -182,6 +195,31 @@ int edit_add(struct arena *arena, struct json *root, const struct str *words, si
         }
         json_set(arena, pairs, key, read_value(arena, text, false));
     }
+}
+
+int edit_add(struct arena *arena, struct json *root, const struct str *words, size_t count,
+             struct error *err)
+{
+    struct edit edit = {arena, root, words[0], err};
+    struct json *at;
+    struct step last;
+    size_t index;
+
+    assert(count > 0 && root);
+    if (count < 2)
+        return bad_path(&edit, "needs KEY=VALUE or a value after it");
+    if (walk(&edit, true, &at, &last) < 0)
+        return -1;
+    struct json *list =
+        last.kind == STEP_KEY ? json_get(at, last.key) : find_element(arena, at, &last, &index);
+    if (json_is_null(list)) {
+        list = json_array(arena);
+        if (store(&edit, at, &last, list) < 0)
+            return -1;
+    }
+    if (json_kind(list) != JSON_ARRAY)
+        return bad_path(&edit, "is no list");
+    append_words(arena, list, words + 1, count - 1);
     return 0;
 }
 
@@ -200,23 +238,23 @@ static struct json *without(struct arena *arena, const struct json *list, size_t
 int edit_remove(struct arena *arena, struct json *root, const struct str *words, size_t count,
                 struct error *err)
 {
-    struct str path = words[0];
+    struct edit edit = {arena, root, words[0], err};
     struct json *at, *list;
     struct step last, above;
     size_t index;
 
-    assert(count > 0);
+    assert(count > 0 && root);
     if (count > 1)
-        path = arena_printf(arena, "%.*s[%.*s]", STR_ARG(words[0]), STR_ARG(words[1]));
-    if (walk(arena, root, path, false, &at, &last, err) < 0)
+        edit.path = arena_printf(arena, "%.*s[%.*s]", STR_ARG(words[0]), STR_ARG(words[1]));
+    if (walk(&edit, false, &at, &last) < 0)
         return -1;
     if (last.kind == STEP_KEY)
-        return json_remove(at, last.key) ? 0 : bad_path(path, "names a key that is not there", err);
+        return json_remove(at, last.key) ? 0 : bad_path(&edit, "names a key that is not there");
     if (json_kind(at) != JSON_ARRAY || !find_element(arena, at, &last, &index))
-        return bad_path(path, "names an element that is not there", err);
-    ssize_t bracket = str_find_last(path, '[');
-    struct str parent = str_slice(path, 0, (size_t)bracket);
-    if (walk(arena, root, parent, false, &list, &above, err) < 0)
+        return bad_path(&edit, "names an element that is not there");
+    struct json *kept = without(arena, at, index);
+    edit.path = str_slice(edit.path, 0, (size_t)str_find_last(edit.path, '['));
+    if (walk(&edit, false, &list, &above) < 0)
         return -1;
-    return store(arena, list, &above, parent, without(arena, at, index), err);
+    return store(&edit, list, &above, kept);
 }

@@ -89,7 +89,8 @@ static int put_endpoint(struct cli *cli, struct str name, const struct json *bod
 {
     struct json *reply;
 
-    if (session_change(cli, "PUT", endpoint_id(cli, name), body, phase, &reply, err) < 0)
+    if (session_change(cli, &(struct session_write){"PUT", endpoint_id(cli, name), body, phase},
+                       &reply, err) < 0)
         return -1;
     return cli_result(cli, shape_endpoint(cli, reply), err);
 }
@@ -116,7 +117,7 @@ static int run_create(struct cli *cli, struct error *err)
     /* Create is create or update: an endpoint that serves keeps its traffic unless the file says.
      */
     if (!json_get(document.yaml.root, STR("traffic"))) {
-        if (session_call(cli, "GET", endpoint_id(cli, name), NULL, &now, err) == 0 &&
+        if (session_get(cli, endpoint_id(cli, name), &now, err) == 0 &&
             (traffic = json_at(now, "properties.traffic")))
             json_put(cli->arena, body, "properties.traffic", json_copy(cli->arena, traffic), err);
         else if (!cli->missing && err->code != ERROR_NONE)
@@ -159,8 +160,7 @@ static int run_update(struct cli *cli, struct error *err)
         cli->usage = true;
         return error_set(err, ERROR_INVALID, "", "--name or --file is missing: which endpoint?");
     }
-    if (no_local(cli, err) < 0 ||
-        session_call(cli, "GET", endpoint_id(cli, name), NULL, &now, err) < 0)
+    if (no_local(cli, err) < 0 || session_get(cli, endpoint_id(cli, name), &now, err) < 0)
         return -1;
     if (!cli_has(cli, "file")) {
         /* The whole comes back as a file would say it, so that both ways share one body. */
@@ -181,7 +181,7 @@ static int run_show(struct cli *cli, struct error *err)
     struct json *reply;
 
     if (no_local(cli, err) < 0 ||
-        session_call(cli, "GET", endpoint_id(cli, cli_text(cli, "name")), NULL, &reply, err) < 0)
+        session_get(cli, endpoint_id(cli, cli_text(cli, "name")), &reply, err) < 0)
         return -1;
     return cli_result(cli, shape_endpoint(cli, reply), err);
 }
@@ -216,20 +216,21 @@ static int run_delete(struct cli *cli, struct error *err)
 
     if (confirm_delete(cli, "endpoint", name, err) < 0 || no_local(cli, err) < 0)
         return -1;
-    return session_change(cli, "DELETE", endpoint_id(cli, name), NULL, "Deleting endpoint", NULL,
-                          err);
+    return session_change(
+        cli, &(struct session_write){"DELETE", endpoint_id(cli, name), NULL, "Deleting endpoint"},
+        NULL, err);
 }
 
 static int keys_of(struct cli *cli, struct str name, struct json **out, struct error *err)
 {
     struct json *endpoint;
 
-    if (session_call(cli, "GET", endpoint_id(cli, name), NULL, &endpoint, err) < 0)
+    if (session_get(cli, endpoint_id(cli, name), &endpoint, err) < 0)
         return -1;
     bool keyed = str_eq_fold(json_str_at(endpoint, "properties.authMode"), STR("Key"));
     struct str path = arena_printf(cli->arena, "%.*s/%s", STR_ARG(endpoint_id(cli, name)),
                                    keyed ? "listKeys" : "token");
-    return session_call(cli, "POST", path, NULL, out, err);
+    return session_post(cli, path, NULL, out, err);
 }
 
 static int run_credentials(struct cli *cli, struct error *err)
@@ -273,7 +274,7 @@ static int run_invoke(struct cli *cli, struct error *err)
     struct json *endpoint, *keys;
 
     if (read_request(cli, &body, err) < 0 || no_local(cli, err) < 0 ||
-        session_call(cli, "GET", endpoint_id(cli, name), NULL, &endpoint, err) < 0 ||
+        session_get(cli, endpoint_id(cli, name), &endpoint, err) < 0 ||
         keys_of(cli, name, &keys, err) < 0)
         return -1;
     struct str key = json_str_at(keys, "primaryKey");
@@ -312,13 +313,14 @@ static int all_traffic(struct cli *cli, struct str endpoint, struct str deployme
 {
     struct json *body, *traffic = json_object(cli->arena);
 
-    if (session_call(cli, "GET", endpoint_id(cli, endpoint), NULL, &body, err) < 0)
+    if (session_get(cli, endpoint_id(cli, endpoint), &body, err) < 0)
         return -1;
     json_set(cli->arena, traffic, deployment, json_int(cli->arena, 100));
     if (json_put(cli->arena, body, "properties.traffic", traffic, err) < 0)
         return -1;
-    return session_change(cli, "PUT", endpoint_id(cli, endpoint), body, "Shifting traffic", NULL,
-                          err);
+    return session_change(
+        cli, &(struct session_write){"PUT", endpoint_id(cli, endpoint), body, "Shifting traffic"},
+        NULL, err);
 }
 
 static int put_deployment(struct cli *cli, struct document *document, bool create,
@@ -335,7 +337,7 @@ static int put_deployment(struct cli *cli, struct document *document, bool creat
     const char *phase = arena_printf(cli->arena, "%s deployment %.*s",
                                      create ? "Creating" : "Updating", STR_ARG(name))
                             .ptr;
-    if (session_change(cli, "PUT", id, body, phase, &reply, err) < 0) {
+    if (session_change(cli, &(struct session_write){"PUT", id, body, phase}, &reply, err) < 0) {
         if (!cli->interrupted && !err->hint[0])
             error_hint(err, "lazurite online-deployment get-logs -e %.*s -n %.*s",
                        STR_ARG(endpoint), STR_ARG(name));
@@ -352,9 +354,9 @@ static int is_there(struct cli *cli, struct document *document, bool *out, struc
     struct str endpoint = json_str_at(document->yaml.root, "endpoint_name");
     struct str id = deployment_id(cli, endpoint, json_str_at(document->yaml.root, "name"));
 
-    if (session_call(cli, "GET", endpoint_id(cli, endpoint), NULL, NULL, err) < 0)
+    if (session_get(cli, endpoint_id(cli, endpoint), NULL, err) < 0)
         return -1;
-    *out = session_call(cli, "GET", id, NULL, NULL, err) == 0;
+    *out = session_get(cli, id, NULL, err) == 0;
     if (!*out && !cli->missing)
         return -1;
     cli->missing = false;
@@ -400,7 +402,7 @@ static int update_in_place(struct cli *cli, struct error *err)
                          "--file, or --name and --endpoint-name are missing.");
     }
     struct str id = deployment_id(cli, endpoint, name);
-    if (session_call(cli, "GET", id, NULL, &body, err) < 0)
+    if (session_get(cli, id, &body, err) < 0)
         return -1;
     struct json *shown = shape_deployment(cli, body);
     if (edit_shown(cli, shown, err) < 0)
@@ -411,7 +413,8 @@ static int update_in_place(struct cli *cli, struct error *err)
         json_put(cli->arena, body, "sku.capacity", json_copy(cli->arena, count), err);
     if (tags)
         json_put(cli->arena, body, "tags", json_copy(cli->arena, tags), err);
-    if (session_change(cli, "PUT", id, body, "Updating deployment", &reply, err) < 0)
+    if (session_change(cli, &(struct session_write){"PUT", id, body, "Updating deployment"}, &reply,
+                       err) < 0)
         return -1;
     return cli_result(cli, shape_deployment(cli, reply), err);
 }
@@ -438,9 +441,8 @@ static int run_deployment_show(struct cli *cli, struct error *err)
     struct json *reply;
 
     if (no_local(cli, err) < 0 ||
-        session_call(cli, "GET",
-                     deployment_id(cli, cli_text(cli, "endpoint-name"), cli_text(cli, "name")),
-                     NULL, &reply, err) < 0)
+        session_get(cli, deployment_id(cli, cli_text(cli, "endpoint-name"), cli_text(cli, "name")),
+                    &reply, err) < 0)
         return -1;
     return cli_result(cli, shape_deployment(cli, reply), err);
 }
@@ -465,8 +467,11 @@ static int run_deployment_delete(struct cli *cli, struct error *err)
 
     if (confirm_delete(cli, "deployment", name, err) < 0 || no_local(cli, err) < 0)
         return -1;
-    return session_change(cli, "DELETE", deployment_id(cli, cli_text(cli, "endpoint-name"), name),
-                          NULL, "Deleting deployment", NULL, err);
+    return session_change(
+        cli,
+        &(struct session_write){"DELETE", deployment_id(cli, cli_text(cli, "endpoint-name"), name),
+                                NULL, "Deleting deployment"},
+        NULL, err);
 }
 
 static int run_deployment_logs(struct cli *cli, struct error *err)
@@ -482,8 +487,8 @@ static int run_deployment_logs(struct cli *cli, struct error *err)
                      str_eq_fold(container, STR("storage-initializer")) ? STR("StorageInitializer")
                                                                         : STR("InferenceServer"));
     struct str id = deployment_id(cli, cli_text(cli, "endpoint-name"), cli_text(cli, "name"));
-    if (session_call(cli, "POST", arena_printf(cli->arena, "%.*s/getLogs", STR_ARG(id)), ask,
-                     &reply, err) < 0)
+    if (session_post(cli, arena_printf(cli->arena, "%.*s/getLogs", STR_ARG(id)), ask, &reply, err) <
+        0)
         return -1;
     struct str content = json_str_at(reply, "content");
     if (cli->format_given || cli->query)

@@ -100,49 +100,67 @@ static bool match_one(struct str *pattern, char c)
     return p == c;
 }
 
+/* Where a star stood, and from where it may take one more character. */
+struct star {
+    struct str pattern, text; /* what follows the star, and what it has not taken yet */
+    bool set;
+};
+
+/* Both stars of one match: "*" stays in its folder, "**" does not. */
+struct stars {
+    struct star near, deep;
+};
+
+/* Passes over a star at the head of the pattern and remembers it. */
+static bool take_star(struct stars *stars, struct str *pattern, struct str text)
+{
+    bool deep = str_starts(*pattern, STR("**"));
+
+    assert(pattern->ptr || !pattern->len);
+    if (!str_starts(*pattern, STR("*")))
+        return false;
+    *pattern = str_slice(*pattern, deep ? 2 : 1, pattern->len);
+    if (deep && str_starts(*pattern, STR("/")))
+        *pattern = str_slice(*pattern, 1, pattern->len);
+    if (deep)
+        stars->near.set = false;
+    *(deep ? &stars->deep : &stars->near) = (struct star){*pattern, text, true};
+    return true;
+}
+
+/* Lets the nearest star that can take one more character; false when none can. */
+static bool step_back(struct stars *stars, struct str *pattern, struct str *text)
+{
+    struct star *star = &stars->near;
+
+    assert(!star->set || star->pattern.ptr || !star->pattern.len);
+    if (!star->set || !star->text.len || star->text.ptr[0] == '/') {
+        star->set = false;
+        star = &stars->deep;
+    }
+    if (!star->set || !star->text.len)
+        return false;
+    star->text = str_slice(star->text, 1, star->text.len);
+    *pattern = star->pattern;
+    *text = star->text;
+    return true;
+}
+
 /* Backtracks to the last star only, and to the last double star when that fails: linear patterns
  * stay cheap, and no pattern is exponential. */
 bool ignore_glob(struct str pattern, struct str text)
 {
-    struct str star_pattern = {0}, star_text = {0}, deep_pattern = {0}, deep_text = {0};
-    bool star = false, deep = false;
+    struct stars stars = {0};
 
     while (text.len || pattern.len) {
-        if (str_starts(pattern, STR("**"))) {
-            pattern = str_slice(pattern, 2, pattern.len);
-            if (str_starts(pattern, STR("/")))
-                pattern = str_slice(pattern, 1, pattern.len);
-            deep = true;
-            star = false;
-            deep_pattern = pattern;
-            deep_text = text;
+        if (take_star(&stars, &pattern, text))
             continue;
-        }
-        if (pattern.len && pattern.ptr[0] == '*') {
-            pattern = str_slice(pattern, 1, pattern.len);
-            star = true;
-            star_pattern = pattern;
-            star_text = text;
-            continue;
-        }
         if (text.len && pattern.len && match_one(&pattern, text.ptr[0])) {
             text = str_slice(text, 1, text.len);
             continue;
         }
-        if (!text.len && !pattern.len)
-            return true;
-        if (star && star_text.len && star_text.ptr[0] != '/') {
-            star_text = str_slice(star_text, 1, star_text.len);
-            pattern = star_pattern;
-            text = star_text;
-        } else if (deep && deep_text.len) {
-            deep_text = str_slice(deep_text, 1, deep_text.len);
-            pattern = deep_pattern;
-            text = deep_text;
-            star = false;
-        } else {
+        if (!step_back(&stars, &pattern, &text))
             return false;
-        }
     }
     return true;
 }

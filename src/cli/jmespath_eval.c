@@ -262,46 +262,49 @@ static int positions(struct arena *arena, const struct jmespath *node, const str
     return 0;
 }
 
+/* What stands for itself: names, texts and the whole. */
+static int leaf(struct arena *arena, const struct jmespath *node, const struct json *data,
+                struct json **out, struct error *err)
+{
+    assert(node->type == NODE_EXPREF || node->type == NODE_LITERAL || node->type == NODE_FIELD ||
+           node->type == NODE_IDENTITY);
+    if (node->type == NODE_EXPREF)
+        return error_set(err, ERROR_INVALID, "--query",
+                         "An &expression only goes into a function.");
+    if (node->type == NODE_FIELD)
+        *out = json_kind(data) == JSON_OBJECT ? json_get(data, node->name) : NULL;
+    else
+        *out = node->type == NODE_LITERAL ? node->literal : (struct json *)data;
+    return 0;
+}
+
 int jmespath_eval(struct arena *arena, const struct jmespath *node, const struct json *data,
                   struct json **out, struct error *err)
 {
-    switch (node->type) {
-    case NODE_IDENTITY:
-        *out = (struct json *)data;
-        return 0;
-    case NODE_FIELD:
-        *out = json_kind(data) == JSON_OBJECT ? json_get(data, node->name) : NULL;
-        return 0;
-    case NODE_LITERAL:
-        *out = node->literal;
-        return 0;
-    case NODE_INDEX:
-    case NODE_SLICE:
-        return positions(arena, node, data, out, err);
-    case NODE_SUB:
-    case NODE_PIPE:
-        return chain(arena, node, data, out, err);
-    case NODE_OR:
-    case NODE_AND:
-    case NODE_NOT:
-        return logic(arena, node, data, out, err);
-    case NODE_COMPARE:
-        return compare(arena, node, data, out, err);
-    case NODE_PROJECTION:
-    case NODE_VALUES:
-    case NODE_FILTER:
-        return projection(arena, node, data, out, err);
-    case NODE_FLATTEN:
-        return flatten(arena, node, data, out, err);
-    case NODE_LIST:
-    case NODE_HASH:
-        return build(arena, node, data, out, err);
-    case NODE_FUNCTION:
-        return call(arena, node, data, out, err);
-    case NODE_EXPREF:
-        break;
-    }
-    return error_set(err, ERROR_INVALID, "--query", "An &expression only goes into a function.");
+    static int (*const RULES[])(struct arena *arena, const struct jmespath *node,
+                                const struct json *data, struct json **out,
+                                struct error *err) = {[NODE_IDENTITY] = leaf,
+                                                      [NODE_FIELD] = leaf,
+                                                      [NODE_LITERAL] = leaf,
+                                                      [NODE_EXPREF] = leaf,
+                                                      [NODE_INDEX] = positions,
+                                                      [NODE_SLICE] = positions,
+                                                      [NODE_SUB] = chain,
+                                                      [NODE_PIPE] = chain,
+                                                      [NODE_OR] = logic,
+                                                      [NODE_AND] = logic,
+                                                      [NODE_NOT] = logic,
+                                                      [NODE_COMPARE] = compare,
+                                                      [NODE_PROJECTION] = projection,
+                                                      [NODE_VALUES] = projection,
+                                                      [NODE_FILTER] = projection,
+                                                      [NODE_FLATTEN] = flatten,
+                                                      [NODE_LIST] = build,
+                                                      [NODE_HASH] = build,
+                                                      [NODE_FUNCTION] = call};
+
+    assert(node->type < COUNT(RULES) && RULES[node->type]);
+    return RULES[node->type](arena, node, data, out, err);
 }
 
 int jmespath_search(struct arena *arena, const struct jmespath *expression, const struct json *data,

@@ -73,7 +73,7 @@ static struct str unguard(struct lexer *lexer, size_t end, char quote)
 
 static int lex_raw(struct lexer *lexer)
 {
-    size_t end;
+    size_t end = 0;
 
     if (find_close(lexer, '\'', &end) < 0)
         return -1;
@@ -84,7 +84,7 @@ static int lex_raw(struct lexer *lexer)
 
 static int lex_quoted(struct lexer *lexer)
 {
-    size_t end;
+    size_t end = 0;
     struct error ignored;
 
     if (find_close(lexer, '"', &end) < 0)
@@ -100,7 +100,7 @@ static int lex_quoted(struct lexer *lexer)
 /* `…` holds JSON; old expressions leave the quotes of a string out. */
 static int lex_literal(struct lexer *lexer)
 {
-    size_t end;
+    size_t end = 0;
     struct error ignored;
 
     if (find_close(lexer, '`', &end) < 0)

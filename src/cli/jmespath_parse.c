@@ -247,12 +247,31 @@ static struct jmespath *bracket_first(struct parser *parser)
     return multi_list(parser);
 }
 
+/* What takes one expression after it: (…), !… and &…. */
+static struct jmespath *before_one(struct parser *parser, enum jmespath_token_type type)
+{
+    struct jmespath *inner = expression(parser, type == TOKEN_NOT ? POWER[TOKEN_NOT] : 0);
+
+    assert(type == TOKEN_LPAREN || type == TOKEN_NOT || type == TOKEN_EXPREF);
+    if (!inner)
+        return NULL;
+    if (type == TOKEN_NOT)
+        return make(parser, NODE_NOT, inner, NULL);
+    if (type == TOKEN_EXPREF)
+        return make(parser, NODE_EXPREF, inner, NULL);
+    if (!expect(parser, TOKEN_RPAREN))
+        return NULL;
+    /* A pipe into the identity ends a projection, as parentheses do. */
+    return make(parser, NODE_PIPE, inner, make(parser, NODE_IDENTITY, NULL, NULL));
+}
+
 /* What a token means when nothing stands left of it. */
 static struct jmespath *prefix(struct parser *parser)
 {
     const struct jmespath_token *token = parser->at++;
-    struct jmespath *node = make(parser, NODE_IDENTITY, NULL, NULL), *inner;
+    struct jmespath *node = make(parser, NODE_IDENTITY, NULL, NULL);
 
+    assert(node);
     switch (token->type) {
     case TOKEN_LITERAL:
         node->type = NODE_LITERAL;
@@ -274,17 +293,12 @@ static struct jmespath *prefix(struct parser *parser)
         return filter(parser, node);
     case TOKEN_LBRACE:
         return multi_hash(parser);
-    case TOKEN_LPAREN:
-        inner = expression(parser, 0);
-        return inner && expect(parser, TOKEN_RPAREN) ? make(parser, NODE_PIPE, inner, node) : NULL;
     case TOKEN_FLATTEN:
         return flatten(parser, node);
+    case TOKEN_LPAREN:
     case TOKEN_NOT:
-        inner = expression(parser, POWER[TOKEN_NOT]);
-        return inner ? make(parser, NODE_NOT, inner, NULL) : NULL;
     case TOKEN_EXPREF:
-        inner = expression(parser, 0);
-        return inner ? make(parser, NODE_EXPREF, inner, NULL) : NULL;
+        return before_one(parser, token->type);
     case TOKEN_LBRACKET:
         return bracket_first(parser);
     case TOKEN_CURRENT:

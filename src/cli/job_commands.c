@@ -81,14 +81,14 @@ static int run_create(struct cli *cli, struct error *err)
     if (shape_job_body(cli, &document, name, &body, err) < 0 ||
         document_report(cli, &document, err) < 0)
         return -1;
-    if (session_call(cli, "PUT", session_id(cli, "jobs", name), body, &reply, err) < 0)
+    if (session_put(cli, session_id(cli, "jobs", name), body, &reply, err) < 0)
         return document_blame(cli, &document, err);
     struct json *shown = shape_job(cli, reply);
     show_web(cli, shown);
     if (cli_has(cli, "stream") && stream_job(cli, name, err) < 0)
         return -1;
     if (cli_has(cli, "stream")) {
-        if (session_call(cli, "GET", session_id(cli, "jobs", name), NULL, &reply, err) < 0)
+        if (session_get(cli, session_id(cli, "jobs", name), &reply, err) < 0)
             return -1;
         shown = shape_job(cli, reply);
         /* What was streamed already ends in a summary; the object would only follow it. */
@@ -114,7 +114,7 @@ static int run_show(struct cli *cli, struct error *err)
 {
     struct json *reply;
 
-    if (session_open(cli, err) < 0 || session_call(cli, "GET", job_id(cli), NULL, &reply, err) < 0)
+    if (session_open(cli, err) < 0 || session_get(cli, job_id(cli), &reply, err) < 0)
         return -1;
     struct json *shown = shape_job(cli, reply);
     show_web(cli, shown);
@@ -180,7 +180,8 @@ static int run_cancel(struct cli *cli, struct error *err)
     if (session_open(cli, err) < 0)
         return -1;
     struct str path = arena_printf(cli->arena, "%.*s/cancel", STR_ARG(job_id(cli)));
-    if (session_change(cli, "POST", path, NULL, "Canceling", NULL, err) < 0)
+    if (session_change(cli, &(struct session_write){"POST", path, NULL, "Canceling"}, NULL, err) <
+        0)
         return -1;
     cli_note(cli, "Asked %.*s to stop.", STR_ARG(cli_text(cli, "name")));
     return 0;
@@ -259,7 +260,7 @@ static int run_download(struct cli *cli, struct error *err)
     struct download sum = {0};
     struct json *job;
 
-    if (session_open(cli, err) < 0 || session_call(cli, "GET", job_id(cli), NULL, &job, err) < 0)
+    if (session_open(cli, err) < 0 || session_get(cli, job_id(cli), &job, err) < 0)
         return -1;
     struct str status = json_str_at(job, "properties.status");
     if (!is_final(status)) {
@@ -296,7 +297,7 @@ static int run_why(struct cli *cli, struct error *err)
     if (session_open(cli, err) < 0)
         return -1;
     struct str path = arena_printf(cli->arena, "/lazurite/v1%.*s/why", STR_ARG(job_id(cli)));
-    if (session_call(cli, "GET", path, NULL, &why, err) < 0)
+    if (session_get(cli, path, &why, err) < 0)
         return -1;
     if (cli->format_given || cli->query)
         return cli_result(cli, why, err);

@@ -84,36 +84,55 @@ static const char *input_path(struct cli *cli, struct str name, const char *key)
     return arena_printf(cli->arena, "inputs.%.*s%s", STR_ARG(name), key).ptr;
 }
 
-static int data_input(struct cli *cli, struct document *document, struct str name,
-                      const struct json *value, struct json **out, struct error *err)
+/* Where the content is: a registered asset, an address, or what is sent now. */
+static int input_uri(struct document *document, struct assets_content *content,
+                     const struct json *value, struct error *err)
 {
-    struct assets_content content = {.path = input_path(cli, name, ".path")};
-    struct str path = json_str_at(value, "path"), type = json_str_at(value, "type"),
-               mode = json_str_at(value, "mode");
+    struct str path = json_str_at(value, "path");
+    bool model = str_find(json_str_at(value, "type"), STR("model")) >= 0;
+
+    assert(path.len > 0);
+    if (str_starts(path, STR("azureml:")) && !str_starts(path, STR("azureml://")))
+        return assets_reference(document, model ? "models" : "data", content->path, &content->uri,
+                                err);
+    return assets_content(document->cli, document, content, err);
+}
+
+/* Local content must be what the type says; models may be either. */
+static void check_input_type(struct document *document, const struct assets_content *content,
+                             struct str name, struct str type)
+{
+    assert(name.len > 0 && type.len > 0);
+    if (!content->local || !content->uri.len || content->is_file == str_eq(type, STR("uri_file")) ||
+        str_find(type, STR("model")) >= 0)
+        return;
+    struct str path = json_as_str(json_at(document->yaml.root, content->path));
+    yaml_problem_add(&document->problems, document_place(document, content->path), "E1207",
+                     "input '%.*s' is of type %.*s, but '%.*s' is a %s", STR_ARG(name),
+                     STR_ARG(type), STR_ARG(path), content->is_file ? "file" : "folder");
+}
+
+static int data_input(struct document *document, struct str name, const struct json *value,
+                      struct json **out, struct error *err)
+{
+    struct cli *cli = document->cli;
+    struct assets_content content = {.path = input_path(cli, name, ".path"),
+                                     .datastore = json_str_at(value, "datastore")};
+    struct str type = json_str_at(value, "type"), mode = json_str_at(value, "mode");
     struct json *made = json_object(cli->arena);
 
+    assert(name.len > 0);
     *out = made;
-    content.datastore = json_str_at(value, "datastore");
-    if (!path.len) {
+    if (!json_str_at(value, "path").len) {
         yaml_problem_add(&document->problems, document_place(document, input_path(cli, name, "")),
                          "E1102", "input '%.*s' has no path", STR_ARG(name));
         return 0;
     }
-    bool model = str_find(type, STR("model")) >= 0;
-    if (str_starts(path, STR("azureml:")) && !str_starts(path, STR("azureml://"))) {
-        if (assets_reference(cli, document, model ? "models" : "data", content.path, &content.uri,
-                             err) < 0)
-            return -1;
-    } else if (assets_content(cli, document, &content, err) < 0) {
+    if (input_uri(document, &content, value, err) < 0)
         return -1;
-    }
     if (!type.len)
         type = content.local && content.is_file ? STR("uri_file") : STR("uri_folder");
-    if (content.local && content.uri.len && content.is_file != str_eq(type, STR("uri_file")) &&
-        !model)
-        yaml_problem_add(&document->problems, document_place(document, content.path), "E1207",
-                         "input '%.*s' is of type %.*s, but '%.*s' is a %s", STR_ARG(name),
-                         STR_ARG(type), STR_ARG(path), content.is_file ? "file" : "folder");
+    check_input_type(document, &content, name, type);
     json_set_str(cli->arena, made, "jobInputType", arena_lower(cli->arena, type));
     json_set_str(cli->arena, made, "uri", content.uri);
     if (mode.len)
@@ -133,7 +152,7 @@ static int add_inputs(struct cli *cli, struct document *document, struct json *b
         if (json_kind(value) == JSON_OBJECT && json_get(value, STR("value")))
             value = json_get(value, STR("value"));
         if (json_kind(value) == JSON_OBJECT) {
-            if (data_input(cli, document, it.key, value, &made, err) < 0)
+            if (data_input(document, it.key, value, &made, err) < 0)
                 return -1;
         } else {
             made = json_object(cli->arena);

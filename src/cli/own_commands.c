@@ -49,7 +49,7 @@ static int run_status(struct cli *cli, struct error *err)
     int64_t started;
 
     if (session_open(cli, err) < 0 ||
-        session_call(cli, "GET", STR("/lazurite/v1/status"), NULL, &status, err) < 0)
+        session_get(cli, STR("/lazurite/v1/status"), &status, err) < 0)
         return -1;
     if (cli->format_given || cli->query)
         return cli_result(cli, status, err);
@@ -126,7 +126,7 @@ static int cancel_jobs(struct cli *cli, size_t *out_count, struct error *err)
         struct error ignored;
         struct str path =
             arena_printf(cli->arena, "%.*s/cancel", STR_ARG(session_id(cli, "jobs", name)));
-        *out_count += session_call(cli, "POST", path, NULL, NULL, &ignored) == 0;
+        *out_count += session_post(cli, path, NULL, NULL, &ignored) == 0;
     }
     return 0;
 }
@@ -161,7 +161,7 @@ static int end_server(struct cli *cli, const struct process_id *server, struct e
         return -1;
     json_set_bool(cli->arena, ask, "replicas", true);
     /* A server that does not answer is ended by its signal. */
-    if (session_call(cli, "POST", STR("/lazurite/v1/stop"), ask, NULL, &ignored) < 0)
+    if (session_post(cli, STR("/lazurite/v1/stop"), ask, NULL, &ignored) < 0)
         kill(server->pid, SIGTERM);
     if (!wait_gone(server))
         return error_set(err, ERROR_TIMEOUT, "",
@@ -264,7 +264,7 @@ static int run_connect(struct cli *cli, struct error *err)
     struct json *connect;
 
     if (session_open(cli, err) < 0 ||
-        session_call(cli, "GET", STR("/lazurite/v1/connect"), NULL, &connect, err) < 0)
+        session_get(cli, STR("/lazurite/v1/connect"), &connect, err) < 0)
         return -1;
     if (cli_has(cli, "token")) {
         cli_say("%.*s\n", STR_ARG(json_str_at(connect, "token")));

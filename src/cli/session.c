@@ -18,6 +18,9 @@
 #define API_VERSION "2024-10-01"
 #define PROVIDER "providers/Microsoft.MachineLearningServices"
 #define FIRST_SUBSCRIPTION "00000000-0000-0000-0000-000000000001"
+#define HEADERS_MAX 8
+/* Replies that are kept; files flow past. */
+#define REPLY_MAX_BYTES (512 * MIB)
 #define POLL_FIRST_US (100 * US_PER_MS)
 #define POLL_LAST_US US_PER_S
 
@@ -226,16 +229,42 @@ struct str session_version_id(struct cli *cli, const char *type, struct str name
                         STR_ARG(http_encode(cli->arena, version, false)));
 }
 
-/* The connection for an address, and what of it goes into the request line. */
-static int route(struct cli *cli, struct str url, struct http_client **out_client,
-                 struct str *out_target, bool *out_own, struct error *err)
+/* How an address is reached. */
+struct way {
+    struct http_client *client;
+    struct str target; /* what of the address goes into the request line */
+    bool own;          /* the session's server, not one that it named */
+};
+
+/* One more host is kept connected: the scoring address that is asked again and again. */
+static int way_elsewhere(struct cli *cli, struct str base, struct str host, struct way *way,
+                         struct error *err)
 {
     struct cli_session *session = cli->session;
-    struct str rest = url, host = {0}, path;
+    struct http_address address;
 
-    *out_client = session->client;
-    *out_target = url;
-    *out_own = true;
+    assert(session && host.len > 0);
+    way->own = false;
+    if (!session->other || !str_eq(session->other_host, host)) {
+        if (http_address_parse(cli->arena, base, &address, err) < 0)
+            return -1;
+        address.ca_file = session_ca_file(cli);
+        http_client_free(&session->other);
+        session->other = http_client_new(&address);
+        session->other_host = arena_str(cli->arena, host);
+    }
+    way->client = session->other;
+    return 0;
+}
+
+/* Paths and absolute addresses of the session's own host go by its one connection. */
+static int find_way(struct cli *cli, struct str url, struct way *out, struct error *err)
+{
+    struct cli_session *session = cli->session;
+    struct str rest, host, path;
+
+    assert(session && url.len > 0);
+    *out = (struct way){session->client, url, true};
     if (str_starts(url, STR("/")))
         return 0;
     ssize_t scheme = str_find(url, STR("://"));
@@ -244,24 +273,13 @@ static int route(struct cli *cli, struct str url, struct http_client **out_clien
         host = rest;
         path = STR("");
     }
-    *out_target = arena_printf(cli->arena, "/%.*s", STR_ARG(path));
+    if (!host.len)
+        return error_set(err, ERROR_INVALID, "", "'%.*s' names no host.", STR_ARG(url));
+    out->target = arena_printf(cli->arena, "/%.*s", STR_ARG(path));
     if (str_eq_fold(host, session->host))
         return 0;
-    *out_own = false;
-    if (session->other && str_eq(session->other_host, host)) {
-        *out_client = session->other;
-        return 0;
-    }
-    struct http_address address;
     struct str base = str_slice(url, 0, (size_t)(host.ptr - url.ptr) + host.len);
-    if (http_address_parse(cli->arena, base, &address, err) < 0)
-        return -1;
-    address.ca_file = session_ca_file(cli);
-    http_client_free(&session->other);
-    session->other = http_client_new(&address);
-    session->other_host = arena_str(cli->arena, host);
-    *out_client = session->other;
-    return 0;
+    return way_elsewhere(cli, base, host, out, err);
 }
 
 bool session_owns(const struct cli *cli, struct str url)
@@ -283,48 +301,66 @@ static struct str masked(struct cli *cli, struct str target)
     return arena_printf(cli->arena, "%.*s***", (int)signature + 4, target.ptr);
 }
 
+/* Everything that goes with the request but its body. A signature in the address is the credential;
+ * no other goes with it, nor to another host. */
+static size_t make_headers(struct cli *cli, const struct session_request *request,
+                           const struct way *way, struct http_header headers[HEADERS_MAX])
+{
+    struct str bearer = cli->session->bearer;
+    size_t count = 0;
+
+    assert(request->header_count + 2 <= HEADERS_MAX);
+    for (; count < request->header_count; count++)
+        headers[count] = request->headers[count];
+    if (request->content_type)
+        headers[count++] =
+            (struct http_header){STR("Content-Type"), str_from(request->content_type)};
+    if (way->own && bearer.len && str_find(way->target, STR("sig=")) < 0)
+        headers[count++] = (struct http_header){
+            STR("Authorization"), arena_printf(cli->arena, "Bearer %.*s", STR_ARG(bearer))};
+    return count;
+}
+
+static struct http_call call_of(const struct cli *cli, const struct session_request *request)
+{
+    int timeout_ms =
+        request->timeout_ms ? request->timeout_ms : (int)cli_number(cli, "timeout", 60) * 1000;
+
+    assert(request->method && (!request->has_body_fd || !request->body.len));
+    return (struct http_call){.method = request->method,
+                              .body = request->body,
+                              .body_fd = request->body_fd,
+                              .has_body_fd = request->has_body_fd,
+                              .body_offset = request->body_offset,
+                              .body_length = request->body_length,
+                              .timeout_ms = timeout_ms,
+                              .reply_limit = REPLY_MAX_BYTES,
+                              .on_body = request->on_body,
+                              .context = request->context,
+                              .cancel = is_interrupted};
+}
+
 int session_raw(struct cli *cli, const struct session_request *request, struct http_response *out,
                 struct error *err)
 {
-    struct http_header headers[8];
-    struct http_call call = {.method = request->method};
-    struct http_client *client;
-    bool own;
+    struct http_header headers[HEADERS_MAX];
+    struct way way;
 
-    if (session_open(cli, err) < 0 ||
-        route(cli, request->url, &client, &call.target, &own, err) < 0)
+    if (session_open(cli, err) < 0 || find_way(cli, request->url, &way, err) < 0)
         return -1;
-    assert(request->header_count + 3 <= COUNT(headers));
-    for (size_t i = 0; i < request->header_count; i++)
-        headers[call.header_count++] = request->headers[i];
-    if (request->content_type)
-        headers[call.header_count++] =
-            (struct http_header){STR("Content-Type"), str_from(request->content_type)};
-    /* A signature in the address is the credential; no other goes with it, nor to another host. */
-    if (own && cli->session->bearer.len && str_find(call.target, STR("sig=")) < 0)
-        headers[call.header_count++] =
-            (struct http_header){STR("Authorization"), arena_printf(cli->arena, "Bearer %.*s",
-                                                                    STR_ARG(cli->session->bearer))};
+    struct http_call call = call_of(cli, request);
+    call.target = way.target;
     call.headers = headers;
-    call.body = request->body;
-    call.body_fd = request->body_fd;
-    call.has_body_fd = request->has_body_fd;
-    call.body_offset = request->body_offset;
-    call.body_length = request->body_length;
-    call.timeout_ms =
-        request->timeout_ms ? request->timeout_ms : (int)cli_number(cli, "timeout", 60) * 1000;
-    call.reply_limit = 512 * MIB;
-    call.on_body = request->on_body;
-    call.context = request->context;
-    call.cancel = is_interrupted;
+    call.header_count = make_headers(cli, request, &way, headers);
     int64_t begun = clock_mono_us();
-    int result = http_client_send(client, cli->arena, &call, out, err);
+    int result = http_client_send(way.client, cli->arena, &call, out, err);
     if (cli->debug)
         fprintf(stderr, "%s %.*s %d %lld us\n", request->method, STR_ARG(masked(cli, call.target)),
                 result < 0 ? 0 : out->status, (long long)(clock_mono_us() - begun));
+    assert(result == 0 || result == -1);
     if (result < 0 && session_interrupted())
         cli->interrupted = true;
-    if (result < 0 && err->code == ERROR_UNAVAILABLE && own && !cli->session->bearer.len)
+    if (result < 0 && err->code == ERROR_UNAVAILABLE && way.own && !cli->session->bearer.len)
         error_hint(err, "lazurite serve --data-dir %.*s", STR_ARG(cli->session->folder));
     return result;
 }
@@ -388,13 +424,16 @@ static struct str with_version(struct cli *cli, struct str path)
                         str_find_char(path, '?') < 0 ? "?" : "&");
 }
 
-static int send_json(struct cli *cli, const char *method, struct str path, const struct json *body,
-                     struct http_response *out, struct error *err)
+/* Any status but success is an error. */
+static int send_json(struct cli *cli, const struct session_write *write, struct http_response *out,
+                     struct error *err)
 {
-    struct session_request request = {.method = method, .url = with_version(cli, path)};
+    struct session_request request = {.method = write->method,
+                                      .url = with_version(cli, write->path)};
 
-    if (body) {
-        request.body = json_write(cli->arena, body);
+    assert(write->method && write->path.len > 0);
+    if (write->body) {
+        request.body = json_write(cli->arena, write->body);
         request.content_type = "application/json";
     }
     if (session_raw(cli, &request, out, err) < 0)
@@ -414,14 +453,33 @@ static int body_of(struct cli *cli, const struct http_response *reply, struct js
     return *out ? 0 : -1;
 }
 
-int session_call(struct cli *cli, const char *method, struct str path, const struct json *body,
-                 struct json **out, struct error *err)
+static int call(struct cli *cli, const struct session_write *write, struct json **out,
+                struct error *err)
 {
     struct http_response reply;
 
-    if (session_open(cli, err) < 0 || send_json(cli, method, path, body, &reply, err) < 0)
+    if (session_open(cli, err) < 0 || send_json(cli, write, &reply, err) < 0)
         return -1;
+    assert(reply.status >= 200 && reply.status < 300);
     return body_of(cli, &reply, out, err);
+}
+
+int session_get(struct cli *cli, struct str path, struct json **out, struct error *err)
+{
+    return call(cli, &(struct session_write){"GET", path, NULL, NULL}, out, err);
+}
+
+int session_put(struct cli *cli, struct str path, const struct json *body, struct json **out,
+                struct error *err)
+{
+    assert(body);
+    return call(cli, &(struct session_write){"PUT", path, body, NULL}, out, err);
+}
+
+int session_post(struct cli *cli, struct str path, const struct json *body, struct json **out,
+                 struct error *err)
+{
+    return call(cli, &(struct session_write){"POST", path, body, NULL}, out, err);
 }
 
 /* One look at a long operation: 1 done, 0 not yet. */
@@ -430,7 +488,7 @@ static int poll_operation(struct cli *cli, struct str url, bool by_status, struc
     struct http_response reply;
     struct json *body;
 
-    if (send_json(cli, "GET", url, NULL, &reply, err) < 0)
+    if (send_json(cli, &(struct session_write){"GET", url, NULL, NULL}, &reply, err) < 0)
         return -1;
     if (!by_status)
         return reply.status != 202;
@@ -473,22 +531,23 @@ static int wait_operation(struct cli *cli, const struct http_response *reply, co
     return done < 0 ? -1 : 0;
 }
 
-int session_change(struct cli *cli, const char *method, struct str path, const struct json *body,
-                   const char *phase, struct json **out, struct error *err)
+int session_change(struct cli *cli, const struct session_write *write, struct json **out,
+                   struct error *err)
 {
     struct http_response reply;
-    bool is_delete = !strcmp(method, "DELETE");
 
-    if (session_open(cli, err) < 0 || send_json(cli, method, path, body, &reply, err) < 0 ||
+    assert(write->phase);
+    if (session_open(cli, err) < 0 || send_json(cli, write, &reply, err) < 0 ||
         body_of(cli, &reply, out, err) < 0)
         return -1;
     if (cli_has(cli, "no-wait"))
         return 0;
-    if (wait_operation(cli, &reply, phase, err) < 0)
+    if (wait_operation(cli, &reply, write->phase, err) < 0)
         return -1;
-    if (is_delete || !out || !strcmp(method, "POST"))
+    /* What a PUT made is shown as it is after the operation. */
+    if (!out || strcmp(write->method, "PUT"))
         return 0;
-    return session_call(cli, "GET", path, NULL, out, err);
+    return session_get(cli, write->path, out, err);
 }
 
 int session_list(struct cli *cli, struct str path, size_t most, struct json **out,
@@ -498,7 +557,7 @@ int session_list(struct cli *cli, struct str path, size_t most, struct json **ou
     struct str next = path;
 
     while (next.len && (!most || json_count(all) < most)) {
-        if (session_call(cli, "GET", next, NULL, &page, err) < 0)
+        if (session_get(cli, next, &page, err) < 0)
             return -1;
         struct json_iter it = json_iter(json_get(page, STR("value")));
         while (json_next(&it) && (!most || json_count(all) < most))

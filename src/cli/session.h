@@ -47,16 +47,27 @@ bool session_owns(const struct cli *cli, struct str url);
 /* Turns a reply that is no success into an error: the server's code, sentence and target. */
 int session_refused(struct cli *cli, const struct http_response *reply, struct error *err);
 
-/* A JSON call. `path` gets an api-version when it has none. *out is NULL for an empty reply; out
- * may be NULL. Anything but 2xx is an error. */
-int session_call(struct cli *cli, const char *method, struct str path, const struct json *body,
-                 struct json **out, struct error *err);
+/* JSON calls. `path` gets an api-version when it has none. *out is NULL for an empty reply; out may
+ * be NULL, and so may the body of a POST. Anything but 2xx is an error. */
+int session_get(struct cli *cli, struct str path, struct json **out, struct error *err);
+int session_put(struct cli *cli, struct str path, const struct json *body, struct json **out,
+                struct error *err);
+int session_post(struct cli *cli, struct str path, const struct json *body, struct json **out,
+                 struct error *err);
 
-/* As session_call, then waits for the long operation the reply names, saying `phase` with its time
- * on standard error; *out is the resource as it then is (NULL after a DELETE). With --no-wait the
- * reply itself. */
-int session_change(struct cli *cli, const char *method, struct str path, const struct json *body,
-                   const char *phase, struct json **out, struct error *err);
+/* A change that may take its time. */
+struct session_write {
+    const char *method;
+    struct str path;
+    const struct json *body; /* NULL: none */
+    const char *phase;       /* "Creating endpoint" */
+};
+
+/* Sends it, then waits for the long operation the reply names, saying the phase with its time on
+ * standard error. *out is the resource as it then is, for PUT; else what the reply said. With
+ * --no-wait the reply itself. */
+int session_change(struct cli *cli, const struct session_write *write, struct json **out,
+                   struct error *err);
 
 /* All pages of a list, at most `most` elements (0: all). */
 int session_list(struct cli *cli, struct str path, size_t most, struct json **out,

@@ -127,9 +127,14 @@ static int by_path(const void *a, const void *b)
     return (left->path.len > right->path.len) - (left->path.len < right->path.len);
 }
 
+/* The sum over all files, and room for a piece of one. */
+struct hashing {
+    EVP_MD_CTX *sum;
+    char *piece;
+};
+
 static int hash_file(struct cli *cli, const struct snapshot *snapshot,
-                     const struct snapshot_file *file, EVP_MD_CTX *sum, char *piece,
-                     struct error *err)
+                     const struct snapshot_file *file, struct hashing *hashing, struct error *err)
 {
     CLEANUP(fd_close)
     int fd = file_open(snapshot->dir, arena_cstr(cli->arena, file->path), O_RDONLY, 0, err);
@@ -137,8 +142,8 @@ static int hash_file(struct cli *cli, const struct snapshot *snapshot,
 
     if (fd < 0)
         return -1;
-    while ((got = fd_read_all(fd, piece, MIB, err)) > 0)
-        EVP_DigestUpdate(sum, piece, (size_t)got);
+    while ((got = fd_read_all(fd, hashing->piece, MIB, err)) > 0)
+        EVP_DigestUpdate(hashing->sum, hashing->piece, (size_t)got);
     return got < 0 ? -1 : 0;
 }
 
@@ -157,6 +162,8 @@ static int hash_all(struct cli *cli, struct snapshot *snapshot, struct error *er
     unsigned size;
     struct str text = arena_printf(cli->arena, "%zu", snapshot->count);
 
+    struct hashing hashing = {sum, piece};
+    assert(sum);
     EVP_DigestInit_ex(sum, EVP_sha256(), NULL);
     EVP_DigestUpdate(sum, text.ptr, text.len);
     for (size_t i = 0; i < snapshot->count; i++) {
@@ -165,7 +172,7 @@ static int hash_all(struct cli *cli, struct snapshot *snapshot, struct error *er
         EVP_DigestUpdate(sum, text.ptr, text.len);
     }
     for (size_t i = 0; i < snapshot->count; i++)
-        if (hash_file(cli, snapshot, &snapshot->files[i], sum, piece, err) < 0)
+        if (hash_file(cli, snapshot, &snapshot->files[i], &hashing, err) < 0)
             return -1;
     EVP_DigestFinal_ex(sum, bytes, &size);
     for (size_t i = 0; i < 32; i++)

@@ -1,4 +1,4 @@
-/* storage.c - addresses, signatures and the little XML of a blob store */
+/* storage.c - addresses of blobs and the signatures that open them */
 #include "cli/storage.h"
 #include "cli/session.h"
 #include "http/text.h"
@@ -22,8 +22,8 @@ int storage_open(struct cli *cli, struct str datastore, struct storage *out, str
     assert(datastore.len > 0);
     json_set_bool(cli->arena, ask, "expirableSecret", true);
     json_set_int(cli->arena, ask, "expireAfterHours", 1);
-    if (session_call(cli, "GET", id, NULL, &shown, err) < 0 ||
-        session_call(cli, "POST", ask_path, ask, &secrets, err) < 0)
+    if (session_get(cli, id, &shown, err) < 0 ||
+        session_post(cli, ask_path, ask, &secrets, err) < 0)
         return -1;
     struct str type = json_str_at(shown, "properties.datastoreType");
     struct str sas = json_str_at(secrets, "sasToken");

@@ -8,7 +8,8 @@
 
 struct storage {
     struct str base; /* https://…/container */
-    struct str sas;  /* the query that signs, without its question mark */
+    struct str sas;  /* the query that signs, without its question mark; "": one of this server,
+                      * opened by who we are */
 };
 
 /* Asks the server for a signature of an hour. Errors: ERROR_NOT_FOUND, and ERROR_NOT_IMPLEMENTED

@@ -214,7 +214,7 @@ static int new_code(struct cli *cli, const struct snapshot *snapshot, struct str
     struct error ignored;
 
     json_set_str(cli->arena, ask, "pendingUploadType", STR("TemporaryBlobReference"));
-    if (session_call(cli, "POST", ask_path, ask, &place, err) < 0)
+    if (session_post(cli, ask_path, ask, &place, err) < 0)
         return -1;
     storage.base = json_str_at(place, "blobReferenceForConsumption.blobUri");
     struct str signed_url = json_str_at(place, "blobReferenceForConsumption.credential.sasUri");
@@ -233,7 +233,7 @@ static int new_code(struct cli *cli, const struct snapshot *snapshot, struct str
              json_text(cli->arena, snapshot->hash), &ignored);
     json_put(cli->arena, body, "properties.properties.hash_version",
              json_text(cli->arena, STR(HASH_VERSION)), &ignored);
-    return session_call(cli, "PUT", id, body, NULL, err);
+    return session_put(cli, id, body, NULL, err);
 }
 
 int transfer_code(struct cli *cli, struct str path, struct str *out_id, struct error *err)
@@ -246,7 +246,7 @@ int transfer_code(struct cli *cli, struct str path, struct str *out_id, struct e
         return -1;
     struct str look = arena_printf(cli->arena, "%.*s/versions?hash=%.*s&hashVersion=" HASH_VERSION,
                                    STR_ARG(session_id(cli, "codes", name)), STR_ARG(snapshot.hash));
-    if (session_call(cli, "GET", look, NULL, &known, err) < 0)
+    if (session_get(cli, look, &known, err) < 0)
         return -1;
     struct str id = json_str_at(known, "value[0].id");
     if (id.len) {
