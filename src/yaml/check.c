@@ -193,8 +193,35 @@ static bool fits_enum(const struct yaml_shape *shape, struct str text)
     return false;
 }
 
+static bool is_local_path(struct str text)
+{
+    return text.len > 0 && !str_starts(text, STR("azureml:")) && !str_starts(text, STR("git+")) &&
+           str_find(text, STR("://")) < 0;
+}
+
+/* What an address of this type begins with. */
+static bool fits_address(const struct yaml_shape *shape, struct str text)
+{
+    switch (shape->type) {
+    case YAML_URL:
+        return str_starts_fold(text, STR("http://")) || str_starts_fold(text, STR("https://"));
+    case YAML_GIT_URL:
+        return str_starts(text, STR("git+"));
+    case YAML_REGISTRY_REF:
+        return str_starts(text, STR("azureml://registries/"));
+    case YAML_FEED_REF:
+        return str_starts(text, STR("azureml://feeds/"));
+    case YAML_ASSET_REF:
+    case YAML_RESOURCE_REF:
+        return is_asset_reference(shape, text);
+    default:
+        return false;
+    }
+}
+
 static bool fits_text(const struct yaml_shape *shape, struct str text)
 {
+    assert(text.ptr || !text.len);
     switch (shape->type) {
     case YAML_STRING:
         return !shape->what || matches_pattern(shape->what, text);
@@ -209,21 +236,9 @@ static bool fits_text(const struct yaml_shape *shape, struct str text)
     case YAML_ENUM:
         return fits_enum(shape, text);
     case YAML_LOCAL_PATH:
-        return text.len > 0 && !str_starts(text, STR("azureml:")) &&
-               !str_starts(text, STR("git+")) && str_find(text, STR("://")) < 0;
-    case YAML_URL:
-        return str_starts_fold(text, STR("http://")) || str_starts_fold(text, STR("https://"));
-    case YAML_GIT_URL:
-        return str_starts(text, STR("git+"));
-    case YAML_REGISTRY_REF:
-        return str_starts(text, STR("azureml://registries/"));
-    case YAML_FEED_REF:
-        return str_starts(text, STR("azureml://feeds/"));
-    case YAML_ASSET_REF:
-    case YAML_RESOURCE_REF:
-        return is_asset_reference(shape, text);
+        return is_local_path(text);
     default:
-        return false;
+        return fits_address(shape, text);
     }
 }
 
@@ -495,29 +510,29 @@ static void check_field(struct check *check, const struct yaml_field *field,
     check_value(check, field->shape, it);
 }
 
-static void check_def(struct check *check, const struct yaml_def *def, const struct subject *it)
+/* One member of a mapping: checked, warned of, or not known at all. */
+static void check_member(struct check *check, const struct yaml_def *def, const struct subject *it,
+                         const struct json_iter *at)
 {
-    if (json_kind(it->value) != JSON_OBJECT) {
-        yaml_problem_add(check->problems, at_value(it), "E1103",
-                         "%s%.*s%s is %.*s; expected a mapping (%s)",
-                         it->path.len ? "'" : "the file", STR_ARG(it->path),
-                         it->path.len ? "'" : "", STR_ARG(found(check, it->value)), def->name);
-        return;
-    }
-    struct json_iter members = json_iter(it->value);
-    while (json_next(&members)) {
-        const struct yaml_field *field = find_field(def, members.key);
-        struct subject member = child(check, it, members.key, members.value);
-        if (field && !field->read_only)
-            check_field(check, field, &member);
-        else if (field && !check->dry)
-            yaml_problem_add(check->problems, (struct yaml_place){member.key, member.path}, "W2102",
-                             "'%.*s' is set by the server; what stands here is dropped",
-                             STR_ARG(member.path));
-        else if (!field && !def->keeps_unknown &&
-                 !(it->path.len == 0 && str_eq(members.key, STR("$schema"))))
-            unknown_key(check, def, &member, members.key);
-    }
+    const struct yaml_field *field = find_field(def, at->key);
+    struct subject member = child(check, it, at->key, at->value);
+    bool is_schema = it->path.len == 0 && str_eq(at->key, STR("$schema"));
+
+    assert(at->value);
+    if (field && !field->read_only)
+        check_field(check, field, &member);
+    else if (field && !check->dry)
+        yaml_problem_add(check->problems, (struct yaml_place){member.key, member.path}, "W2102",
+                         "'%.*s' is set by the server; what stands here is dropped",
+                         STR_ARG(member.path));
+    else if (!field && !def->keeps_unknown && !is_schema)
+        unknown_key(check, def, &member, at->key);
+}
+
+/* Fields that must be there are; fields of the server are taken away. */
+static void check_fields(struct check *check, const struct yaml_def *def, const struct subject *it)
+{
+    assert(json_kind(it->value) == JSON_OBJECT);
     for (size_t i = 0; i < def->field_count; i++) {
         const struct yaml_field *field = &def->fields[i];
         if (field->required && !json_get(it->value, str_from(field->name)))
@@ -526,6 +541,22 @@ static void check_def(struct check *check, const struct yaml_def *def, const str
         if (field->read_only && !check->dry)
             json_remove(it->value, str_from(field->name));
     }
+}
+
+static void check_def(struct check *check, const struct yaml_def *def, const struct subject *it)
+{
+    assert(def && def->name);
+    if (json_kind(it->value) != JSON_OBJECT) {
+        yaml_problem_add(check->problems, at_value(it), "E1103",
+                         "%s%.*s%s is %.*s; expected a mapping (%s)",
+                         it->path.len ? "'" : "the file", STR_ARG(it->path),
+                         it->path.len ? "'" : "", STR_ARG(found(check, it->value)), def->name);
+        return;
+    }
+    struct json_iter members = json_iter(it->value);
+    while (json_next(&members))
+        check_member(check, def, it, &members);
+    check_fields(check, def, it);
 }
 
 const struct yaml_kind *yaml_kind_find(struct str name)

@@ -409,28 +409,63 @@ static int run_parser(struct builder *builder, struct str text)
     return fy_parser_get_stream_error(parser) ? syntax_error(builder, diag) : 0;
 }
 
+/* The bytes of one UTF-8 character by its first, 0 when none begins so. */
+static size_t sequence_length(unsigned char first)
+{
+    if (first < 0x80)
+        return 1;
+    if (first < 0xC2 || first >= 0xF5)
+        return 0;
+    return first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+}
+
+/* Longer spellings than needed, the halves of surrogates, and what lies past U+10FFFF. */
+static bool is_forbidden(unsigned char first, unsigned char second)
+{
+    switch (first) {
+    case 0xE0:
+        return second < 0xA0;
+    case 0xED:
+        return second >= 0xA0;
+    case 0xF0:
+        return second < 0x90;
+    case 0xF4:
+        return second >= 0x90;
+    default:
+        return false;
+    }
+}
+
+/* The length of the whole, allowed character at the head of the text, or 0. */
+static size_t character_length(struct str text)
+{
+    unsigned char first = (unsigned char)text.ptr[0];
+    size_t length = sequence_length(first);
+
+    assert(text.len > 0);
+    if (!length || length > text.len)
+        return 0;
+    if (length == 1)
+        return (first >= 0x20 && first != 0x7F) || first == '\t' || first == '\n' || first == '\r';
+    for (size_t i = 1; i < length; i++)
+        if (((unsigned char)text.ptr[i] & 0xC0) != 0x80)
+            return 0;
+    return is_forbidden(first, (unsigned char)text.ptr[1]) ? 0 : length;
+}
+
 /* The reader takes bytes as they come; what is no UTF-8 text is refused before it sees them. */
 static bool is_text(struct str text, struct yaml_mark *out_at)
 {
     *out_at = (struct yaml_mark){1, 1};
     for (size_t i = 0; i < text.len; out_at->column++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        size_t more = c < 0x80 ? 0 : c >= 0xF0 && c < 0xF5 ? 3 : c >= 0xE0 && c < 0xF0 ? 2 : 1;
-        if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || (c >= 0x80 && c < 0xC2) ||
-            c >= 0xF5 || c == 0x7F || i + more >= text.len)
+        size_t length = character_length(str_slice(text, i, text.len));
+        if (!length)
             return false;
-        for (size_t k = 1; k <= more; k++)
-            if (((unsigned char)text.ptr[i + k] & 0xC0) != 0x80)
-                return false;
-        unsigned char second = more ? (unsigned char)text.ptr[i + 1] : 0;
-        if ((c == 0xE0 && second < 0xA0) || (c == 0xED && second >= 0xA0) ||
-            (c == 0xF0 && second < 0x90) || (c == 0xF4 && second >= 0x90))
-            return false;
-        if (c == '\n') {
+        if (text.ptr[i] == '\n') {
             out_at->line++;
             out_at->column = 0;
         }
-        i += 1 + more;
+        i += length;
     }
     return true;
 }

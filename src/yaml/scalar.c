@@ -46,24 +46,36 @@ static int digit_value(char c)
     return 99;
 }
 
+/* Cuts a sign off; whether it was a minus. */
+static bool cut_sign(struct str *text)
+{
+    char first = text->len ? text->ptr[0] : '\0';
+
+    if (first == '-' || first == '+')
+        *text = str_slice(*text, 1, text->len);
+    return first == '-';
+}
+
+/* Cuts 0x, 0b or the 0 of octal numbers off; the base they mean. */
+static int cut_base(struct str *digits)
+{
+    if (str_starts(*digits, STR("0x")) || str_starts(*digits, STR("0b"))) {
+        int base = digits->ptr[1] == 'x' ? 16 : 2;
+        *digits = str_slice(*digits, 2, digits->len);
+        return base;
+    }
+    return digits->len > 1 && digits->ptr[0] == '0' ? 8 : 10;
+}
+
 /* 0b101, 0x1F, 017 and 1_000 are numbers in YAML 1.1. What does not fit 64 bits stays text. */
 static bool read_integer(struct str text, int64_t *out)
 {
     struct str digits = text;
-    bool negative = false;
-    int base = 10;
+    bool negative = cut_sign(&digits);
+    int base = cut_base(&digits);
     int64_t sum = 0;
 
-    if (digits.len && (digits.ptr[0] == '-' || digits.ptr[0] == '+')) {
-        negative = digits.ptr[0] == '-';
-        digits = str_slice(digits, 1, digits.len);
-    }
-    if (str_starts(digits, STR("0x")) || str_starts(digits, STR("0b"))) {
-        base = digits.ptr[1] == 'x' ? 16 : 2;
-        digits = str_slice(digits, 2, digits.len);
-    } else if (digits.len > 1 && digits.ptr[0] == '0') {
-        base = 8;
-    }
+    assert(base >= 2 && base <= 16);
     if (!digits.len || digits.ptr[0] == '_')
         return false;
     for (size_t i = 0; i < digits.len; i++) {
@@ -78,31 +90,37 @@ static bool read_integer(struct str text, int64_t *out)
     return true;
 }
 
+/* Cuts digits off, and underscores among them where `grouped`; how many digits there were. */
+static size_t cut_digits(struct str *text, bool grouped)
+{
+    size_t length = 0, digits = 0;
+
+    while (length < text->len &&
+           (isdigit((unsigned char)text->ptr[length]) || (grouped && text->ptr[length] == '_')))
+        digits += text->ptr[length++] != '_';
+    *text = str_slice(*text, length, text->len);
+    assert(digits <= length);
+    return digits;
+}
+
 /* A float has a point; an exponent has a sign: 1e3 and 1.5e3 are text, as with az. */
 static bool looks_like_float(struct str text)
 {
-    size_t i = 0, digits = 0;
+    struct str rest = text;
 
-    if (i < text.len && (text.ptr[i] == '-' || text.ptr[i] == '+'))
-        i++;
-    for (; i < text.len && (isdigit((unsigned char)text.ptr[i]) || text.ptr[i] == '_'); i++)
-        digits += text.ptr[i] != '_';
-    if (i == text.len || text.ptr[i] != '.')
+    cut_sign(&rest);
+    size_t digits = cut_digits(&rest, true);
+    if (!str_starts(rest, STR(".")))
         return false;
-    for (i++; i < text.len && (isdigit((unsigned char)text.ptr[i]) || text.ptr[i] == '_'); i++)
-        digits += text.ptr[i] != '_';
-    if (!digits)
+    rest = str_slice(rest, 1, rest.len);
+    digits += cut_digits(&rest, true);
+    if (!digits || !rest.len)
+        return digits > 0;
+    if (rest.len < 3 || (rest.ptr[0] != 'e' && rest.ptr[0] != 'E') ||
+        (rest.ptr[1] != '-' && rest.ptr[1] != '+'))
         return false;
-    if (i == text.len)
-        return true;
-    if (text.ptr[i] != 'e' && text.ptr[i] != 'E')
-        return false;
-    if (++i >= text.len || (text.ptr[i] != '-' && text.ptr[i] != '+'))
-        return false;
-    size_t exponent = ++i;
-    while (i < text.len && isdigit((unsigned char)text.ptr[i]))
-        i++;
-    return i == text.len && i > exponent;
+    rest = str_slice(rest, 2, rest.len);
+    return cut_digits(&rest, false) > 0 && !rest.len;
 }
 
 static bool read_float(struct str text, double *out)

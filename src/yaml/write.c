@@ -25,29 +25,38 @@ static void indent(struct writer *writer, int level)
         buf_add(&writer->out, STR("  "));
 }
 
+/* Controls; a byte order mark, which would be skipped; and the odd line ends of Unicode, which are
+ * ends for some. */
+static bool has_odd_bytes(struct str text)
+{
+    static const struct str ODD[] = {STR_INIT("\xEF\xBB\xBF"), STR_INIT("\xC2\x85"),
+                                     STR_INIT("\xE2\x80\xA8"), STR_INIT("\xE2\x80\xA9")};
+
+    for (size_t i = 0; i < COUNT(ODD); i++)
+        if (str_find(text, ODD[i]) >= 0)
+            return true;
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7F)
+            return true;
+    return false;
+}
+
 /* Whether the text reads back as the same text without quotes. */
 static bool is_plain(struct writer *writer, struct str text)
 {
     static const char INDICATORS[] = "-?:,[]{}#&*!|>'\"%@`= ~<";
 
-    /* A byte order mark would be skipped, and the odd line ends of Unicode are ends for some. */
-    if (str_find(text, BYTE_ORDER_MARK) >= 0 || str_find(text, STR("\xC2\x85")) >= 0 ||
-        str_find(text, STR("\xE2\x80\xA8")) >= 0 || str_find(text, STR("\xE2\x80\xA9")) >= 0)
+    if (!text.len || has_odd_bytes(text))
         return false;
-    if (!text.len || strchr(INDICATORS, text.ptr[0]) ||
-        isspace((unsigned char)text.ptr[text.len - 1]))
+    unsigned char first = (unsigned char)text.ptr[0], last = (unsigned char)text.ptr[text.len - 1];
+    if (strchr(INDICATORS, first) || isspace(last) || str_find(text, STR(" #")) >= 0 ||
+        json_kind(yaml_scalar(writer->arena, text)) != JSON_STRING)
         return false;
-    if (json_kind(yaml_scalar(writer->arena, text)) != JSON_STRING)
-        return false;
-    for (size_t i = 0; i < text.len; i++)
-        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7F)
-            return false;
     /* What a date or a sexagesimal number begins with is quoted for other readers' sake. */
-    if (isdigit((unsigned char)text.ptr[0]) || text.ptr[0] == '+' || text.ptr[0] == '.')
+    if (isdigit(first) || first == '+' || first == '.')
         return str_find_char(text, ':') < 0 && str_find_char(text, '-') < 0 &&
-               str_find_char(text, 'e') < 0 && str_find(text, STR(" #")) < 0;
-    return text.ptr[text.len - 1] != ':' && str_find(text, STR(": ")) < 0 &&
-           str_find(text, STR(" #")) < 0;
+               str_find_char(text, 'e') < 0;
+    return last != ':' && str_find(text, STR(": ")) < 0;
 }
 
 /* A literal block keeps line ends; it cannot hold controls or begin with a blank. */
