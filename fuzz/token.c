@@ -1,5 +1,6 @@
 /* Any text is refused as a token, and any claims under our own signature are read or refused: never
  * more than what they say. */
+#include "identity/base64url.h"
 #include "identity/token.h"
 #include "os/file.h"
 

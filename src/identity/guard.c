@@ -4,6 +4,7 @@
 #include "identity/guard.h"
 
 #include "http/text.h"
+#include "identity/base64url.h"
 #include "identity/identity.h"
 #include "identity/identity_private.h"
 #include "identity/role.h"
@@ -23,8 +24,8 @@ static int unauthenticated(struct error *err, const char *why)
     return error_hint(err, "%s", EXPORT_LINE);
 }
 
-/* --- Host
- * ------------------------------------------------------------------------------------------ */
+/* --- Host ----------------------------------------------------------------------------------------
+ */
 
 static uint16_t port_of(const struct sockaddr_storage *address)
 {
@@ -67,8 +68,8 @@ static bool host_is_ours(struct identity *identity, const struct guard_ask *ask)
     return ask->listener == LISTEN_SOCKET && str_eq_fold(ask->host, STR("localhost"));
 }
 
-/* --- Who asks
- * -------------------------------------------------------------------------------------- */
+/* --- Who asks ------------------------------------------------------------------------------------
+ */
 
 /* One final slash more or less does not matter. */
 static struct str without_slash(struct str text)
@@ -232,8 +233,8 @@ static int find_caller(struct identity *identity, const struct guard_ask *ask, s
     return unauthenticated(err, "This address asks for a token.");
 }
 
-/* --- May they
- * -------------------------------------------------------------------------------------- */
+/* --- May they ------------------------------------------------------------------------------------
+ */
 
 /* The workspace a path names: {subscriptions, resourceGroups, workspaces} and what follows each.
  * False when it names none; such a path belongs to the default workspace (decisions 5). */
@@ -369,8 +370,8 @@ int guard_decide(struct identity *identity, const struct guard_ask *ask, struct 
     return check_permit(identity, ask, call, err);
 }
 
-/* --- The exchange
- * ---------------------------------------------------------------------------------- */
+/* --- The exchange --------------------------------------------------------------------------------
+ */
 
 static void ask_exchange(const struct call *call, struct guard_ask *out)
 {

@@ -6,6 +6,7 @@
 #include "os/file.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -353,8 +354,8 @@ TEST(odd_authorization_headers_are_refused)
     CHECK_INT(ERROR_UNAUTHENTICATED, decide(w, &LOCAL, twice));
 }
 
-/* --- Attempts
- * -------------------------------------------------------------------------------------- */
+/* --- Attempts ------------------------------------------------------------------------------------
+ */
 
 TEST(an_attempt_reaches_its_rows_and_reads_its_workspace)
 {
@@ -433,8 +434,8 @@ TEST(an_attempts_token_dies_with_it_within_five_seconds)
     CHECK_INT(2, w->asked);
 }
 
-/* --- The local user of rule 23
- * --------------------------------------------------------------------- */
+/* --- The local user of rule 23 -------------------------------------------------------------------
+ */
 
 /* A connection from ourselves, as the plain listener sees it. */
 struct loopback {
@@ -585,8 +586,8 @@ TEST(without_anonymous_the_plain_listener_asks_for_a_token_too)
     CHECK_INT(CALLER_ADMIN, w->call.caller.kind);
 }
 
-/* --- Signatures
- * ------------------------------------------------------------------------------------ */
+/* --- Signatures ----------------------------------------------------------------------------------
+ */
 
 static int take_sas(struct call *call, struct caller *out, void *context, struct error *err)
 {
@@ -635,8 +636,8 @@ TEST(a_shared_key_is_asked_of_the_same_owner_and_opens_blob_rows_only)
     CHECK_INT(ERROR_FORBIDDEN, decide(w, &BLOB, ask));
 }
 
-/* --- The identity's own file
- * ----------------------------------------------------------------------- */
+/* --- The identity's own file ---------------------------------------------------------------------
+ */
 
 TEST(tenant_admin_and_epoch_outlive_a_restart)
 {
@@ -684,4 +685,55 @@ TEST(a_token_needs_a_future_and_an_attempt_its_number)
     claims.run = STR("calm_owl");
     CHECK_ERROR(ERROR_INVALID, identity_mint(w->identity, w->arena, &claims, &token, &w->err),
                 &w->err);
+}
+
+struct many {
+    int64_t first;
+    int count;
+};
+
+static int insert_many(struct store_txn *txn, void *context, struct error *err)
+{
+    struct many *many = context;
+
+    for (int i = 0; i < many->count; i++) {
+        struct str name = arena_printf(store_arena(txn), "ws%d", i);
+        struct scope scope = {.kind = SCOPE_WORKSPACE,
+                              .subscription = STR("s"),
+                              .group = STR("g"),
+                              .name = name,
+                              .guid = name,
+                              .data_key = STR("k")};
+        if (scope_insert(txn, &scope, err) < 0)
+            return -1;
+        if (i == 0)
+            many->first = scope.number;
+    }
+    return 0;
+}
+
+TEST(more_workspaces_than_the_cache_holds_keep_their_own_words)
+{
+    WORLD(w);
+    struct many many = {.count = 3 * SCOPE_CACHE};
+    struct scope_words words;
+    char name[20];
+
+    CHECK_OK(store_write(w->store, insert_many, &many, &w->err), &w->err);
+    CHECK(!guard_scope_words(w->identity, w->arena, many.first, true, &words));
+    size_t before = arena_used(w->identity->arena);
+    for (int i = 0; i < 5 * many.count; i++) {
+        clock_test_set(NOW_US + i);
+        snprintf(name, sizeof(name), "ws%d", i % many.count);
+        CHECK(guard_scope_words(w->identity, w->arena, many.first + i % many.count, false, &words));
+        CHECK_STR(name, words.name);
+        CHECK_STR("g", words.group);
+        /* What was just read is there without asking again. */
+        CHECK(guard_scope_words(w->identity, w->arena, many.first + i % many.count, true, &words));
+        CHECK_STR(name, words.name);
+    }
+    /* However long a server runs. */
+    CHECK_INT(before, arena_used(w->identity->arena));
+    CHECK(!guard_scope_words(w->identity, w->arena, many.first + many.count, false, &words));
+    CHECK(!guard_scope_words(w->identity, w->arena, 0, false, &words));
 }

@@ -175,6 +175,7 @@ void identity_close(struct identity **identity)
         arena_free(&arena);
         list = older;
     }
+    guard_cache_free(*identity);
     arena_free(&(*identity)->arena);
     pthread_cond_destroy(&(*identity)->made);
     pthread_mutex_destroy(&(*identity)->lock);

@@ -16,6 +16,7 @@ struct scope_words {
     int64_t scope;
     int64_t read_us;
     struct str subscription, group, name;
+    struct arena *texts; /* of a slot of the cache: what the three point into */
 };
 
 #define ATTEMPT_CACHE 64
@@ -65,10 +66,12 @@ struct identity {
     struct peer_answer peers[PEER_CACHE];
 };
 
-/* cache.c: the words of a workspace, by its number. False when it is not there. With `cached_only`
+/* guard_cache.c: the words of a workspace, by its number. False when it is not there. With `cached_only`
  * also when the store would have to be asked. */
 bool guard_scope_words(struct identity *identity, struct arena *arena, int64_t scope,
                        bool cached_only, struct scope_words *out);
+/* What the caches hold on to; with the identity. */
+void guard_cache_free(struct identity *identity);
 /* Whether the attempt of a token still runs; -1 not known without asking, with `cached_only`. */
 int guard_attempt_alive(struct identity *identity, const struct token *token, bool cached_only);
 /* The user at the other end of a loopback connection. Errors: those of peer_user. */

@@ -4,6 +4,8 @@
  * remembered. */
 #include "identity/keys.h"
 
+#include "identity/base64url.h"
+
 #include "os/file.h"
 
 #include <assert.h>
@@ -44,70 +46,8 @@ struct keys {
     unsigned char seen[SEEN_COUNT][SHA256_DIGEST_LENGTH];
 };
 
-/* --- base64url
- * ------------------------------------------------------------------------------------ */
-
-static const char LETTERS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/* Six bits a letter; what is left over is filled with zeros. */
-struct str base64url_encode(struct arena *arena, struct str bytes)
-{
-    char *text = arena_new_array(arena, char, bytes.len * 4 / 3 + 4);
-    size_t len = 0;
-    uint32_t held = 0;
-    unsigned bits = 0;
-
-    for (size_t i = 0; i < bytes.len; i++) {
-        held = held << 8 | (unsigned char)bytes.ptr[i];
-        for (bits += 8; bits >= 6; bits -= 6)
-            text[len++] = LETTERS[held >> (bits - 6) & 63];
-    }
-    if (bits > 0)
-        text[len++] = LETTERS[held << (6 - bits) & 63];
-    assert(len <= bytes.len * 4 / 3 + 2);
-    return (struct str){text, len};
-}
-
-static int letter_value(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
-
-/* Bits that encode nothing must be zero, so that a token has one spelling only. */
-bool base64url_decode(struct str text, unsigned char *out, size_t *out_len)
-{
-    uint32_t held = 0;
-    unsigned bits = 0;
-    size_t len = 0;
-
-    assert(out && out_len);
-    if (text.len % 4 == 1)
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        int value = letter_value(text.ptr[i]);
-        if (value < 0)
-            return false;
-        held = held << 6 | (uint32_t)value;
-        bits += 6;
-        if (bits >= 8) {
-            bits -= 8;
-            out[len++] = (unsigned char)(held >> bits);
-        }
-    }
-    if (bits > 0 && (held & ((1u << bits) - 1)))
-        return false;
-    *out_len = len;
-    return true;
-}
-
-/* --- One key
- * -------------------------------------------------------------------------------------- */
+/* --- One key -------------------------------------------------------------------------------------
+ */
 
 static void key_free(struct key *key)
 {
@@ -222,8 +162,8 @@ static int key_write(int dir, const char *path, const struct key *key, struct er
     return result;
 }
 
-/* --- The set
- * -------------------------------------------------------------------------------------- */
+/* --- The set -------------------------------------------------------------------------------------
+ */
 
 struct keys *keys_load(int dir, bool *out_complete, struct error *err)
 {

@@ -27,7 +27,3 @@ bool keys_verify(struct keys *keys, struct str id, struct str text, struct str s
 
 /* The public halves as a JWKS document. */
 struct json *keys_jwks(struct keys *keys, struct arena *arena);
-
-/* base64url without padding. Decoding: false for anything else; `out` holds text.len bytes. */
-struct str base64url_encode(struct arena *arena, struct str bytes);
-bool base64url_decode(struct str text, unsigned char *out, size_t *out_len);

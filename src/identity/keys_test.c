@@ -1,5 +1,7 @@
 #include "base/test.h"
 #include "identity/keys.h"
+
+#include "identity/base64url.h"
 #include "os/file.h"
 
 #include <string.h>

@@ -3,6 +3,8 @@
  * algorithm; there is exactly one way for a token to be good. */
 #include "identity/token.h"
 
+#include "identity/base64url.h"
+
 #include "os/random.h"
 
 #include <assert.h>

@@ -1,4 +1,5 @@
 #include "base/test.h"
+#include "identity/base64url.h"
 #include "identity/token.h"
 #include "os/clock.h"
 #include "os/file.h"

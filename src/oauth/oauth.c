@@ -1,4 +1,4 @@
-/* The token service as far as it is open: where it is and which keys it signs with. Every way to
+/* oauth.c - the token service as far as it is open: where it is and which keys it signs with. Every way to
  * get a token answers 501 in OAuth's form, so that a client shows a sentence instead of a stack. */
 #include "oauth/oauth.h"
 
@@ -9,11 +9,13 @@
 /* A form with a certificate in it is the largest there will be. */
 #define FORM_BYTES (64 * KIB)
 
-static const struct {
+struct wire_row {
     enum error_code code;
     int status;
-    const char *name;
-} WIRE[] = {
+    const char *name; /* RFC 6749, 5.2 and 4.1.2.1 */
+};
+
+static const struct wire_row WIRE[] = {
     {ERROR_INVALID, 400, "invalid_request"},
     {ERROR_UNAUTHENTICATED, 401, "invalid_client"},
     {ERROR_NOT_FOUND, 404, "invalid_request"},
@@ -64,6 +66,7 @@ static void unknown_tenant(struct call *call)
     oauth_refuse(call, &err);
 }
 
+/* Addresses are ours as clients are told them, never taken from the request's Host. */
 static void set_address(struct call *call, struct json *object, const char *key, struct str tenant,
                         const char *rest)
 {
@@ -75,6 +78,7 @@ static void set_address(struct call *call, struct json *object, const char *key,
                               STR_ARG(tenant), rest));
 }
 
+/* A list of texts. */
 static struct json *words(struct arena *arena, const char *const *list, size_t count)
 {
     struct json *array = json_array(arena);

@@ -36,25 +36,6 @@ struct router {
     struct node root;
 };
 
-struct str call_param(const struct call *call, const char *name)
-{
-    assert(call && name);
-    for (size_t i = 0; i < call->param_count; i++)
-        if (str_eq(call->params[i].name, str_from(name)))
-            return call->params[i].value;
-    return STR("");
-}
-
-struct str call_query(const struct call *call, const char *name)
-{
-    struct str value;
-
-    assert(call && name);
-    if (!http_query_get(call->arena, http_query(call->ex), name, 0, &value))
-        return STR("");
-    return value;
-}
-
 /* --- Building ------------------------------------------------------------------------------------
  */
 
@@ -85,58 +66,88 @@ static size_t count_char(struct str s, char c)
     return count;
 }
 
-/* Everything a row must say before anything is served (security.md rule 1). */
-static int check_row(const struct route *route, struct error *err)
+/* What a row asks of its caller (security.md rule 1: a permission is written, never a default). */
+static const char *check_permission(const struct route *route)
 {
-    if (!method_known(route->method))
-        return row_error(route, "has no known method", err);
-    if (!route->path || route->path[0] != '/')
-        return row_error(route, "has no path that begins with '/'", err);
     if (route->permit < PERMIT_PUBLIC || route->permit > PERMIT_ACTION)
-        return row_error(route, "has no permission", err);
+        return "has no permission";
     if (route->permit == PERMIT_ACTION && !route->action && !(route->flags & ROUTE_FOLD))
-        return row_error(route, "has no action", err);
-    if (!route->run || !route->refuse)
-        return row_error(route, "has no handler or no refusal", err);
-    if (!(route->listeners & LISTEN_ALL) || (route->listeners & ~(unsigned)LISTEN_ALL))
-        return row_error(route, "has no listener", err);
-    if ((route->flags & ROUTE_STREAM_IN) && (!route->open || (route->flags & ROUTE_ON_LOOP)))
-        return row_error(route, "takes a stream but cannot open a sink", err);
-    if (count_char(str_from(route->path), '{') > ROUTE_PARAMS_MAX)
-        return row_error(route, "has too many parameters", err);
+        return "has no action";
     if ((route->flags & ROUTE_LOCAL_USER) && !(route->listeners & LISTEN_PLAIN))
-        return row_error(route, "is for the local user but not on the plain listener", err);
-    return 0;
+        return "is for the local user but not on the plain listener";
+    return NULL;
 }
 
+/* Where it is carried, and how its body comes. */
+static const char *check_carriage(const struct route *route)
+{
+    if (!(route->listeners & LISTEN_ALL) || (route->listeners & ~(unsigned)LISTEN_ALL))
+        return "has no listener";
+    if ((route->flags & ROUTE_STREAM_IN) && (!route->open || (route->flags & ROUTE_ON_LOOP)))
+        return "takes a stream but cannot open a sink";
+    return NULL;
+}
+
+/* Everything a row must say before anything is served. */
+static int check_row(const struct route *route, struct error *err)
+{
+    const char *wrong = NULL;
+
+    assert(route);
+    if (!method_known(route->method))
+        wrong = "has no known method";
+    else if (!route->path || route->path[0] != '/')
+        wrong = "has no path that begins with '/'";
+    else if (!route->run || !route->refuse)
+        wrong = "has no handler or no refusal";
+    else if (count_char(str_from(route->path), '{') > ROUTE_PARAMS_MAX)
+        wrong = "has too many parameters";
+    else if (!(wrong = check_permission(route)))
+        wrong = check_carriage(route);
+    return wrong ? row_error(route, wrong, err) : 0;
+}
+
+/* "{path*}" */
 static bool is_rest(struct str piece)
 {
     return str_starts(piece, STR("{")) && str_ends(piece, STR("*}"));
 }
 
-/* How a piece of a template matches; whether it is well-formed. */
-static bool piece_kind(struct str piece, bool fold, enum node_kind *out)
+/* Whether braces come in pairs, one parameter never right after another: "{a}{b}" could be cut in
+ * many ways. *out_params is how many there are. */
+static bool piece_braces(struct str piece, size_t *out_params)
 {
     bool open = false, adjacent = false;
     size_t params = 0;
 
     for (size_t i = 0; i < piece.len; i++) {
         char c = piece.ptr[i];
-        if (c == '{' && (open || adjacent))
-            return false;
-        if (c == '}' && !open)
+        if ((c == '{' && (open || adjacent)) || (c == '}' && !open))
             return false;
         adjacent = c == '}';
-        if (c == '{' || c == '}')
-            open = c == '{';
+        if (c == '{' || adjacent)
+            open = !adjacent;
         params += c == '{';
     }
+    *out_params = params;
+    return !open;
+}
+
+/* How a piece of a template matches; whether it is well-formed. */
+static bool piece_kind(struct str piece, bool fold, enum node_kind *out)
+{
+    size_t params;
+
+    if (!piece.len || !piece_braces(piece, &params))
+        return false;
     bool whole = params == 1 && piece.ptr[0] == '{' && piece.ptr[piece.len - 1] == '}';
-    *out = params == 0      ? (fold ? NODE_FOLDED : NODE_LITERAL)
-           : !whole         ? NODE_MIXED
-           : is_rest(piece) ? NODE_REST
-                            : NODE_PARAM;
-    return piece.len > 0 && !open && (!whole || piece.len > 2);
+    if (params == 0)
+        *out = fold ? NODE_FOLDED : NODE_LITERAL;
+    else if (!whole)
+        *out = NODE_MIXED;
+    else
+        *out = is_rest(piece) ? NODE_REST : NODE_PARAM;
+    return !whole || piece.len > 2; /* "{}" has no name */
 }
 
 /* Whether two pieces of a kind match the same texts: the names of parameters do not count. */

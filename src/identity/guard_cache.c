@@ -1,4 +1,4 @@
-/* What the guard learned in the last 5 s, so that the IO thread need not ask a disk. */
+/* guard_cache.c - what the guard learned in the last 5 s, so that the IO thread need not ask a disk. */
 #include "identity/identity_private.h"
 
 #include "identity/peer.h"
@@ -43,6 +43,31 @@ static bool scope_cached(struct identity *identity, struct arena *arena, int64_t
     return found;
 }
 
+/* Each slot has its own memory: where more workspaces are asked for than there are slots, the words
+ * of those pushed out would otherwise pile up for as long as the server runs. */
+static void scope_keep(struct identity *identity, const struct scope *scope)
+{
+    struct arena *texts = arena_new(4 * KIB);
+
+    pthread_mutex_lock(&identity->lock);
+    struct scope_words *slot = scope_slot(identity, scope->number);
+    arena_free(&slot->texts);
+    *slot = (struct scope_words){.scope = scope->number,
+                                 .read_us = clock_mono_us(),
+                                 .subscription = arena_str(texts, scope->subscription),
+                                 .group = arena_str(texts, scope->group),
+                                 .name = arena_str(texts, scope->name),
+                                 .texts = texts};
+    pthread_mutex_unlock(&identity->lock);
+}
+
+void guard_cache_free(struct identity *identity)
+{
+    assert(identity);
+    for (size_t i = 0; i < SCOPE_CACHE; i++)
+        arena_free(&identity->scopes[i].texts);
+}
+
 /* A workspace's number is never given to another, and its names do not change, so what was read
  * once stays right; that it was deleted is for the handler to find. */
 bool guard_scope_words(struct identity *identity, struct arena *arena, int64_t scope,
@@ -59,14 +84,7 @@ bool guard_scope_words(struct identity *identity, struct arena *arena, int64_t s
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(identity->store, NULL);
     if (!txn || scope_by_number(txn, scope, &found, NULL) < 0)
         return false;
-    pthread_mutex_lock(&identity->lock);
-    struct scope_words *slot = scope_slot(identity, scope);
-    *slot = (struct scope_words){.scope = scope,
-                                 .read_us = clock_mono_us(),
-                                 .subscription = arena_str(identity->arena, found.subscription),
-                                 .group = arena_str(identity->arena, found.group),
-                                 .name = arena_str(identity->arena, found.name)};
-    pthread_mutex_unlock(&identity->lock);
+    scope_keep(identity, &found);
     return scope_cached(identity, arena, scope, out);
 }
 
@@ -119,6 +137,7 @@ int guard_peer_user(struct identity *identity, const struct http_peer *peer, uid
     bool known;
     uid_t user;
 
+    assert(!peer->unix_socket); /* there the kernel says it with the connection */
     pthread_mutex_lock(&identity->lock);
     known = peer->number > 0 && slot->connection == peer->number;
     user = slot->user;
