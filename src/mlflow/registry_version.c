@@ -56,7 +56,8 @@ int mlflow_version_get(struct ask *ask, struct out *out, struct error *err)
     return show_result(&work, txn, &model, &version, err);
 }
 
-/* Bytes are reached by the version's row, whatever store they lie in. */
+/* An address of ours is given back; other bytes are reached by the version's row, whatever store
+ * they lie in. */
 int mlflow_version_uri(struct ask *ask, struct out *out, struct error *err)
 {
     struct work work = {.ask = ask};
@@ -67,11 +68,13 @@ int mlflow_version_uri(struct ask *ask, struct out *out, struct error *err)
     CLEANUP(store_read_end) struct store_txn *txn = work_read(ask, err);
     if (!txn || find(&work, txn, &model, &version, err) < 0)
         return -1;
+    struct str source = registry_extra(&version, "mlflow.source");
+    bool direct = model.prompt || str_starts(source, STR("mlflow-artifacts:/"));
     out_begin(out, NULL, '{');
     out_text(out, "artifact_uri",
-             model.prompt ? registry_extra(&version, "mlflow.source")
-                          : arena_printf(ask->arena, "mlflow-artifacts:/versions/%lld",
-                                         (long long)version.document.doc));
+             direct ? source
+                    : arena_printf(ask->arena, "mlflow-artifacts:/versions/%lld",
+                                   (long long)version.document.doc));
     out_end(out, '}');
     return 0;
 }
