@@ -124,6 +124,17 @@ TEST(buf_stops_at_its_cap_and_says_so)
     CHECK_STR("c", buf_str(&buf));
 }
 
+TEST(buf_takes_nothing_from_nowhere)
+{
+    CLEANUP(buf_free) struct buf buf = buf_make(KIB);
+
+    buf_add_bytes(&buf, NULL, 0);
+    CHECK_STR("", buf_str(&buf));
+    buf_add_bytes(&buf, "x", 1);
+    buf_add_bytes(&buf, NULL, 0); /* which the compiler may not be told to add to */
+    CHECK_STR("x", buf_str(&buf));
+}
+
 TEST(error_keeps_code_target_sentence_and_hint)
 {
     struct error err = {0};

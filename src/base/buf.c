@@ -63,7 +63,7 @@ void buf_grew(struct buf *buf, size_t added)
 void buf_add_bytes(struct buf *buf, const void *bytes, size_t len)
 {
     assert(bytes || !len);
-    assert(!buf->ptr || (const char *)bytes + len <= buf->ptr ||
+    assert(!len || !buf->ptr || (const char *)bytes + len <= buf->ptr ||
            (const char *)bytes >= buf->ptr + buf->size);
     if (buf->failed || len == 0)
         return;

@@ -220,6 +220,7 @@ TEST(blocks_become_a_blob_in_the_order_of_their_list)
 
     put(f, BARE "/x", "old");
     fake_header(f->fake, "x-ms-blob-type", NULL);
+    CHECK_INT(400, put(f, BARE "/x?comp=block&blockid=%21%21", "no list could name it"));
     CHECK_INT(201, put(f, BARE "/x?comp=block&blockid=QQ%3D%3D", "world"));
     CHECK_INT(201, put(f, BARE "/x?comp=block&blockid=Qg%3D%3D", "hello "));
     CHECK_STR("old", get(f, BARE "/x").body);

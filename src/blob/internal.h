@@ -60,6 +60,9 @@ void blob_xml_element(struct buf *out, const char *name, struct str text);
 int blob_xml_blocks(struct arena *arena, struct str xml, struct str **out, size_t *out_count,
                     struct error *err);
 
+/* Whether a block may have this id: base64 of at most 64 bytes, as the list can name it later. */
+bool blob_xml_is_id(struct str text);
+
 /* meta.c: {"contentType", "contentMd5", "meta":{…}} from the headers of a request. */
 struct str blob_meta_read(struct call *call);
 /* An earlier meta with the metadata of this request in place of its own. */

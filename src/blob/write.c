@@ -76,12 +76,15 @@ static int read_kind(struct call *call, struct put *put, struct error *err)
                              STR_ARG(type));
         return 0;
     }
-    if (str_eq_fold(comp, STR("block")) && put->block_id.len > 0)
+    if (str_eq_fold(comp, STR("block"))) {
         put->kind = PUT_BLOCK;
-    else if (str_eq_fold(comp, STR("block")))
-        return error_set(err, ERROR_INVALID, "MissingRequiredQueryParameter",
-                         "A block has a blockid.");
-    else if (str_eq_fold(comp, STR("blocklist")))
+        if (put->block_id.len == 0)
+            return error_set(err, ERROR_INVALID, "MissingRequiredQueryParameter",
+                             "A block has a blockid.");
+        if (!blob_xml_is_id(put->block_id)) /* no list could name it */
+            return error_set(err, ERROR_INVALID, "InvalidQueryParameterValue",
+                             "A blockid is base64.");
+    } else if (str_eq_fold(comp, STR("blocklist")))
         put->kind = PUT_LIST;
     else if (str_eq_fold(comp, STR("metadata")))
         put->kind = PUT_METADATA;

@@ -63,9 +63,9 @@ static bool next_tag(struct str *rest, struct str *out)
     }
 }
 
-/* Ids are at most 64 bytes before their encoding. */
-static bool is_base64(struct str text)
+bool blob_xml_is_id(struct str text)
 {
+    assert(text.ptr || !text.len);
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
         if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -94,7 +94,7 @@ static int read_block(struct str *rest, struct str tag, struct str *out, struct 
     if (!next_tag(rest, &close) || close.len != tag.len + 1 || close.ptr[0] != '/' ||
         !str_eq(str_slice(close, 1, close.len), tag))
         return bad_list(err, "an element is not closed");
-    return is_base64(*out)
+    return blob_xml_is_id(*out)
                ? 0
                : error_set(err, ERROR_INVALID, "InvalidBlockId", "A block id is base64.");
 }
