@@ -1,6 +1,8 @@
 /* The one file that knows the JSON library for values that change; mlflow/ reads unchanging ones. */
 #include "base/json.h"
 
+#include "base/buf.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -588,8 +590,23 @@ struct json *json_sorted(struct arena *arena, const struct json *value)
     return object;
 }
 
+/* Bytes that are no UTF-8 stand only in strings; a reader would refuse the whole text for one of
+ * them, so U+FFFD stands for each, as browsers do it. */
+static struct str mend_utf8(struct arena *arena, struct str text)
+{
+    CLEANUP(buf_free) struct buf mended = buf_make(3 * text.len + 1);
+
+    while (text.len > 0) {
+        uint32_t point;
+        size_t bytes = str_utf8(text, &point);
+        buf_add(&mended, bytes ? str_slice(text, 0, bytes) : STR("\xef\xbf\xbd"));
+        text = str_slice(text, bytes ? bytes : 1, text.len);
+    }
+    return buf_ok(&mended, NULL) < 0 ? STR("null") : arena_str(arena, buf_str(&mended));
+}
+
 /* JSON has no word for NaN and the infinities: null stands for them, so that one such number does
- * not cost the whole text. Bytes that are no UTF-8 go out as they came. */
+ * not cost the whole text. */
 static struct str write_as(struct arena *arena, const struct json *value, yyjson_write_flag flags)
 {
     yyjson_alc alc = alc_of(arena);
@@ -598,9 +615,13 @@ static struct str write_as(struct arena *arena, const struct json *value, yyjson
     assert(arena);
     if (!value)
         return STR("null");
-    flags |= YYJSON_WRITE_ALLOW_INVALID_UNICODE | YYJSON_WRITE_INF_AND_NAN_AS_NULL;
+    flags |= YYJSON_WRITE_INF_AND_NAN_AS_NULL;
     char *text = yyjson_mut_val_write_opts(as_val(value), flags, &alc, &len, NULL);
-    return text ? (struct str){text, len} : STR("null");
+    if (text)
+        return (struct str){text, len};
+    flags |= YYJSON_WRITE_ALLOW_INVALID_UNICODE;
+    text = yyjson_mut_val_write_opts(as_val(value), flags, &alc, &len, NULL);
+    return text ? mend_utf8(arena, (struct str){text, len}) : STR("null");
 }
 
 struct str json_write(struct arena *arena, const struct json *value)

@@ -304,3 +304,17 @@ TEST(json_merge_is_what_the_rfc_says_for_any_values)
         arena_reset(arena);
     }
 }
+
+TEST(bytes_that_are_no_utf8_are_written_as_replacements)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    struct json *object = json_object(arena);
+
+    json_set_str(arena, object, "a", STR("x\xff\xc3y"));
+    json_set_str(arena, object, "b", STR("gr\xc3\xbc\xc3\x9f \xf0\x9f\x98\x80 \xed\xa0\x80"));
+    struct str text = json_write(arena, object);
+    CHECK_STR("{\"a\":\"x\xef\xbf\xbd\xef\xbf\xbdy\",\"b\":\"gr\xc3\xbc\xc3\x9f \xf0\x9f\x98\x80 "
+              "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"}",
+              text);
+    CHECK(json_parse(arena, text, NULL));
+}

@@ -190,3 +190,30 @@ bool str_eq_secret(struct str a, struct str b)
         difference |= (unsigned char)(a.ptr[i] ^ b.ptr[i]);
     return difference == 0;
 }
+
+/* The first byte says how long; a character may have one spelling only. */
+size_t str_utf8(struct str s, uint32_t *out_point)
+{
+    static const uint32_t LEAST[] = {0, 0, 0x80, 0x800, 0x10000};
+    assert(s.len > 0);
+    unsigned char first = (unsigned char)s.ptr[0];
+    size_t bytes = first < 0x80       ? 1
+                   : first >> 5 == 6  ? 2
+                   : first >> 4 == 14 ? 3
+                   : first >> 3 == 30 ? 4
+                                      : 0;
+
+    if (bytes == 0 || bytes > s.len)
+        return 0;
+    uint32_t point = bytes == 1 ? first : first & (0xffu >> (bytes + 1));
+    for (size_t i = 1; i < bytes; i++) {
+        unsigned char next = (unsigned char)s.ptr[i];
+        if (next >> 6 != 2)
+            return 0;
+        point = point << 6 | (next & 0x3f);
+    }
+    if (point < LEAST[bytes] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000))
+        return 0;
+    *out_point = point;
+    return bytes;
+}

@@ -56,3 +56,7 @@ bool str_to_double(struct str s, double *out);
 
 /* Constant time for equal lengths: for secrets. */
 bool str_eq_secret(struct str a, struct str b);
+
+/* Bytes of the UTF-8 character at the start of s, which is not empty, and its code point; 0 when it
+ * is not UTF-8: cut off, longer than needed, a surrogate, or above U+10FFFF. */
+size_t str_utf8(struct str s, uint32_t *out_point);

@@ -186,3 +186,25 @@ TEST(splitting_and_joining_gives_the_text_back)
         CHECK(str_eq((struct str){text, len}, (struct str){joined, used}));
     }
 }
+
+TEST(characters_have_one_spelling)
+{
+    static const struct {
+        struct str text;
+        size_t bytes;
+        uint32_t point;
+    } CASES[] = {
+        {STR_INIT("a"), 1, 'a'},           {STR_INIT("\xc3\xbcx"), 2, 0xfc},
+        {STR_INIT("\xe2\x82\xac"), 3, 0x20ac}, {STR_INIT("\xf0\x9f\x98\x80"), 4, 0x1f600},
+        {STR_INIT("\xff"), 0, 7},          {STR_INIT("\x80"), 0, 7},
+        {STR_INIT("\xc3"), 0, 7},          {STR_INIT("\xc3x"), 0, 7},
+        {STR_INIT("\xc0\xaf"), 0, 7},      {STR_INIT("\xed\xa0\x80"), 0, 7},
+        {STR_INIT("\xf4\x90\x80\x80"), 0, 7},
+    };
+
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        uint32_t point = 7;
+        CHECK_INT(CASES[i].bytes, str_utf8(CASES[i].text, &point));
+        CHECK_INT(CASES[i].point, point);
+    }
+}

@@ -42,34 +42,6 @@ static bool is_endpoint(struct str name)
     return true;
 }
 
-/* Bytes of the UTF-8 character at the start of s, and its code point; 0 when it is not UTF-8: cut
- * off, longer than needed, a surrogate, or above U+10FFFF. */
-static size_t utf8_next(struct str s, uint32_t *out)
-{
-    static const uint32_t LEAST[] = {0, 0, 0x80, 0x800, 0x10000};
-    assert(s.len > 0);
-    unsigned char first = (unsigned char)s.ptr[0];
-    size_t bytes = first < 0x80       ? 1
-                   : first >> 5 == 6  ? 2
-                   : first >> 4 == 14 ? 3
-                   : first >> 3 == 30 ? 4
-                                      : 0;
-
-    if (bytes == 0 || bytes > s.len)
-        return 0;
-    uint32_t point = bytes == 1 ? first : first & (0xffu >> (bytes + 1));
-    for (size_t i = 1; i < bytes; i++) {
-        unsigned char next = (unsigned char)s.ptr[i];
-        if (next >> 6 != 2)
-            return 0;
-        point = point << 6 | (next & 0x3f);
-    }
-    if (point < LEAST[bytes] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000))
-        return 0;
-    *out = point;
-    return bytes;
-}
-
 /* UTF-8 without control characters and without the characters in `banned`; -1, or how many there
  * are. */
 static ssize_t count_characters(struct str name, const char *banned)
@@ -78,7 +50,7 @@ static ssize_t count_characters(struct str name, const char *banned)
 
     assert(banned);
     for (uint32_t point = 0; name.len > 0; count++) {
-        size_t bytes = utf8_next(name, &point);
+        size_t bytes = str_utf8(name, &point);
         if (bytes == 0 || point < 0x20 || (point >= 0x7f && point < 0xa0))
             return -1;
         if (bytes == 1 && str_find_char(str_from(banned), name.ptr[0]) >= 0)
