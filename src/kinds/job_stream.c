@@ -124,10 +124,12 @@ static void add_state(struct job_stream *s, const char *event, enum run_status s
 static void open_log(struct job_stream *s, size_t at)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(64 * KIB);
-    struct str key = finish_log_key(arena, s->run, s->attempt, JOB_LOGS[at]);
 
-    if (s->attempt > 0)
-        s->logs[at].fd = content_log_open(s->engines->content, key, NULL);
+    /* A job that waits for its turn has no attempt yet, and one canceled by then never has. */
+    if (s->attempt == 0)
+        return;
+    struct str key = finish_log_key(arena, s->run, s->attempt, JOB_LOGS[at]);
+    s->logs[at].fd = content_log_open(s->engines->content, key, NULL);
 }
 
 /* Makes one `log` event out of what a file has new. */

@@ -358,6 +358,19 @@ TEST(a_stream_refuses_odd_cursors_and_unknown_jobs)
     CHECK_INT(404, get(f, OWN "/none/why").status);
 }
 
+/* There is no attempt whose log could be opened. */
+TEST(the_stream_of_a_job_that_was_never_placed_has_its_end)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+
+    CHECK_INT(201, fake_json(f->fake, "PUT", JOBS "/j", HELLO).status);
+    CHECK_INT(202, fake_send(f->fake, "POST", JOBS "/j/cancel", STR("")).status);
+    struct fake_reply reply = get(f, OWN "/j/stream?logs=all");
+    CHECK_INT(200, reply.status);
+    CHECK(str_find(reply.body, STR("event: log")) < 0);
+    CHECK(str_find(reply.body, STR("event: end")) > 0);
+}
+
 /* Bytes of any kind come out as text of the same length in characters, and all of them. */
 TEST(a_stream_of_nothing_but_controls_loses_none)
 {
