@@ -20,8 +20,10 @@ const struct cli_flag cli_global_flags[] = {
     {"token", 0, CLI_VALUE, .help = "bearer token for --server (default: LAZURITE_TOKEN)"},
     {"subscription", 0, CLI_VALUE, .help = "subscription id (default: the folder's)"},
     {"timeout", 0, CLI_NUMBER, .help = "seconds to wait for an answer (default 60)"},
-    {"acquire-policy-token", 0, CLI_SWITCH, .help = "accepted and ignored"},
-    {"change-reference", 0, CLI_VALUE, .help = "accepted and ignored"},
+    {"acquire-policy-token", 0, CLI_SWITCH, .help = "for scripts of az; changes nothing",
+     .idle = "no policy of Azure is asked here"},
+    {"change-reference", 0, CLI_VALUE, .help = "for scripts of az; changes nothing",
+     .idle = "no policy of Azure is asked here"},
 };
 const size_t cli_global_count = COUNT(cli_global_flags);
 

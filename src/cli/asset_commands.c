@@ -1,4 +1,5 @@
 #include "cli/assets.h"
+#include "cli/change.h"
 #include "cli/command.h"
 #include "cli/download.h"
 #include "cli/progress.h"
@@ -17,7 +18,18 @@ struct asset_kind {
     const char *const *flags;
     struct json *(*shape)(struct cli *cli, const struct json *rest);
     int (*body)(struct cli *cli, struct document *document, struct json **out, struct error *err);
+    const struct change_rules *rules;
 };
+
+/* All else of a version is what others rely on. */
+static const struct change_key ASSET_CHANGES[] = {{"description", "properties.description"},
+                                                  {"tags", "properties.tags", true},
+                                                  {"properties", "properties.properties", true},
+                                                  {"stage", "properties.stage"}};
+static const struct change_rules DATA_RULES = {"data asset", shape_data, ASSET_CHANGES, 3};
+static const struct change_rules ENVIRONMENT_RULES = {"environment", shape_environment,
+                                                      ASSET_CHANGES, 3};
+static const struct change_rules MODEL_RULES = {"model", shape_model, ASSET_CHANGES, 4};
 
 static int environment_body(struct cli *cli, struct document *document, struct json **out,
                             struct error *err)
@@ -44,13 +56,15 @@ static const char *const MODEL_KEYS[] = {"name", "version", "description", "path
                                          "type", "stage",   "datastore",   NULL};
 
 static const struct asset_kind DATA = {
-    "data",    "data asset", {"data asset", "type", DATA_WORDS, NULL},
-    DATA_KEYS, shape_data,   shape_data_body};
+    "data",          "data asset", {"data asset", "type", DATA_WORDS, NULL}, DATA_KEYS, shape_data,
+    shape_data_body, &DATA_RULES};
 static const struct asset_kind ENVIRONMENT = {
-    "environments",   "environment",     {"environment", NULL, ENVIRONMENT_WORDS, NULL},
-    ENVIRONMENT_KEYS, shape_environment, environment_body};
+    "environments",    "environment",     {"environment", NULL, ENVIRONMENT_WORDS, NULL},
+    ENVIRONMENT_KEYS,  shape_environment, environment_body,
+    &ENVIRONMENT_RULES};
 static const struct asset_kind MODEL = {
-    "models", "model", {"model", "type", MODEL_WORDS, NULL}, MODEL_KEYS, shape_model, model_body};
+    "models",   "model",     {"model", "type", MODEL_WORDS, NULL}, MODEL_KEYS, shape_model,
+    model_body, &MODEL_RULES};
 
 /* --build-context and --dockerfile-path stand for the keys of `build`. */
 static void take_build(struct cli *cli, struct document *document)
@@ -166,18 +180,59 @@ static int list(struct cli *cli, const struct asset_kind *kind, struct error *er
     return cli_result(cli, shape_all(cli, all, kind->shape), err);
 }
 
-#define KIND_COMMANDS(word, kind)                                      \
-    static int run_##word##_create(struct cli *cli, struct error *err) \
-    {                                                                  \
-        return create(cli, &kind, err);                                \
-    }                                                                  \
-    static int run_##word##_show(struct cli *cli, struct error *err)   \
-    {                                                                  \
-        return show(cli, &kind, err);                                  \
-    }                                                                  \
-    static int run_##word##_list(struct cli *cli, struct error *err)   \
-    {                                                                  \
-        return list(cli, &kind, err);                                  \
+/* The one version that was named, or the name as a whole. */
+static int named_id(struct cli *cli, const struct asset_kind *kind, struct str *out,
+                    struct error *err)
+{
+    struct str name = cli_text(cli, "name"), version;
+
+    assert(name.len > 0);
+    if (session_open(cli, err) < 0 || version_asked(cli, kind, &version, err) < 0)
+        return -1;
+    *out = version.len ? session_version_id(cli, kind->type, name, version)
+                       : session_id(cli, kind->type, name);
+    return 0;
+}
+
+static int update(struct cli *cli, const struct asset_kind *kind, struct error *err)
+{
+    struct str id;
+
+    return named_id(cli, kind, &id, err) < 0 ? -1 : change_resource(cli, kind->rules, id, err);
+}
+
+static int set_archived(struct cli *cli, const struct asset_kind *kind, bool archived,
+                        struct error *err)
+{
+    struct str id;
+
+    return named_id(cli, kind, &id, err) < 0 ? -1 : change_archived(cli, id, archived, err);
+}
+
+#define KIND_COMMANDS(word, kind)                                       \
+    static int run_##word##_create(struct cli *cli, struct error *err)  \
+    {                                                                   \
+        return create(cli, &kind, err);                                 \
+    }                                                                   \
+    static int run_##word##_show(struct cli *cli, struct error *err)    \
+    {                                                                   \
+        return show(cli, &kind, err);                                   \
+    }                                                                   \
+    static int run_##word##_list(struct cli *cli, struct error *err)    \
+    {                                                                   \
+        return list(cli, &kind, err);                                   \
+    }                                                                   \
+    static int run_##word##_update(struct cli *cli, struct error *err)  \
+    {                                                                   \
+        return update(cli, &kind, err);                                 \
+    }                                                                   \
+    static int run_##word##_archive(struct cli *cli, struct error *err) \
+    {                                                                   \
+        return set_archived(cli, &kind, true, err);                     \
+    }                                                                   \
+    static int run_##word##_restore(struct cli *cli, struct error *err) \
+    {                                                                   \
+        return set_archived(cli, &kind, false, err);                    \
     }
 
 KIND_COMMANDS(data, DATA)
@@ -229,7 +284,8 @@ static const struct cli_flag DATA_CREATE[] = {
     {"path", 'p', CLI_VALUE, .help = "local path, datastore path or web address"},
     {"type", 't', CLI_VALUE, .choices = "uri_file|uri_folder|mltable", .help = "what it is"},
     {"datastore", 0, CLI_VALUE, .help = "where local content goes"},
-    {"skip-validation", 0, CLI_SWITCH, .help = "accepted; the checks are quick and stay"},
+    {"skip-validation", 0, CLI_SWITCH, .help = "for scripts of az; changes nothing",
+     .idle = "the checks are quick and stay"},
 };
 static const struct cli_flag ENVIRONMENT_CREATE[] = {
     CREATE_COMMON,
@@ -275,10 +331,36 @@ static const struct cli_flag DOWNLOAD_FLAGS[] = {
      run_##word##_show,                                                                         \
      .examples = {"lazurite " group " show -n NAME -v 1",                                       \
                   "lazurite " group " show -n NAME -l latest -o yaml"}},                        \
+        {"list",                                                                                \
+         "names, or versions with -n",                                                          \
+         LIST_FLAGS,                                                                            \
+         COUNT(LIST_FLAGS),                                                                     \
+         CLI_SCOPE | CLI_ARCHIVE,                                                               \
+         run_##word##_list,                                                                     \
+         .examples = {"lazurite " group " list -o table", "lazurite " group " list -n NAME"}},  \
+        {"update",                                                                              \
+         "description, tags and properties of a version",                                       \
+         SHOW_FLAGS,                                                                            \
+         COUNT(SHOW_FLAGS),                                                                     \
+         CLI_SCOPE | CLI_UPDATE,                                                                \
+         run_##word##_update,                                                                   \
+         .examples = {"lazurite " group " update -n NAME -v 1 --set tags.kept=yes",             \
+                      "lazurite " group                                                         \
+                      " update -n NAME -v 1 --set description=\"the good one\""}},              \
+        {"archive",                                                                             \
+         "hide from lists: one version, or all",                                                \
+         SHOW_FLAGS,                                                                            \
+         COUNT(SHOW_FLAGS),                                                                     \
+         CLI_SCOPE,                                                                             \
+         run_##word##_archive,                                                                  \
+         .text = true,                                                                          \
+         .examples = {"lazurite " group " archive -n NAME -v 1",                                \
+                      "lazurite " group " archive -n NAME"}},                                   \
     {                                                                                           \
-        "list", "names, or versions with -n", LIST_FLAGS, COUNT(LIST_FLAGS),                    \
-            CLI_SCOPE | CLI_ARCHIVE, run_##word##_list,                                         \
-            .examples = {"lazurite " group " list -o table", "lazurite " group " list -n NAME"} \
+        "restore", "show again: one version, or all without -v", SHOW_FLAGS, COUNT(SHOW_FLAGS), \
+            CLI_SCOPE, run_##word##_restore, .text = true,                                      \
+            .examples = {"lazurite " group " restore -n NAME -v 1",                             \
+                         "lazurite " group " restore -n NAME"}                                  \
     }
 
 static const struct cli_command DATA_COMMANDS[] = {

@@ -131,6 +131,25 @@ static void read_globals(struct cli *cli)
     cli->format = format_named(cli_text(cli, "output"));
 }
 
+/* No flag is taken in silence when it does nothing. */
+static int weigh_flags(struct cli *cli, struct error *err)
+{
+    const struct cli_arguments *arguments = &cli->arguments;
+
+    assert(arguments->command);
+    for (size_t i = 0; i < arguments->count; i++) {
+        const struct cli_flag *flag = arguments->given[i].flag;
+        if (flag->later) {
+            struct str name = arena_printf(cli->arena, "--%s", flag->name);
+            return error_set(err, ERROR_NOT_IMPLEMENTED, name.ptr, "--%s is not built yet: %s.",
+                             flag->name, flag->later);
+        }
+        if (flag->idle)
+            cli_warn(cli, "--%s changes nothing: %s.", flag->name, flag->idle);
+    }
+    return 0;
+}
+
 static int run(struct cli *cli, int argc, char **argv, struct error *err)
 {
     struct cli_arguments *arguments = &cli->arguments;
@@ -149,6 +168,8 @@ static int run(struct cli *cli, int argc, char **argv, struct error *err)
     if (read_query(cli, err) < 0)
         return -1;
     cli->usage = false;
+    if (weigh_flags(cli, err) < 0)
+        return -1;
     return arguments->command->run(cli, err);
 }
 

@@ -25,6 +25,8 @@ struct cli_flag {
     const char *fallback; /* value when not given; NULL: none */
     const char *choices;  /* "a|b|c", any case; NULL: any */
     const char *help;
+    const char *later; /* refused with this sentence, since what it asks for is not built yet */
+    const char *idle;  /* taken with this warning, since it changes nothing here */
 };
 
 /* Flags that many commands share. */

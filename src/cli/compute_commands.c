@@ -191,7 +191,7 @@ static int run_workspace_list(struct cli *cli, struct error *err)
 #define LIMIT_FLAGS                                                   \
     {"min-instances", 0, CLI_NUMBER, .help = "nodes kept when idle"}, \
         {"max-instances", 0, CLI_NUMBER, .help = "nodes at most"},    \
-        {"idle-time-before-scale-down", 'd', CLI_NUMBER, .help = "seconds"}
+        {"idle-time-before-scale-down", 'd', CLI_NUMBER, .help = "seconds without work"}
 
 static const struct cli_flag COMPUTE_CREATE[] = {
     {"file", 'f', CLI_VALUE, .help = "the YAML file; - reads standard input"},

@@ -1,6 +1,6 @@
+#include "cli/change.h"
 #include "cli/command.h"
 #include "cli/confirm.h"
-#include "cli/edit.h"
 #include "cli/session.h"
 #include "cli/shape.h"
 #include "os/file.h"
@@ -48,15 +48,6 @@ static struct str deployment_id(struct cli *cli, struct str endpoint, struct str
 {
     return arena_printf(cli->arena, "%.*s/deployments/%.*s", STR_ARG(endpoint_id(cli, endpoint)),
                         STR_ARG(name));
-}
-
-static int no_local(struct cli *cli, struct error *err)
-{
-    if (!cli_has(cli, "local"))
-        return session_open(cli, err);
-    return error_set(err, ERROR_NOT_IMPLEMENTED, "--local",
-                     "A local set of endpoints is not built yet; the server of "
-                     "the data folder is on this machine anyway.");
 }
 
 /* The wire's traffic from KEY=VALUE words; a share must be 0 to 100. */
@@ -111,7 +102,7 @@ static int run_create(struct cli *cli, struct error *err)
     struct document document;
     struct json *body, *now, *traffic;
 
-    if (read_endpoint(cli, &document, &body, err) < 0 || no_local(cli, err) < 0)
+    if (read_endpoint(cli, &document, &body, err) < 0 || session_open(cli, err) < 0)
         return -1;
     struct str name = json_str_at(document.yaml.root, "name");
     /* Create is create or update: an endpoint that serves keeps its traffic unless the file says.
@@ -128,21 +119,23 @@ static int run_create(struct cli *cli, struct error *err)
     return put_endpoint(cli, name, body, "Creating endpoint", err);
 }
 
-/* --set, --add and --remove work on what `show` prints; only what has a place in the body counts.
- */
-static int edit_shown(struct cli *cli, struct json *shown, struct error *err)
-{
-    const struct cli_given *sets = cli_words(cli, "set"), *adds = cli_words(cli, "add");
-    const struct cli_given *removes = cli_words(cli, "remove");
+static const struct change_key ENDPOINT_CHANGES[] = {{"auth_mode", "properties.authMode"},
+                                                     {"description", "properties.description"},
+                                                     {"tags", "tags", true},
+                                                     {"traffic", "properties.traffic"}};
+static const struct change_rules ENDPOINT_RULES = {"endpoint", shape_endpoint, ENDPOINT_CHANGES,
+                                                   COUNT(ENDPOINT_CHANGES)};
+static const struct change_key DEPLOYMENT_CHANGES[] = {
+    {"instance_count", "sku.capacity"},
+    {"description", "properties.description"},
+    {"environment_variables", "properties.environmentVariables", true},
+    {"tags", "tags", true}};
+static const struct change_rules DEPLOYMENT_RULES = {"deployment", shape_deployment,
+                                                     DEPLOYMENT_CHANGES, COUNT(DEPLOYMENT_CHANGES)};
 
-    for (size_t i = 0; i < sets->count; i++)
-        if (edit_set(cli->arena, shown, sets->values[i], cli_has(cli, "force-string"), err) < 0)
-            return -1;
-    if (adds->count && edit_add(cli->arena, shown, adds->values, adds->count, err) < 0)
-        return -1;
-    if (removes->count && edit_remove(cli->arena, shown, removes->values, removes->count, err) < 0)
-        return -1;
-    return 0;
+static bool has_edits(const struct cli *cli)
+{
+    return cli_has(cli, "set") || cli_has(cli, "add") || cli_has(cli, "remove");
 }
 
 static int run_update(struct cli *cli, struct error *err)
@@ -160,18 +153,15 @@ static int run_update(struct cli *cli, struct error *err)
         cli->usage = true;
         return error_set(err, ERROR_INVALID, "", "--name or --file is missing: which endpoint?");
     }
-    if (no_local(cli, err) < 0 || session_get(cli, endpoint_id(cli, name), &now, err) < 0)
+    if (session_open(cli, err) < 0 || session_get(cli, endpoint_id(cli, name), &now, err) < 0)
         return -1;
     if (!cli_has(cli, "file")) {
-        /* The whole comes back as a file would say it, so that both ways share one body. */
-        document.yaml.root = shape_endpoint(cli, now);
-        document.problems.arena = cli->arena;
-        if (edit_shown(cli, document.yaml.root, err) < 0 ||
-            shape_endpoint_body(cli, &document, &body, err) < 0)
+        body = now;
+        if ((has_edits(cli) || !cli_has(cli, "traffic")) &&
+            change_body(cli, &ENDPOINT_RULES, body, err) < 0)
             return -1;
     }
-    if (put_traffic(cli, "traffic", "properties.traffic", body, err) < 0 ||
-        put_traffic(cli, "mirror-traffic", "properties.mirrorTraffic", body, err) < 0)
+    if (put_traffic(cli, "traffic", "properties.traffic", body, err) < 0)
         return -1;
     return put_endpoint(cli, name, body, "Updating endpoint", err);
 }
@@ -180,7 +170,7 @@ static int run_show(struct cli *cli, struct error *err)
 {
     struct json *reply;
 
-    if (no_local(cli, err) < 0 ||
+    if (session_open(cli, err) < 0 ||
         session_get(cli, endpoint_id(cli, cli_text(cli, "name")), &reply, err) < 0)
         return -1;
     return cli_result(cli, shape_endpoint(cli, reply), err);
@@ -190,7 +180,7 @@ static int run_list(struct cli *cli, struct error *err)
 {
     struct json *all;
 
-    if (no_local(cli, err) < 0 ||
+    if (session_open(cli, err) < 0 ||
         session_list(
             cli, arena_printf(cli->arena, "%.*s/onlineEndpoints", STR_ARG(session_workspace(cli))),
             0, &all, err) < 0)
@@ -214,7 +204,7 @@ static int run_delete(struct cli *cli, struct error *err)
 {
     struct str name = cli_text(cli, "name");
 
-    if (confirm_delete(cli, "endpoint", name, err) < 0 || no_local(cli, err) < 0)
+    if (confirm_delete(cli, "endpoint", name, err) < 0 || session_open(cli, err) < 0)
         return -1;
     return session_change(
         cli, &(struct session_write){"DELETE", endpoint_id(cli, name), NULL, "Deleting endpoint"},
@@ -231,6 +221,29 @@ static int keys_of(struct cli *cli, struct str name, struct json **out, struct e
     struct str path = arena_printf(cli->arena, "%.*s/%s", STR_ARG(endpoint_id(cli, name)),
                                    keyed ? "listKeys" : "token");
     return session_post(cli, path, NULL, out, err);
+}
+
+/* The new key is there when the call returns; it is read, not shown, so that none stays in a log.
+ */
+static int run_regenerate(struct cli *cli, struct error *err)
+{
+    struct json *ask = json_object(cli->arena);
+    struct str name = cli_text(cli, "name"), which = cli_text(cli, "key-type");
+
+    if (confirm_ask(cli, "Replace the key of endpoint", name, err) < 0 ||
+        session_open(cli, err) < 0)
+        return -1;
+    assert(name.len > 0 && which.len > 0);
+    json_set_str(cli->arena, ask, "keyType",
+                 str_eq_fold(which, STR("secondary")) ? STR("Secondary") : STR("Primary"));
+    struct str path =
+        arena_printf(cli->arena, "%.*s/regenerateKeys", STR_ARG(endpoint_id(cli, name)));
+    if (session_change(cli, &(struct session_write){"POST", path, ask, "Replacing the key"}, NULL,
+                       err) < 0)
+        return -1;
+    cli_note(cli, "The %.*s key of %.*s is new; the old one opens nothing.", STR_ARG(which),
+             STR_ARG(name));
+    return 0;
 }
 
 static int run_credentials(struct cli *cli, struct error *err)
@@ -273,7 +286,7 @@ static int run_invoke(struct cli *cli, struct error *err)
     struct http_response reply;
     struct json *endpoint, *keys;
 
-    if (read_request(cli, &body, err) < 0 || no_local(cli, err) < 0 ||
+    if (read_request(cli, &body, err) < 0 || session_open(cli, err) < 0 ||
         session_get(cli, endpoint_id(cli, name), &endpoint, err) < 0 ||
         keys_of(cli, name, &keys, err) < 0)
         return -1;
@@ -372,7 +385,7 @@ static int read_deployment(struct cli *cli, struct document *document, bool *out
     document_check(cli, document);
     if (document->problems.errors)
         return document_report(cli, document, err);
-    return no_local(cli, err) < 0 ? -1 : is_there(cli, document, out_there, err);
+    return session_open(cli, err) < 0 ? -1 : is_there(cli, document, out_there, err);
 }
 
 static int run_deployment_create(struct cli *cli, struct error *err)
@@ -404,15 +417,8 @@ static int update_in_place(struct cli *cli, struct error *err)
     struct str id = deployment_id(cli, endpoint, name);
     if (session_get(cli, id, &body, err) < 0)
         return -1;
-    struct json *shown = shape_deployment(cli, body);
-    if (edit_shown(cli, shown, err) < 0)
+    if (change_body(cli, &DEPLOYMENT_RULES, body, err) < 0)
         return -1;
-    struct json *count = json_get(shown, STR("instance_count")),
-                *tags = json_get(shown, STR("tags"));
-    if (count)
-        json_put(cli->arena, body, "sku.capacity", json_copy(cli->arena, count), err);
-    if (tags)
-        json_put(cli->arena, body, "tags", json_copy(cli->arena, tags), err);
     if (session_change(cli, &(struct session_write){"PUT", id, body, "Updating deployment"}, &reply,
                        err) < 0)
         return -1;
@@ -425,7 +431,7 @@ static int run_deployment_update(struct cli *cli, struct error *err)
     bool there;
 
     if (!cli_has(cli, "file"))
-        return no_local(cli, err) < 0 ? -1 : update_in_place(cli, err);
+        return session_open(cli, err) < 0 ? -1 : update_in_place(cli, err);
     if (read_deployment(cli, &document, &there, err) < 0)
         return -1;
     if (!there) {
@@ -440,7 +446,7 @@ static int run_deployment_show(struct cli *cli, struct error *err)
 {
     struct json *reply;
 
-    if (no_local(cli, err) < 0 ||
+    if (session_open(cli, err) < 0 ||
         session_get(cli, deployment_id(cli, cli_text(cli, "endpoint-name"), cli_text(cli, "name")),
                     &reply, err) < 0)
         return -1;
@@ -451,7 +457,7 @@ static int run_deployment_list(struct cli *cli, struct error *err)
 {
     struct json *all;
 
-    if (no_local(cli, err) < 0)
+    if (session_open(cli, err) < 0)
         return -1;
     struct str path = arena_printf(cli->arena, "%.*s/deployments",
                                    STR_ARG(endpoint_id(cli, cli_text(cli, "endpoint-name"))));
@@ -465,7 +471,7 @@ static int run_deployment_delete(struct cli *cli, struct error *err)
 {
     struct str name = cli_text(cli, "name");
 
-    if (confirm_delete(cli, "deployment", name, err) < 0 || no_local(cli, err) < 0)
+    if (confirm_delete(cli, "deployment", name, err) < 0 || session_open(cli, err) < 0)
         return -1;
     return session_change(
         cli,
@@ -479,7 +485,7 @@ static int run_deployment_logs(struct cli *cli, struct error *err)
     struct json *ask = json_object(cli->arena), *reply;
     struct str container = cli_text(cli, "container");
 
-    if (no_local(cli, err) < 0)
+    if (session_open(cli, err) < 0)
         return -1;
     json_set_int(cli->arena, ask, "tail", cli_number(cli, "lines", 5000));
     if (container.len)
@@ -500,11 +506,15 @@ static int run_deployment_logs(struct cli *cli, struct error *err)
 }
 
 #define FILE_FLAG {"file", 'f', CLI_VALUE, .help = "the YAML file; - reads standard input"}
-#define LOCAL_FLAG {"local", 0, CLI_SWITCH, .help = "not built yet"}
+#define LOCAL_FLAG                                    \
+    {"local", 0, CLI_SWITCH, .help = "not built yet", \
+     .later = "the server of the data folder is on this machine anyway"}
 #define ENDPOINT_NAME {"name", 'n', CLI_VALUE, true, .help = "name of the endpoint"}
 #define OF_ENDPOINT {"endpoint-name", 'e', CLI_VALUE, true, .help = "name of the endpoint"}
 #define DEPLOYMENT_NAME {"name", 'n', CLI_VALUE, true, .help = "name of the deployment"}
-#define WEB_FLAG {"web", 0, CLI_SWITCH, .help = "accepted; the studio is not built yet"}
+#define WEB_FLAG                                                         \
+    {"web", 0, CLI_SWITCH, .help = "for scripts of az; changes nothing", \
+     .idle = "the studio is not built yet"}
 
 static const struct cli_flag CREATE_FLAGS[] = {
     FILE_FLAG,
@@ -520,11 +530,16 @@ static const struct cli_flag UPDATE_FLAGS[] = {
     WEB_FLAG,
     {"name", 'n', CLI_VALUE, .help = "name of the endpoint"},
     {"traffic", 'r', CLI_LIST, .help = "\"blue=90 green=10\": shares by deployment"},
-    {"mirror-traffic", 0, CLI_LIST, .help = "\"green=10\": share of requests copied"},
+    {"mirror-traffic", 0, CLI_LIST, .help = "not built yet", .later = "requests are not mirrored"},
 };
 static const struct cli_flag SHOW_FLAGS[] = {ENDPOINT_NAME, LOCAL_FLAG, WEB_FLAG};
 static const struct cli_flag LIST_FLAGS[] = {LOCAL_FLAG};
 static const struct cli_flag KEY_FLAGS[] = {ENDPOINT_NAME};
+static const struct cli_flag REGENERATE_FLAGS[] = {
+    ENDPOINT_NAME,
+    {"key-type", 0, CLI_VALUE, .fallback = "primary", .choices = "primary|secondary",
+     .help = "which"},
+};
 static const struct cli_flag INVOKE_FLAGS[] = {
     ENDPOINT_NAME,
     LOCAL_FLAG,
@@ -554,6 +569,10 @@ static const struct cli_command ENDPOINT_COMMANDS[] = {
     {"get-credentials", "keys or a token", KEY_FLAGS, COUNT(KEY_FLAGS), CLI_SCOPE, run_credentials,
      .examples = {"lazurite online-endpoint get-credentials -n mine",
                   "lazurite online-endpoint get-credentials -n mine --query primaryKey -o tsv"}},
+    {"regenerate-keys", "replace a key at once", REGENERATE_FLAGS, COUNT(REGENERATE_FLAGS),
+     CLI_SCOPE | CLI_WAIT | CLI_YES, run_regenerate, .text = true,
+     .examples = {"lazurite online-endpoint regenerate-keys -n mine",
+                  "lazurite online-endpoint regenerate-keys -n mine --key-type secondary -y"}},
     {"invoke", "send one request, print the reply", INVOKE_FLAGS, COUNT(INVOKE_FLAGS), CLI_SCOPE,
      run_invoke, .text = true,
      .examples =
@@ -561,11 +580,13 @@ static const struct cli_command ENDPOINT_COMMANDS[] = {
           "echo '{\"data\": [[1, 2]]}' | lazurite online-endpoint invoke -n mine -d blue -r -"}},
 };
 
-#define CHECK_FLAGS                                                   \
-    {"skip-script-validation", 0, CLI_SWITCH,                         \
-     .help = "accepted; the script is tried in its replica"},         \
-        {"local-enable-gpu", 0, CLI_SWITCH, .help = "not built yet"}, \
-        {"vscode-debug", 0, CLI_SWITCH, .help = "not built yet"}
+#define CHECK_FLAGS                                                                         \
+    {"skip-script-validation", 0, CLI_SWITCH, .help = "for scripts of az; changes nothing", \
+     .idle = "the script is only tried in its replica"},                                    \
+        {"local-enable-gpu", 0, CLI_SWITCH, .help = "not built yet",                        \
+         .later = "deployments run on the server"},                                         \
+        {"vscode-debug", 0, CLI_SWITCH, .help = "not built yet",                            \
+         .later = "no debugger is attached to replicas"}
 
 static const struct cli_flag DEPLOYMENT_CREATE[] = {
     {"file", 'f', CLI_VALUE, true, .help = "the YAML file; - reads standard input"},

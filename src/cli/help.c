@@ -1,13 +1,19 @@
 #include "cli/help.h"
 #include "base/buf.h"
 #include "cli/arguments.h"
+#include "cli/output.h"
 
 #include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
+#define PAGE_COLUMNS 80
+#define ROW_COLUMN 29
+#define FLAG_COLUMN 32
+
 struct page {
+    struct arena *arena;
     struct buf out;
     bool color;
     const char *section;
@@ -19,9 +25,46 @@ static void heading(struct page *page, const char *text)
                page->color ? "\033[0m" : "");
 }
 
+/* What stands right of a column, broken between words (behind a bar where there is no blank) so
+ * that no line is wider than a terminal of 80 columns. */
+static void wrapped(struct page *page, struct str text, size_t column)
+{
+    size_t width = PAGE_COLUMNS - column;
+
+    assert(column < PAGE_COLUMNS);
+    while (output_width(text) > width) {
+        size_t space = 0, bar = 0;
+        for (size_t i = 1; i < text.len && output_width(str_slice(text, 0, i)) <= width; i++) {
+            if (text.ptr[i] == ' ')
+                space = i;
+            if (text.ptr[i - 1] == '|')
+                bar = i;
+        }
+        size_t end = space ? space : bar;
+        if (!end)
+            break;
+        buf_printf(&page->out, "%.*s\n%*s", (int)end, text.ptr, (int)column, "");
+        text = str_slice(text, text.ptr[end] == ' ' ? end + 1 : end, text.len);
+    }
+    buf_printf(&page->out, "%.*s\n", STR_ARG(text));
+}
+
+/* Left of the column, or on a line of its own when it is wider. */
+static void left_of(struct page *page, const char *left, size_t column)
+{
+    size_t width = output_width(str_from(left));
+
+    buf_printf(&page->out, "  %s", left);
+    if (width + 3 > column)
+        buf_printf(&page->out, "\n%*s", (int)column, "");
+    else
+        buf_printf(&page->out, "%*s", (int)(column - width - 2), "");
+}
+
 static void row(struct page *page, const char *left, const char *right)
 {
-    buf_printf(&page->out, "  %-26s %s\n", left, right);
+    left_of(page, left, ROW_COLUMN);
+    wrapped(page, str_from(right), ROW_COLUMN);
 }
 
 /* "-f, --file VALUE"; what it takes is written in capitals after its last word. */
@@ -39,13 +82,13 @@ static void flag_row(const struct cli_flag *flag, const char *section, void *con
     static const char *const VALUES[] = {
         [CLI_VALUE] = " TEXT", [CLI_NUMBER] = " N", [CLI_SWITCH] = "", [CLI_LIST] = " TEXT…"};
     snprintf(left, sizeof left, "%s--%s%s", letter, flag->name, VALUES[flag->takes]);
-    buf_printf(&page->out, "  %-*s %s%s", 29 + (flag->takes == CLI_LIST ? 2 : 0), left,
-               flag->required ? "required: " : "", flag->help);
-    if (flag->choices)
-        buf_printf(&page->out, "; one of %s", flag->choices);
-    if (flag->fallback)
-        buf_printf(&page->out, " (default %s)", flag->fallback);
-    buf_add_char(&page->out, '\n');
+    struct str right =
+        arena_printf(page->arena, "%s%s%s%s%s%s%s", flag->required ? "required: " : "", flag->help,
+                     flag->choices ? "; one of " : "", flag->choices ? flag->choices : "",
+                     flag->fallback ? " (default " : "", flag->fallback ? flag->fallback : "",
+                     flag->fallback ? ")" : "");
+    left_of(page, left, FLAG_COLUMN);
+    wrapped(page, right, FLAG_COLUMN);
 }
 
 /* "-f FILE", or "--endpoint-name ENDPOINT-NAME" for a flag without a letter. */
@@ -108,7 +151,7 @@ static void overview(struct page *page)
 
 struct str help_text(struct arena *arena, const struct cli_arguments *arguments, bool color)
 {
-    struct page page = {.out = buf_make(256 * KIB), .color = color};
+    struct page page = {.arena = arena, .out = buf_make(256 * KIB), .color = color};
 
     assert(arguments->group);
     if (arguments->command) {

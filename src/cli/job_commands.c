@@ -1,3 +1,4 @@
+#include "cli/change.h"
 #include "cli/command.h"
 #include "cli/document.h"
 #include "cli/download.h"
@@ -7,10 +8,13 @@
 #include "cli/stream.h"
 #include "http/text.h"
 #include "os/clock.h"
+#include "os/file.h"
 #include "os/random.h"
+#include "yaml/yaml.h"
 
 #include <assert.h>
-#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 
 static const char *const JOB_WORDS[] = {"command", "commandJob", NULL};
@@ -68,6 +72,21 @@ static int read_job(struct cli *cli, struct document *document, struct error *er
     return document->problems.errors ? document_report(cli, document, err) : 0;
 }
 
+/* The job as the server has it, for the next one to begin from. */
+static int save_as(struct cli *cli, const struct json *job, struct error *err)
+{
+    struct str path = cli_text(cli, "save-as");
+
+    assert(job);
+    if (!path.len)
+        return 0;
+    CLEANUP(fd_close)
+    int fd = open(arena_cstr(cli->arena, path), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return error_errno(err, errno, "'%.*s' cannot be written.", STR_ARG(path));
+    return fd_write_all(fd, yaml_write(cli->arena, json_sorted(cli->arena, job), true), err);
+}
+
 static int run_create(struct cli *cli, struct error *err)
 {
     struct document document;
@@ -85,6 +104,8 @@ static int run_create(struct cli *cli, struct error *err)
         return document_blame(cli, &document, err);
     struct json *shown = shape_job(cli, reply);
     show_web(cli, shown);
+    if (save_as(cli, shown, err) < 0)
+        return -1;
     if (cli_has(cli, "stream") && stream_job(cli, name, err) < 0)
         return -1;
     if (cli_has(cli, "stream")) {
@@ -278,6 +299,27 @@ static int run_download(struct cli *cli, struct error *err)
     return 0;
 }
 
+static const struct change_key JOB_CHANGES[] = {{"display_name", "properties.displayName"},
+                                                {"description", "properties.description"},
+                                                {"tags", "properties.tags", true},
+                                                {"properties", "properties.properties", true}};
+static const struct change_rules JOB_RULES = {"job", shape_job, JOB_CHANGES, COUNT(JOB_CHANGES)};
+
+static int run_update(struct cli *cli, struct error *err)
+{
+    return session_open(cli, err) < 0 ? -1 : change_resource(cli, &JOB_RULES, job_id(cli), err);
+}
+
+static int run_archive(struct cli *cli, struct error *err)
+{
+    return session_open(cli, err) < 0 ? -1 : change_archived(cli, job_id(cli), true, err);
+}
+
+static int run_restore(struct cli *cli, struct error *err)
+{
+    return session_open(cli, err) < 0 ? -1 : change_archived(cli, job_id(cli), false, err);
+}
+
 static struct str phase_line(struct cli *cli, const struct json *phase)
 {
     int64_t begun = json_int_at(phase, "startedUs", 0), ended = json_int_at(phase, "endedUs", 0);
@@ -319,8 +361,9 @@ static const struct cli_flag CREATE_FLAGS[] = {
     {"file", 'f', CLI_VALUE, true, .help = "the YAML file; - reads standard input"},
     {"name", 'n', CLI_VALUE, .help = "name of the job (default: made up)"},
     {"stream", 's', CLI_SWITCH, .help = "follow the log until the job ends"},
-    {"save-as", 'a', CLI_VALUE, .help = "accepted and ignored: -o yaml prints the job"},
-    {"skip-validation", 0, CLI_SWITCH, .help = "accepted; the checks are quick and stay"},
+    {"save-as", 'a', CLI_VALUE, .help = "write the job that was made to this file, as YAML"},
+    {"skip-validation", 0, CLI_SWITCH, .help = "for scripts of az; changes nothing",
+     .idle = "the checks are quick and stay"},
     {"web", 'e', CLI_SWITCH, .help = "print the studio's address"},
 };
 static const struct cli_flag VALIDATE_FLAGS[] = {
@@ -335,7 +378,8 @@ static const struct cli_flag NAME_FLAGS[] = {NAME_FLAG};
 static const struct cli_flag LIST_FLAGS[] = {
     {"max-results", 'r', CLI_NUMBER, .fallback = "50", .help = "at most so many, newest first"},
     {"all-results", 0, CLI_SWITCH, .help = "all of them"},
-    {"parent-job-name", 'p', CLI_VALUE, .help = "children of this job"},
+    {"parent-job-name", 'p', CLI_VALUE, .help = "not built yet",
+     .later = "only pipelines and sweeps have children"},
 };
 static const struct cli_flag DOWNLOAD_FLAGS[] = {
     NAME_FLAG,
@@ -369,6 +413,17 @@ static const struct cli_command COMMANDS[] = {
      run_download, .positional = "name", .text = true,
      .examples = {"lazurite job download -n calm_owl --all",
                   "lazurite job download -n calm_owl --output-name model -p /tmp"}},
+    {"update", "name, description and tags of a job", NAME_FLAGS, COUNT(NAME_FLAGS),
+     CLI_SCOPE | CLI_UPDATE, run_update,
+     .examples = {"lazurite job update -n calm_owl --set tags.kept=yes",
+                  "lazurite job update -n calm_owl --set display_name=\"first try\""}},
+    {"archive", "hide from lists", NAME_FLAGS, COUNT(NAME_FLAGS), CLI_SCOPE, run_archive,
+     .positional = "name", .text = true,
+     .examples = {"lazurite job archive -n calm_owl",
+                  "lazurite job list --archived-only -o table"}},
+    {"restore", "show in lists again", NAME_FLAGS, COUNT(NAME_FLAGS), CLI_SCOPE, run_restore,
+     .positional = "name", .text = true,
+     .examples = {"lazurite job restore -n calm_owl", "lazurite job restore calm_owl"}},
     {"why", "why it waits, was slow, or failed", NAME_FLAGS, COUNT(NAME_FLAGS), CLI_SCOPE, run_why,
      .positional = "name", .text = true,
      .examples = {"lazurite job why calm_owl", "lazurite job why calm_owl -o json --query reason"}},

@@ -200,31 +200,66 @@ static int run_stop(struct cli *cli, struct error *err)
 /* --- connect ------------------------------------------------------------------------------------
  */
 
+/* Where the SDK finds out about us: it takes the entry whose address is a part of this one. */
+static struct str metadata_url(struct cli *cli, const struct json *connect)
+{
+    return arena_printf(cli->arena, "%.*s/metadata/endpoints?api-version=2019-05-01",
+                        STR_ARG(json_str_at(connect, "endpoint")));
+}
+
+static void say_export(struct cli *cli, const char *name, struct str value)
+{
+    struct str shell = cli_text(cli, "shell");
+
+    if (str_eq_fold(shell, STR("fish")))
+        cli_say("set -gx %s '%.*s'\n", name, STR_ARG(value));
+    else if (str_eq_fold(shell, STR("powershell")))
+        cli_say("$env:%s = '%.*s'\n", name, STR_ARG(value));
+    else
+        cli_say("export %s='%.*s'\n", name, STR_ARG(value));
+}
+
 /* Shell lines only, so that `eval "$(lazurite connect --shell bash)"` works. */
 static void say_exports(struct cli *cli, const struct json *connect)
 {
-    static const struct {
-        const char *name, *key;
-    } LINES[] = {{"REQUESTS_CA_BUNDLE", "caFile"},
-                 {"SSL_CERT_FILE", "caFile"},
-                 {"MLFLOW_TRACKING_URI", "mlflowTrackingUri"},
-                 {"AZURE_SUBSCRIPTION_ID", "subscription"}};
-    struct str shell = cli_text(cli, "shell");
-
-    for (size_t i = 0; i < COUNT(LINES); i++) {
-        struct str value = json_str_at(connect, LINES[i].key);
-        if (str_eq_fold(shell, STR("fish")))
-            cli_say("set -gx %s '%.*s'\n", LINES[i].name, STR_ARG(value));
-        else if (str_eq_fold(shell, STR("powershell")))
-            cli_say("$env:%s = '%.*s'\n", LINES[i].name, STR_ARG(value));
-        else
-            cli_say("export %s='%.*s'\n", LINES[i].name, STR_ARG(value));
-    }
+    assert(json_kind(connect) == JSON_OBJECT);
+    say_export(cli, "ARM_CLOUD_METADATA_URL", metadata_url(cli, connect));
+    say_export(cli, "REQUESTS_CA_BUNDLE", json_str_at(connect, "caFile"));
+    say_export(cli, "SSL_CERT_FILE", json_str_at(connect, "caFile"));
+    say_export(cli, "MLFLOW_TRACKING_URI", json_str_at(connect, "mlflowTrackingUri"));
+    say_export(cli, "AZURE_SUBSCRIPTION_ID", json_str_at(connect, "subscription"));
 }
 
 static void say_head(const struct cli *cli, const char *text)
 {
     cli_say("%s%s%s\n", cli->color_out ? "\033[1m" : "", text, cli->color_out ? "\033[0m" : "");
+}
+
+/* Two variables and a credential: the SDK asks for a token again when the old one is about to end.
+ */
+static void say_sdk(struct cli *cli, const struct json *connect)
+{
+    struct str url = metadata_url(cli, connect), ca = json_str_at(connect, "caFile");
+    struct str group = json_str_at(connect, "resourceGroup"),
+               workspace = json_str_at(connect, "workspace"),
+               subscription = json_str_at(connect, "subscription");
+
+    say_head(cli, "Azure ML SDK");
+    cli_say("  export ARM_CLOUD_METADATA_URL='%.*s'\n"
+            "  export REQUESTS_CA_BUNDLE='%.*s'\n\n",
+            STR_ARG(url), STR_ARG(ca));
+    cli_say("  import subprocess, time\n"
+            "  from azure.core.credentials import AccessToken\n"
+            "  from azure.ai.ml import MLClient\n\n"
+            "  class Token:\n"
+            "      def get_token(self, *scopes, **options):\n"
+            "          text = subprocess.check_output([\"lazurite\", \"connect\", \"--token\",\n"
+            "                                          \"--data-dir\", \"%.*s\"], "
+            "text=True).strip()\n"
+            "          return AccessToken(text, int(time.time()) + 3600)\n\n"
+            "  client = MLClient(Token(), '%.*s', '%.*s', '%.*s')\n\n",
+            STR_ARG(session_folder(cli)), STR_ARG(subscription), STR_ARG(group),
+            STR_ARG(workspace));
 }
 
 static void say_lines(struct cli *cli, const struct json *connect)
@@ -237,19 +272,7 @@ static void say_lines(struct cli *cli, const struct json *connect)
 
     say_head(cli, "MLflow, on this machine (no token needed)");
     cli_say("  export MLFLOW_TRACKING_URI='%.*s'\n\n", STR_ARG(mlflow));
-    say_head(cli, "Azure ML SDK");
-    cli_say("  export REQUESTS_CA_BUNDLE='%.*s'\n\n", STR_ARG(ca));
-    cli_say("  import subprocess, time\n"
-            "  from azure.core.credentials import AccessToken\n"
-            "  from azure.ai.ml import MLClient\n\n"
-            "  class Token:\n"
-            "      def get_token(self, *scopes, **options):\n"
-            "          text = subprocess.check_output([\"lazurite\", \"connect\", \"--token\"], "
-            "text=True).strip()\n"
-            "          return AccessToken(text, int(time.time()) + 3600)\n\n"
-            "  client = MLClient(Token(), '%.*s', '%.*s', '%.*s',\n"
-            "                    cloud=\"Lazurite\", base_url='%.*s')\n\n",
-            STR_ARG(subscription), STR_ARG(group), STR_ARG(workspace), STR_ARG(endpoint));
+    say_sdk(cli, connect);
     say_head(cli, "curl");
     cli_say(
         "  curl --cacert '%.*s' -H \"Authorization: Bearer $(lazurite connect --token)\" \\\n"

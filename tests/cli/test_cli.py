@@ -284,6 +284,116 @@ def test_server_by_address_and_token(server):
     assert refused.returncode == 1
 
 
+# --- what may be changed ------------------------------------------------------------------------------
+
+def test_no_help_is_wider_than_a_terminal():
+    groups = [line.split()[0] for line in alone("--help").stdout.split("Groups")[1].splitlines()[1:] if line.startswith("  ")]
+    seen = 0
+    for group in groups[:9]:
+        rows = alone(group, "--help").stdout.split("Commands\n")[1].split("\n\n")[0].splitlines()
+        for command in [row.split()[0] for row in rows if row.startswith("  ") and not row.startswith("   ")]:
+            text = alone(group, command, "--help").stdout
+            seen += 1
+            for line in text.split("Examples")[0].splitlines():
+                assert len(line) <= 80, (group, command, line)
+    assert seen > 40
+
+
+@pytest.mark.parametrize("line,sentence", [
+    ("job list -p parent", "--parent-job-name is not built yet"),
+    ("online-endpoint list --local", "--local is not built yet"),
+    ("online-endpoint update -n e --mirror-traffic green=10", "--mirror-traffic is not built yet"),
+    ("online-deployment create -f x.yml --vscode-debug", "--vscode-debug is not built yet"),
+])
+def test_flags_that_are_not_built_are_refused(line, sentence):
+    done = alone(*line.split())
+    assert done.returncode == 1 and sentence in done.stderr
+
+
+def test_flags_that_change_nothing_say_so():
+    done = alone("data", "create", "-n", "x", "-t", "uri_file", "--skip-validation", "-p", "nothing")
+    assert "warning  --skip-validation changes nothing" in done.stderr
+    quiet = alone("version", "--acquire-policy-token", "--only-show-errors")
+    assert quiet.stderr == "" and quiet.returncode == 0
+
+
+def test_a_job_is_renamed_tagged_hidden_and_shown(server, ended):
+    shown = server.json("job", "update", "-n", ended, "--set", "tags.kept=yes", "display_name=first try")
+    assert shown["tags"]["kept"] == "yes" and shown["display_name"] == "first try"
+    assert server.json("job", "show", "-n", ended)["display_name"] == "first try"
+    refused = server.cli("job", "update", "-n", ended, "--set", "command=other", check=False)
+    assert refused.returncode == 2 and "'command' of a job cannot be changed; these can: display_name" in refused.stderr
+    assert server.cli("job", "update", "-n", ended, check=False).returncode == 2
+    server.cli("job", "archive", "-n", ended)
+    assert ended not in [j["name"] for j in server.json("job", "list", "--all-results")]
+    assert ended in [j["name"] for j in server.json("job", "list", "--archived-only")]
+    server.cli("job", "restore", ended)
+    assert ended in [j["name"] for j in server.json("job", "list", "--all-results")]
+
+
+@pytest.mark.parametrize("kind", ["data", "environment", "model"])
+def test_versions_are_described_hidden_and_shown(server, tmp_path, kind):
+    (tmp_path / "file").write_text("x")
+    content = {"data": ["-t", "uri_file", "-p", tmp_path / "file"], "environment": ["-i", "python:3.11-slim"],
+               "model": ["-t", "custom_model", "-p", tmp_path / "file"]}[kind]
+    for _ in range(2):
+        server.cli(kind, "create", "-n", "changing", *content)
+    shown = server.json(kind, "update", "-n", "changing", "-v", "1", "--set", "tags.a=1", "description=the good one")
+    assert shown["tags"] == {"a": "1"} and shown["description"] == "the good one" and shown["version"] == "1"
+    assert server.json(kind, "update", "-n", "changing", "-v", "1", "--remove", "tags.a")["tags"] == {}
+    refused = server.cli(kind, "update", "-n", "changing", "-v", "1", "--set", "id=x", check=False)
+    assert refused.returncode == 2 and "cannot be changed" in refused.stderr
+    server.cli(kind, "archive", "-n", "changing", "-v", "1")
+    assert [v["version"] for v in server.json(kind, "list", "-n", "changing")] == ["2"]
+    assert len(server.json(kind, "list", "-n", "changing", "--include-archived")) == 2
+    server.cli(kind, "restore", "-n", "changing", "-v", "1")
+    assert len(server.json(kind, "list", "-n", "changing")) == 2
+    server.cli(kind, "archive", "-n", "changing")
+    assert "changing" not in [a["name"] for a in server.json(kind, "list")]
+    server.cli(kind, "restore", "-n", "changing")
+    assert "changing" in [a["name"] for a in server.json(kind, "list")]
+
+
+def test_an_endpoint_changes_by_its_keys_and_gets_new_ones(server):
+    server.cli("online-endpoint", "create", "-n", "changing", "--auth-mode", "key")
+    before = server.json("online-endpoint", "get-credentials", "-n", "changing")
+    done = server.cli("online-endpoint", "regenerate-keys", "-n", "changing", check=False)
+    assert done.returncode == 1 and "Add -y" in done.stderr
+    server.cli("online-endpoint", "regenerate-keys", "-n", "changing", "-y")
+    after = server.json("online-endpoint", "get-credentials", "-n", "changing")
+    assert after["primaryKey"] != before["primaryKey"] and after["secondaryKey"] == before["secondaryKey"]
+    assert server.json("online-endpoint", "update", "-n", "changing", "--set", "tags.team=vision")["tags"] == {"team": "vision"}
+    for edit in (["--set", "scoring_uri=x"], []):
+        refused = server.cli("online-endpoint", "update", "-n", "changing", *edit, check=False)
+        assert refused.returncode == 2, refused.stderr
+    server.cli("online-endpoint", "delete", "-n", "changing", "-y")
+
+
+def test_computes_are_changed_and_removed(server):
+    server.cli("compute", "create", "-n", "passing", "-t", "amlcompute", "--max-instances", "2")
+    changed = server.json("compute", "update", "-n", "passing", "--max-instances", "3")
+    assert changed["max_instances"] == 3
+    assert "passing" in server.cli("compute", "list", "-o", "table").stdout
+    server.cli("compute", "delete", "-n", "passing", "-y")
+    assert server.cli("compute", "show", "-n", "passing", check=False).returncode == 3
+
+
+def test_what_a_workspace_holds_is_shown(server):
+    assert server.json("workspace", "show")["name"] == "default"
+    assert [w["name"] for w in server.json("workspace", "list")] == ["default"]
+    names = {d["name"] for d in server.json("datastore", "list")}
+    assert {"workspaceblobstore", "workspaceartifactstore"} <= names
+    assert server.json("datastore", "show", "-n", "workspaceblobstore")["type"] == "azure_blob"
+
+
+def test_a_job_that_was_made_is_saved_as_yaml(server, tmp_path):
+    file = tmp_path / "job.yml"
+    file.write_text(json.dumps(JOB))
+    server.cli("job", "create", "-f", file, "-n", "saved", "--save-as", tmp_path / "made.yml")
+    text = (tmp_path / "made.yml").read_text()
+    assert "name: saved\n" in text and "command: echo one line\n" in text
+
+
 # --- large and many files ---------------------------------------------------------------------------
 
 LARGE = 70 * 1024 * 1024 + 12345
