@@ -4,9 +4,9 @@ A file: lines of `# comment` (the source of the reply stands there), a request (
 line, body), a line `---`, the reply (status, headers that must be there, blank line, body), a line `===` before the
 next exchange. In a reply a JSON object may have more members than the file names; `"{{any}}"` stands for any value,
 `"{{absent}}"` for a member that must not be there, `"{{name}}"` remembers a value, in bodies and headers, for later
-requests; `{{x*500}}` is 500 times x. A reply body that is no JSON is text that must be in the reply. `{{WS}}`, `{{RG}}`, `{{HOST}}`, `{{TOKEN}}`
-are given. `!plain` after the target sends it to the plain listener, `!anonymous` without the token. A target may be a
-whole URL, as links of replies are: its host is then sent as `Host`.
+requests; `{{x*500}}` is 500 times x. A reply body that is no JSON is text that must be in the reply. `{{WS}}`,
+`{{RG}}`, `{{HOST}}`, `{{TOKEN}}` are given. `!plain` after the target sends it to the plain listener, `!anonymous`
+without the token. A target may be a whole URL, as links of replies are: its host is then sent as `Host`.
 """
 import http.client
 import json
