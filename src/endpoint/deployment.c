@@ -17,6 +17,7 @@ static bool same_replicas(struct arena *arena, const struct json *a, const struc
     static const char *const LIVE[] = {"limits", "warnings"};
     struct json *left = json_copy(arena, a), *right = json_copy(arena, b);
 
+    assert(json_kind(b) == JSON_OBJECT);
     for (size_t i = 0; i < COUNT(LIVE); i++) {
         json_remove(left, str_from(LIVE[i]));
         json_remove(right, str_from(LIVE[i]));
@@ -36,6 +37,7 @@ static int insert_first(struct store_txn *txn, const struct document *deployment
                                 .name = ROLLOUT_NAME,
                                 .created_by = deployment->created_by};
 
+    assert(deployment->doc > 0);
     json_set_str(arena, body, "state", STR("Creating"));
     json_set_str(arena, body, "reason", STR("The roll-out has not begun."));
     json_set_int(arena, body, "startedUs", clock_now_us());
@@ -47,6 +49,8 @@ static int insert_first(struct store_txn *txn, const struct document *deployment
     return document_insert(txn, &document, err);
 }
 
+/* A PUT again: the roll-out starts anew only when the replicas would be others, so that a client
+ * may set limits or traffic without a moment of two sets of replicas. */
 int deployment_insert(struct store_txn *txn, const struct document *deployment,
                       const struct json *plan, struct error *err)
 {
@@ -121,6 +125,8 @@ int deployment_show(struct store_txn *txn, struct arena *arena, const struct doc
     return 0;
 }
 
+/* What a client that polls its operation is told; ERROR_USER, since most often its own model or
+ * script is why. */
 int deployment_progress(struct store_txn *txn, const struct document *deployment, struct error *err)
 {
     struct json *body = rollout_body(txn, deployment, err);

@@ -95,7 +95,7 @@ struct deployment_request {
     const struct scope *scope;
     struct str endpoint, name;
     struct json *properties; /* of the wire */
-    int instances;           /* sku.capacity */
+    int64_t instances;       /* sku.capacity */
 };
 
 /* plan.c: on a worker, nothing open: resolves model, code and environment and decides what serves

@@ -15,6 +15,7 @@
 #define SYNC_US (2 * US_PER_S)
 #define TURN_BYTES (256 * MIB)
 
+/* Makes no process and no thread: a start that fails later leaves nothing behind. */
 struct endpoints *endpoints_new(const struct endpoints_options *options)
 {
     struct endpoints *endpoints = calloc(1, sizeof(*endpoints));
@@ -58,6 +59,7 @@ static bool endpoints_turn(struct endpoints *endpoints, struct error *err)
     struct endpoint_view *all = NULL;
     bool more = false;
 
+    assert(endpoints->backend);
     if (link_ensure(endpoints, err) < 0 || rollout_read_all(endpoints, arena, &all, err) < 0)
         return true;
     for (struct endpoint_view *endpoint = all; endpoint; endpoint = endpoint->sibling)
@@ -84,6 +86,7 @@ static void endpoints_wait(struct endpoints *endpoints, int64_t us)
 {
     struct timespec until;
 
+    assert(us > 0);
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += us / US_PER_S;
     until.tv_nsec += us % US_PER_S * 1000;
@@ -97,6 +100,7 @@ static void endpoints_wait(struct endpoints *endpoints, int64_t us)
             return;
 }
 
+/* The thread. What was asked for while a turn ran is done by the next one, at once. */
 static void *endpoints_run(void *context)
 {
     struct endpoints *endpoints = context;
@@ -121,6 +125,8 @@ static void *endpoints_run(void *context)
     return NULL;
 }
 
+/* The gateway first, and here rather than on the thread: a port that is taken is told by the start
+ * itself. */
 int endpoints_start(struct endpoints *endpoints, struct error *err)
 {
     assert(!endpoints->started && endpoints->server_socket.len);
@@ -132,14 +138,18 @@ int endpoints_start(struct endpoints *endpoints, struct error *err)
     return 0;
 }
 
+/* Never waits: it is called on the writer thread. */
 void endpoints_wake(struct endpoints *endpoints)
 {
+    assert(endpoints);
     pthread_mutex_lock(&endpoints->lock);
     endpoints->wanted_turn++;
     pthread_cond_broadcast(&endpoints->changed);
     pthread_mutex_unlock(&endpoints->lock);
 }
 
+/* Gives up after SYNC_US: a gateway that hangs must not hang the client too; the turn comes all the
+ * same. */
 void endpoints_sync(struct endpoints *endpoints)
 {
     int64_t until_us = clock_mono_us() + SYNC_US;
@@ -176,6 +186,7 @@ static void endpoints_end_thread(struct endpoints *endpoints)
     endpoints->started = false;
 }
 
+/* The thread ends first, since it would start the gateway again. */
 int endpoints_stop(struct endpoints *endpoints, struct error *err)
 {
     endpoints_end_thread(endpoints);

@@ -19,6 +19,8 @@ static const struct str SLOTS[ENDPOINT_KEY_COUNT_] = {
     [ENDPOINT_KEY_SECONDARY] = STR_INIT("secondary"),
 };
 
+/* Where a key lies in the vault; sealed for its workspace and its endpoint, it opens nowhere else.
+ * */
 static struct vault_slot key_slot(const struct scope *scope, int64_t endpoint,
                                   enum endpoint_key which)
 {
@@ -27,6 +29,7 @@ static struct vault_slot key_slot(const struct scope *scope, int64_t endpoint,
         .scope = scope, .owner_kind = ENDPOINT_TYPE, .owner = endpoint, .slot = SLOTS[which]};
 }
 
+/* A new random key over whatever the slot holds. */
 static int key_write(struct vault *vault, struct store_txn *txn, const struct vault_slot *slot,
                      struct error *err)
 {
@@ -39,10 +42,12 @@ static int key_write(struct vault *vault, struct store_txn *txn, const struct va
                : vault_store(txn, slot, sealed, err);
 }
 
+/* Each key by itself: a crash between the two leaves one, and the next PUT makes the other. */
 int endpoint_make_keys(struct endpoints *endpoints, struct store_txn *txn,
                        const struct scope *scope, const struct document *endpoint,
                        struct error *err)
 {
+    assert(store_is_writer(txn));
     for (int which = 0; which < ENDPOINT_KEY_COUNT_; which++) {
         struct vault_slot slot = key_slot(scope, endpoint->doc, (enum endpoint_key)which);
         struct error cause = {0};
@@ -75,6 +80,7 @@ static int keys_read(struct vault *vault, struct store_txn *txn, const struct va
     return 0;
 }
 
+/* The copies are the caller's: what the snapshot holds goes with it. */
 int endpoint_keys(struct endpoints *endpoints, struct arena *arena, const struct document *endpoint,
                   struct str out[ENDPOINT_KEY_COUNT_], struct error *err)
 {
@@ -82,6 +88,7 @@ int endpoint_keys(struct endpoints *endpoints, struct arena *arena, const struct
     struct str keys[ENDPOINT_KEY_COUNT_];
     struct scope scope;
 
+    assert(endpoint->doc > 0);
     if (!txn || scope_by_number(txn, endpoint->scope, &scope, err) < 0)
         return -1;
     const struct vault_slot owner = key_slot(&scope, endpoint->doc, ENDPOINT_KEY_PRIMARY);
@@ -115,6 +122,7 @@ int endpoint_new_key(struct endpoints *endpoints, const struct document *endpoin
 {
     struct new_key new_key = {endpoints->options.vault, endpoint->scope, endpoint->doc, which};
 
+    assert(which < ENDPOINT_KEY_COUNT_);
     if (store_write(endpoints->options.store, new_key_apply, &new_key, err) < 0)
         return -1;
     /* Who regenerates a key wants the old one dead when the call returns. */
@@ -133,6 +141,7 @@ int endpoint_forget(struct store_txn *txn, const struct document *endpoint, stru
     return vault_forget(txn, &all, err);
 }
 
+/* The gateway compares hashes, so that neither its memory nor its state file opens an endpoint. */
 struct json *keys_hashes(struct endpoints *endpoints, struct arena *arena, struct store_txn *txn,
                          const struct endpoint_view *endpoint, struct error *err)
 {

@@ -94,6 +94,7 @@ static int link_ended(struct endpoints *endpoints, struct arena *arena, struct e
     char *text = arena_alloc(arena, LOG_TAIL_BYTES);
     struct str rest = {0}, line, last = {0};
 
+    assert(endpoints->gateway.pidfd >= 0);
     process_close(&endpoints->gateway);
     endpoints->gateway.pidfd = -1;
     if (fd >= 0) {
@@ -120,6 +121,7 @@ static int link_start(struct endpoints *endpoints, struct arena *arena, struct j
     int64_t until_us = clock_mono_us() + START_US;
     struct process_end end;
 
+    assert(out_status);
     if (link_spawn(endpoints, arena, err) < 0)
         return -1;
     while (clock_mono_us() < until_us) {
@@ -144,6 +146,7 @@ static void link_reap(struct endpoints *endpoints)
     }
 }
 
+/* Asked at every turn, so a gateway that died is back within seconds. */
 int link_ensure(struct endpoints *endpoints, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(16 * MIB);
@@ -172,6 +175,7 @@ int link_ensure(struct endpoints *endpoints, struct error *err)
     return 0;
 }
 
+/* Waits until nobody answers: the port must be free for whoever starts next. */
 int link_stop(struct endpoints *endpoints, bool replicas, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
@@ -208,6 +212,7 @@ static int64_t weight_of(const struct endpoint_view *endpoint, struct str deploy
     const struct json *traffic = json_at(endpoint->body, "properties.traffic");
     int64_t weight = json_as_int(json_get_fold(traffic, deployment), 0);
 
+    assert(deployment.len > 0);
     return weight < 0 ? 0 : weight > 100 ? 100 : weight;
 }
 
@@ -232,6 +237,7 @@ static struct json *route_deployment(struct arena *arena, const struct endpoint_
     return value;
 }
 
+/* Made anew at every turn; that they are the same text is how a turn without change is told. */
 struct json *link_routes(struct endpoints *endpoints, struct arena *arena,
                          const struct endpoint_view *all, struct error *err)
 {
@@ -263,6 +269,7 @@ struct json *link_routes(struct endpoints *endpoints, struct arena *arena,
     return routes;
 }
 
+/* Nothing counts as told before the gateway has answered 200. */
 int link_push(struct endpoints *endpoints, struct arena *arena, const struct endpoint_view *all,
               struct error *err)
 {
@@ -310,6 +317,7 @@ static bool status_ready(const struct json *status, struct str name)
     return false;
 }
 
+/* By the gateway's eyes, not by ours: its probe is what a request depends on. */
 bool link_ready(struct endpoints *endpoints, struct arena *arena, const struct json *names)
 {
     struct json *status = link_status(endpoints, arena);

@@ -77,6 +77,7 @@ static struct json *logs_rollout(struct endpoints *endpoints, struct arena *aren
                                      ROLLOUT_NAME};
     struct document document;
 
+    assert(deployment->doc > 0);
     if (!txn || document_get(txn, &key, &document, err) < 0)
         return NULL;
     return json_parse(arena, document.body, err);

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+/* In the writer's transaction, so two workspaces that ask at once cannot both get it. */
 int endpoint_name_free(struct store_txn *txn, int64_t scope, struct str name, struct error *err)
 {
     struct sql *q = sql(txn,

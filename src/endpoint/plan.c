@@ -40,11 +40,13 @@ struct planning {
 /* --- What is not built yet, and what is harmless without being built (decisions 34)
  * ----------------- */
 
+/* Refused by name, never ignored: a deployment that silently runs elsewhere is worse than none. */
 static int plan_refuse_unbuilt(const struct planning *p, struct error *err)
 {
     struct str compute = json_str_at(p->properties, "endpointComputeType");
     struct str scale = json_str_at(p->properties, "scaleSettings.scaleType");
 
+    assert(p->request && p->properties);
     if (compute.len && !str_eq_fold(compute, STR("Managed")))
         return error_set(err, ERROR_NOT_IMPLEMENTED, "properties.endpointComputeType",
                          "Deployments on %.*s are not built yet; Managed runs on this host.",
@@ -61,6 +63,7 @@ static int plan_refuse_unbuilt(const struct planning *p, struct error *err)
     return 0;
 }
 
+/* What is harmless is kept in the document and named once, in the logs and the reply. */
 static void plan_warn(struct planning *p)
 {
     static const struct {
@@ -85,17 +88,20 @@ static void plan_warn(struct planning *p)
 /* --- The model -----------------------------------------------------------------------------------
  */
 
+/* One file of the model. Only names count: reading models is the replica's affair. */
 static int plan_file(const struct blob *blob, void *context, struct error *)
 {
     struct planning *p = context;
     ssize_t slash = str_find_last(blob->name, '/');
 
+    assert(blob->name.len > 0);
     p->onnx_files += str_ends(blob->name, STR(".onnx"));
     p->has_mlmodel |=
         str_eq(str_slice(blob->name, (size_t)(slash + 1), blob->name.len), STR("MLmodel"));
     return 0;
 }
 
+/* A folder's prefix gets its slash, so that `model` does not take in `model-2`. */
 static int plan_look_at_files(struct planning *p, const struct asset_place *place,
                               struct error *err)
 {
@@ -109,8 +115,10 @@ static int plan_look_at_files(struct planning *p, const struct asset_place *plac
     return blob_list(p->txn, &query, plan_file, p, err);
 }
 
+/* As the runner reads it from spec.json. */
 static void plan_set_place(struct arena *arena, struct json *to, const struct asset_place *place)
 {
+    assert(place->container.len > 0);
     json_set_str(arena, to, "container", place->container);
     json_set_str(arena, to, "prefix", place->prefix);
     json_set_bool(arena, to, "single", place->single);
@@ -126,6 +134,7 @@ static int plan_model(struct planning *p, struct error *err)
     struct asset_place place = {0};
     struct asset asset;
 
+    assert(p->plan);
     if (!query.text.len)
         return 0;
     if (asset_resolve(p->txn, &query, &asset, err) < 0) {
@@ -154,6 +163,7 @@ static int plan_model(struct planning *p, struct error *err)
 /* --- Code, engine, environment -------------------------------------------------------------------
  */
 
+/* The code a script lies in. The script's path stays within it, whatever a client writes. */
 static int plan_code(struct planning *p, struct error *err)
 {
     const struct json *given = json_at(p->properties, "codeConfiguration");
@@ -188,6 +198,7 @@ static int plan_engine(struct planning *p, struct error *err)
     const struct json *model = json_at(p->plan, "model");
     const char *engine;
 
+    assert(p->plan && !json_at(p->plan, "engine"));
     if (json_at(p->plan, "code"))
         engine = "python";
     else if (!model)
@@ -218,6 +229,7 @@ static int plan_find_environment(struct planning *p, const struct json **out, st
                                       .text = json_str_at(p->properties, "environmentId")};
     struct asset asset;
 
+    assert(p->txn);
     *out = NULL;
     if (!query.text.len)
         return 0;
@@ -248,6 +260,8 @@ static int plan_inference_config(struct planning *p, const struct json *environm
     return 0;
 }
 
+/* The client's packages with ours laid over; an MLflow model without an environment brings its own
+ * list. */
 static int plan_environment(struct planning *p, struct error *err)
 {
     struct str engine = json_str_at(p->plan, "engine");
@@ -259,6 +273,7 @@ static int plan_environment(struct planning *p, struct error *err)
                                             .overlay_count = 1};
     struct json *environment = NULL, *notes = json_array(p->arena);
 
+    assert(json_at(p->plan, "engine"));
     if (plan_find_environment(p, &describe.properties, err) < 0 ||
         plan_inference_config(p, describe.properties, notes, err) < 0)
         return -1;
@@ -277,12 +292,14 @@ static int plan_environment(struct planning *p, struct error *err)
     return 0;
 }
 
+/* Checked here, so that the runner can hand them on without a look. */
 static int plan_variables(struct planning *p, struct error *err)
 {
     const struct json *given = json_at(p->properties, "environmentVariables");
     struct json *variables = json_object(p->arena);
     struct json_iter it = json_iter(given);
 
+    assert(json_kind(p->plan) == JSON_OBJECT);
     while (json_next(&it)) {
         if (json_kind(it.value) != JSON_STRING)
             return error_set(err, ERROR_INVALID, "properties.environmentVariables",
@@ -299,11 +316,13 @@ static int plan_variables(struct planning *p, struct error *err)
 /* --- Limits --------------------------------------------------------------------------------------
  */
 
+/* ISO 8601 as the SDK writes it. Ten minutes are more than the service takes. */
 static int plan_duration(const struct planning *p, const char *key, int64_t fallback_us,
                          int64_t *out_us, struct error *err)
 {
     char path[64];
 
+    assert(fallback_us > 0);
     snprintf(path, sizeof(path), "requestSettings.%s", key);
     struct str text = json_str_at(p->properties, path);
     *out_us = fallback_us;
@@ -326,6 +345,8 @@ static int64_t plan_python_workers(const struct planning *p)
     return workers;
 }
 
+/* What a client leaves out gets the service's defaults, save that a native replica takes many at
+ * once. */
 static int plan_limits(struct planning *p, struct error *err)
 {
     const struct json *given = json_at(p->properties, "requestSettings");
@@ -352,6 +373,7 @@ static int plan_limits(struct planning *p, struct error *err)
     return 0;
 }
 
+/* One snapshot for all references: what the plan names was there together. */
 int deployment_plan(struct endpoints *endpoints, struct arena *arena,
                     const struct deployment_request *request, struct json **out_plan,
                     struct error *err)

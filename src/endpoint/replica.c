@@ -28,11 +28,14 @@ struct replica {
     int64_t ended_us;   /* asked to end */
 };
 
+/* 32 random bits: names are never given twice within a folder's life, as far as anybody will see.
+ * */
 struct str replica_name(struct arena *arena)
 {
     return arena_printf(arena, "d%s", random_hex(arena, 4).ptr);
 }
 
+/* Names become paths and are read from folders, so nothing but our own form passes. */
 static bool is_replica_name(struct str name)
 {
     if (name.len != NAME_BYTES || name.ptr[0] != 'd')
@@ -73,6 +76,7 @@ static struct replica *replica_of(struct endpoints *endpoints, struct str name)
  * threads, hence the lock. */
 static void set_alive(struct endpoints *endpoints, struct str name, bool alive)
 {
+    assert(is_replica_name(name));
     pthread_mutex_lock(&endpoints->lock);
     if (alive)
         map_set(endpoints->alive, name, endpoints);
@@ -81,11 +85,13 @@ static void set_alive(struct endpoints *endpoints, struct str name, bool alive)
     pthread_mutex_unlock(&endpoints->lock);
 }
 
+/* Asked by the guard for each call of a replica. */
 bool endpoints_attempt_alive(int64_t, struct str run, int, void *context)
 {
     struct endpoints *endpoints = context;
     struct str prefix = STR("endpoint:");
 
+    assert(context);
     if (!str_starts(run, prefix))
         return false;
     pthread_mutex_lock(&endpoints->lock);
@@ -114,13 +120,17 @@ static int spec_token(struct endpoints *endpoints, struct arena *arena,
         .attempt = 1,
     };
 
+    assert(order->endpoint->scope.number > 0);
     if (!identity_ready(endpoints->options.identity))
         return error_set(err, ERROR_UNAVAILABLE, "", "The server's keys are still being made.");
     return identity_mint(endpoints->options.identity, arena, &claims, out, err);
 }
 
+/* An option and its value. */
 static void argv_add(struct arena *arena, struct json *argv, const char *name, struct str value)
 {
+    assert(name[0]);
+    assert(argv);
     json_append(arena, argv, json_text(arena, str_from(name)));
     json_append(arena, argv, json_text(arena, value));
 }
@@ -131,6 +141,7 @@ static struct json *spec_argv(struct arena *arena, const struct json *plan)
     struct json *argv = json_array(arena);
     struct str script = json_str_at(plan, "script");
 
+    assert(json_str_at(plan, "engine").len > 0);
     json_append(arena, argv, json_text(arena, process_self(arena)));
     argv_add(arena, argv, "score", STR("{folder}"));
     argv_add(arena, argv, "--engine", json_str_at(plan, "engine"));
@@ -176,6 +187,7 @@ static void spec_from_plan(struct arena *arena, struct json *spec, const struct 
     json_set(arena, spec, STR("argv"), spec_argv(arena, plan));
 }
 
+/* All the runner needs: it asks us for bytes, never for what to do. */
 static struct json *spec_make(struct endpoints *endpoints, struct arena *arena,
                               const struct replica_order *order, struct error *err)
 {
@@ -205,6 +217,7 @@ static struct json *spec_make(struct endpoints *endpoints, struct arena *arena,
 /* --- Life ----------------------------------------------------------------------------------------
  */
 
+/* May be called again after any failure or crash: what is there is not made twice. */
 int replica_ensure(struct endpoints *endpoints, struct arena *arena,
                    const struct replica_order *order, struct error *err)
 {
@@ -271,6 +284,8 @@ static bool runner_gone(struct endpoints *endpoints, struct str name)
     return replica->started_us && clock_mono_us() - replica->started_us > START_GRACE_US;
 }
 
+/* exit.json is the runner's last word and weighs most, then what the scoring program says of
+ * itself. */
 enum replica_state replica_look(struct endpoints *endpoints, struct arena *arena, struct str name,
                                 struct str *out_reason)
 {
@@ -298,6 +313,7 @@ enum replica_state replica_look(struct endpoints *endpoints, struct arena *arena
     return REPLICA_PENDING;
 }
 
+/* At the start, so that what an earlier process left is either wanted by a document or ended. */
 void replica_find_all(struct endpoints *endpoints)
 {
     CLEANUP(fd_close) int runs = dir_open_at(endpoints->options.dir, "runs", 0700, NULL);
@@ -316,10 +332,12 @@ void replica_find_all(struct endpoints *endpoints)
 /* --- The end -------------------------------------------------------------------------------------
  */
 
+/* Whether the list of names holds this one. */
 static bool listed(const struct json *names, struct str name)
 {
     struct json_iter it = json_iter(names);
 
+    assert(name.len == NAME_BYTES);
     while (json_next(&it))
         if (str_eq(json_as_str(it.value), name))
             return true;
@@ -350,6 +368,7 @@ static bool replica_end(struct endpoints *endpoints, struct replica *replica)
     int64_t now_us = clock_mono_us();
     struct error err = {0};
 
+    assert(is_replica_name(str_from(replica->name)));
     if (compute_read_runner(&folder, &runner, NULL) <= 0)
         return !replica->started_us || now_us - replica->started_us > START_GRACE_US;
     if (!endpoints->backend->alive(&runner)) {
@@ -376,6 +395,7 @@ static void replica_remove(struct endpoints *endpoints, struct arena *arena,
     struct str path = arena_printf(arena, "runs/%s", replica->name);
     struct error err = {0};
 
+    assert(replica->name[0] == 'd');
     if (dir_remove_tree(endpoints->options.dir, path.ptr, &err) < 0)
         log_error("replica.remove", &err);
     LOG(LOG_INFO, "replica.removed", LOG_TEXT("replica", replica->name));
@@ -408,6 +428,7 @@ bool replica_reap(struct endpoints *endpoints, struct arena *arena, const struct
     return more;
 }
 
+/* Forgets them; their processes go on. */
 void replica_free_all(struct endpoints *endpoints)
 {
     while (endpoints->replicas) {

@@ -24,6 +24,7 @@ static const char *const STATES[] = {
     [ROLLOUT_FAILED] = "Failed",
 };
 
+/* Its word in the document. */
 enum rollout_state rollout_state_of(const struct json *body)
 {
     struct str text = json_str_at(body, "state");
@@ -44,6 +45,7 @@ int rollout_get(struct store_txn *txn, const struct document *deployment, struct
     return document_get(txn, &key, out, err);
 }
 
+/* State and reason change together: a reason of an earlier state would mislead. */
 void rollout_set_state(struct arena *arena, struct rollout *rollout, enum rollout_state state,
                        const char *reason)
 {
@@ -77,6 +79,7 @@ static struct document keep(struct arena *arena, const struct document *document
     return kept;
 }
 
+/* One deployment with its roll-out, put before its siblings. */
 static int read_deployment(const struct document *document, void *context, struct error *err)
 {
     struct reading *reading = context;
@@ -99,6 +102,7 @@ static int read_deployment(const struct document *document, void *context, struc
     return 0;
 }
 
+/* One endpoint and all that is deployed to it. */
 static int read_endpoint(const struct document *document, void *context, struct error *err)
 {
     struct reading *reading = context;
@@ -143,12 +147,14 @@ static int read_scope(const struct scope *scope, void *context)
     return 0;
 }
 
+/* One snapshot, so that an endpoint's traffic and its deployments belong together. */
 int rollout_read_all(struct endpoints *endpoints, struct arena *arena, struct endpoint_view **out,
                      struct error *err)
 {
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(endpoints->options.store, err);
     struct reading reading = {.arena = arena, .txn = txn, .first = out};
 
+    assert(endpoints->options.store);
     *out = NULL;
     return txn ? scope_each(txn, read_scope, &reading, err) : -1;
 }
@@ -193,6 +199,7 @@ static void rollout_fail(struct endpoints *endpoints, struct arena *arena, struc
 {
     struct error err = {0};
 
+    assert(reason.len > 0);
     rollout_set_state(arena, rollout, ROLLOUT_FAILED, arena_cstr(arena, reason));
     json_set(arena, rollout->body, STR("failed"), json_copy(arena, json_at(rollout->body, "next")));
     json_set(arena, rollout->body, STR("next"), json_array(arena));
@@ -273,6 +280,7 @@ static void rollout_finish(struct endpoints *endpoints, struct arena *arena,
 {
     struct error err = {0};
 
+    assert(json_count(json_at(rollout->body, "serving")) > 0);
     rollout_set_state(arena, rollout, ROLLOUT_SUCCEEDED, "");
     json_set_bool(arena, rollout->body, "switched", false);
     if (rollout_save(endpoints, arena, rollout, &err) < 0) {
@@ -283,11 +291,13 @@ static void rollout_finish(struct endpoints *endpoints, struct arena *arena,
         LOG_STR("deployment", rollout->name));
 }
 
+/* Never waits: whatever is not ready now is looked at again in the next turn. */
 bool rollout_step(struct endpoints *endpoints, struct arena *arena, struct endpoint_view *endpoint,
                   struct rollout *rollout)
 {
     struct str reason = {0};
 
+    assert(rollout->body && rollout->document.doc > 0);
     if (rollout->state == ROLLOUT_SUCCEEDED || rollout->state == ROLLOUT_FAILED)
         return false;
     if (json_bool_at(rollout->body, "switched", false)) {

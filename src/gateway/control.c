@@ -24,11 +24,13 @@ static struct json *control_read(struct gateway *gateway, struct arena *arena, s
 {
     struct str text;
 
+    assert(gateway->dir >= 0);
     if (file_read(arena, gateway->dir, STATE_FILE, STATE_BYTES, &text, err) < 0)
         return NULL;
     return json_parse(arena, text, err);
 }
 
+/* Whole or not at all: the file is replaced in one step. */
 int control_save(struct gateway *gateway, const struct json *endpoints, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(STATE_ARENA_BYTES);
@@ -52,10 +54,12 @@ int control_save(struct gateway *gateway, const struct json *endpoints, struct e
     return file_write_atomic(gateway->dir, STATE_FILE, json_write_pretty(arena, value), 0600, err);
 }
 
+/* Checked as what comes over the socket is: the file may be an older version's. */
 int control_load(struct gateway *gateway, uint16_t *out_port, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(STATE_ARENA_BYTES);
 
+    assert(out_port);
     *out_port = 0;
     if (!file_exists(gateway->dir, STATE_FILE))
         return 0;
@@ -73,6 +77,7 @@ static void control_status(struct http_exchange *ex, void *context)
     struct arena *arena = http_arena(ex);
     struct json *value = json_object(arena);
 
+    assert(gateway->dir >= 0);
     json_set_str(arena, value, "listen", gateway->listen);
     json_set_int(arena, value, "port", gateway->port);
     json_set_int(arena, value, "pid", getpid());
@@ -119,6 +124,7 @@ static void control_stop(struct http_exchange *ex, void *context)
         LOG(LOG_ERROR, "gateway.stop");
 }
 
+/* A table of three rows; who asks is known before any of them is looked at. */
 enum http_verdict control_head(struct http_exchange *ex, struct http_plan *plan,
                                struct gateway *gateway)
 {

@@ -31,6 +31,7 @@
 
 enum { TAG_SCORING = 1, TAG_CONTROL = 2 };
 
+/* Which of the two listeners a request came by decides what it may ask. */
 static enum http_verdict gateway_head(struct http_exchange *ex, struct http_plan *plan,
                                       void *context)
 {
@@ -46,6 +47,7 @@ static struct str gateway_refusal(struct arena *arena, int status, const char *s
 {
     struct json *body = json_object(arena), *error = json_object(arena);
 
+    assert(status >= 400 && sentence);
     json_set_str(arena, error, "code", status == 413 ? STR("TooLarge") : STR("BadRequest"));
     json_set_str(arena, error, "message", str_from(sentence));
     json_set(arena, body, STR("error"), error);
@@ -81,6 +83,7 @@ static int gateway_listen_scoring(struct gateway *gateway, struct http_tls *tls,
     CLEANUP(arena_free) struct arena *arena = arena_new(KIB);
     struct http_listener listener = {.tag = TAG_SCORING, .tls = tls};
 
+    assert(gateway->server && tls);
     if (gateway_address(arena, gateway->listen, &listener.host, &listener.port, err) < 0)
         return -1;
     if (listener.port == 0 && before != 0) {
@@ -92,6 +95,7 @@ static int gateway_listen_scoring(struct gateway *gateway, struct http_tls *tls,
     return http_server_listen(gateway->server, &listener, &gateway->port, err);
 }
 
+/* The control socket last: who can reach it finds everything else in place. */
 static int gateway_listen(struct gateway *gateway, struct http_tls *tls, uint16_t before,
                           struct error *err)
 {
@@ -110,8 +114,10 @@ static int gateway_listen(struct gateway *gateway, struct http_tls *tls, uint16_
 /* --- Life ----------------------------------------------------------------------------------------
  */
 
+/* The watcher's thread. */
 static void *gateway_watch(void *context)
 {
+    assert(context);
     watch_run(context);
     return NULL;
 }
@@ -123,6 +129,7 @@ static void gateway_wait(struct gateway *gateway, int signals)
                             {.fd = gateway->stop_fd, .events = POLLIN}};
     const uint64_t one = 1;
 
+    assert(signals >= 0);
     while (poll(wait, 2, -1) < 0)
         continue;
     if (wait[0].revents && write(gateway->stop_fd, &one, sizeof(one)) < 0)
@@ -167,6 +174,7 @@ static int gateway_run(struct gateway *gateway, int signals, struct error *err)
     CLEANUP(pool_free) struct pool *pool = NULL;
     int owner = 0;
 
+    assert(gateway->dir >= 0);
     if (dir_make(gateway->dir, "run", 0700, err) < 0 ||
         file_lock(gateway->dir, LOCK_FILE, &lock, &owner, err) < 0)
         return -1;

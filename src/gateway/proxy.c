@@ -32,6 +32,7 @@ struct pass {
     struct str fallback; /* the deployment that was asked for and is not there */
 };
 
+/* Retry-After where trying again can help; one second, as the queue moves fast. */
 void proxy_refuse(struct http_exchange *ex, int status, const char *code, const char *message)
 {
     struct arena *arena = http_arena(ex);
@@ -108,6 +109,7 @@ static enum again pass_retry(struct pass *pass, enum http_forward_end end)
 {
     bool any;
 
+    assert(pass->deployment && pass->replica);
     if (end != HTTP_FORWARD_REFUSED)
         return AGAIN_NO;
     pass->replica->ready = false;
@@ -193,6 +195,7 @@ static struct gateway_deployment *pass_choose(struct pass *pass, struct gateway_
     struct str named = http_header(pass->ex, "azureml-model-deployment");
     struct gateway_deployment *deployment = named.len ? routes_named(endpoint, named) : NULL;
 
+    assert(endpoint);
     if (deployment)
         return deployment;
     /* As the service: a name that is not there is no error, but ours tells that it happened. */
@@ -211,6 +214,7 @@ static enum admission pass_admit(struct pass *pass)
     struct gateway_deployment *deployment = endpoint ? pass_choose(pass, endpoint) : NULL;
     bool any = false;
 
+    assert(!pass->replica && !pass->deployment);
     if (!deployment)
         return endpoint ? ADMIT_NO_TRAFFIC : ADMIT_GONE;
     if (list_empty(&deployment->replicas)) {
@@ -286,12 +290,14 @@ static void queue_expire(struct gateway_deployment *deployment, int64_t now_us, 
     }
 }
 
+/* The refusals are sent after the lock is let go. */
 void proxy_expire(struct gateway *gateway, int64_t now_us)
 {
     struct gateway_endpoint *endpoint;
     struct gateway_deployment *deployment;
     struct list expired, *node;
 
+    assert(now_us > 0);
     list_init(&expired);
     pthread_mutex_lock(&gateway->routes.lock);
     ROUTES_EACH(struct gateway_endpoint, endpoint, &gateway->routes.endpoints)
@@ -306,6 +312,7 @@ void proxy_expire(struct gateway *gateway, int64_t now_us)
                      "The request waited too long for a replica.");
 }
 
+/* Places are taken under the lock, requests sent without it. */
 void proxy_serve_waiting(struct gateway *gateway)
 {
     struct gateway_endpoint *endpoint;
@@ -393,6 +400,7 @@ static enum http_verdict proxy_plan(struct http_exchange *ex, struct http_plan *
     struct pass *pass = arena_make(arena, struct pass);
     struct str query = http_query(ex);
 
+    assert(name.len > 0 && rest.len > 0);
     list_init(&pass->node);
     pass->ex = ex;
     pass->gateway = gateway;
@@ -406,6 +414,7 @@ static enum http_verdict proxy_plan(struct http_exchange *ex, struct http_plan *
     return HTTP_GO;
 }
 
+/* The key is checked before anything is read or told, a path that is not there included. */
 enum http_verdict proxy_head(struct http_exchange *ex, struct http_plan *plan,
                              struct gateway *gateway)
 {

@@ -18,6 +18,7 @@
 #define TIMEOUT_MS_MAX 3600000
 #define CONCURRENCY_MAX 10000
 
+/* An empty tree. */
 void routes_init(struct gateway_routes *routes)
 {
     *routes = (struct gateway_routes){0};
@@ -27,6 +28,7 @@ void routes_init(struct gateway_routes *routes)
     list_init(&routes->leaving_replicas);
 }
 
+/* Its process, if we started one, goes on; only our handle ends. */
 static void replica_free(struct gateway_replica *replica)
 {
     assert(replica->running == 0 && replica->pins == 0);
@@ -36,6 +38,7 @@ static void replica_free(struct gateway_replica *replica)
     free(replica);
 }
 
+/* Its replicas went to the leaving ones before. */
 static void deployment_free(struct gateway_deployment *deployment)
 {
     assert(deployment->users == 0 && list_empty(&deployment->replicas));
@@ -52,6 +55,7 @@ static int check_number(const struct json *object, const char *key, int64_t low,
 {
     int64_t number = json_int_at(object, key, low - 1);
 
+    assert(low <= high);
     if (number < low || number > high)
         return error_set(err, ERROR_INVALID, key, "'%s' must be %lld to %lld.", key, (long long)low,
                          (long long)high);
@@ -81,6 +85,7 @@ static int check_name(const struct json *object, struct error *err)
     return 0;
 }
 
+/* Numbers first: a deployment of 0 requests at once would hold every request for ever. */
 static int check_deployment(const struct json *value, struct error *err)
 {
     struct json_iter it = json_iter(json_at(value, "replicas"));
@@ -113,6 +118,7 @@ static int hex_read(struct str text, unsigned char *out, size_t size)
     return 0;
 }
 
+/* No keys are fine: nobody is let in then. */
 static int check_endpoint(const struct json *value, struct error *err)
 {
     struct json_iter keys = json_iter(json_at(value, "keys"));
@@ -136,6 +142,7 @@ static int check_endpoint(const struct json *value, struct error *err)
 /* --- Taking it over: find or make each, then drop what was not named -----------------------------
  */
 
+/* Names were checked to fit. */
 static void name_set(char *out, size_t size, struct str name)
 {
     assert(name.len < size);
@@ -148,6 +155,7 @@ static void apply_replica(struct gateway_deployment *deployment, struct str name
 {
     struct gateway_replica *replica;
 
+    assert(name.len == 9);
     ROUTES_EACH(struct gateway_replica, replica, &deployment->replicas)
     if (str_eq(str_from(replica->name), name)) {
         replica->wanted = true;
@@ -164,11 +172,13 @@ static void apply_replica(struct gateway_deployment *deployment, struct str name
     list_push(&deployment->replicas, &replica->node);
 }
 
+/* Finds the deployment or adds one at the end. */
 static struct gateway_deployment *deployment_make(struct gateway_endpoint *endpoint,
                                                   struct str name)
 {
     struct gateway_deployment *deployment = routes_named(endpoint, name);
 
+    assert(name.len > 0);
     if (deployment)
         return deployment;
     deployment = calloc(1, sizeof(*deployment));
@@ -182,6 +192,7 @@ static struct gateway_deployment *deployment_make(struct gateway_endpoint *endpo
     return deployment;
 }
 
+/* New limits hold for requests from now on; those that wait keep the deadline they were given. */
 static void apply_deployment(struct gateway_endpoint *endpoint, const struct json *value)
 {
     struct gateway_deployment *deployment = deployment_make(endpoint, json_str_at(value, "name"));
@@ -198,6 +209,7 @@ static void apply_deployment(struct gateway_endpoint *endpoint, const struct jso
         apply_replica(deployment, json_as_str(it.value));
 }
 
+/* Keys are replaced whole, so one that was taken away is gone with this call. */
 static void apply_endpoint(struct gateway_routes *routes, const struct json *value)
 {
     struct str name = json_str_at(value, "name");
@@ -248,6 +260,7 @@ static void drop_replicas(struct gateway_routes *routes, struct gateway_deployme
 {
     struct gateway_replica *replica;
 
+    assert(routes);
     ROUTES_EACH(struct gateway_replica, replica, &deployment->replicas)
     if (!replica->wanted || !deployment->wanted) {
         replica->wanted = replica->ready = false;
@@ -281,6 +294,7 @@ static void routes_drop(struct gateway_routes *routes)
     }
 }
 
+/* Called whenever a request or a look has ended. */
 void routes_sweep(struct gateway_routes *routes)
 {
     struct gateway_deployment *deployment;
@@ -294,6 +308,7 @@ void routes_sweep(struct gateway_routes *routes)
         deployment_free(deployment);
 }
 
+/* Everything before anything: half a list is never in force. */
 int routes_check(const struct json *wanted, struct error *err)
 {
     const struct json *endpoints = json_at(wanted, "endpoints");

@@ -1,3 +1,7 @@
+/* online_deployment.c - a model that answers behind an endpoint, on so many instances
+ *
+ * The document keeps what the client wrote; what becomes of it is the plan's and the roll-out's.
+ */
 #include "kinds/online_deployment.h"
 
 #include "endpoint/endpoint.h"
@@ -5,8 +9,6 @@
 #include "kinds/online_endpoint.h"
 
 #include <assert.h>
-
-/* A model that answers behind an endpoint, on so many instances. */
 
 static const char *const COMPUTE_TYPES[] = {"Managed", "Kubernetes", "AzureMLCompute", NULL};
 
@@ -45,6 +47,7 @@ static int deployment_defaults(struct arm_request *req, struct error *err)
 {
     struct arena *arena = req->arena;
 
+    assert(req->body);
     fields_default(arena, req->body, "location", "local");
     fields_default(arena, req->body, "properties.endpointComputeType", "Managed");
     fields_default(arena, req->body, "sku.name", "Default");
@@ -72,12 +75,16 @@ static int online_deployment_prepare(struct arm_request *req, struct error *err)
             0 ||
         deployment_defaults(req, err) < 0)
         return -1;
+    /* A part of an instance, or more than any number of ours, would be cut to another count than the
+     * document shows. */
+    if (!json_is_integer(json_at(req->body, "sku.capacity")))
+        return error_set(err, ERROR_INVALID, "sku.capacity", "This field must be a whole number.");
     const struct deployment_request request = {
         .scope = &req->scope,
         .endpoint = req->parent_name,
         .name = req->name,
         .properties = json_at(req->body, "properties"),
-        .instances = (int)json_int_at(req->body, "sku.capacity", 1),
+        .instances = json_int_at(req->body, "sku.capacity", 0),
     };
     if (deployment_plan(req->engines->endpoints, req->arena, &request, &plan, err) < 0)
         return -1;
@@ -85,6 +92,7 @@ static int online_deployment_prepare(struct arm_request *req, struct error *err)
     return 0;
 }
 
+/* In the write that stores the document: both or none. */
 static int online_deployment_change(struct arm_request *req, struct store_txn *txn,
                                     const struct document *after, struct error *err)
 {
@@ -97,6 +105,7 @@ static int drop_traffic(struct store_txn *txn, const struct document *document, 
 {
     struct document endpoint;
 
+    assert(document->parent > 0);
     if (document_by_id(txn, document->parent, &endpoint, err) < 0)
         return -1;
     struct json *body = json_parse(store_arena(txn), endpoint.body, err);
@@ -112,6 +121,7 @@ static int drop_traffic(struct store_txn *txn, const struct document *document, 
     return 0;
 }
 
+/* Keys and traffic of the endpoint stay as they are otherwise. */
 static int online_deployment_remove(struct arm_request *, struct store_txn *txn,
                                     const struct document *document, struct error *err)
 {
@@ -120,6 +130,8 @@ static int online_deployment_remove(struct arm_request *, struct store_txn *txn,
     return drop_traffic(txn, document, err);
 }
 
+/* A DELETE returns when the gateway has forgotten the deployment; a PUT goes on for minutes, and its
+ * operation tells when it is done. */
 static void online_deployment_after(struct arm_request *req, const struct document *, bool removed)
 {
     if (removed)
@@ -128,6 +140,7 @@ static void online_deployment_after(struct arm_request *req, const struct docume
         endpoints_wake(req->engines->endpoints);
 }
 
+/* provisioningState is the roll-out's, not the document's. */
 static int online_deployment_show(struct arm_request *req, struct store_txn *txn,
                                   const struct document *document, struct json *wire,
                                   struct error *err)
@@ -135,12 +148,14 @@ static int online_deployment_show(struct arm_request *req, struct store_txn *txn
     return deployment_show(txn, req->arena, document, json_at(wire, "properties"), err);
 }
 
+/* For the operation a PUT answered with. */
 static int online_deployment_progress(struct arm_request *, struct store_txn *txn,
                                       const struct document *document, struct error *err)
 {
     return deployment_progress(txn, document, err);
 }
 
+/* POST getLogs {"containerType", "tail"}; both containers of the service are one here. */
 static int get_logs(struct arm_request *req, const struct document *document, struct arm_reply *out,
                     struct error *err)
 {

@@ -1,11 +1,15 @@
+/* online_endpoint.c - an address that scores: keys, and which share of the requests each deployment
+ * gets
+ *
+ * Addresses carry no workspace, so names are taken once a server; keys live in the vault and leave
+ * it by listKeys alone.
+ */
 #include "kinds/online_endpoint.h"
 
 #include "endpoint/endpoint.h"
 #include "kinds/fields.h"
 
 #include <assert.h>
-
-/* An address that scores: keys, and which share of the requests each deployment gets. */
 
 static const char *const AUTH_MODES[] = {"Key", "AMLToken", "AADToken", NULL};
 static const char *const ACCESS[] = {"Enabled", "Disabled", NULL};
@@ -25,6 +29,7 @@ static const struct field FIELDS[] = {
     {"properties.publicNetworkAccess", FIELD_WORD, false, ACCESS},
 };
 
+/* By name: an endpoint without the door its owner asked for would be open, or closed, unnoticed. */
 static int refuse_unbuilt(const struct json *body, struct error *err)
 {
     struct str mode = json_str_at(body, "properties.authMode");
@@ -52,6 +57,7 @@ static int check_shares(struct arm_request *req, struct error *err)
     struct json_iter it = json_iter(traffic);
     int64_t sum = 0;
 
+    assert(req->body);
     while (json_next(&it)) {
         int64_t share = json_as_int(it.value, -1);
         if (!json_is_integer(it.value) || share < 0 || share > 100)
@@ -69,6 +75,7 @@ static int check_shares(struct arm_request *req, struct error *err)
     return json_put(req->arena, req->body, "properties.traffic", kept, err);
 }
 
+/* What clients send back from a GET (addresses, keys) is taken out again: it is ours to say. */
 static int endpoint_prepare(struct arm_request *req, struct error *err)
 {
     if (fields_check(req->arena, req->body, &(struct fields_table){FIELDS, COUNT(FIELDS)}, err) <
@@ -84,8 +91,8 @@ static int endpoint_prepare(struct arm_request *req, struct error *err)
         json_set(req->arena, req->body, STR("tags"), json_object(req->arena));
     json_remove(properties, STR("scoringUri"));
     json_remove(properties, STR("swaggerUri"));
-    json_remove(properties,
-                STR("keys")); /* keys are ours to make; a client's would be a chosen secret */
+    /* Keys are ours to make; a client's would be a chosen secret. */
+    json_remove(properties, STR("keys"));
     fields_default(req->arena, req->body, "location", "local");
     return 0;
 }
@@ -96,6 +103,7 @@ static int endpoint_check(struct arm_request *req, struct store_txn *txn,
 {
     struct json_iter it = json_iter(json_at(req->body, "properties.traffic"));
 
+    assert(store_is_writer(txn));
     if (!before && endpoint_name_free(txn, req->scope.number, req->name, err) < 0)
         return -1;
     while (json_next(&it)) {
@@ -115,12 +123,14 @@ static int endpoint_check(struct arm_request *req, struct store_txn *txn,
     return 0;
 }
 
+/* In the write that stores the document, so no endpoint is ever without keys. */
 static int endpoint_change(struct arm_request *req, struct store_txn *txn,
                            const struct document *after, struct error *err)
 {
     return endpoint_make_keys(req->engines->endpoints, txn, &req->scope, after, err);
 }
 
+/* Its deployments went before, in the same write. */
 static int endpoint_remove(struct arm_request *, struct store_txn *txn,
                            const struct document *document, struct error *err)
 {
@@ -133,6 +143,7 @@ static void endpoint_after(struct arm_request *req, const struct document *, boo
     endpoints_sync(req->engines->endpoints);
 }
 
+/* Addresses are made when shown: the scoring port may be another after a restart. */
 static int endpoint_show(struct arm_request *req, struct store_txn *,
                          const struct document *document, struct json *wire, struct error *)
 {
@@ -160,12 +171,14 @@ static int endpoint_progress(struct arm_request *, struct store_txn *, const str
 /* --- Actions
  * -------------------------------------------------------------------------------------- */
 
+/* The only place where keys leave the server. */
 static int list_keys(struct arm_request *req, const struct document *document,
                      struct arm_reply *out, struct error *err)
 {
     struct json *body = json_object(req->arena);
     struct str keys[ENDPOINT_KEY_COUNT_];
 
+    assert(document->doc > 0);
     if (endpoint_keys(req->engines->endpoints, req->arena, document, keys, err) < 0)
         return -1;
     json_set_str(req->arena, body, "primaryKey", keys[ENDPOINT_KEY_PRIMARY]);
@@ -193,6 +206,7 @@ static int regenerate_keys(struct arm_request *req, const struct document *docum
     return 0;
 }
 
+/* The service gives one for endpoints of other modes; those are refused above. */
 static int get_token(struct arm_request *, const struct document *, struct arm_reply *,
                      struct error *err)
 {
