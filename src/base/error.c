@@ -109,7 +109,6 @@ int error_errno(struct error *err, int number, const char *format, ...)
     va_list args;
     char sentence[sizeof(err->message) / 2];
 
-    assert(number != 0);
     if (!err)
         return -1;
     va_start(args, format);

@@ -94,7 +94,6 @@ void log_event(enum log_level level, const char *event, const struct log_field *
 
 void log_error(const char *event, const struct error *err)
 {
-    assert(err && err->code != ERROR_NONE);
     LOG(LOG_ERROR, event, LOG_TEXT("code", error_name(err->code)), LOG_TEXT("target", err->target),
         LOG_TEXT("message", err->message));
 }
