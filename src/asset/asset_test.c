@@ -2,9 +2,13 @@
 
 #include "base/test.h"
 #include "content/content.h"
+#include "os/fault.h"
 #include "os/file.h"
 #include "tracking/logged_model.h"
 #include "tracking/tracking.h"
+
+#include <errno.h>
+#include <string.h>
 
 static const struct scope SCOPE = {
     .number = 1,
@@ -370,4 +374,115 @@ TEST(an_address_by_datastore_is_the_long_form)
     CHECK_STR("azureml://subscriptions/s1/resourcegroups/rg/workspaces/ws/datastores/"
               "workspaceblobstore/paths/a/b",
               asset_uri(arena, &SCOPE, &at));
+}
+
+/* --- Corners of references -------------------------------------------------------------------- */
+
+TEST(every_spelling_of_a_reference_finds_the_same_version)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    static const char *const SPELLINGS[] = {
+        "azureml:iris:2",
+        "azureml:IRIS:2",
+        "azureml:iris@latest",
+        "azureml:iris@LATEST",
+        "/subscriptions/s1/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/"
+        "ws/data/iris/versions/2",
+        "/SUBSCRIPTIONS/S1/resourcegroups/RG/providers/microsoft.machinelearningservices/workspaces/"
+        "WS/data/Iris/versions/2",
+        "azureml:/subscriptions/s1/resourceGroups/rg/providers/Microsoft.MachineLearningServices/"
+        "workspaces/ws/data/iris/versions/2",
+    };
+
+    add(f, "data", "iris", "1", "{\"dataUri\":\"https://h/a\"}");
+    add(f, "data", "iris", "2", "{\"dataUri\":\"https://h/b\"}");
+    for (size_t i = 0; i < COUNT(SPELLINGS); i++)
+        CHECK_STR("data iris 2", resolve(f, "data", SPELLINGS[i]));
+    CHECK_STR("data iris 1", resolve(f, "data", "azureml:iris:1"));
+}
+
+TEST(a_reference_of_another_type_or_none_is_told_apart)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    static const char *const BAD[] = {"", ":", "azureml:", "azureml::1", "azureml:a b:1",
+                                      "azureml:iris@", "@latest"};
+
+    add(f, "data", "iris", "1", "{\"dataUri\":\"https://h/a\"}");
+    for (size_t i = 0; i < COUNT(BAD); i++) {
+        struct str said = resolve(f, "data", BAD[i]);
+        CHECK(str_starts(said, STR("invalid: ")) || str_starts(said, STR("not found: ")));
+    }
+    CHECK(str_starts(resolve(f, "models",
+                             "/subscriptions/s1/resourceGroups/rg/providers/"
+                             "Microsoft.MachineLearningServices/workspaces/ws/data/iris/versions/1"),
+                     STR("invalid: ")));
+    CHECK_STR("not found: There is no model 'iris' in workspace 'ws'.",
+              resolve(f, "models", "azureml:iris:1"));
+}
+
+TEST(paths_are_cleaned_and_never_leave_their_place)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    struct str data = asset_blob_container(f->arena, &f->scope);
+    static const struct {
+        const char *path, *wanted;
+    } CASES[] = {
+        {"up/a", "data:up/a!"},      {"/up//a", "invalid: "},       {"./up/./a", "invalid: "},
+        {"up/a/", "data:up/a!"},     {"up", "data:up"},            {"", "data:"},
+        {"...", "not found: "},      {"up/..", "invalid: "},       {"../up/a", "invalid: "},
+        {"up/../../x", "invalid: "}, {"up/a/more", "not found: "}, {"u", "not found: "},
+    };
+
+    put_blob(f, data, "up/a");
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        struct str uri = arena_printf(f->arena, "azureml://datastores/workspaceblobstore/paths/%s",
+                                      CASES[i].path);
+        struct str got = place(f, false, uri.ptr);
+        if (!str_starts(got, str_from(CASES[i].wanted)))
+            CHECK_STR(CASES[i].wanted, got);
+        if (str_starts(str_from(CASES[i].wanted), STR("data:")))
+            CHECK_STR(CASES[i].wanted, place(f, false, uri.ptr));
+    }
+}
+
+/* How long a path is is the client's choice: it may not cost the square of its pieces. */
+TEST(a_path_of_very_many_pieces_costs_its_length)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    CLEANUP(arena_free) struct arena *arena = arena_new(SIZE_MAX);
+    size_t head = STR("azureml://datastores/workspaceblobstore/paths/").len, count = 20000;
+    char *uri = arena_alloc(arena, head + 2 * count + 1);
+    struct error err = {0};
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(f->store, &err);
+    struct asset_place at;
+
+    memcpy(uri, "azureml://datastores/workspaceblobstore/paths/", head);
+    for (size_t i = 0; i < count; i++)
+        memcpy(uri + head + 2 * i, "a/", 2);
+    size_t before = arena_used(store_arena(txn));
+    int result = asset_target(txn, &f->scope, str_from(uri), &at, &err);
+    CHECK(result < 0 || at.prefix.len == 2 * count - 1); /* a limit on its length is fine, too */
+    CHECK(arena_used(store_arena(txn)) - before < MIB);
+}
+
+TEST(a_registration_that_fails_anywhere_leaves_nothing)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    bool met = true;
+    unsigned nth = 1;
+
+    for (; met && nth < 200; nth++) {
+        struct str name = arena_printf(f->arena, "asset%u", nth);
+        struct str reference = arena_printf(f->arena, "azureml:%.*s@latest", STR_ARG(name));
+        fault_plan(FAULT_STEP, nth, EIO, false);
+        struct str made = add(f, "data", name.ptr, "", "{\"dataUri\":\"https://h/a\"}");
+        met = fault_count(FAULT_STEP) >= nth;
+        fault_plan(FAULT_STEP, 0, 0, false);
+        struct str found = resolve(f, "data", reference.ptr);
+        if (str_eq(made, STR("1")))
+            CHECK(str_ends(found, STR(" 1")));
+        else
+            CHECK(str_starts(found, STR("not found: There is no data asset")));
+    }
+    CHECK(nth > 3 && nth < 200);
 }

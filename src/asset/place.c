@@ -6,6 +6,7 @@
 #include "tracking/tracking.h"
 
 #include <assert.h>
+#include <string.h>
 
 /* From a URI to container and prefix. A URI may lead to another (an asset to its datastore path, a
  * job's output to where it was written), a few steps at most. */
@@ -27,7 +28,10 @@ static int follow(struct search *search, struct str uri, struct asset_place *out
 /* Blob names have no empty, "." or ".." pieces; leading and trailing slashes mean nothing. */
 static int clean_path(struct search *search, struct str path, struct str *out, struct error *err)
 {
-    struct str rest = path, piece, clean = {0};
+    /* Never longer than it was: one piece of memory, however many pieces the client wrote. */
+    char *clean = arena_alloc(search->arena, path.len + 1);
+    struct str rest = path, piece;
+    size_t len = 0;
 
     while (rest.len > 0 && str_split(&rest, '/', &piece)) {
         if (piece.len == 0 || str_eq(piece, STR(".")))
@@ -35,10 +39,13 @@ static int clean_path(struct search *search, struct str path, struct str *out, s
         if (str_eq(piece, STR("..")))
             return error_set(err, ERROR_INVALID, "", "The path of '%.*s' holds '..'.",
                              STR_ARG(search->uri));
-        clean = arena_printf(search->arena, "%.*s%s%.*s", STR_ARG(clean), clean.len ? "/" : "",
-                             STR_ARG(piece));
+        if (len)
+            clean[len++] = '/';
+        memcpy(clean + len, piece.ptr, piece.len);
+        len += piece.len;
     }
-    *out = clean;
+    assert(len <= path.len);
+    *out = (struct str){clean, len};
     return 0;
 }
 

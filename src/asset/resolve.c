@@ -4,10 +4,12 @@
 
 /* From what a client wrote to the row of a version. */
 
-static const struct {
+struct resolve_type {
     struct str type;
     const char *one;
-} TYPES[] = {
+};
+
+static const struct resolve_type TYPES[] = {
     {STR_INIT("environments"), "environment"},
     {STR_INIT("data"), "data asset"},
     {STR_INIT("models"), "model"},
