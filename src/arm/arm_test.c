@@ -39,6 +39,20 @@ TEST(a_next_link_keeps_the_query_and_replaces_the_token)
     CHECK_STR("$skip=9.8", arm_page_query(arena, STR(""), STR("9.8")));
 }
 
+/* A client chooses how many pieces there are: their number may not count twice. */
+TEST(a_query_of_very_many_pieces_costs_its_length)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(SIZE_MAX);
+    CLEANUP(buf_free) struct buf query = buf_make(MIB);
+
+    for (int i = 0; i < 20000; i++)
+        buf_add(&query, STR("a=1&$skip=2&&"));
+    struct str link = arm_page_query(arena, buf_str(&query), STR("9.8"));
+    CHECK_INT(20000 * 4 + 9, link.len);
+    CHECK(str_ends(link, STR("a=1&$skip=9.8")));
+    CHECK(arena_used(arena) < 4 * MIB);
+}
+
 /* --- Etags ----------------------------------------------------------------------------------- */
 
 TEST(an_etag_changes_with_the_revision)
@@ -131,6 +145,21 @@ TEST(a_difference_is_told_in_whole_characters)
         CHECK(json_parse(arena, quoted, &err) != NULL);
         buf_free(&text);
     }
+}
+
+TEST(of_very_many_differences_only_the_first_are_told)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(SIZE_MAX);
+    CLEANUP(buf_free) struct buf text = buf_make(4 * MIB);
+    struct str diff;
+
+    buf_add(&text, STR("{\"properties\":{\"first\":1"));
+    for (int i = 0; i < 20000; i++)
+        buf_printf(&text, ",\"field%d\":1", i);
+    buf_add(&text, STR("}}"));
+    CHECK_INT(ARM_CHANGE_HARD, compare(arena, buf_str(&text).ptr, "{\"properties\":{}}", &diff));
+    CHECK(str_starts(diff, STR("first is 1, not null; field0 is 1")));
+    CHECK(diff.len < 600 && arena_used(arena) < 16 * MIB);
 }
 
 TEST(what_is_as_good_as_absent_is_no_change)

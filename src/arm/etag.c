@@ -4,6 +4,7 @@
 
 #include <assert.h>
 
+/* Document and revision: it changes with every write and never comes back. */
 struct str arm_etag(struct arena *arena, const struct document *document)
 {
     assert(document->rev >= 0);
@@ -11,6 +12,7 @@ struct str arm_etag(struct arena *arena, const struct document *document)
                         (unsigned long long)document->rev);
 }
 
+/* A weak tag is as good: the bodies of one revision differ in live fields only. */
 bool arm_etag_among(struct str list, struct str etag)
 {
     struct str piece;

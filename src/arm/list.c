@@ -54,6 +54,7 @@ static void link_next(struct arm_request *req, struct json *page, const struct d
                               STR_ARG(http_path(ex)), STR_ARG(query)));
 }
 
+/* The rows are shown in the transaction that listed them, so a page is of one moment. */
 int arm_list(struct arm_request *req, struct arm_reply *out, struct error *err)
 {
     CLEANUP(store_read_end) struct store_txn *txn = NULL;

@@ -36,6 +36,7 @@ static int forget_old(struct store_txn *txn, int64_t scope, struct error *err)
     return 0;
 }
 
+/* In the transaction of the change: a client never gets an address that leads nowhere. */
 int arm_operation_insert(struct store_txn *txn, struct arm_request *req,
                          const struct document *document, struct str *out_id, struct error *err)
 {
@@ -82,6 +83,8 @@ int arm_operation_start(struct arm_request *req, const struct document *document
     return 0;
 }
 
+/* A PUT is followed by its status, a POST or DELETE by its result, as Azure's own pollers
+ * expect. */
 void arm_operation_headers(struct arm_request *req, int status, struct str id)
 {
     struct str workspace = scope_arm_id(req->arena, &req->scope);

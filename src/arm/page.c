@@ -5,6 +5,7 @@
 #include "http/text.h"
 
 #include <assert.h>
+#include <string.h>
 
 /* Archived things are left out unless asked for. */
 static int read_view(struct str text, enum document_view *out, struct error *err)
@@ -68,6 +69,7 @@ struct str arm_page_token(struct arena *arena, const struct document *last)
     return arena_printf(arena, "%lld.%lld", (long long)last->created_us, (long long)last->doc);
 }
 
+/* `$top` and `count` are the two spellings that clients use. */
 int arm_page_read(const struct call *call, struct document_query *query, struct error *err)
 {
     struct str skip = call_query(call, "$skip");
@@ -84,17 +86,22 @@ int arm_page_read(const struct call *call, struct document_query *query, struct 
     return 0;
 }
 
+/* What the client asked stays as it wrote it; only the token is ours. */
 struct str arm_page_query(struct arena *arena, struct str query, struct str token)
 {
-    struct str piece, kept = {0};
+    char *kept = arena_alloc(arena, query.len + 2);
+    struct str piece;
+    size_t len = 0;
 
     assert(token.len > 0);
     while (query.len > 0 && str_split(&query, '&', &piece)) {
         if (piece.len == 0 || str_starts_fold(piece, STR("$skip=")) ||
             str_starts_fold(piece, STR("%24skip=")))
             continue;
-        kept = arena_printf(arena, "%.*s%.*s&", STR_ARG(kept), STR_ARG(piece));
+        memcpy(kept + len, piece.ptr, piece.len);
+        len += piece.len;
+        kept[len++] = '&';
     }
-    return arena_printf(arena, "%.*s$skip=%.*s", STR_ARG(kept),
+    return arena_printf(arena, "%.*s$skip=%.*s", (int)len, kept,
                         STR_ARG(http_encode(arena, token, false)));
 }

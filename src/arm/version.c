@@ -5,6 +5,8 @@
 /* Decisions 6: two clients may pick the same number. The second PUT is fine when it says the same,
  * may change what describes a version, and never what the version is. */
 
+#define DIFF_BYTES 400 /* more differences than fit into a sentence are not told */
+
 static const char *const SOFT[] = {"description", "tags",    "properties", "isArchived",
                                    "stage",       "flavors", "isAnonymous"};
 static const char *const PATHS[] = {"dataUri", "modelUri", "codeUri"};
@@ -76,7 +78,7 @@ static void compare_field(struct compare *compare, struct str key, const struct 
         change = ARM_CHANGE_SOFT;
     else if (among(PATHS, COUNT(PATHS), key))
         change = ARM_CHANGE_PATH;
-    else
+    else if (compare->diff.len < DIFF_BYTES)
         compare->diff = arena_printf(compare->arena, "%.*s%s%.*s is %.*s, not %.*s",
                                      STR_ARG(compare->diff), compare->diff.len ? "; " : "",
                                      STR_ARG(key), STR_ARG(shown(compare->arena, before)),

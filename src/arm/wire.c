@@ -4,6 +4,7 @@
 
 /* From a document to what a client reads, and from a path to its document. */
 
+/* "versions" of "data/versions". */
 static struct str child_word(const struct arm_kind *kind)
 {
     struct str head, tail;
