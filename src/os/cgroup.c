@@ -40,6 +40,7 @@ static bool write_text(const char *folder, const char *file, const char *text)
     return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
 }
 
+/* A control file that the kernel or a controller lacks simply is not there. */
 static bool has_file(const char *folder, const char *file)
 {
     char path[4096];
@@ -114,6 +115,7 @@ static void make_unified(struct arena *arena, const char *name, struct cgroup *g
         group->folder[CGROUP_PIDS] = folder;
 }
 
+/* Sentences for `status`: what the host does not let us do, each after the other. */
 static void note(struct arena *arena, struct cgroup *group, const char *sentence)
 {
     assert(*sentence);
@@ -121,6 +123,8 @@ static void note(struct arena *arena, struct cgroup *group, const char *sentence
                                 group->notes.len ? " " : "", sentence);
 }
 
+/* Version 2 first, then the names of version 1. Swap is shut off, or the memory limit would only
+ * move the job to the disk. */
 static void set_limits(struct arena *arena, const struct cgroup_limits *limits,
                        struct cgroup *group)
 {
@@ -141,6 +145,7 @@ static void set_limits(struct arena *arena, const struct cgroup_limits *limits,
         note(arena, group, "This host lets no limit on processes be set.");
 }
 
+/* What the host refuses is noted, never an error: a job without limits is better than no job. */
 void cgroup_make(struct arena *arena, const char *name, const struct cgroup_limits *limits,
                  struct cgroup *out)
 {
@@ -203,6 +208,7 @@ static const char *any_folder(const struct cgroup *group)
     return NULL;
 }
 
+/* Again and again, since a member may fork between being listed and being killed. */
 void cgroup_kill(const struct cgroup *group)
 {
     const char *folder = any_folder(group);
@@ -242,6 +248,7 @@ static int64_t read_number(const char *folder, const char *file, const char *key
     return -1;
 }
 
+/* The kernel's own high-water mark, so that nobody has to sample. */
 int64_t cgroup_peak_bytes(const struct cgroup *group)
 {
     const char *folder = group->folder[CGROUP_MEMORY];
@@ -253,6 +260,7 @@ int64_t cgroup_peak_bytes(const struct cgroup *group)
     return peak >= 0 ? peak : read_number(folder, "memory.max_usage_in_bytes", NULL);
 }
 
+/* Tells a job that wanted too much memory from one that was killed by somebody. */
 int64_t cgroup_oom_kills(const struct cgroup *group)
 {
     const char *folder = group->folder[CGROUP_MEMORY];
@@ -264,6 +272,7 @@ int64_t cgroup_oom_kills(const struct cgroup *group)
     return kills >= 0 ? kills : read_number(folder, "memory.oom_control", "oom_kill");
 }
 
+/* Several controllers may share one folder: it is removed once. */
 void cgroup_remove(const struct cgroup *group)
 {
     assert(group);

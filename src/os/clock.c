@@ -14,6 +14,7 @@ static struct {
     _Atomic int64_t mono_us;
 } test_clock;
 
+/* Both clocks used here are always there; a failure would be a bug. */
 static int64_t read_clock(clockid_t id)
 {
     struct timespec now;
@@ -38,6 +39,7 @@ int64_t clock_mono_us(void)
                : read_clock(CLOCK_BOOTTIME);
 }
 
+/* A signal's handler ends the sleep early, so the rest is slept, too. */
 void clock_sleep_us(int64_t us)
 {
     assert(us >= 0);
@@ -50,6 +52,7 @@ void clock_sleep_us(int64_t us)
         ;
 }
 
+/* The flag last: whoever sees it finds both times set. */
 void clock_test_set(int64_t now_us)
 {
     atomic_store(&test_clock.mono_us, read_clock(CLOCK_BOOTTIME));
@@ -86,6 +89,7 @@ static struct tm broken_down(int64_t us, int *out_fraction_us)
     return tm;
 }
 
+/* Always six digits of fraction, so that texts sort as times do. */
 struct str clock_iso(int64_t us, char *out)
 {
     int fraction;
@@ -160,6 +164,7 @@ static bool take_fraction(struct str *rest, int *out_us)
     return digits > 0;
 }
 
+/* Days are checked against the month: 30 February is a mistake, not 2 March. */
 static bool take_date(struct str *rest, struct tm *out)
 {
     static const int MONTH_DAYS[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
@@ -177,6 +182,7 @@ static bool take_date(struct str *rest, struct tm *out)
     return true;
 }
 
+/* Seconds go to 60 for a leap second. */
 static bool take_time(struct str *rest, struct tm *out, int *out_fraction_us)
 {
     *out_fraction_us = 0;
@@ -207,6 +213,7 @@ static bool take_offset(struct str *rest, int *out_s)
     return true;
 }
 
+/* Without an offset a time is none: local time of whom? */
 bool clock_parse_iso(struct str text, int64_t *out_us)
 {
     struct tm tm = {0};
@@ -240,6 +247,7 @@ static bool take_part(struct str *rest, char *out_unit, int64_t *out_us, int *ou
     return true;
 }
 
+/* Years and months have no fixed length, so they are not taken. */
 bool clock_parse_duration(struct str text, int64_t *out_us)
 {
     /* The units in the only order they may come in; M before T would be months, which have no

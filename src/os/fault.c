@@ -25,6 +25,7 @@ static struct {
     } plan[FAULT_POINT_COUNT_];
 } faults;
 
+/* Relaxed: a test sets its plan before it starts the threads that meet it. */
 int fault_hit(enum fault_point point)
 {
     assert(point < FAULT_POINT_COUNT_);
@@ -92,6 +93,7 @@ static bool plan_from_text(struct str text)
     return false;
 }
 
+/* At the start of a program, before there are threads. */
 void fault_from_environment(void)
 {
     struct str rest = str_from(getenv("LAZURITE_FAULT"));
@@ -110,11 +112,13 @@ void fault_from_environment(void)
 
 static const char *failpoint_wanted;
 
+/* Read once: the environment may not be read while other threads change it. */
 static void failpoint_read(void)
 {
     failpoint_wanted = getenv("LAZURITE_FAILPOINT");
 }
 
+/* abort, not exit: nothing is flushed or cleaned up, as in a crash. */
 void failpoint(const char *name)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;

@@ -16,6 +16,7 @@
 
 #define PATH_BYTES 4096
 
+/* Close errors are not looked at: what must be on the disk was synced before. */
 void fd_close(int *fd)
 {
     if (*fd >= 0)
@@ -56,6 +57,7 @@ int dir_open(const char *path, struct error *err)
     return fd;
 }
 
+/* Made with its parents when a mode is given. */
 int dir_open_at(int dir, const char *path, mode_t mode, struct error *err)
 {
     int fd = open_beneath(dir, path, O_RDONLY | O_DIRECTORY, 0, 0);
@@ -109,6 +111,7 @@ static int make_one(int dir, const char *path, mode_t mode)
     return there < 0 ? -1 : 0;
 }
 
+/* Step by step, so that each is resolved beneath `dir`. */
 int dir_make(int dir, const char *path, mode_t mode, struct error *err)
 {
     char prefix[PATH_BYTES];
@@ -131,6 +134,7 @@ int dir_make(int dir, const char *path, mode_t mode, struct error *err)
     return 0;
 }
 
+/* A name that was made or renamed is durable only after its folder was synced. */
 int dir_sync(int dir, struct error *err)
 {
     int number = fault_hit(FAULT_FSYNC);
@@ -141,6 +145,7 @@ int dir_sync(int dir, struct error *err)
     return number ? error_errno(err, number, "A folder cannot be synced") : 0;
 }
 
+/* Links are followed as long as they stay beneath `dir`. */
 int file_open(int dir, const char *path, int flags, mode_t mode, struct error *err)
 {
     int fd = open_beneath(dir, path, flags, mode, 0);
@@ -151,6 +156,7 @@ int file_open(int dir, const char *path, int flags, mode_t mode, struct error *e
     return fd;
 }
 
+/* For folders that jobs write in: a link there may have been put to lead us astray. */
 int file_open_nolinks(int dir, const char *path, int flags, mode_t mode, struct error *err)
 {
     int fd = open_beneath(dir, path, flags, mode, RESOLVE_NO_SYMLINKS);
@@ -163,6 +169,7 @@ int file_open_nolinks(int dir, const char *path, int flags, mode_t mode, struct 
     return fd;
 }
 
+/* Short reads are no end; only 0 is. */
 ssize_t fd_read_all(int fd, void *out, size_t size, struct error *err)
 {
     size_t done = 0;
@@ -184,6 +191,7 @@ ssize_t fd_read_all(int fd, void *out, size_t size, struct error *err)
     return (ssize_t)done;
 }
 
+/* Short writes happen on a nearly full disk: the next call then says why. */
 int fd_write_all(int fd, struct str bytes, struct error *err)
 {
     size_t done = 0;
@@ -203,6 +211,7 @@ int fd_write_all(int fd, struct str bytes, struct error *err)
     return 0;
 }
 
+/* The data and what is needed to read it; times of access may be lost. */
 int fd_sync(int fd, struct error *err)
 {
     int number = fault_hit(FAULT_FSYNC);
@@ -276,6 +285,7 @@ static int rename_synced(int parent, const char *from, const char *to, struct er
     return dir_sync(parent, err);
 }
 
+/* The temporary file lies in the same folder: a rename works within one file system only. */
 int file_write_atomic(int dir, const char *path, struct str bytes, mode_t mode, struct error *err)
 {
     char temporary[32];
@@ -326,6 +336,7 @@ static int read_owner(int fd)
     return (int)pid;
 }
 
+/* The pid is for the sentence only; the lock is the kernel's and ends with its holder. */
 int file_lock(int dir, const char *path, int *out_fd, int *out_owner_pid, struct error *err)
 {
     CLEANUP(fd_close) int fd = file_open(dir, path, O_RDWR | O_CREAT, 0600, err);
@@ -350,6 +361,7 @@ int file_lock(int dir, const char *path, int *out_fd, int *out_owner_pid, struct
     return 0;
 }
 
+/* What root alone may use does not count. */
 int64_t dir_free_bytes(int dir)
 {
     struct statvfs status;

@@ -250,3 +250,91 @@ TEST(free_bytes_are_known)
 
     CHECK(dir_free_bytes(dir) > 0);
 }
+
+/* Whichever call fails, and whenever: a file is the old one or the new one, and nothing else lies
+ * about. A sync of the folder comes after the rename, so the new one may be there though it failed. */
+TEST(whichever_call_of_an_atomic_write_fails_the_file_is_whole)
+{
+    static const enum fault_point POINTS[] = {FAULT_OPEN, FAULT_WRITE, FAULT_FSYNC, FAULT_RENAME};
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+
+    for (size_t i = 0; i < COUNT(POINTS); i++) {
+        bool met = true;
+        unsigned nth = 1;
+        for (; met && nth < 20; nth++) {
+            CLEANUP(fd_close) int dir = fresh_folder();
+            struct error err = {0};
+            struct str text;
+            int count = 0;
+            put(dir, "f", "old");
+            fault_plan(POINTS[i], nth, EIO, false);
+            int result = file_write_atomic(dir, "f", STR("new"), 0600, &err);
+            met = fault_count(POINTS[i]) >= nth;
+            fault_plan(POINTS[i], 0, 0, false);
+            CHECK_OK(file_read(arena, dir, "f", 100, &text, &err), &err);
+            CHECK(str_eq(text, STR("new")) || (result < 0 && str_eq(text, STR("old"))));
+            CHECK_OK(dir_walk(dir, count_entries, &count, &err), &err);
+            CHECK_INT(1, count);
+        }
+        CHECK(nth > 2 && nth < 20); /* it was met, and in the end no more */
+    }
+}
+
+TEST(short_and_interrupted_writes_are_gone_on_with)
+{
+    CLEANUP(fd_close) int dir = fresh_folder();
+    CLEANUP(arena_free) struct arena *arena = arena_new(4 * MIB);
+    struct error err = {0};
+    CLEANUP(fd_close) int fd = file_open(dir, "f", O_RDWR | O_CREAT, 0600, &err);
+    size_t size = MIB + 7;
+    char *bytes = arena_alloc(arena, size), *back = arena_alloc(arena, size + 1);
+
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (char)(i * 31);
+    fault_plan(FAULT_WRITE, 1, EINTR, false);
+    CHECK_OK(fd_write_all(fd, (struct str){bytes, size}, &err), &err);
+    fault_plan(FAULT_WRITE, 0, 0, false);
+    CHECK_INT(0, lseek(fd, 0, SEEK_SET));
+    CHECK_INT((ssize_t)size, fd_read_all(fd, back, size + 1, &err)); /* the end comes first */
+    CHECK_INT(0, memcmp(bytes, back, size));
+    CHECK_OK(fd_write_all(fd, (struct str){NULL, 0}, &err), &err);
+    CHECK_INT(0, fd_read_all(fd, NULL, 0, &err));
+}
+
+TEST(odd_paths_are_refused_without_a_trace)
+{
+    static const char *const BAD[] = {"", "/", "/etc/x", "../x", "a/../../x", "a/"};
+    CLEANUP(fd_close) int dir = fresh_folder();
+    struct error err = {0};
+    char longest[5000];
+
+    for (size_t i = 0; i < COUNT(BAD); i++) {
+        CHECK_INT(-1, file_write_atomic(dir, BAD[i], STR("x"), 0600, &err));
+        CHECK(!*BAD[i] || !file_exists(dir, BAD[i]));
+    }
+    memset(longest, 'x', sizeof(longest) - 1);
+    longest[sizeof(longest) - 1] = '\0';
+    CHECK_INT(-1, file_write_atomic(dir, longest, STR("x"), 0600, &err));
+    CHECK_INT(-1, dir_make(dir, longest, 0700, &err));
+    int count = 0;
+    CHECK_OK(dir_walk(dir, count_entries, &count, &err), &err);
+    CHECK_INT(0, count);
+}
+
+TEST(folders_nested_too_deep_are_an_error_not_a_crash)
+{
+    CLEANUP(fd_close) int dir = fresh_folder();
+    CLEANUP(fd_close) int at = dup(dir);
+    struct error err = {0};
+    int count = 0;
+
+    for (int depth = 0; depth < 300; depth++) {
+        CHECK_INT(0, mkdirat(at, "d", 0700));
+        int next = openat(at, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        CHECK(next >= 0);
+        close(at);
+        at = next;
+    }
+    CHECK_ERROR(ERROR_TOO_LARGE, dir_walk(dir, count_entries, &count, &err), &err);
+    CHECK_ERROR(ERROR_TOO_LARGE, dir_remove_tree(dir, "d", &err), &err);
+}

@@ -33,6 +33,7 @@ static struct pool_task *take(struct pool *pool)
     return task;
 }
 
+/* A thread's whole life. */
 static void *work(void *context)
 {
     struct pool *pool = context;
@@ -44,6 +45,7 @@ static void *work(void *context)
     return NULL;
 }
 
+/* Fewer threads than asked for are no error. */
 struct pool *pool_new(unsigned threads)
 {
     assert(threads > 0);
@@ -68,6 +70,7 @@ struct pool *pool_new(unsigned threads)
     return pool;
 }
 
+/* Queued tasks still run: whoever waits for one gets its answer. */
 void pool_free(struct pool **pool)
 {
     struct pool *ending = *pool;
@@ -87,6 +90,7 @@ void pool_free(struct pool **pool)
     free(ending);
 }
 
+/* In the order of arrival, whoever is free first. */
 void pool_run(struct pool *pool, struct pool_task *task)
 {
     assert(task->run);
@@ -99,6 +103,7 @@ void pool_run(struct pool *pool, struct pool_task *task)
     pthread_mutex_unlock(&pool->lock);
 }
 
+/* For `status`, and for refusing before the queue is long. */
 unsigned pool_waiting(struct pool *pool)
 {
     pthread_mutex_lock(&pool->lock);

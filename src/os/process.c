@@ -65,6 +65,8 @@ static void child_descriptors(const struct child *child)
             child_fail(child, errno);
 }
 
+/* By writing 0, which means the writer itself; before exec, so that the program's first page
+ * counts. */
 static void child_enter_cgroups(const struct child *child)
 {
     for (const char *const *file = child->spec->cgroups; file && *file; file++) {
@@ -168,6 +170,7 @@ static int read_report(int fd)
     return got == sizeof(number) ? number : 0;
 }
 
+/* The pipe closes on exec: nothing in it means that the program runs, a number says why not. */
 int process_start(const struct process_spec *spec, struct process *out, struct error *err)
 {
     char path[4096];
@@ -222,6 +225,7 @@ static int64_t real_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* By the pidfd, which names this process and no later one of the same number. */
 int process_wait(struct process *process, int timeout_ms, struct process_end *out,
                  struct error *err)
 {
@@ -250,6 +254,7 @@ int process_wait(struct process *process, int timeout_ms, struct process_end *ou
     return 1;
 }
 
+/* Not the process: it may go on without us. */
 void process_close(struct process *process)
 {
     assert(process);
@@ -315,6 +320,7 @@ static bool read_stat(pid_t pid, char *out_state, uint64_t *out_start)
     return true;
 }
 
+/* Pids come back; with the start time and the boot a process is named for good. */
 int process_identify(pid_t pid, struct process_id *out, struct error *err)
 {
     struct process_id id = {.pid = pid};
@@ -343,6 +349,7 @@ bool process_alive(const struct process_id *id)
     return read_stat(id->pid, &state, &start) && state != 'Z' && state != 'X';
 }
 
+/* Both streams in one, as they would stand on a terminal. */
 int process_run(struct arena *arena, const struct process_spec *spec, size_t limit,
                 struct str *out_text, struct process_end *out_end, struct error *err)
 {
@@ -375,6 +382,7 @@ int process_run(struct arena *arena, const struct process_spec *spec, size_t lim
     return 0;
 }
 
+/* By the kernel's link, since argv[0] is whatever the caller chose. */
 struct str process_self(struct arena *arena)
 {
     char path[4096];

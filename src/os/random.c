@@ -21,6 +21,7 @@ static uint64_t test_next(void)
     return z ^ (z >> 31);
 }
 
+/* Blocks only before the system has gathered chance once, early at boot. */
 void random_bytes(void *out, size_t size)
 {
     char *at = out;
@@ -58,6 +59,7 @@ uint64_t random_below(uint64_t limit)
     return value % limit;
 }
 
+/* Two digits for each byte. */
 struct str random_hex(struct arena *arena, size_t bytes)
 {
     unsigned char raw[64];
@@ -70,6 +72,7 @@ struct str random_hex(struct arena *arena, size_t bytes)
     return arena_str(arena, (struct str){text, 2 * bytes});
 }
 
+/* Version 4, RFC 9562: six bits say so, the rest is chance. */
 struct str random_uuid(struct arena *arena)
 {
     unsigned char b[16];
@@ -84,6 +87,7 @@ struct str random_uuid(struct arena *arena)
     return text;
 }
 
+/* 0 gives the system's chance back. */
 void random_test_seed(uint64_t seed)
 {
     atomic_store(&test_state, seed);

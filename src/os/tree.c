@@ -14,6 +14,7 @@
 /* One descriptor is open per level, so that a tree made to be deep cannot use them up. */
 #define TREE_DEPTH_MAX 200
 
+/* For CLEANUP. */
 static void dirp_close(DIR **dirp)
 {
     if (*dirp)
@@ -21,6 +22,7 @@ static void dirp_close(DIR **dirp)
     *dirp = NULL;
 }
 
+/* By bytes, whatever the locale. */
 static int compare_names(const void *a, const void *b)
 {
     assert(a && b);
@@ -90,6 +92,7 @@ static int walk_entry(struct walk *walk, int dir, const char *name, struct error
     return walk_folder(walk, sub, err);
 }
 
+/* All names are read first: what a visitor adds or removes does not disturb the walk. */
 static int walk_folder(struct walk *walk, int dir, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(256 * MIB);
