@@ -11,6 +11,7 @@
     "d.doc, d.scope, d.type, d.parent, d.name, d.rev, d.archived, d.created_us, d.updated_us,"     \
     " d.created_by, d.next_version, d.body, d.system"
 
+/* In the order of COLUMNS; texts are copied into the transaction's arena. */
 static void document_read(struct sql *q, struct document *out)
 {
     *out = (struct document){
@@ -219,6 +220,7 @@ int document_next_version(struct store_txn *txn, int64_t container, int64_t *out
     return 0;
 }
 
+/* A number that a client chose moves the counter, too, so that ours never meets it. */
 int document_saw_version(struct store_txn *txn, int64_t container, struct str version,
                          struct error *err)
 {
@@ -355,6 +357,7 @@ int document_set_text(struct store_txn *txn, const struct document *document, co
 {
     struct sql *q;
 
+    assert(document->doc > 0);
     if (!text.ptr) {
         q = sql(txn, "DELETE FROM attr WHERE doc = ? AND field = ?", err);
         if (!q)
@@ -375,6 +378,7 @@ int document_set_number(struct store_txn *txn, const struct document *document, 
 {
     struct sql *q = document_attr(txn, document, field, err);
 
+    assert(document->doc > 0);
     if (!q)
         return -1;
     sql_bind_double(q, 4, number);

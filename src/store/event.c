@@ -80,6 +80,7 @@ static int event_page(struct store_txn *txn, const struct event_range *range, st
     return sql_end(q, err);
 }
 
+/* By position, a page at a time; the events of other scopes are passed over by the caller. */
 int event_read(struct store_txn *txn, const struct event_range *range, event_each *each,
                void *context, struct error *err)
 {
@@ -122,6 +123,7 @@ int64_t event_last(struct store_txn *txn)
     return q && event_number(q, &seq, NULL) == 0 ? seq : 0;
 }
 
+/* 0 for a follower that has never been here. */
 int event_cursor(struct store_txn *txn, struct str follower, int64_t *out, struct error *err)
 {
     struct sql *q = sql(txn, "SELECT position FROM cursor WHERE follower = ?", err);
@@ -133,6 +135,7 @@ int event_cursor(struct store_txn *txn, struct str follower, int64_t *out, struc
     return event_number(q, out, err);
 }
 
+/* In the transaction of the follower's effect: both happen or neither. */
 int event_cursor_set(struct store_txn *txn, struct str follower, int64_t seq, struct error *err)
 {
     struct sql *q = sql(txn, "INSERT INTO cursor (follower, position) VALUES (?, ?)"

@@ -8,6 +8,7 @@
 /* Time is the monotonic clock, which begins anew at each boot: the boot's id stands beside it in
  * `body`, and a lease of another boot has run out. */
 
+/* One sentence for all: who lost a lease stops, whatever it was doing. */
 static int lease_fenced(struct str name, struct error *err)
 {
     return error_set(err, ERROR_FENCED, "", "The lease '%.*s' is another's now.", STR_ARG(name));
@@ -64,6 +65,7 @@ static int lease_set(struct store_txn *txn, struct str name, int64_t token, int6
     return sql_changes(txn) == 1 ? 0 : lease_fenced(name, err);
 }
 
+/* Also when its time is over, as long as nobody took it: the token is what counts. */
 int lease_renew(struct store_txn *txn, struct str name, int64_t token, struct error *err)
 {
     return lease_set(txn, name, token, clock_mono_us() + LEASE_US, err);

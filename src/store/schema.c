@@ -156,12 +156,15 @@ static const char CONTENT[] =
     "CREATE INDEX blob_object ON blob (object);";
 
 /* One migration: the scripts that lead from its number - 1 to its number. */
-static const struct {
+struct migration {
     const char *scripts[4];
-} MIGRATIONS[STORE_SCHEMA] = {
+};
+
+static const struct migration MIGRATIONS[STORE_SCHEMA] = {
     {{RESOURCES, TRACKING, CONTENT}},
 };
 
+/* Names both numbers, since the cure is another program, not another database. */
 static int schema_refuse_newer(struct store_txn *txn, int64_t found, struct error *err)
 {
     struct sql *q = sql(txn, "SELECT value FROM meta WHERE key = 'version'", NULL);
@@ -220,6 +223,7 @@ static int schema_step(struct store_txn *txn, struct error *err)
     return txn->engine->commit(txn->connection, err) == STORE_DONE ? 1 : -1;
 }
 
+/* Each step in a transaction of its own: a crash leaves a schema that has a number. */
 int schema_migrate(struct store_txn *txn, struct error *err)
 {
     int step;

@@ -149,6 +149,8 @@ static struct sql *sql_find(struct store_txn *txn, const char *text, struct erro
     return q;
 }
 
+/* The text's address is looked up first: statements are literals, so a repeat costs no
+ * comparison. */
 struct sql *sql(struct store_txn *txn, const char *text, struct error *err)
 {
     assert(txn->arena); /* a transaction is open */
@@ -223,6 +225,7 @@ static int sql_step_failed(struct sql *q)
     return -1;
 }
 
+/* An error is kept until sql_end, so that loops need only look for rows. */
 int sql_step(struct sql *q)
 {
     struct store_txn *txn = q->txn;

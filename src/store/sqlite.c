@@ -65,11 +65,13 @@ static sqlite3_stmt *stmt_of(struct store_statement *statement)
 
 /* SQLite's results as ours. Extended ones are looked up before their plain ones, which are in the
  * lower eight bits. */
-static const struct {
+struct sqlite_meaning {
     int result;
     enum error_code code;
     const char *sentence;
-} ERRORS[] = {
+};
+
+static const struct sqlite_meaning ERRORS[] = {
     {SQLITE_CONSTRAINT_UNIQUE, ERROR_EXISTS, "A row with this key exists already"},
     {SQLITE_CONSTRAINT_PRIMARYKEY, ERROR_EXISTS, "A row with this key exists already"},
     {SQLITE_CONSTRAINT_ROWID, ERROR_EXISTS, "A row with this key exists already"},
