@@ -10,6 +10,7 @@
     "b.container, b.name, b.object, o.size, o.md5, b.etag, b.meta, b.created_us, b.updated_us"
 #define FROM " FROM blob b JOIN object o ON o.object = b.object"
 
+/* In the order of COLUMNS. */
 static void blob_read(struct sql *q, struct blob *out)
 {
     *out = (struct blob){
@@ -76,6 +77,7 @@ static int blob_learn(struct store_txn *txn, struct blob *blob, struct error *er
     return 0;
 }
 
+/* A new etag with each change, also with one that stores the same bytes: clients compare it. */
 int blob_put(struct store_txn *txn, struct blob *blob, bool only_new, struct error *err)
 {
     struct blob before = {0}, new = *blob;
@@ -135,6 +137,7 @@ int blob_set_meta(struct store_txn *txn, struct blob *blob, struct error *err)
     return 0;
 }
 
+/* Only the name goes; bytes that nothing names any more are collected a day later. */
 int blob_delete(struct store_txn *txn, struct str container, struct str name, struct error *err)
 {
     struct sql *q = sql(txn, "DELETE FROM blob WHERE container = ? AND name = ?", err);

@@ -119,6 +119,7 @@ static size_t block_page(struct sql *q, struct staged *out, size_t limit)
     return count;
 }
 
+/* Those of the list and those that were never named in it: a commit ends the upload. */
 static int block_drop_all(struct store_txn *txn, struct str container, struct str name,
                           struct error *err)
 {
@@ -142,6 +143,7 @@ static int block_drop_all(struct store_txn *txn, struct str container, struct st
     return 0;
 }
 
+/* Rows only: the bytes have been on the disk since each block came. */
 int content_commit_blocks(struct store_txn *txn, const struct content_block_list *list,
                           struct content_object *out, struct error *err)
 {
@@ -167,6 +169,7 @@ int content_commit_blocks(struct store_txn *txn, const struct content_block_list
     return 0;
 }
 
+/* Uploads that nobody finished. */
 int block_expire(struct store_txn *txn, int64_t before_us, size_t limit, size_t *out_count,
                  struct error *err)
 {

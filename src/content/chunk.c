@@ -49,6 +49,7 @@ static struct chunk_path chunk_path(const char *hash)
     return path;
 }
 
+/* Its size is looked at as well: a file cut short by a power loss is not taken for the chunk. */
 bool chunk_present(struct content *content, const char *hash, int64_t size)
 {
     struct chunk_path path = chunk_path(hash);
@@ -67,6 +68,7 @@ bool chunk_present(struct content *content, const char *hash, int64_t size)
     return folder >= 0 && dir_sync(folder, NULL) == 0;
 }
 
+/* Sync, rename, sync of the folder: then, and only then, may a row name it. */
 int chunk_place(struct content *content, struct content_temporary *temporary, const char *hash,
                 struct error *err)
 {
@@ -108,6 +110,7 @@ int chunk_open(struct content *content, struct str hash, struct error *err)
     return -1;
 }
 
+/* Bytes freed, 0 when it is not old enough or not there. */
 int64_t chunk_remove(struct content *content, const char *hash, int64_t before_us)
 {
     struct chunk_path path = chunk_path(hash);

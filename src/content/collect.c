@@ -22,6 +22,7 @@ struct step {
     char hashes[STEP][HASH_CHARS + 1]; /* of what was removed */
 };
 
+/* Uploads are kept longer than what nothing names: people pause them over a weekend. */
 static int step_blocks(struct store_txn *txn, void *context, struct error *err)
 {
     struct step *step = context;
@@ -212,6 +213,8 @@ static const struct sweep BLOCKS = {step_blocks, gone_blocks};
 static const struct sweep OBJECTS = {step_objects, gone_objects};
 static const struct sweep CHUNKS = {step_chunks, gone_chunks};
 
+/* From names to bytes: blocks and objects drop their references first, so that their chunks can
+ * go in the same run. */
 int content_collect(struct content *content, struct content_collected *out, struct error *err)
 {
     struct content_collected done = {0};

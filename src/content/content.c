@@ -75,6 +75,7 @@ void content_close(struct content **out)
     free(content);
 }
 
+/* Lower case, as in the names of files. */
 void content_hex(const unsigned char *bytes, size_t size, char *out)
 {
     static const char DIGITS[] = "0123456789abcdef";

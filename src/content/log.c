@@ -36,6 +36,7 @@ static int log_name(struct str key, struct buf *out, struct error *err)
     return 0;
 }
 
+/* A handful of locks for all logs: two that share one only wait a little. */
 static pthread_mutex_t *log_lock(struct content *content, struct str key)
 {
     return &content->logs[map_hash(key) % CONTENT_LOG_LOCKS];
@@ -74,6 +75,8 @@ static int log_append(struct content *content, struct str key, int64_t offset, s
     return fd_write_all(fd, bytes, err) < 0 ? -1 : 1;
 }
 
+/* The lock is held over looking at the size and writing: two senders of one log cannot
+ * interleave. */
 int content_log_append(struct content *content, struct str key, int64_t offset, struct str bytes,
                        struct error *err)
 {
@@ -117,6 +120,7 @@ static struct str log_remember(struct content *content, struct str key, struct s
     return (struct str){text, chunks.len};
 }
 
+/* The log stays: it is dropped after the commit that names the object. */
 int content_log_seal(struct content *content, struct str key, struct content_object *out,
                      struct error *err)
 {

@@ -37,6 +37,7 @@ static struct str object_chunks(const struct content_object *object)
     return object->chunks.len ? object->chunks : str_from(object->hash);
 }
 
+/* References are counted per chunk, so that two objects may share one. */
 int object_count(struct store_txn *txn, struct str chunks, int change, int64_t touch_us,
                  struct error *err)
 {
@@ -136,6 +137,7 @@ int object_insert(struct store_txn *txn, struct content_object *object, struct e
     return object_count(txn, chunks, 1, now_us, err);
 }
 
+/* The same content is one object, whoever brought it. */
 int content_keep(struct store_txn *txn, struct content_object *object, struct error *err)
 {
     assert(strlen(object->hash) == HASH_CHARS);
@@ -167,6 +169,7 @@ int content_object_get(struct store_txn *txn, int64_t object, struct content_obj
 
 /* --- Reading -------------------------------------------------------------------------------- */
 
+/* Where the file system cannot share blocks between files. */
 static int object_copy_slowly(int from, int to, struct error *err)
 {
     char bytes[16 * KIB];

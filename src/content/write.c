@@ -135,6 +135,7 @@ int content_write(struct content_writer *writer, struct str bytes, struct error 
     return 0;
 }
 
+/* The last chunk is sealed, empty or not: an object of no bytes has one empty chunk. */
 int content_finish(struct content_writer *writer, struct content_object *out, struct error *err)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
