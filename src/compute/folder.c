@@ -16,6 +16,8 @@ static const char *path_of(struct arena *arena, const struct compute_start *star
     return arena_printf(arena, "runs/%.*s/%s", STR_ARG(start->attempt), file).ptr;
 }
 
+/* After a crash it is made again: the same spec is fine, another one only while no runner has
+ * read it. */
 int compute_make_folder(const struct compute_start *start, const struct json *spec,
                         struct error *err)
 {

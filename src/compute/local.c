@@ -25,6 +25,7 @@ static struct {
     struct child *first;
 } children = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+/* Without it every ended runner would stay as a zombie until we end. */
 static void reap(void)
 {
     struct process_end end;
@@ -99,6 +100,7 @@ const char *const *compute_environment(struct arena *arena)
     return chosen;
 }
 
+/* A session of its own: it goes on when we end, and when our terminal closes. */
 static int local_start(const struct compute_start *start, struct process_id *out, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
@@ -182,6 +184,8 @@ static void kill_work(struct arena *arena, const struct compute_start *where)
     cgroup_remove(&group);
 }
 
+/* Softly the runner ends its work itself; hard, it is killed first so that it cannot start
+ * anything more. */
 static int local_stop(const struct compute_start *where, const struct process_id *runner, bool hard,
                       struct error *err)
 {
