@@ -103,9 +103,11 @@ static const char *const SAME[] = {
     "xlrd",
     "zstandard",
 };
-static const struct {
+struct conda_rename {
     const char *conda, *pip;
-} RENAMED[] = {
+};
+
+static const struct conda_rename RENAMED[] = {
     {"pytorch", "torch"},          {"matplotlib-base", "matplotlib"},
     {"py-xgboost", "xgboost"},     {"opencv", "opencv-python-headless"},
     {"msgpack-python", "msgpack"}, {"python-graphviz", "graphviz"},
