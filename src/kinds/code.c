@@ -13,6 +13,7 @@
 
 static int code_prepare(struct arm_request *req, struct error *err)
 {
+    assert(req->body);
     if (fields_check(req->arena, req->body, &fields_code, err) < 0)
         return -1;
     fields_asset_defaults(req->arena, req->body);
@@ -98,6 +99,7 @@ static int code_version_list(struct arm_request *req, struct store_txn *txn,
 static int code_version_show(struct arm_request *req, struct store_txn *, const struct document *,
                              struct json *wire, struct error *)
 {
+    assert(wire);
     json_set_str(req->arena, json_at(wire, "properties"), "provisioningState", STR("Succeeded"));
     return 0;
 }

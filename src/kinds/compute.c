@@ -219,6 +219,7 @@ static int list_nodes(struct arm_request *, const struct document *, struct arm_
 static int refuse_power(struct arm_request *, const struct document *document, struct arm_reply *,
                         struct error *err)
 {
+    assert(document);
     return error_set(err, ERROR_CONFLICT, "",
                      "'%.*s' is a cluster: only compute instances start and stop.",
                      STR_ARG(document->name));

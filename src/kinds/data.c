@@ -9,6 +9,7 @@
 
 static int data_prepare(struct arm_request *req, struct error *err)
 {
+    assert(req->body);
     if (fields_check(req->arena, req->body, &fields_data, err) < 0)
         return -1;
     fields_asset_defaults(req->arena, req->body);

@@ -44,6 +44,7 @@ static bool ours(const struct arm_request *req, const struct json *body)
 
 static bool built_in(struct str name)
 {
+    assert(name.ptr || !name.len);
     return str_eq_fold(name, DEFAULT_NAME) || str_eq_fold(name, ARTIFACT_NAME);
 }
 

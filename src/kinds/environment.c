@@ -8,6 +8,7 @@
 
 static int environment_prepare(struct arm_request *req, struct error *err)
 {
+    assert(req->body);
     if (fields_check(req->arena, req->body, &fields_environment, err) < 0)
         return -1;
     fields_asset_defaults(req->arena, req->body);

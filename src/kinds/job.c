@@ -17,6 +17,7 @@ struct job_prepared {
 
 static struct str property(const struct json *body, const char *path)
 {
+    assert(body && path);
     return json_str_at(json_get(body, STR("properties")), path);
 }
 
@@ -28,6 +29,7 @@ static int prepare_update(struct arm_request *req, const struct document *before
     struct json *stored = json_parse(req->arena, before->body, err);
     struct json *wanted = json_get(req->body, STR("properties"));
 
+    assert(json_kind(req->body) == JSON_OBJECT);
     if (!stored)
         return -1;
     struct json *properties = json_get(stored, STR("properties"));
@@ -54,6 +56,7 @@ static int job_kind_prepare(struct arm_request *req, struct error *err)
     struct error missing = {0};
     struct document before;
 
+    assert(req->name.len > 0);
     req->prepared = prepared;
     if (!txn)
         return -1;
@@ -84,6 +87,7 @@ static int job_kind_check(struct arm_request *req, struct store_txn *txn,
     const struct job_prepared *prepared = req->prepared;
     struct run run;
 
+    assert(prepared);
     if (prepared->exists != (before != NULL))
         return error_set(err, ERROR_CONFLICT, "", "The job '%.*s' was changed at the same time.",
                          STR_ARG(req->name));
@@ -99,6 +103,7 @@ static int update_run(struct arm_request *req, struct store_txn *txn, const stru
     struct str name = property(req->body, "displayName");
     struct run run;
 
+    assert(after->scope == req->scope.number);
     if (run_get(txn, req->scope.number, req->name, &run, err) < 0)
         return -1;
     if (name.len)
@@ -113,6 +118,7 @@ static int store_tags(struct arm_request *req, struct store_txn *txn, struct err
     struct json_iter it = json_iter(json_at(req->body, "properties.tags"));
     struct run run;
 
+    assert(store_is_writer(txn));
     if (run_get(txn, req->scope.number, req->name, &run, err) < 0)
         return -1;
     while (json_next(&it))
@@ -121,22 +127,27 @@ static int store_tags(struct arm_request *req, struct store_txn *txn, struct err
     return 0;
 }
 
+/* A PUT of a job that is there never reaches the engine: only its row of people's words changes.
+ */
 static int job_kind_change(struct arm_request *req, struct store_txn *txn,
                            const struct document *after, struct error *err)
 {
     const struct job_prepared *prepared = req->prepared;
 
+    assert(prepared);
     if (prepared->exists ? update_run(req, txn, after, err) < 0
                          : job_insert(txn, &prepared->submit, prepared->spec, after, err) < 0)
         return -1;
     return store_tags(req, txn, err);
 }
 
+/* The run stays, archived and without its document: its metrics are still there for MLflow. */
 static int job_kind_remove(struct arm_request *req, struct store_txn *txn,
                            const struct document *document, struct error *err)
 {
     struct run run;
 
+    assert(document->name.len > 0);
     if (run_get(txn, req->scope.number, document->name, &run, err) < 0)
         return -1;
     if (!run_status_final(run.status)) {
@@ -149,8 +160,10 @@ static int job_kind_remove(struct arm_request *req, struct store_txn *txn,
     return run_update(txn, &run, err);
 }
 
+/* A new job should not wait until the scheduler looks by itself. */
 static void job_kind_after(struct arm_request *req, const struct document *, bool)
 {
+    assert(req->engines->jobs);
     jobs_wake(req->engines->jobs);
 }
 
@@ -162,6 +175,7 @@ static int job_kind_show(struct arm_request *req, struct store_txn *txn,
     struct json *tags = json_object(req->arena);
     struct run run;
 
+    assert(wire);
     json_remove(wire, STR("resolved"));
     if (run_get(txn, req->scope.number, document->name, &run, err) < 0 ||
         run_tags(txn, &run, tags, err) < 0)
@@ -178,6 +192,7 @@ static int job_kind_show(struct arm_request *req, struct store_txn *txn,
 /* A run that MLflow made has no document: it is a Command job without a command (decisions 8). */
 static struct document document_of_run(struct arena *arena, const struct run *run)
 {
+    assert(run->run > 0);
     return (struct document){
         .scope = run->scope,
         .type = STR("jobs"),
@@ -193,11 +208,13 @@ static struct document document_of_run(struct arena *arena, const struct run *ru
     };
 }
 
+/* Only runs that MLflow made come here: all others have a document. */
 static int job_kind_find(struct arm_request *req, struct store_txn *txn, struct document *out,
                          struct error *err)
 {
     struct run run;
 
+    assert(out);
     if (run_get(txn, req->scope.number, req->name, &run, err) < 0)
         return -1;
     *out = document_of_run(req->arena, &run);
@@ -217,6 +234,7 @@ static int list_run(const struct run *run, void *context, struct error *err)
     struct listing *listing = context;
     struct document document;
 
+    assert(listing->txn);
     if (run->kind == RUN_BUILD)
         return 0;
     if (run->doc == 0)
@@ -228,6 +246,7 @@ static int list_run(const struct run *run, void *context, struct error *err)
     return listing->each(&document, listing->context, err);
 }
 
+/* By runs, not by documents: those of MLflow are jobs as well. */
 static int job_kind_list(struct arm_request *req, struct store_txn *txn,
                          const struct document_query *page, document_each *each, void *context,
                          struct error *err)
@@ -240,12 +259,15 @@ static int job_kind_list(struct arm_request *req, struct store_txn *txn,
                               .before_run = page->before_doc,
                               .limit = page->limit};
 
+    assert(page);
     return run_list(txn, &query, list_run, &listing, err);
 }
 
+/* 202, and an operation to follow, also when nothing is left to stop: clients poll either way. */
 static int cancel_action(struct arm_request *req, const struct document *document,
                          struct arm_reply *out, struct error *err)
 {
+    assert(document);
     if (job_cancel(req->engines->jobs, req->scope.number, document->name, req->actor, err) < 0)
         return -1;
     *out = (struct arm_reply){.status = 202};
@@ -279,6 +301,7 @@ static int own_attempt(struct call *call, int64_t *out_run, int *out_number, str
     CLEANUP(store_read_end) struct store_txn *txn = NULL;
     struct run run;
 
+    assert(out_run && out_number);
     if (!attempt_parse(call_param(call, "attempt"), out_run, out_number))
         return error_set(err, ERROR_NOT_FOUND, "", "There is no such attempt.");
     txn = store_read_begin(engines->store, err);
@@ -296,6 +319,7 @@ static void answer(struct call *call, const struct watch_answer *answer)
 {
     struct json *body = json_object(call->arena);
 
+    assert(answer->next >= 0);
     json_set_int(call->arena, body, "next", answer->next);
     json_set_bool(call->arena, body, "cancel", answer->cancel);
     arm_reply(call, 200, body);
@@ -309,6 +333,7 @@ static void run_events(struct call *call)
     struct error err = {0};
     struct json *body = json_parse(call->arena, http_body(call->ex), &err);
 
+    assert(call->face);
     if (!body || own_attempt(call, &report.run, &report.number, &err) < 0) {
         arm_refuse(call, &err);
         return;
@@ -320,6 +345,7 @@ static void run_events(struct call *call)
         answer(call, &got);
 }
 
+/* Raw bytes in the body, place and name in the query: a log needs no escaping on its way. */
 static void run_logs(struct call *call)
 {
     struct engines *engines = call->face;
@@ -327,6 +353,7 @@ static void run_logs(struct call *call)
     struct watch_answer got;
     struct error err = {0};
 
+    assert(call->face);
     if (!str_to_int64(call_query(call, "offset"), &log.offset) || log.offset < 0)
         error_set(&err, ERROR_INVALID, "offset", "A byte offset is required.");
     else if (own_attempt(call, &log.run, &log.number, &err) == 0 &&

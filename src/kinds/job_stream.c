@@ -54,6 +54,7 @@ static bool may_follow(unsigned char first, unsigned char second)
 /* Length of the UTF-8 sequence that begins here, 0 when it is none; needs `more` when cut off. */
 static size_t sequence(const unsigned char *at, size_t left, bool *more)
 {
+    assert(left > 0);
     size_t want = at[0] < 0x80 ? 1 : at[0] >= 0xc2 && at[0] < 0xe0 ? 2
                   : at[0] >= 0xe0 && at[0] < 0xf0                  ? 3
                   : at[0] >= 0xf0 && at[0] < 0xf5                  ? 4
@@ -75,6 +76,7 @@ static size_t clean(struct buf *out, const unsigned char *bytes, size_t len, boo
 {
     size_t at = 0;
 
+    assert(at <= len);
     while (at < len) {
         bool more = false;
         size_t count = sequence(bytes + at, len - at, &more);
@@ -94,17 +96,21 @@ static struct str cursor_text(const struct job_stream *s, char *out, size_t size
 {
     int len = 0;
 
+    assert(size >= 3 * 21);
     for (size_t i = 0; i < JOB_LOG_COUNT; i++)
         len += snprintf(out + len, size - (size_t)len, "%s%lld", i ? "," : "",
                         (long long)s->logs[i].offset);
     return (struct str){out, (size_t)len};
 }
 
+/* The cursor stands behind the event: a client that comes back with it misses nothing and
+ * repeats nothing. */
 static void add_event(struct job_stream *s, const char *name, struct arena *arena,
                       const struct json *data)
 {
     char cursor[96];
 
+    assert(name);
     http_event(&s->pending, cursor_text(s, cursor, sizeof(cursor)), str_from(name),
                json_write(arena, data));
 }
@@ -115,6 +121,7 @@ static void add_state(struct job_stream *s, const char *event, enum run_status s
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     struct json *data = json_object(arena);
 
+    assert(status > 0);
     json_set_str(arena, data, "status", str_from(run_status_name(status)));
     json_set_str(arena, data, "reason", reason);
     add_event(s, event, arena, data);
@@ -125,6 +132,7 @@ static void open_log(struct job_stream *s, size_t at)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(64 * KIB);
 
+    assert(at < JOB_LOG_COUNT);
     /* A job that waits for its turn has no attempt yet, and one canceled by then never has. */
     if (s->attempt == 0)
         return;
@@ -141,6 +149,7 @@ static bool add_log(struct job_stream *s, size_t at)
     unsigned char piece[PIECE_BYTES];
     struct json *data;
 
+    assert(at < JOB_LOG_COUNT);
     if (log->fd < 0)
         open_log(s, at);
     ssize_t count = log->fd < 0 ? 0 : pread(log->fd, piece, sizeof(piece), log->offset);
@@ -166,6 +175,7 @@ static void refill(struct job_stream *s)
     struct str reason;
     bool more = true;
 
+    assert(s->engines);
     if (job_watch_state(jobs_watchers(s->engines->jobs), &s->watcher, arena, &s->status, &reason)) {
         snprintf(s->reason, sizeof(s->reason), "%.*s", STR_ARG(reason));
         if (s->attempt == 0)
@@ -186,6 +196,7 @@ static void refill(struct job_stream *s)
     }
 }
 
+/* On the loop's thread: it never waits, the watcher wakes it. */
 static ssize_t stream_read(struct http_source *source, void *out, size_t size)
 {
     struct job_stream *s = CONTAINER_OF(source, struct job_stream, source);
@@ -200,10 +211,12 @@ static ssize_t stream_read(struct http_source *source, void *out, size_t size)
     return (ssize_t)count;
 }
 
+/* The watcher first: after it nobody wakes an exchange that is gone. */
 static void stream_close(struct http_source *source)
 {
     struct job_stream *s = CONTAINER_OF(source, struct job_stream, source);
 
+    assert(s->watcher.run > 0);
     job_watch_end(jobs_watchers(s->engines->jobs), &s->watcher);
     for (size_t i = 0; i < JOB_LOG_COUNT; i++)
         fd_close(&s->logs[i].fd);
@@ -216,10 +229,12 @@ static void stream_wake(struct job_watcher *watcher)
     http_wake(CONTAINER_OF(watcher, struct job_stream, watcher)->ex);
 }
 
+/* Without a word only what the command itself said. */
 static bool is_wanted(struct str logs, size_t at)
 {
     static const char *const NAMES[JOB_LOG_COUNT] = {"std", "system", "build"};
 
+    assert(at < JOB_LOG_COUNT);
     if (logs.len == 0)
         return at == 0;
     return str_eq(logs, STR("all")) || str_eq(logs, str_from(NAMES[at]));
@@ -230,6 +245,7 @@ static int read_cursor(struct job_stream *s, struct str cursor, struct error *er
     struct str rest = cursor, piece;
     size_t at = 0;
 
+    assert(s);
     while (cursor.len && str_split(&rest, ',', &piece)) {
         if (at == JOB_LOG_COUNT || !str_to_int64(piece, &s->logs[at].offset) ||
             s->logs[at].offset < 0)
@@ -245,6 +261,7 @@ static void open_logs(struct job_stream *s, struct store_txn *txn, const struct 
 {
     struct arena *arena = store_arena(txn);
 
+    assert(run->run > 0);
     for (size_t i = 0; i < JOB_LOG_COUNT; i++) {
         struct blob blob;
         if (!s->logs[i].wanted)
@@ -262,6 +279,7 @@ static void open_logs(struct job_stream *s, struct store_txn *txn, const struct 
 static int find_run(struct call *call, struct store_txn *txn, struct scope *out_scope,
                     struct run *out_run, struct error *err)
 {
+    assert(out_scope && out_run);
     if (scope_find(txn, call_param(call, "subscription"), call_param(call, "group"),
                    call_param(call, "workspace"), out_scope, err) < 0)
         return -1;
@@ -278,6 +296,7 @@ static struct job_stream *stream_new(struct call *call, const struct run *run)
     struct job_stream *s = calloc(1, sizeof(*s));
     struct str logs = call_query(call, "logs");
 
+    assert(run->run > 0);
     if (!s)
         abort();
     *s = (struct job_stream){.source = {stream_read, stream_close},
@@ -303,6 +322,7 @@ void job_stream_run(struct call *call)
     struct scope scope;
     struct run run;
 
+    assert(call->ex);
     txn = store_read_begin(engines->store, &err);
     if (!txn || find_run(call, txn, &scope, &run, &err) < 0) {
         arm_refuse(call, &err);
@@ -340,6 +360,7 @@ void job_why_run(struct call *call)
     struct scope scope;
     struct run run;
 
+    assert(call->ex);
     txn = store_read_begin(engines->store, &err);
     if (!txn || find_run(call, txn, &scope, &run, &err) < 0 ||
         job_why(engines->jobs, txn, &run, out, &err) < 0) {

@@ -10,6 +10,7 @@
 
 static int model_prepare(struct arm_request *req, struct error *err)
 {
+    assert(req->body);
     if (fields_check(req->arena, req->body, &fields_model, err) < 0)
         return -1;
     fields_asset_defaults(req->arena, req->body);
@@ -108,6 +109,7 @@ static int model_version_show(struct arm_request *req, struct store_txn *, const
 {
     struct json *properties = json_at(wire, "properties");
 
+    assert(wire);
     json_set_str(req->arena, properties, "provisioningState", STR("Succeeded"));
     if (json_kind(json_get(properties, STR("flavors"))) != JSON_OBJECT)
         json_set(req->arena, properties, STR("flavors"), json_object(req->arena));

@@ -9,6 +9,7 @@
 
 #include <assert.h>
 
+/* An hour at least, a day at most: a signature cannot be taken back. */
 struct str upload_sign(struct arm_request *req, struct str container, const char *permissions,
                        int64_t hours)
 {

@@ -181,6 +181,8 @@ static int make_default(struct store_txn *txn, void *context, struct error *err)
     return 0;
 }
 
+/* The keys are made before the write: a function of the writer draws no chance, for it may run
+ * twice. */
 int workspace_make_default(struct engines *engines, struct arena *arena, struct scope *out,
                            struct error *err)
 {
