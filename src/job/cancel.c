@@ -35,7 +35,6 @@ int job_cancel(struct jobs *jobs, int64_t scope, struct str name, struct str act
     struct attempt attempt = {0};
     struct run run;
 
-    assert(actor.len > 0);
     assert(scope > 0);
     if (!txn || run_get(txn, scope, name, &run, err) < 0)
         return -1;
