@@ -28,9 +28,10 @@ static const char RESOURCES[] =
     /* children of a container, whatever their type */
     "CREATE INDEX document_child ON document (parent, archived, created_us DESC, doc DESC)"
     " WHERE parent > 0;"
-    /* at most eight declared fields of a kind, for look-up */
-    "CREATE TABLE attr (scope BIGINT NOT NULL, field TEXT NOT NULL, text TEXT,"
-    " num DOUBLE PRECISION, doc BIGINT NOT NULL, PRIMARY KEY (doc, field)) WITHOUT ROWID;"
+    /* at most eight declared fields of a kind, for look-up; the key comes first, here as in every
+     * table without rowid: else the check of SQLite 3.40 sees damage where there is none */
+    "CREATE TABLE attr (doc BIGINT NOT NULL, field TEXT NOT NULL, scope BIGINT NOT NULL,"
+    " text TEXT, num DOUBLE PRECISION, PRIMARY KEY (doc, field)) WITHOUT ROWID;"
     "CREATE INDEX attr_text ON attr (scope, field, text, doc);"
     "CREATE INDEX attr_num ON attr (scope, field, num, doc);"
     /* labels of containers, also the aliases of MLflow */
