@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -582,4 +583,137 @@ TEST(whichever_system_call_fails_a_blob_is_old_or_new)
     fail_each(FAULT_RENAME, EIO);
     fail_each(FAULT_STEP, EIO);
     fail_each(FAULT_COMMIT, EIO);
+}
+
+/* --- Properties and threads ------------------------------------------------------------------ */
+
+/* However bytes are cut on their way in, they are the same object. */
+TEST(the_pieces_of_a_write_do_not_show)
+{
+    CLEANUP(bench_end) struct bench bench = bench_start();
+    static const size_t SIZES[] = {0, 1, 2, 63, 64, 65, 4095, 4096, 256 * KIB - 1, 256 * KIB,
+                                   256 * KIB + 1, 700 * KIB};
+    static const size_t PIECES[] = {1 * KIB, 7 * KIB + 1, 256 * KIB, 256 * KIB + 1, MIB};
+    char *bytes = malloc(700 * KIB);
+
+    CHECK(bytes);
+    for (size_t i = 0; i < 700 * KIB; i++)
+        bytes[i] = (char)(i * 2654435761u >> 13);
+    for (size_t i = 0; i < COUNT(SIZES); i++) {
+        struct str whole = {bytes, SIZES[i]};
+        struct content_object first = write_bytes(&bench, whole, SIZES[i] + 1);
+        CHECK_INT((int64_t)SIZES[i], first.size);
+        for (size_t at = 0; at < COUNT(PIECES); at++) {
+            struct content_object other = write_bytes(&bench, whole, PIECES[at]);
+            CHECK_STR(first.hash, str_from(other.hash));
+            CHECK_STR(first.md5, str_from(other.md5));
+            CHECK_INT(first.size, other.size);
+        }
+    }
+    free(bytes);
+}
+
+struct sender {
+    struct bench *bench;
+    unsigned number;
+    unsigned failed;
+};
+
+#define LOG_BYTES 20000
+
+static char log_byte(size_t at)
+{
+    return (char)('a' + at * 7 % 26);
+}
+
+/* Sends the log from where the file ends, at times from before it or too far on, as a sender does
+ * that was cut off. */
+static void *send_log(void *context)
+{
+    struct sender *sender = context;
+    struct str key = STR("1-1/user_logs/std_log.txt");
+    uint64_t chance = sender->number + 1;
+    char bytes[300];
+    int64_t size;
+
+    while ((size = content_log_size(sender->bench->content, key)) < LOG_BYTES) {
+        struct error err = {0};
+        chance = chance * 6364136223846793005u + 1442695040888963407u;
+        int64_t from = (size < 0 ? 0 : size) + (int64_t)(chance >> 33) % 200 - 150;
+        from = from < 0 ? 0 : from > LOG_BYTES ? LOG_BYTES : from;
+        size_t len = (size_t)(LOG_BYTES - from) < sizeof(bytes) ? (size_t)(LOG_BYTES - from)
+                                                                : sizeof(bytes);
+        for (size_t i = 0; i < len; i++)
+            bytes[i] = log_byte((size_t)from + i);
+        int taken = content_log_append(sender->bench->content, key, from,
+                                       (struct str){bytes, len}, &err);
+        sender->failed += taken < 0 && err.code != ERROR_RANGE;
+    }
+    return NULL;
+}
+
+TEST(a_log_sent_by_several_at_once_has_every_byte_once)
+{
+    CLEANUP(bench_end) struct bench bench = bench_start();
+    struct sender senders[4];
+    pthread_t threads[COUNT(senders)];
+    char *back = malloc(LOG_BYTES + 1);
+
+    for (unsigned i = 0; i < COUNT(senders); i++) {
+        senders[i] = (struct sender){.bench = &bench, .number = i};
+        CHECK_INT(0, pthread_create(&threads[i], NULL, send_log, &senders[i]));
+    }
+    for (size_t i = 0; i < COUNT(senders); i++) {
+        pthread_join(threads[i], NULL);
+        CHECK_INT(0, senders[i].failed);
+    }
+    CLEANUP(fd_close)
+    int fd = content_log_open(bench.content, STR("1-1/user_logs/std_log.txt"), &bench.err);
+    CHECK_INT(LOG_BYTES, fd_read_all(fd, back, LOG_BYTES + 1, &bench.err));
+    for (size_t i = 0; i < LOG_BYTES; i++)
+        CHECK_INT(log_byte(i), back[i]);
+    free(back);
+}
+
+/* The same few contents by several threads at once, each as a blob of its own. */
+static void *put_same(void *context)
+{
+    struct sender *sender = context;
+
+    for (unsigned i = 0; i < 20; i++) {
+        struct error err = {0};
+        char name[32], text[32];
+        CLEANUP(content_writer_free) struct content_writer *writer =
+            content_writer_new(sender->bench->content, &err);
+        struct step put = {.run = keep_as_blob, .blob = {.container = STR("c")}};
+        snprintf(text, sizeof(text), "content %u", i % 5);
+        snprintf(name, sizeof(name), "%u-%02u", sender->number, i);
+        put.blob.name = str_from(name);
+        if (!writer || content_write(writer, str_from(text), &err) < 0 ||
+            content_finish(writer, &put.object, &err) < 0 ||
+            store_write(sender->bench->store, step_apply, &put, &err) < 0)
+            sender->failed++;
+    }
+    return NULL;
+}
+
+TEST(content_that_several_bring_at_once_is_kept_once)
+{
+    CLEANUP(bench_end) struct bench bench = bench_start();
+    struct sender senders[4];
+    pthread_t threads[COUNT(senders)];
+    int64_t objects = number(&bench, "SELECT count(*) FROM object");
+
+    for (unsigned i = 0; i < COUNT(senders); i++) {
+        senders[i] = (struct sender){.bench = &bench, .number = i};
+        CHECK_INT(0, pthread_create(&threads[i], NULL, put_same, &senders[i]));
+    }
+    for (size_t i = 0; i < COUNT(senders); i++) {
+        pthread_join(threads[i], NULL);
+        CHECK_INT(0, senders[i].failed);
+    }
+    CHECK_INT(80, number(&bench, "SELECT count(*) FROM blob"));
+    CHECK_INT(objects + 5, number(&bench, "SELECT count(*) FROM object"));
+    /* Each content is counted as often as objects name it, whoever came first. */
+    CHECK_INT(0, number(&bench, "SELECT count(*) FROM chunk WHERE refs < 1 AND size > 0"));
 }
