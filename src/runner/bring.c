@@ -1,3 +1,4 @@
+/* Inputs and code on their way in. */
 #include "runner/bring.h"
 
 #include "os/file.h"
@@ -46,6 +47,7 @@ static int bring_blob(struct bringing *b, struct str blob, struct str path, stru
     return 0;
 }
 
+/* Called for each blob of a listing; names may lead anywhere, openat2 decides. */
 static int bring_listed(struct str name, int64_t size, void *context, struct error *err)
 {
     struct bringing *b = context;
@@ -104,6 +106,7 @@ static bool is_brought(const struct json *input)
            !str_eq_fold(json_str_at(input, "mode"), STR("direct"));
 }
 
+/* An empty input is a mistake more often than meant, and is told before the command starts. */
 static int bring_input(struct attempt *attempt, struct remote *remote, struct str name,
                        const struct json *input, struct bring_count *count, struct error *err)
 {
@@ -132,6 +135,7 @@ static int bring_input(struct attempt *attempt, struct remote *remote, struct st
     return 0;
 }
 
+/* Without code there is still the folder, in which the command starts. */
 static int bring_code(struct attempt *attempt, struct remote *remote, struct bring_count *count,
                       struct error *err)
 {
@@ -155,6 +159,7 @@ static int bring_code(struct attempt *attempt, struct remote *remote, struct bri
     return 0;
 }
 
+/* One after the other: the server is on this host, and its disk is the limit. */
 int bring_all(struct attempt *attempt, struct remote *remote, struct bring_count *out,
               struct error *err)
 {
@@ -171,6 +176,7 @@ int bring_all(struct attempt *attempt, struct remote *remote, struct bring_count
     return 0;
 }
 
+/* What the command sees in place of ${{inputs.x}}: text, address or path. */
 struct str bring_value(const struct attempt *attempt, struct str name)
 {
     const struct json *input = json_get(json_at(attempt->spec, "inputs"), name);

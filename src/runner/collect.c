@@ -1,3 +1,4 @@
+/* Outputs and artifacts on their way out. */
 #include "runner/collect.h"
 
 #include "base/buf.h"
@@ -20,6 +21,7 @@ struct collecting {
     struct json *skipped;
 };
 
+/* Counted always, named up to a limit: a job may leave a million links. */
 static void skip(struct collecting *c, struct str path, const char *reason)
 {
     struct arena *arena = c->attempt->arena;
@@ -57,6 +59,7 @@ static void put_file(struct collecting *c, int dir, struct str path, struct str 
     c->files++;
 }
 
+/* A file that cannot be sent is named and passed over; the others still go. */
 static int visit(const struct dir_entry *entry, void *context, struct error *err)
 {
     struct collecting *c = context;
@@ -164,6 +167,7 @@ struct str collect_path(const struct attempt *attempt, struct str name)
                         STR_ARG(name));
 }
 
+/* Either the server said so, or the type does. */
 static bool is_single(const struct json *output)
 {
     assert(output);
@@ -171,6 +175,7 @@ static bool is_single(const struct json *output)
            str_eq_fold(json_str_at(output, "type"), STR("uri_file"));
 }
 
+/* A command expects folders of outputs to be there; a file it makes itself. */
 int collect_prepare(struct attempt *attempt, struct error *err)
 {
     struct json_iter it = json_iter(json_at(attempt->spec, "outputs"));
@@ -202,6 +207,7 @@ static void collect_single(struct collecting *c, struct str path)
     put_file(c, c->attempt->folder, path, c->prefix);
 }
 
+/* Also after a failed command: what it wrote is often how one finds out why. */
 struct str collect_all(struct attempt *attempt, struct remote *remote)
 {
     CLEANUP(buf_free) struct buf sentence = buf_make(64 * KIB);

@@ -1,3 +1,4 @@
+/* What the command is told: its text with the values put in, and its variables. */
 #include "runner/command.h"
 
 #include "base/buf.h"
@@ -31,6 +32,7 @@ static bool find_value(const struct attempt *attempt, struct str binding, struct
     return false;
 }
 
+/* What is no binding of ours stays as it is: the shell has ${…} of its own. */
 struct str command_text(const struct attempt *attempt)
 {
     struct str rest = json_str_at(attempt->spec, "command");
@@ -55,6 +57,7 @@ struct str command_text(const struct attempt *attempt)
     return arena_str(attempt->arena, buf_str(&text));
 }
 
+/* For the words of replicas, which are ours and name folders that only the runner knows. */
 struct str command_replace(const struct attempt *attempt, struct str text)
 {
     const struct {
@@ -129,6 +132,7 @@ static void add_authorities(const struct attempt *attempt, struct json *variable
     set(attempt, variables, "CURL_CA_BUNDLE", bundle);
 }
 
+/* By name as well as in the command, for programs that read the environment. */
 static void add_bindings(const struct attempt *attempt, struct json *variables)
 {
     struct json_iter inputs = json_iter(json_at(attempt->spec, "inputs"));
@@ -149,6 +153,7 @@ static void add_bindings(const struct attempt *attempt, struct json *variables)
         command_replace(attempt, STR("{folder}/inputs")));
 }
 
+/* Ours first, then the job's own, which win; nothing that begins with LAZURITE_. */
 const char *const *command_environment(const struct attempt *attempt)
 {
     struct arena *arena = attempt->arena;

@@ -1,3 +1,4 @@
+/* The thread that tells the server: events in order, logs by offset, again until they are taken. */
 #include "runner/delivery.h"
 
 #include "os/clock.h"
@@ -225,6 +226,7 @@ static void *deliver_all(void *context)
     return NULL;
 }
 
+/* The thread sleeps in poll: a byte in the pipe is news. */
 static void wake(void *context)
 {
     struct delivery *d = context;
@@ -234,6 +236,7 @@ static void wake(void *context)
     assert(put == sizeof(one) || errno == EAGAIN);
 }
 
+/* On a thread of its own, so that a server that is away never holds up the command. */
 struct delivery *delivery_start(struct attempt *attempt)
 {
     struct str logs = arena_printf(attempt->arena, "%.*s/user_logs", STR_ARG(attempt->folder_path));
@@ -258,6 +261,7 @@ struct delivery *delivery_start(struct attempt *attempt)
     return d;
 }
 
+/* Waits until all is told or nobody is there any more to be told. */
 void delivery_finish(struct delivery **delivery)
 {
     struct delivery *ending = *delivery;

@@ -1,3 +1,4 @@
+/* events.jsonl: what this attempt has done, so that a runner after a crash goes on from there. */
 #include "runner/journal.h"
 
 #include "os/clock.h"
@@ -36,6 +37,7 @@ static void read_before(struct journal *journal, int folder)
     }
 }
 
+/* Goes on behind the last whole line: a crash may have cut one off. */
 struct journal *journal_open(int folder, struct error *err)
 {
     if (dir_make(folder, "system_logs", 0755, err) < 0)
@@ -111,6 +113,7 @@ static struct json *make_event(struct journal *journal, const char *name, const 
     return event;
 }
 
+/* Written before it is sent: what the server has heard is never lost here. */
 void journal_event(struct journal *journal, const char *name, const struct json *more,
                    const char *reason)
 {
@@ -134,6 +137,7 @@ void journal_event(struct journal *journal, const char *name, const struct json 
         wake(context);
 }
 
+/* For people, in system_logs/lifecycle.log. */
 void journal_line(struct journal *journal, const char *format, ...)
 {
     CLEANUP(buf_free) struct buf text = buf_make(4 * LINE_BYTES_MAX);
@@ -163,6 +167,7 @@ struct json *journal_find(struct journal *journal, struct arena *arena, const ch
     return found;
 }
 
+/* By it a new runner knows what an earlier one did. */
 bool journal_has(struct journal *journal, const char *event)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(JOURNAL_BYTES_MAX);

@@ -46,6 +46,7 @@ static int signal_of(const struct work_facts *facts)
     return facts->status > 128 && facts->status <= 128 + SIGNAL_LAST ? facts->status - 128 : 0;
 }
 
+/* 126 and 127 are what shells say when there was nothing to run. */
 static void judge_exit(struct arena *arena, const struct work_facts *facts, struct work_end *out)
 {
     struct str said = complaint(facts->log_tail);
@@ -76,6 +77,8 @@ static struct str memory_reason(struct arena *arena, const struct work_facts *fa
                         (long long)(facts->memory_bytes / MIB));
 }
 
+/* In the order of certainty: who was asked to stop, ran out of time or of memory is known; a
+ * signal alone tells least. */
 void work_judge(struct arena *arena, const struct work_facts *facts, struct work_end *out)
 {
     int number = signal_of(facts);
@@ -103,6 +106,7 @@ void work_judge(struct arena *arena, const struct work_facts *facts, struct work
     }
 }
 
+/* What finish.c of the server reads, in the event as in exit.json. */
 struct json *work_end_json(struct arena *arena, const struct work_end *end)
 {
     struct json *record = json_object(arena);

@@ -1,3 +1,4 @@
+/* `lazurite runner FOLDER`: from start to exit.json. */
 #include "runner/runner.h"
 
 #include "os/file.h"
@@ -35,6 +36,7 @@ void stop_ask(struct stop *asked)
     errno = before;
 }
 
+/* Only what a signal handler may do: a flag and a byte. */
 static void on_signal(int)
 {
     stop_ask(&stop);

@@ -1,3 +1,4 @@
+/* Everything before the command begins. */
 #include "runner/prepare.h"
 
 #include "environment/environment.h"
@@ -35,6 +36,7 @@ void prepare_walls(struct attempt *attempt)
                      STR_ARG(why));
 }
 
+/* What was ignored in the job stands first in its log (decisions 34). */
 static void tell_notes(struct attempt *attempt)
 {
     struct json_iter it = json_iter(json_at(attempt->spec, "notes"));
@@ -200,6 +202,7 @@ static int bring_inputs(struct attempt *attempt, struct remote *remote, struct e
     return 0;
 }
 
+/* Everything that can fail without the command having begun. */
 int prepare(struct attempt *attempt, struct remote *remote, struct error *err)
 {
     /* A model that names its own environment must be here before it. */

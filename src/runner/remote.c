@@ -1,3 +1,4 @@
+/* The server as a runner sees it: HTTP on its Unix socket, with patience. */
 #include "runner/remote.h"
 
 #include "http/text.h"
@@ -23,6 +24,7 @@ struct remote {
     struct str authorization;
 };
 
+/* One connection for all requests of a thread; it is opened again when it breaks. */
 struct remote *remote_new(const struct attempt *attempt)
 {
     struct remote *remote = calloc(1, sizeof(*remote));
@@ -82,6 +84,7 @@ static bool pause_between(struct remote *remote, const struct remote_wish *wish,
                        "spec.json"); /* whoever removed the folder waits for nobody */
 }
 
+/* The server's own words, cut to a sentence. */
 static int refuse(const struct http_call *call, const struct http_response *reply,
                   struct error *err)
 {
@@ -93,6 +96,7 @@ static int refuse(const struct http_call *call, const struct http_response *repl
                      reply->body.ptr ? reply->body.ptr : "");
 }
 
+/* "Later" and silence are waited out, longer each time; a plain no is final. */
 int remote_insist(struct remote *remote, struct arena *arena, struct http_call *call,
                   const struct remote_wish *wish, struct http_response *out, struct error *err)
 {
@@ -243,6 +247,7 @@ static int put_part(struct remote *remote, struct str target, int fd, int64_t of
                          err);
 }
 
+/* Several requests instead of one that would have to begin anew when it breaks. */
 static int put_blocks(struct remote *remote, struct str target, int fd, int64_t size,
                       struct error *err)
 {

@@ -1,3 +1,4 @@
+/* Words for bubblewrap. */
 #include "runner/sandbox.h"
 
 #include "os/file.h"
@@ -17,6 +18,7 @@ struct words words_make(struct arena *arena)
     return words;
 }
 
+/* Always followed by NULL, as exec wants it. */
 void words_add(struct words *words, const char *word)
 {
     assert(word);
@@ -37,6 +39,7 @@ static void add_all(struct words *words, const char *const *list)
         words_add(words, *list);
 }
 
+/* Under its own path: what the command prints can be found from outside. */
 static void add_bind(struct words *words, const char *kind, struct str path)
 {
     assert(path.len && path.ptr[0] == '/');
@@ -84,6 +87,7 @@ static void add_parent(struct words *words, struct str path)
     words_add(words, arena_cstr(words->arena, str_slice(path, 0, (size_t)slash)));
 }
 
+/* 0 stands for our own user. */
 static uint32_t user_id(const struct attempt *attempt)
 {
     bool separate = str_eq(json_str_at(attempt->spec, "isolation.mode"), STR("separate"));
@@ -92,6 +96,7 @@ static uint32_t user_id(const struct attempt *attempt)
     return separate ? (uint32_t)json_int_at(attempt->spec, "isolation.uid", 0) : 0;
 }
 
+/* Asked by doing: whether namespaces may be made depends on more settings than one could read. */
 bool sandbox_try(const struct attempt *attempt, struct str *out_why)
 {
     struct words words = words_make(attempt->arena);
@@ -116,6 +121,7 @@ bool sandbox_try(const struct attempt *attempt, struct str *out_why)
     return !end.signaled && end.status == 0;
 }
 
+/* The order matters: a later bind covers an earlier one. */
 void sandbox_command(const struct attempt *attempt, int status_fd, struct words *out)
 {
     static const char *const OWN[] = {"work", "results", "inputs", "home"};
@@ -153,6 +159,7 @@ void sandbox_command(const struct attempt *attempt, int status_fd, struct words 
     assert(out->count > 0);
 }
 
+/* A build reads the host and writes its own folder alone; no data of any job is in sight. */
 void sandbox_build(const struct attempt *attempt, struct words *out)
 {
     static const char *const MORE[] = {"--bind", "/tmp", "/tmp", "--die-with-parent", NULL};
@@ -170,6 +177,7 @@ void sandbox_build(const struct attempt *attempt, struct words *out)
     words_add(out, covered);
 }
 
+/* Bubblewrap tells the command's end apart from its own. */
 int sandbox_exit_code(const struct attempt *attempt)
 {
     struct str rest, line;

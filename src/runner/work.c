@@ -1,3 +1,4 @@
+/* The command itself: started, watched, ended. */
 #include "runner/work.h"
 
 #include "environment/environment.h"
