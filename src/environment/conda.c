@@ -189,6 +189,7 @@ static struct str python_version(struct str rest)
                                                                            : STR(PYTHON_USUAL);
 }
 
+/* Conda's names differ from PyPI's for a few packages; most are the same. */
 static int add_conda(struct reading *r, const struct json *value, struct error *err)
 {
     unsigned line = yaml_mark(&r->yaml, value).line;
@@ -278,6 +279,7 @@ static int add_dependency(struct reading *r, const struct json *value, struct er
     return 0;
 }
 
+/* Only the parts that can be done with wheels; the rest is an error with its line. */
 int conda_read(struct arena *arena, struct str text, struct conda *out, struct error *err)
 {
     struct conda conda = {

@@ -103,6 +103,8 @@ int environment_describe(struct arena *arena, const struct environment_describe 
     return 0;
 }
 
+/* A digest of what would be installed: equal environments are built once, whatever they are
+ * called. */
 struct str environment_key(struct arena *arena, const struct json *environment)
 {
     struct str text = json_write(arena, json_sorted(arena, environment));

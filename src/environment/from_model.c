@@ -72,6 +72,7 @@ static bool plain_requirement(struct str line)
            str_find_char(str_slice(line, 0, strcspn(line.ptr, "<>=!~;[ ")), '/') < 0;
 }
 
+/* Read as data: a line that reaches for a file or an address is refused, never followed. */
 static int read_requirements(struct arena *arena, struct str text, struct json *packages,
                              struct error *err)
 {

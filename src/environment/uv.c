@@ -166,6 +166,7 @@ static int follow(struct uv *uv, struct process *process, int from, struct buf *
     }
 }
 
+/* Bounded output: the tool talks much, its last lines say why. */
 static int run(struct uv *uv, struct arena *arena, struct line *line, struct error *err)
 {
     CLEANUP(buf_free) struct buf kept = buf_make(2 * OUTPUT_KEPT_BYTES);
@@ -277,6 +278,7 @@ static struct str flatten(struct arena *arena, struct str text)
     return str_trim(arena_str(arena, buf_str(&out)));
 }
 
+/* One sentence out of a page: people read it in the job's state. */
 int uv_explain(struct arena *arena, struct str output, struct error *err)
 {
     static const char *const OFFLINE[] = {"error sending request", "dns error", "Failed to fetch",
