@@ -27,6 +27,7 @@ static struct str base64(struct arena *arena, const unsigned char bytes[KEY_BYTE
     return arena_str(arena, str_from(text));
 }
 
+/* A day's key counts on the next, too, so that nobody is cut off at midnight. */
 struct str account_key(struct vault *vault, struct arena *arena, struct str account, int64_t now_us)
 {
     unsigned char key[KEY_BYTES];

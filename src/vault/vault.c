@@ -142,6 +142,7 @@ static int unseal(struct arena *arena, const unsigned char key[KEY_BYTES], struc
     return 0;
 }
 
+/* Sealed by the master key at once; it is never in the clear outside this function. */
 int vault_new_data_key(struct vault *vault, struct arena *arena, struct str *out, struct error *)
 {
     unsigned char key[KEY_BYTES];
@@ -258,6 +259,7 @@ int vault_open_secret(struct vault *vault, struct store_txn *txn, const struct v
                                    STR_ARG(slot->slot));
 }
 
+/* An empty slot means all of the owner's. */
 int vault_forget(struct store_txn *txn, const struct vault_slot *slot, struct error *err)
 {
     struct sql *q = sql(txn,
@@ -273,6 +275,7 @@ int vault_forget(struct store_txn *txn, const struct vault_slot *slot, struct er
     return sql_run(q, err);
 }
 
+/* A key for each purpose first, so that one purpose's values tell nothing of another's. */
 void vault_derive(struct vault *vault, struct str purpose, struct str text, unsigned char out[32])
 {
     unsigned char key[crypto_auth_hmacsha256_BYTES];
