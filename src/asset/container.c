@@ -20,6 +20,7 @@ struct str asset_blob_container(struct arena *arena, const struct scope *scope)
     return arena_printf(arena, "azureml-blobstore-%.*s", STR_ARG(scope->guid));
 }
 
+/* A container for each upload: its signature opens nothing else. */
 struct str asset_upload_container(struct arena *arena, const struct scope *scope)
 {
     assert(scope->guid.len == GUID_LEN);

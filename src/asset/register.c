@@ -74,6 +74,7 @@ static int insert_version(struct store_txn *txn, const struct asset_new *fresh,
     return document_insert(txn, out, err);
 }
 
+/* In the transaction of the job's end: its state and its assets are one. */
 int asset_register(struct store_txn *txn, const struct asset_new *new_version, struct asset *out,
                    struct error *err)
 {
