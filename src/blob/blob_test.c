@@ -439,6 +439,8 @@ TEST(block_lists_that_are_none_are_refused)
     static const char *const BAD[] = {
         "",
         "<BlockList>",
+        "<BlockList><></BlockList>",
+        "<>",
         "<BlockList><Latest>QQ==</BlockList>",
         "<BlockList><Latest>QQ==</Latest>",
         "<BlockList><Latest>Q Q</Latest></BlockList>",

@@ -81,7 +81,7 @@ static int read_block(struct str *rest, struct str tag, struct str *out, struct 
     ssize_t end = str_find_char(*rest, '<');
     struct str close;
 
-    assert(tag.len > 0);
+    assert(out);
     if (str_eq(tag, STR("Committed")))
         return error_set(err, ERROR_NOT_IMPLEMENTED, "FeatureNotYetSupported",
                          "Lists that name committed blocks are not built yet; upload them again.");
