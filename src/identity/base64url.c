@@ -13,6 +13,7 @@ struct str base64url_encode(struct arena *arena, struct str bytes)
     uint32_t held = 0;
     unsigned bits = 0;
 
+    assert(bytes.ptr || !bytes.len);
     for (size_t i = 0; i < bytes.len; i++) {
         held = held << 8 | (unsigned char)bytes.ptr[i];
         for (bits += 8; bits >= 6; bits -= 6)

@@ -27,6 +27,7 @@ static int unauthenticated(struct error *err, const char *why)
 /* --- Host ----------------------------------------------------------------------------------------
  */
 
+/* 0 for what is no internet address. */
 static uint16_t port_of(const struct sockaddr_storage *address)
 {
     assert(address);
@@ -211,6 +212,7 @@ static bool is_local_user(struct identity *identity, const struct guard_ask *ask
 static int find_caller(struct identity *identity, const struct guard_ask *ask, struct call *call,
                        struct str *out_challenge, struct error *err)
 {
+    assert(ask && call->route);
     if (ask->authorization_count > 0)
         return read_authorization(identity, ask, call, out_challenge, err);
     if (ask->signed_query && (call->route->flags & ROUTE_SAS))
@@ -242,6 +244,7 @@ static bool path_scope(struct arena *arena, struct str path, struct scope_words 
 {
     struct str rest = path, piece, before = STR("");
 
+    assert(out);
     *out = (struct scope_words){0};
     while (str_split(&rest, '/', &piece)) {
         if (http_decode(arena, piece, &piece, NULL) < 0)
@@ -268,6 +271,7 @@ static int check_scope(struct identity *identity, const struct guard_ask *ask, s
 {
     struct scope_words asked, own;
 
+    assert(call->route);
     if (call->caller.scope == 0)
         return 0;
     if (!path_scope(call->arena, ask->path, &asked)) {
@@ -289,6 +293,7 @@ static int check_action(const struct call *call, struct error *err)
 {
     bool allowed = false;
 
+    assert(call->route);
     switch (call->caller.kind) {
     case CALLER_ADMIN:
     case CALLER_SAS: /* what it opens was checked by its signature; blob/ compares sp */
@@ -373,6 +378,7 @@ int guard_decide(struct identity *identity, const struct guard_ask *ask, struct 
 /* --- The exchange --------------------------------------------------------------------------------
  */
 
+/* All that deciding needs of a request, so that tests can ask without one. */
 static void ask_exchange(const struct call *call, struct guard_ask *out)
 {
     struct http_exchange *ex = call->ex;
@@ -395,6 +401,7 @@ static void ask_exchange(const struct call *call, struct guard_ask *out)
         out->signed_query = http_query_get(call->arena, http_query(ex), "sig", 0, &signature);
 }
 
+/* Host, then who, then where, then what: a stranger learns nothing of the later ones. */
 int identity_guard(struct identity *identity, struct call *call, struct error *err)
 {
     struct guard_ask ask;

@@ -49,6 +49,7 @@ static void scope_keep(struct identity *identity, const struct scope *scope)
 {
     struct arena *texts = arena_new(4 * KIB);
 
+    assert(scope->number > 0);
     pthread_mutex_lock(&identity->lock);
     struct scope_words *slot = scope_slot(identity, scope->number);
     arena_free(&slot->texts);
@@ -61,6 +62,7 @@ static void scope_keep(struct identity *identity, const struct scope *scope)
     pthread_mutex_unlock(&identity->lock);
 }
 
+/* Nobody asks any more. */
 void guard_cache_free(struct identity *identity)
 {
     assert(identity);
@@ -75,6 +77,7 @@ bool guard_scope_words(struct identity *identity, struct arena *arena, int64_t s
 {
     struct scope found;
 
+    assert(identity && out);
     if (scope <= 0)
         return false;
     if (scope_cached(identity, arena, scope, out))

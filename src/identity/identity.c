@@ -183,8 +183,10 @@ void identity_close(struct identity **identity)
     *identity = NULL;
 }
 
+/* False while the keys of a new folder are being made. */
 bool identity_ready(struct identity *identity)
 {
+    assert(identity);
     return keys_ready(identity->keys);
 }
 
@@ -204,6 +206,7 @@ void identity_set_hosts(struct identity *identity, const struct str *hosts, size
     atomic_store(&identity->hosts, list);
 }
 
+/* Told once, before anything is served. */
 void identity_on_attempt(struct identity *identity, identity_attempt_alive *ask, void *context)
 {
     assert(identity);
@@ -211,6 +214,7 @@ void identity_on_attempt(struct identity *identity, identity_attempt_alive *ask,
     identity->ask_attempt_context = context;
 }
 
+/* The same for signatures; without one they are refused. */
 void identity_on_sas(struct identity *identity, identity_check_sas *check, void *context)
 {
     assert(identity);
@@ -259,16 +263,21 @@ int identity_mint(struct identity *identity, struct arena *arena, const struct t
     return token_sign(identity->keys, arena, &token, out, err);
 }
 
+/* What tokens of ours must be for. */
 struct str identity_audience(struct identity *identity)
 {
+    assert(identity->audience.len > 0);
     return identity->audience;
 }
 
+/* Our own GUID, made with the folder. */
 struct str identity_tenant(struct identity *identity)
 {
+    assert(identity->tenant.len > 0);
     return identity->tenant;
 }
 
+/* Hours, not days: it opens everything, and a new one is a call over the socket away. */
 int identity_admin_token(struct identity *identity, struct arena *arena, struct str *out,
                          int64_t *out_expires_us, struct error *err)
 {
@@ -285,6 +294,8 @@ int identity_admin_token(struct identity *identity, struct arena *arena, struct 
     return 0;
 }
 
+/* By time, not by list: what was minted before the epoch is refused, and so nothing needs
+ * remembering. */
 int identity_revoke_admin(struct identity *identity, struct error *err)
 {
     assert(identity);
@@ -293,7 +304,9 @@ int identity_revoke_admin(struct identity *identity, struct error *err)
     return write_self(identity, err);
 }
 
+/* Public halves only, see keys_jwks. */
 struct json *identity_jwks(struct identity *identity, struct arena *arena)
 {
+    assert(identity->keys);
     return keys_jwks(identity->keys, arena);
 }

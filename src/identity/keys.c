@@ -49,6 +49,7 @@ struct keys {
 /* --- One key -------------------------------------------------------------------------------------
  */
 
+/* OpenSSL wipes the private half. */
 static void key_free(struct key *key)
 {
     if (!key)
@@ -63,11 +64,13 @@ static void bio_free(BIO **bio)
     BIO_free(*bio);
 }
 
+/* A BIGNUM; NULL is fine. */
 static void big_free(BIGNUM **number)
 {
     BN_free(*number);
 }
 
+/* A digest; NULL is fine. */
 static void digest_free(EVP_MD_CTX **digest)
 {
     EVP_MD_CTX_free(*digest);
@@ -78,6 +81,7 @@ static struct str key_number(struct arena *arena, const EVP_PKEY *pair, const ch
 {
     CLEANUP(big_free) BIGNUM *number = NULL;
 
+    assert(pair && name);
     if (EVP_PKEY_get_bn_param(pair, name, &number) != 1)
         return STR("");
     size_t len = (size_t)BN_num_bytes(number);
@@ -116,6 +120,7 @@ static int check_mode(int dir, const char *path, struct error *err)
     struct stat status;
     CLEANUP(fd_close) int fd = file_open_nolinks(dir, path, O_RDONLY, 0, err);
 
+    assert(dir >= 0);
     if (fd < 0)
         return -1;
     if (fstat(fd, &status) < 0)
@@ -133,6 +138,7 @@ static int key_read(int dir, const char *path, struct key **out, struct error *e
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     struct str text;
 
+    assert(dir >= 0 && out);
     if (!file_exists(dir, path))
         return 0;
     if (check_mode(dir, path, err) < 0 ||
@@ -165,6 +171,7 @@ static int key_write(int dir, const char *path, const struct key *key, struct er
 /* --- The set -------------------------------------------------------------------------------------
  */
 
+/* What is not there yet is made later, off the start's path: looking for primes takes its time. */
 struct keys *keys_load(int dir, bool *out_complete, struct error *err)
 {
     struct keys *keys = calloc(1, sizeof(*keys));
@@ -214,6 +221,7 @@ int keys_make(struct keys *keys, int dir, struct error *err)
     return 0;
 }
 
+/* With the identity; nobody verifies any more. */
 void keys_free(struct keys **keys)
 {
     assert(keys);
@@ -226,17 +234,22 @@ void keys_free(struct keys **keys)
     *keys = NULL;
 }
 
+/* The first key alone signs; the other is published before it does, so that clients know it. */
 bool keys_ready(struct keys *keys)
 {
+    assert(keys);
     return atomic_load(&keys->key[KEY_ACTIVE]) != NULL;
 }
 
+/* "" until there is one. */
 struct str keys_active_id(struct keys *keys)
 {
+    assert(keys);
     const struct key *key = atomic_load(&keys->key[KEY_ACTIVE]);
     return key ? str_from(key->id) : STR("");
 }
 
+/* The key is read once: another thread may put a new one in place meanwhile. */
 int keys_sign(struct keys *keys, struct arena *arena, struct str text, struct str *out,
               struct error *err)
 {

@@ -30,6 +30,7 @@ static bool set_end(const struct sockaddr_storage *address, int *out_family, __b
     const struct sockaddr_in *four = (const struct sockaddr_in *)address;
     const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)address;
 
+    assert(address);
     if (address->ss_family == AF_INET) {
         *out_family = AF_INET;
         *out_ip = four->sin_addr.s_addr;
@@ -63,6 +64,7 @@ static int diag_open(struct error *err)
     return fd;
 }
 
+/* One question; short of all its bytes it is none. */
 static bool diag_send(int fd, const struct question *question)
 {
     struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
@@ -83,6 +85,7 @@ static ssize_t diag_receive(int fd, void *out, size_t size)
     socklen_t from_len = sizeof(from);
     ssize_t got;
 
+    assert(fd >= 0 && out);
     do
         got = recvfrom(fd, out, size, 0, (struct sockaddr *)&from, &from_len);
     while (got < 0 && errno == EINTR);
@@ -133,6 +136,7 @@ static int listener_in(const char *answer, size_t size, uint16_t port, uint32_t 
 {
     const struct nlmsghdr *header = (const struct nlmsghdr *)answer;
 
+    assert(out && port > 0);
     for (; NLMSG_OK(header, size); header = NLMSG_NEXT(header, size)) {
         if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY)
             return -1;

@@ -8,6 +8,7 @@
 
 #define WORKSPACES "Microsoft.MachineLearningServices/workspaces/"
 
+/* ASCII alone: actions are. */
 static char lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;

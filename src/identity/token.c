@@ -44,6 +44,7 @@ static struct json *claims_of(struct arena *arena, const struct token *token)
     return claims;
 }
 
+/* Compact serialization, RFC 7515: head, claims, signature. */
 int token_sign(struct keys *keys, struct arena *arena, const struct token *token, struct str *out,
                struct error *err)
 {

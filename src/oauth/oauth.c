@@ -50,6 +50,7 @@ static bool tenant_known(const struct call *call, struct str *out)
 {
     const struct engines *engines = call->face;
 
+    assert(out);
     *out = call_param(call, "tenant");
     if (out->len == 0)
         *out = STR("adfs");
@@ -164,6 +165,7 @@ static const struct route ROUTES[] = {
     OPEN("GET", "/{tenant}/oauth2/v2.0/authorize", token_run),
 };
 
+/* For server/faces.c. */
 struct route_table oauth_routes(struct engines *engines)
 {
     assert(engines);

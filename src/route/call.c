@@ -5,6 +5,8 @@
 
 #include <assert.h>
 
+/* A handler asks by the template's own name; what is not there is a mistake in one of the two,
+ * found by the first test. */
 struct str call_param(const struct call *call, const char *name)
 {
     assert(call && name);
@@ -14,6 +16,7 @@ struct str call_param(const struct call *call, const char *name)
     return STR("");
 }
 
+/* The first of that name: faces that must refuse a repeated one ask http/text.h themselves. */
 struct str call_query(const struct call *call, const char *name)
 {
     struct str value;

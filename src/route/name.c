@@ -7,11 +7,13 @@
 #define EXPERIMENT_CHARACTERS 500
 #define MLFLOW_MODEL_BYTES 256
 
+/* ASCII alone, whatever the locale. */
 static bool is_alpha(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+/* The same, for digits too. */
 static bool is_alnum(char c)
 {
     return is_alpha(c) || (c >= '0' && c <= '9');

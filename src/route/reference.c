@@ -22,6 +22,7 @@ static bool take(struct str *rest, struct str *out)
 {
     struct str left = *rest, piece;
 
+    assert(rest && out);
     if (left.len == 0 || !str_split(&left, '/', &piece) || piece.len == 0)
         return false;
     *rest = left;
@@ -130,6 +131,7 @@ static int read_arm(struct str text, struct str rest, struct reference *out, str
     static const char FORM[] =
         "/subscriptions/S/resourceGroups/G/providers/" PROVIDER "/workspaces/W/TYPE/NAME";
 
+    assert(out);
     if (!take(&rest, &out->subscription) || !take_word(&rest, "resourceGroups") ||
         !take(&rest, &out->group))
         return expected(text, FORM, err);
@@ -149,6 +151,7 @@ static int read_uri(struct str text, struct str rest, struct reference *out, str
 {
     struct str location;
 
+    assert(out);
     if (str_find_char(rest, '?') >= 0 || str_find_char(rest, '#') >= 0)
         return expected(text, "no query and no fragment", err);
     if (take_word(&rest, "subscriptions"))
@@ -179,6 +182,7 @@ static int read_short(struct str text, struct str rest, struct reference *out, s
 {
     static const char FORM[] = "azureml:NAME:VERSION, azureml:NAME@LABEL or azureml:NAME";
 
+    assert(out);
     if (rest.len == 0 || str_find_char(rest, '/') >= 0)
         return expected(text, FORM, err);
     if (!str_cut(rest, ':', &out->name, &out->version) &&
@@ -192,6 +196,7 @@ static int read_short(struct str text, struct str rest, struct reference *out, s
 /* "runs:/{run}[/{path}]". */
 static int read_run(struct str text, struct str rest, struct reference *out, struct error *err)
 {
+    assert(out);
     while (str_starts(rest, STR("/")))
         rest = str_slice(rest, 1, rest.len);
     if (str_find_char(rest, '?') >= 0 || str_find_char(rest, '#') >= 0)
@@ -209,6 +214,7 @@ static int read_model(struct str text, struct str rest, struct reference *out, s
     static const char FORM[] = "models:/NAME/VERSION, models:/NAME@ALIAS or models:/m-ID";
     int64_t number;
 
+    assert(out);
     while (str_starts(rest, STR("/")))
         rest = str_slice(rest, 1, rest.len);
     if (str_find_char(rest, '?') >= 0 || str_find_char(rest, '#') >= 0)
@@ -315,6 +321,7 @@ int reference_parse(struct arena *arena, struct str text, struct reference *out,
     return 0;
 }
 
+/* The short form: the workspace is the reader's own. */
 struct str reference_datastore(struct arena *arena, struct str datastore, struct str path)
 {
     assert(arena && datastore.len > 0);

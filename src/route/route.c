@@ -39,6 +39,7 @@ struct router {
 /* --- Building ------------------------------------------------------------------------------------
  */
 
+/* Names the row: it is somebody's new line that is wrong. */
 static int row_error(const struct route *route, const char *what, struct error *err)
 {
     assert(what);
@@ -57,6 +58,7 @@ static bool method_known(const char *method)
     return false;
 }
 
+/* How often. */
 static size_t count_char(struct str s, char c)
 {
     size_t count = 0;
@@ -69,6 +71,7 @@ static size_t count_char(struct str s, char c)
 /* What a row asks of its caller (security.md rule 1: a permission is written, never a default). */
 static const char *check_permission(const struct route *route)
 {
+    assert(route);
     if (route->permit < PERMIT_PUBLIC || route->permit > PERMIT_ACTION)
         return "has no permission";
     if (route->permit == PERMIT_ACTION && !route->action && !(route->flags & ROUTE_FOLD))
@@ -81,6 +84,7 @@ static const char *check_permission(const struct route *route)
 /* Where it is carried, and how its body comes. */
 static const char *check_carriage(const struct route *route)
 {
+    assert(route->run && route->refuse);
     if (!(route->listeners & LISTEN_ALL) || (route->listeners & ~(unsigned)LISTEN_ALL))
         return "has no listener";
     if ((route->flags & ROUTE_STREAM_IN) && (!route->open || (route->flags & ROUTE_ON_LOOP)))
@@ -120,6 +124,7 @@ static bool piece_braces(struct str piece, size_t *out_params)
     bool open = false, adjacent = false;
     size_t params = 0;
 
+    assert(out_params);
     for (size_t i = 0; i < piece.len; i++) {
         char c = piece.ptr[i];
         if ((c == '{' && (open || adjacent)) || (c == '}' && !open))
@@ -138,6 +143,7 @@ static bool piece_kind(struct str piece, bool fold, enum node_kind *out)
 {
     size_t params;
 
+    assert(out);
     if (!piece.len || !piece_braces(piece, &params))
         return false;
     bool whole = params == 1 && piece.ptr[0] == '{' && piece.ptr[piece.len - 1] == '}';
@@ -155,6 +161,7 @@ static bool same_shape(enum node_kind kind, struct str a, struct str b)
 {
     size_t i = 0, j = 0;
 
+    assert(a.len > 0 && b.len > 0);
     if (kind == NODE_PARAM || kind == NODE_REST)
         return true;
     if (kind == NODE_FOLDED)
@@ -242,6 +249,7 @@ int router_new(const struct route_table *tables, size_t count, struct router **o
     return 0;
 }
 
+/* All of the tree lies in one arena. */
 void router_free(struct router **router)
 {
     assert(router);
@@ -274,6 +282,7 @@ static int split_path(struct arena *arena, struct str path, struct walk *walk, s
 {
     struct str rest, piece;
 
+    assert(walk);
     if (path.len == 0 || path.ptr[0] != '/' || path.len > ROUTE_NAME_BYTES * 2)
         return error_set(err, ERROR_INVALID, "", "The path must begin with '/'.");
     rest = str_slice(path, 1, path.len);
@@ -371,6 +380,7 @@ static bool on_listener(const struct node *node, unsigned listener)
  * recursion is bounded by ROUTE_PIECES_MAX. */
 static bool descend(struct walk *walk, const struct node *node, size_t depth)
 {
+    assert(walk && node);
     walk->path[depth] = node;
     if (depth > walk->nearest_depth && node->kind < NODE_PARAM) {
         walk->nearest = node;
@@ -388,6 +398,7 @@ static bool descend(struct walk *walk, const struct node *node, size_t depth)
     return false;
 }
 
+/* Templates have no more parameters than a call has room for: check_row counted. */
 static void note_param(struct call *call, struct str name, struct str value, struct str raw)
 {
     assert(call->param_count < ROUTE_PARAMS_MAX);
@@ -400,6 +411,7 @@ static void fill_params(const struct walk *walk, struct str path, struct call *c
 {
     struct str rest = str_from(call->route->path + 1), name;
 
+    assert(walk && call);
     for (size_t i = 0; rest.len > 0 && str_split(&rest, '/', &name); i++) {
         const struct piece *piece = &walk->pieces[i];
         const struct node *node = walk->path[i + 1];
@@ -459,6 +471,7 @@ static void take_face(struct call *call, const struct row *row)
     call->face = row ? row->face : NULL;
 }
 
+/* The path is cut and decoded once; matching then compares whole pieces. */
 int router_find(const struct router *router, const struct route_ask *ask, struct call *call,
                 struct str *out_allow, struct error *err)
 {
@@ -488,6 +501,7 @@ int router_find(const struct router *router, const struct route_ask *ask, struct
     return 0;
 }
 
+/* For an exchange: what is asked lies in it. */
 int router_match(const struct router *router, struct call *call, unsigned listener,
                  struct str *out_allow, struct error *err)
 {

@@ -37,6 +37,7 @@ static const char *const KIND_NAMES[] = {
 /* The target of every error about a port. */
 static const char *fill_target(const struct fill *fill)
 {
+    assert(fill->port);
     return arena_cstr(fill->arena, fill->port->name);
 }
 
@@ -55,6 +56,7 @@ static int fill_real(struct fill *fill, const struct json *value, struct error *
 {
     double number = NAN; /* null is a missing value, as data frames write it */
 
+    assert(fill->port->type == TENSOR_FLOAT || fill->port->type == TENSOR_DOUBLE);
     if (json_kind(value) == JSON_NUMBER)
         number = json_as_double(value, NAN);
     else if (json_kind(value) != JSON_NULL)
@@ -93,6 +95,7 @@ static void fill_store_integer(struct fill *fill, int64_t number)
     }
 }
 
+/* Named by place, not by value: the value may be as long as a request. */
 static int fill_out_of_range(const struct fill *fill, struct error *err)
 {
     assert(fill->next < fill->tensor->count);
@@ -101,11 +104,13 @@ static int fill_out_of_range(const struct fill *fill, struct error *err)
                      STR_ARG(fill->port->name), tensor_type_name(fill->port->type), fill->next);
 }
 
+/* Whole numbers within the type's range, however JSON spells them. */
 static int fill_integer(struct fill *fill, const struct json *value, struct error *err)
 {
     enum tensor_type type = fill->port->type;
     int64_t number;
 
+    assert(fill->port->type < TENSOR_TYPE_COUNT_);
     if (json_kind(value) != JSON_NUMBER)
         return fill_wrong_type(fill, value, err);
     if (json_is_integer(value)) {
@@ -248,6 +253,7 @@ static int fill_whole(struct fill *fill, const struct json *value, struct error 
 {
     int64_t dims[TENSOR_RANK_MAX];
 
+    assert(fill->tensor);
     if (fill_shape(fill, value, dims, err) < 0 || fill_begin(fill, dims, fill->port->rank, err) < 0)
         return -1;
     return fill_nested(fill, value, 0, err);
@@ -264,6 +270,7 @@ struct table {
 /* The position of a port's cell in each row, or -1 when the table has no such column. */
 static ssize_t table_column(const struct table *table, struct str port, size_t port_index)
 {
+    assert(table->names || port_index < table->width);
     if (!table->names)
         return (ssize_t)port_index;
     for (size_t i = 0; i < table->width; i++)
@@ -275,6 +282,7 @@ static ssize_t table_column(const struct table *table, struct str port, size_t p
 /* By name in a record, by place in a row; NULL when there is none. */
 static const struct json *table_cell(const struct json *row, struct str name, size_t column)
 {
+    assert(row);
     if (json_kind(row) == JSON_OBJECT)
         return json_get(row, name);
     struct json_iter it = json_iter(row);
@@ -291,6 +299,7 @@ static int fill_column(struct fill *fill, const struct table *table, size_t colu
     const struct tensor_port *port = fill->port;
     int64_t dims[2] = {(int64_t)json_count(table->rows), 1};
 
+    assert(table->rows);
     if (port->rank > 2 || (port->rank == 2 && port->dims[1] != 1 && port->dims[1] != TENSOR_FREE))
         return error_set(err, ERROR_INVALID, fill_target(fill),
                          "Input '%.*s' takes more than one value a row; send "
@@ -322,6 +331,7 @@ static int table_check_rows(const struct table *table, struct error *err)
 {
     struct json_iter it = json_iter(table->rows);
 
+    assert(table->rows);
     while (json_next(&it)) {
         enum json_kind kind = json_kind(it.value);
         if (kind == JSON_OBJECT && !table->names)
@@ -349,8 +359,10 @@ static int ports_check_name(struct arena *arena, const struct tensor_ports *port
                      STR_ARG(name));
 }
 
+/* Told for the first port that lacks one; the order is the model's. */
 static int fill_missing(const struct fill *fill, struct error *err)
 {
+    assert(fill->port->name.len > 0);
     return error_set(err, ERROR_INVALID, fill_target(fill), "Input '%.*s' is missing.",
                      STR_ARG(fill->port->name));
 }
@@ -383,6 +395,7 @@ static struct str *json_names(struct arena *arena, const struct json *value, siz
     struct str *names = arena_new_array(arena, struct str, count + 1);
     struct json_iter it = json_iter(value);
 
+    assert(out_count);
     while (json_next(&it))
         names[it.index] = it.key.len ? it.key : json_as_str(it.value);
     *out_count = count;
@@ -424,6 +437,7 @@ static int fill_named(struct fill *fill, const struct json *value, struct error 
     bool flat = json_kind(value) == JSON_ARRAY &&
                 (!json_next(&it) || json_kind(it.value) != JSON_ARRAY);
 
+    assert(value);
     if (!flat || port->rank != 2 || port->dims[1] != 1)
         return fill_whole(fill, value, err);
     struct tensor_port column = *port;
@@ -436,11 +450,13 @@ static int fill_named(struct fill *fill, const struct json *value, struct error 
     return result;
 }
 
+/* Each port by its own name; what names no port is refused, since it was meant for one. */
 static int read_named(struct arena *arena, const struct json *named,
                       const struct tensor_ports *ports, struct tensor *out, struct error *err)
 {
     struct json_iter it = json_iter(named);
 
+    assert(ports->count > 0);
     for (size_t p = 0; p < ports->count; p++) {
         struct fill fill = {.arena = arena, .port = &ports->at[p], .tensor = &out[p]};
         const struct json *value = json_get(named, ports->at[p].name);
@@ -463,6 +479,7 @@ static int read_rows(struct arena *arena, const struct json *rows, const struct 
     const struct json *first = json_next(&it) ? it.value : NULL;
     struct table table = {.rows = rows, .width = ports->count};
 
+    assert(json_kind(rows) == JSON_ARRAY);
     if (json_kind(first) == JSON_OBJECT)
         table.names = json_names(arena, first, &table.width);
     else if (ports->count == 1)
@@ -471,6 +488,8 @@ static int read_rows(struct arena *arena, const struct json *rows, const struct 
     return table_fill(arena, &table, ports, out, err);
 }
 
+/* The kind of JSON decides the form; `data` with a header beside it is the split form, not a port.
+ * */
 int tensor_read_inputs(struct arena *arena, const struct json *input_data,
                        const struct tensor_ports *ports, struct tensor *out, struct error *err)
 {

@@ -69,6 +69,7 @@ void scoring_refuse(struct http_exchange *ex, const struct error *err)
 /* --- Requests ------------------------------------------------------------------------------------
  */
 
+/* The engine's from here; it replies. */
 static void replica_score(struct http_exchange *ex, void *context)
 {
     struct replica *replica = context;
@@ -86,6 +87,7 @@ static void replica_swagger(struct http_exchange *ex, void *context)
     struct json *body = json_object(arena), *post = json_object(arena);
     struct error err = {0};
 
+    assert(replica->engine && replica->scoring);
     json_set_str(arena, body, "openapi", STR("3.0.3"));
     json_set_str(arena, post, "summary", STR("Scores the rows of input_data."));
     json_set(arena, post, STR("x-model"), told ? told : json_object(arena));
@@ -107,6 +109,7 @@ static enum http_verdict replica_refuse(struct http_exchange *ex, enum error_cod
 {
     struct error err = {0};
 
+    assert(code != ERROR_NONE);
     error_set(&err, code, "", "%s", message);
     if (code == ERROR_UNAVAILABLE)
         http_add_header(ex, "Retry-After", STR("1"));
@@ -152,6 +155,7 @@ static void replica_tell(int folder, const char *state, const char *reason)
     struct json *value = json_object(arena);
     struct error err = {0};
 
+    assert(state && reason);
     json_set_str(arena, value, "state", str_from(state));
     json_set_str(arena, value, "reason", str_from(reason));
     if (file_write_atomic(folder, STATE_FILE, json_write(arena, value), 0600, &err) < 0)
@@ -162,6 +166,7 @@ static void replica_tell(int folder, const char *state, const char *reason)
 /* The last word: the sentence becomes the deployment's reason, the hint stays in the log. */
 static int replica_fail(int folder, const struct error *err)
 {
+    assert(err->code != ERROR_NONE);
     log_error("score.failed", err);
     if (err->hint[0])
         LOG(LOG_ERROR, "score.hint", LOG_TEXT("do", err->hint));
@@ -180,6 +185,7 @@ static ino_t replica_socket(int folder)
 /* Waits for SIGTERM while watching the engine; 0 when asked to stop, -1 when the engine ended. */
 static int replica_watch(struct replica *replica, int folder, int signals, struct error *err)
 {
+    assert(signals >= 0);
     for (;;) {
         struct pollfd wait = {.fd = signals, .events = POLLIN};
         int ready = replica->engine->ready(replica->scoring, err);
@@ -209,6 +215,7 @@ static int replica_serve(struct replica *replica, const struct scoring_options *
     CLEANUP(http_server_free) struct http_server *server = NULL;
     uint16_t port;
 
+    assert(!replica->ready);
     unlinkat(options->folder, REPLICA_SOCKET, 0);
     server = http_server_new(pool, &app, IO_THREADS, err);
     if (!server || http_server_listen(server, &listener, &port, err) < 0)
@@ -250,6 +257,7 @@ static int replica_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
+/* NULL for a name that is none, or not given. */
 static const struct scoring_engine *engine_by_name(const char *name)
 {
     for (size_t i = 0; i < COUNT(ENGINES); i++)
@@ -261,20 +269,25 @@ static const struct scoring_engine *engine_by_name(const char *name)
 /* The value after an option; options come in pairs, after the folder. */
 static const char *option_value(int argc, char **argv, const char *name)
 {
+    assert(name[0] == '-');
     for (int i = 2; i + 1 < argc; i += 2)
         if (strcmp(argv[i], name) == 0)
             return argv[i + 1];
     return NULL;
 }
 
+/* Logged, not printed: who starts this is the runner, and its log is what people see. */
 static int score_usage(const char *message)
 {
+    assert(message);
     LOG(LOG_ERROR, "score.usage", LOG_TEXT("message", message),
         LOG_TEXT("usage", "lazurite score FOLDER --engine onnx|python|mlflow [--environment DIR] "
                           "[--script FILE] [--workers N]"));
     return 2;
 }
 
+/* 2 for a command line or folder that cannot be, 1 for a model that does not serve, 0 for an end on
+ * demand. */
 int score_main(int argc, char **argv)
 {
     int64_t workers = sysconf(_SC_NPROCESSORS_ONLN);

@@ -16,6 +16,8 @@ struct scoring {
     struct onnx *model;
 };
 
+/* The file is found before the runtime is loaded: a model without one needs no runtime to be
+ * refused. */
 static int native_open(const struct scoring_options *options, struct scoring **out,
                        struct error *err)
 {
@@ -25,6 +27,7 @@ static int native_open(const struct scoring_options *options, struct scoring **o
     struct onnx *model = NULL;
     struct str file;
 
+    assert(options->folder >= 0);
     if (dir < 0 || onnx_find(arena, dir, &file, err) < 0 ||
         onnx_runtime_open(options->environment, err) < 0)
         return -1;
@@ -38,6 +41,7 @@ static int native_open(const struct scoring_options *options, struct scoring **o
     return 0;
 }
 
+/* Loading is all done in open. */
 static int native_ready(struct scoring *scoring, struct error *)
 {
     assert(scoring->model);
@@ -58,6 +62,7 @@ static struct json *native_port(struct arena *arena, const struct tensor_port *p
     return value;
 }
 
+/* From the model itself, so it is never out of date. */
 static struct json *native_describe(struct scoring *scoring, struct arena *arena)
 {
     struct json *value = json_object(arena), *inputs = json_array(arena),
@@ -83,6 +88,7 @@ static int native_answer(struct scoring *scoring, struct http_exchange *ex, stru
     struct tensor answer = {0};
     size_t count;
 
+    assert(out);
     const struct tensor_port *ports = onnx_inputs(scoring->model, &count);
     const struct tensor_ports wanted = {ports, count};
     struct json *body = json_parse(arena, http_body(ex), err);
@@ -99,17 +105,20 @@ static int native_answer(struct scoring *scoring, struct http_exchange *ex, stru
     return 0;
 }
 
+/* Never half an answer: the text is whole before the reply begins. */
 static void native_score(struct scoring *scoring, struct http_exchange *ex)
 {
     struct error err = {0};
     struct str reply;
 
+    assert(scoring->model);
     if (native_answer(scoring, ex, &reply, &err) < 0)
         scoring_refuse(ex, &err);
     else
         http_reply(ex, 200, "application/json", reply);
 }
 
+/* Nobody computes any more: the server was stopped before. */
 static void native_close(struct scoring *scoring)
 {
     assert(scoring);

@@ -54,8 +54,10 @@ static const struct type_pair TYPES[] = {
     {ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING, TENSOR_STRING},
 };
 
+/* False for what JSON cannot carry: half floats, complex numbers. */
 static bool onnx_type_ours(ONNXTensorElementDataType theirs, enum tensor_type *out)
 {
+    assert(out);
     for (size_t i = 0; i < COUNT(TYPES); i++)
         if (TYPES[i].theirs == theirs) {
             *out = TYPES[i].ours;
@@ -64,8 +66,10 @@ static bool onnx_type_ours(ONNXTensorElementDataType theirs, enum tensor_type *o
     return false;
 }
 
+/* All of our types are in the table, so one is found. */
 static ONNXTensorElementDataType onnx_type_theirs(enum tensor_type ours)
 {
+    assert(ours < TENSOR_TYPE_COUNT_);
     for (size_t i = 0; i < COUNT(TYPES); i++)
         if (TYPES[i].ours == ours)
             return TYPES[i].theirs;
@@ -75,6 +79,7 @@ static ONNXTensorElementDataType onnx_type_theirs(enum tensor_type ours)
 /* Turns a status into 0 or -1 with the runtime's words behind ours, and frees it. */
 static int onnx_check(OrtStatus *status, const char *what, struct error *err)
 {
+    assert(what);
     if (!status)
         return 0;
     OrtErrorCode code = ort.api->GetErrorCode(status);
@@ -107,11 +112,13 @@ static void *onnx_open_within(struct str environment)
     return library;
 }
 
+/* The environment's runtime first: it is the version that the deployment was tested with. */
 int onnx_runtime_open(struct str environment, struct error *err)
 {
     void *library = environment.len ? onnx_open_within(environment) : NULL;
     const OrtApiBase *(*get_base)(void);
 
+    assert(!ort.api == !ort.env);
     if (ort.api)
         return 0;
     if (!library)
@@ -131,8 +138,12 @@ int onnx_runtime_open(struct str environment, struct error *err)
                          "ONNX Runtime %s is too old; its C API %d is needed.",
                          get_base ? get_base()->GetVersionString() : "found", ORT_API_VERSION);
     ort.api = api;
-    return onnx_check(api->CreateEnv(ORT_LOGGING_LEVEL_WARNING, "lazurite", &ort.env),
-                      "ONNX Runtime does not start", err);
+    if (onnx_check(api->CreateEnv(ORT_LOGGING_LEVEL_WARNING, "lazurite", &ort.env),
+                   "ONNX Runtime does not start", err) < 0) {
+        ort.api = NULL; /* else the next call would take it for opened */
+        return -1;
+    }
+    return 0;
 }
 
 /* --- The model -----------------------------------------------------------------------------------
@@ -145,6 +156,7 @@ static int onnx_read_port(const OrtTypeInfo *info, struct tensor_port *out, stru
     ONNXTensorElementDataType element = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
     enum ONNXType type;
 
+    assert(info && out);
     if (onnx_check(ort.api->GetOnnxTypeFromTypeInfo(info, &type), "Model type", err) < 0)
         return -1;
     if (type != ONNX_TYPE_TENSOR)
@@ -167,6 +179,7 @@ static int onnx_read_port(const OrtTypeInfo *info, struct tensor_port *out, stru
 static int onnx_port_name(struct onnx *model, bool input, size_t index, const char **out,
                           struct error *err)
 {
+    assert(ort.api && model->session);
     OrtAllocator *allocator = NULL;
     char *name = NULL;
 
@@ -182,10 +195,12 @@ static int onnx_port_name(struct onnx *model, bool input, size_t index, const ch
     return 0;
 }
 
+/* Every input must be a tensor: there is no JSON for maps and sequences. */
 static int onnx_read_inputs(struct onnx *model, struct error *err)
 {
     size_t count = 0;
 
+    assert(model->session);
     if (onnx_check(ort.api->SessionGetInputCount(model->session, &count), "Model inputs", err) < 0)
         return -1;
     if (count == 0 || count > PORTS_MAX)
@@ -213,10 +228,12 @@ static int onnx_read_inputs(struct onnx *model, struct error *err)
     return 0;
 }
 
+/* The first output that can be written as JSON. */
 static int onnx_read_answer(struct onnx *model, struct error *err)
 {
     size_t count = 0;
 
+    assert(model->session);
     if (onnx_check(ort.api->SessionGetOutputCount(model->session, &count), "Model outputs", err) <
         0)
         return -1;
@@ -240,8 +257,10 @@ static int onnx_read_answer(struct onnx *model, struct error *err)
                      count);
 }
 
+/* One thread per run: requests are what we compute at once, and they would fight over the cores. */
 static int onnx_open_session(struct onnx *model, const char *path, struct error *err)
 {
+    assert(model->arena);
     OrtSessionOptions *options = NULL;
 
     if (onnx_check(ort.api->CreateSessionOptions(&options), "ONNX Runtime", err) < 0)
@@ -258,6 +277,7 @@ static int onnx_open_session(struct onnx *model, const char *path, struct error 
     return result;
 }
 
+/* What fails half-way frees what it has. */
 int onnx_load(const char *path, struct onnx **out, struct error *err)
 {
     CLEANUP(onnx_free) struct onnx *model = calloc(1, sizeof(*model));
@@ -274,8 +294,10 @@ int onnx_load(const char *path, struct onnx **out, struct error *err)
     return 0;
 }
 
+/* The runtime itself stays loaded: it cannot be taken out again safely. */
 void onnx_free(struct onnx **model)
 {
+    assert(model);
     if (!*model)
         return;
     if ((*model)->session)
@@ -285,6 +307,7 @@ void onnx_free(struct onnx **model)
     *model = NULL;
 }
 
+/* As the model declares them. */
 const struct tensor_port *onnx_inputs(const struct onnx *model, size_t *out_count)
 {
     assert(model->input_count > 0);
@@ -292,6 +315,7 @@ const struct tensor_port *onnx_inputs(const struct onnx *model, size_t *out_coun
     return model->inputs;
 }
 
+/* As the model declares it; a run may give other sizes where it says -1. */
 const struct tensor_port *onnx_answer(const struct onnx *model)
 {
     assert(model->answer_name);
@@ -301,9 +325,11 @@ const struct tensor_port *onnx_answer(const struct onnx *model)
 /* --- One run -------------------------------------------------------------------------------------
  */
 
+/* Texts are copied by the runtime, one by one. */
 static int onnx_make_text(struct arena *arena, const struct tensor *t, OrtValue **out,
                           struct error *err)
 {
+    assert(t->type == TENSOR_STRING);
     OrtAllocator *allocator = NULL;
     const char **texts = arena_new_array(arena, const char *, t->count + 1);
 
@@ -321,6 +347,7 @@ static int onnx_make_text(struct arena *arena, const struct tensor *t, OrtValue 
 static int onnx_make_value(struct arena *arena, const struct tensor *t, OrtValue **out,
                            struct error *err)
 {
+    assert(t->count == 0 || t->data);
     OrtMemoryInfo *memory = NULL;
 
     if (t->type == TENSOR_STRING)
@@ -336,11 +363,14 @@ static int onnx_make_value(struct arena *arena, const struct tensor *t, OrtValue
     return result;
 }
 
+/* The texts lie one after another, their offsets beside; each gets the NUL that a tensor promises.
+ * */
 static int onnx_read_texts(struct arena *arena, OrtValue *value, struct tensor *out,
                            struct error *err)
 {
     struct str *texts = arena_new_array(arena, struct str, out->count + 1);
 
+    assert(value);
     for (size_t i = 0; i < out->count; i++) {
         size_t length = 0;
         if (onnx_check(ort.api->GetStringTensorElementLength(value, i, &length), "Output", err) < 0)
@@ -358,6 +388,7 @@ static int onnx_read_texts(struct arena *arena, OrtValue *value, struct tensor *
 static int onnx_read_value(struct arena *arena, OrtValue *value, struct tensor *out,
                            struct error *err)
 {
+    assert(value);
     OrtTensorTypeAndShapeInfo *shape = NULL;
     ONNXTensorElementDataType element;
     void *data = NULL;
@@ -388,6 +419,7 @@ static int onnx_read_value(struct arena *arena, OrtValue *value, struct tensor *
     return 0;
 }
 
+/* The session is shared by all workers; what a run makes is its own. */
 int onnx_run(const struct onnx *model, struct arena *arena, const struct tensor *inputs,
              struct tensor *out, struct error *err)
 {
@@ -422,10 +454,12 @@ struct onnx_search {
     struct str found;
 };
 
+/* Notes the first model and refuses a second: which one is meant is not ours to guess. */
 static int onnx_visit(const struct dir_entry *entry, void *context, struct error *err)
 {
     struct onnx_search *search = context;
 
+    assert(context);
     if (!S_ISREG(entry->status.st_mode) || !str_ends(entry->path, STR(".onnx")))
         return 0;
     if (search->found.len)
@@ -437,10 +471,12 @@ static int onnx_visit(const struct dir_entry *entry, void *context, struct error
     return 0;
 }
 
+/* Deeper than one folder too: uploads keep the folder's name. */
 int onnx_find(struct arena *arena, int dir, struct str *out_path, struct error *err)
 {
     struct onnx_search search = {.arena = arena};
 
+    assert(out_path);
     if (dir_walk(dir, onnx_visit, &search, err) < 0)
         return -1;
     if (!search.found.len)

@@ -54,6 +54,7 @@ static const char **python_environment(struct arena *arena, const char *const *s
 {
     size_t total = 0, used = 0;
 
+    assert(count < VARIABLES_MAX);
     while (environ[total])
         total++;
     const char **result = arena_new_array(arena, const char *, total + count + 1);
@@ -81,6 +82,8 @@ static struct str python_here(struct arena *arena)
     return arena_str(arena, str_from(path));
 }
 
+/* gunicorn's own command line, with everything said that a file or a variable of the user's could
+ * say otherwise. One worker unless WORKER_COUNT asks for more: each holds the model once. */
 static int python_launch(const struct scoring_options *options, const char *application,
                          struct scoring *scoring, struct error *err)
 {
@@ -127,10 +130,12 @@ static int python_launch(const struct scoring_options *options, const char *appl
                                       .errors = STDERR_FILENO,
                                       .die_with_parent = true};
 
+    assert(application && scoring);
     unlinkat(options->folder, APP_SOCKET, 0);
     return process_start(&spec, &scoring->server, err);
 }
 
+/* Returns at once; whether the script loads is for `ready` to tell. */
 static int python_open_with(const struct scoring_options *options, const char *application,
                             struct scoring **out, struct error *err)
 {
@@ -154,6 +159,8 @@ static int python_open_with(const struct scoring_options *options, const char *a
     return 0;
 }
 
+/* The script must be there before Python is asked: its own message for that is a page of traceback.
+ * */
 static int python_open(const struct scoring_options *options, struct scoring **out,
                        struct error *err)
 {
@@ -161,15 +168,18 @@ static int python_open(const struct scoring_options *options, struct scoring **o
     struct str script =
         arena_printf(arena, "%.*s/%.*s", STR_ARG(options->code), STR_ARG(options->script));
 
+    assert(options->folder >= 0);
     if (!options->script.len || !file_exists(options->folder, script.ptr))
         return error_set(err, ERROR_NOT_FOUND, "codeConfiguration.scoringScript",
                          "The code holds no scoring script '%.*s'.", STR_ARG(options->script));
     return python_open_with(options, "azureml_inference_server_http.server.entry:app", out, err);
 }
 
+/* Our server for MLflow models, written anew at each start, so that it is always this version's. */
 static int mlflow_open(const struct scoring_options *options, struct scoring **out,
                        struct error *err)
 {
+    assert(options->folder >= 0);
     if (dir_make(options->folder, NO_CODE_FOLDER, 0700, err) < 0 ||
         file_write_atomic(options->folder, NO_CODE_FILE, str_from(lazurite_no_code), 0600, err) < 0)
         return -1;
@@ -213,6 +223,7 @@ static struct str python_why(struct arena *arena, int folder)
     CLEANUP(fd_close) int fd = file_open(folder, "user_logs/std_log.txt", O_RDONLY, 0, NULL);
     char *text = arena_alloc(arena, LOG_TAIL_BYTES);
 
+    assert(folder >= 0);
     if (fd < 0)
         return (struct str){0};
     off_t size = lseek(fd, 0, SEEK_END);
@@ -221,11 +232,13 @@ static struct str python_why(struct arena *arena, int folder)
     return log_reason((struct str){text, count > 0 ? (size_t)count : 0});
 }
 
+/* Its own words if the log has some: "status 3" alone helps nobody. */
 static int python_ended(struct scoring *scoring, const struct process_end *end, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     struct str line = python_why(arena, scoring->folder);
 
+    assert(end && scoring->running);
     scoring->running = false;
     return error_set(err, ERROR_UNAVAILABLE, "", "The Python server ended with %s %d%s%.*s",
                      end->signaled ? "signal" : "status", end->status, line.len ? ": " : ".",
@@ -240,6 +253,7 @@ static int python_ready(struct scoring *scoring, struct error *err)
     struct http_response reply;
     struct process_end end;
 
+    assert(scoring->client);
     int ended = process_wait(&scoring->server, 0, &end, err);
     if (ended)
         return ended < 0 ? -1 : python_ended(scoring, &end, err);
@@ -251,6 +265,8 @@ static int python_ready(struct scoring *scoring, struct error *err)
     return scoring->answered;
 }
 
+/* Asked first, so that workers finish and close what the script opened; ended when that takes long.
+ * */
 static void python_close(struct scoring *scoring)
 {
     struct process_end end;
@@ -271,10 +287,12 @@ static void python_close(struct scoring *scoring)
 /* --- Requests ------------------------------------------------------------------------------------
  */
 
+/* What a cut connection or a full answer needs no more words for. */
 static void python_done(struct http_exchange *ex, enum http_forward_end end, int, void *)
 {
     struct error err = {0};
 
+    assert(ex);
     if (end == HTTP_FORWARD_REFUSED)
         error_set(&err, ERROR_UNAVAILABLE, "", "The Python server did not take the request.");
     else if (end == HTTP_FORWARD_TIMEOUT)
@@ -284,6 +302,7 @@ static void python_done(struct http_exchange *ex, enum http_forward_end end, int
     scoring_refuse(ex, &err);
 }
 
+/* Passed on as it is: scripts may read headers and raw bodies. */
 static void python_score(struct scoring *scoring, struct http_exchange *ex)
 {
     assert(scoring);
@@ -309,6 +328,7 @@ static struct json *mlflow_describe(struct scoring *scoring, struct arena *arena
     return value;
 }
 
+/* Only the script knows. */
 static struct json *python_describe(struct scoring *, struct arena *)
 {
     return NULL;

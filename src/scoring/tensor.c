@@ -30,12 +30,14 @@ static const struct type_row TYPES[TENSOR_TYPE_COUNT_] = {
     [TENSOR_STRING] = {"string", sizeof(struct str)},
 };
 
+/* In the words of ONNX Runtime. */
 const char *tensor_type_name(enum tensor_type type)
 {
     assert(type < TENSOR_TYPE_COUNT_);
     return TYPES[type].name;
 }
 
+/* Of one element as it lies in memory. */
 size_t tensor_type_size(enum tensor_type type)
 {
     assert(type < TENSOR_TYPE_COUNT_);
@@ -106,6 +108,7 @@ static void write_text(struct buf *out, struct str text)
     buf_add_char(out, '"');
 }
 
+/* One value; its type was decided for the whole tensor. */
 static void write_element(struct buf *out, const struct tensor *t, size_t at)
 {
     assert(at < t->count);
@@ -147,6 +150,7 @@ static void write_level(struct buf *out, const struct tensor *t, size_t level, s
     buf_add_char(out, ']');
 }
 
+/* The shape is kept save for the column of one, see tensor.h. */
 void tensor_write(struct buf *out, const struct tensor *tensor)
 {
     struct tensor shown = *tensor;

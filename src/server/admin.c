@@ -101,6 +101,7 @@ static void stop_run(struct call *call)
     struct json *body = json_object(call->arena);
     uint64_t one = 1;
 
+    assert(call->face);
     if (http_body(call->ex).len > 0)
         body = json_parse(call->arena, http_body(call->ex), &err);
     if (!body) {
@@ -139,6 +140,7 @@ static const struct route ROUTES[] = {
      LISTEN_TLS | LISTEN_SOCKET, revoke_run, NULL, arm_refuse},
 };
 
+/* The server's own rows; all for its owner. */
 struct route_table admin_routes(struct server *server)
 {
     assert(server);

@@ -27,8 +27,8 @@ struct value {
 /* Puts a value of the right kind into the configuration; false when it does not fit. */
 typedef bool config_take(struct config *config, const struct value *value);
 
-/* --- What may be set
- * ------------------------------------------------------------------------------- */
+/* --- What may be set -----------------------------------------------------------------------------
+ */
 
 static bool take_listen(struct config *config, const struct value *value)
 {
@@ -204,8 +204,8 @@ struct str config_template(struct arena *arena)
     return text;
 }
 
-/* --- Reading
- * --------------------------------------------------------------------------------------- */
+/* --- Reading -------------------------------------------------------------------------------------
+ */
 
 struct reader {
     struct arena *arena;

@@ -27,16 +27,19 @@ struct deferred {
     struct call *call;
 };
 
+/* Answers 503 until it is told what to serve. */
 struct dispatch *dispatch_new(struct pool *pool)
 {
     struct dispatch *dispatch = calloc(1, sizeof(*dispatch));
 
+    assert(pool);
     if (!dispatch)
         abort();
     dispatch->pool = pool;
     return dispatch;
 }
 
+/* The http server was stopped before, so no call is under way. */
 void dispatch_free(struct dispatch **dispatch)
 {
     assert(dispatch);
@@ -44,6 +47,7 @@ void dispatch_free(struct dispatch **dispatch)
     *dispatch = NULL;
 }
 
+/* From here on calls are let through; what they reach must be there. */
 void dispatch_serve(struct dispatch *dispatch, struct router *router, struct identity *identity)
 {
     assert(router && identity);
@@ -74,6 +78,7 @@ static void run_call(struct http_exchange *ex, void *context)
 /* What http/ is to do with the body of a call that may go on. */
 static struct http_plan plan_for(struct call *call)
 {
+    assert(call->route);
     return (struct http_plan){
         .body_limit = call->route->body_limit,
         .where = call->route->flags & ROUTE_ON_LOOP ? HTTP_ON_LOOP : HTTP_ON_WORKER,
@@ -87,6 +92,7 @@ static struct http_plan plan_for(struct call *call)
  * will send too much is told in its face's own words. */
 static int admit(struct dispatch *dispatch, struct call *call, struct error *err)
 {
+    assert(call->route);
     if (identity_guard(dispatch->identity, call, err) < 0)
         return -1;
     int64_t length = http_content_length(call->ex);
@@ -187,6 +193,7 @@ static struct str dispatch_refusal(struct arena *arena, int status, const char *
     return json_write(arena, body);
 }
 
+/* What the http server asks; valid before there is a router, since listeners come first. */
 void dispatch_app(struct dispatch *dispatch, struct http_app *out)
 {
     assert(dispatch && out);

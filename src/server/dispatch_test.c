@@ -31,8 +31,8 @@ struct world {
     struct error err;
 };
 
-/* --- Rows
- * ------------------------------------------------------------------------------------------ */
+/* --- Rows ----------------------------------------------------------------------------------------
+ */
 
 static void echo(struct call *call)
 {
@@ -90,8 +90,8 @@ static const struct route ROWS[] = {
      stream_end, sink_open, refuse},
 };
 
-/* --- The world
- * ------------------------------------------------------------------------------------- */
+/* --- The world -----------------------------------------------------------------------------------
+ */
 
 static int insert_scope(struct store_txn *txn, void *context, struct error *err)
 {
@@ -189,8 +189,8 @@ static void check(struct world *world, const char *expected, const char *method,
     CHECK_STR(expected, ask(world, false, method, target, str_from(body)));
 }
 
-/* --- Tests
- * ----------------------------------------------------------------------------------------- */
+/* --- Tests ---------------------------------------------------------------------------------------
+ */
 
 TEST(before_it_serves_everything_is_503)
 {

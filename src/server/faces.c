@@ -26,6 +26,7 @@ static const struct arm_kind *const KINDS[] = {
 };
 /* clang-format on */
 
+/* Every face in one table: two rows that shadow each other are found here, at the start. */
 int faces_join(struct server *server, struct error *err)
 {
     assert(server->engines.store && !server->router);

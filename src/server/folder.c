@@ -173,8 +173,8 @@ int folder_write_server(struct arena *arena, const struct folder *folder,
     return file_write_atomic(folder->dir, SERVER_FILE, json_write_pretty(arena, server), 0600, err);
 }
 
-/* --- Whose port is it
- * ------------------------------------------------------------------------------ */
+/* --- Whose port is it ----------------------------------------------------------------------------
+ */
 
 /* 1 when the process holds the socket, 0 when not, -1 when we may not look. */
 static int holds_socket(const char *pid, const char *wanted)

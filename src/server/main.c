@@ -46,6 +46,7 @@ static int read_flags(int argc, char **argv, struct flags *out, struct error *er
                  {"--plain-listen", &out->plain_listen},
                  {"--scoring-listen", &out->scoring_listen}};
 
+    assert(argc > 0 && argv);
     *out = (struct flags){0};
     for (int i = 1; i < argc; i++) {
         struct str name = str_from(argv[i]), value = STR("");
@@ -93,6 +94,7 @@ static int check_listeners(struct config *config, struct error *err)
                {"--plain-listen", config->plain_listen},
                {"--scoring-listen", config->scoring_listen}};
 
+    assert(config->listen.len > 0);
     for (size_t i = 0; i < COUNT(ALL); i++) {
         struct config_address address;
         if (config_address_read(ALL[i].text, ALL[i].flag, &address, err) < 0)
@@ -142,6 +144,7 @@ static void wait_for_end(const struct server *server, int signals)
                            {.fd = server->stop_fd, .events = POLLIN}};
     struct signalfd_siginfo info = {0};
 
+    assert(signals >= 0 && server->stop_fd >= 0);
     while (poll(fds, COUNT(fds), -1) < 0 && errno == EINTR)
         continue;
     if (fds[0].revents && read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info))

@@ -72,6 +72,7 @@ static bool attempt_alive(int64_t scope, struct str run, int attempt, void *cont
 {
     const struct engines *engines = context;
 
+    assert(context);
     if (str_starts(run, STR("endpoint:")))
         return endpoints_attempt_alive(scope, run, attempt, engines->endpoints);
     return job_attempt_alive(scope, run, attempt, engines->jobs);
@@ -118,6 +119,7 @@ static void make_lives(struct server *server)
         .sandbox = server->sandbox,
     };
 
+    assert(server->engines.store && server->engines.identity);
     engines->jobs = jobs_new(&jobs);
     engines->endpoints = endpoints_new(&endpoints);
     identity_on_attempt(engines->identity, attempt_alive, engines);
@@ -222,6 +224,7 @@ static void tell_hosts(struct server *server)
     size_t count = 0;
     static const char *const LOOPBACK[] = {"localhost", "127.0.0.1", "[::1]"};
 
+    assert(server->ports.tls > 0);
     for (size_t i = 0; i < COUNT(LOOPBACK); i++)
         hosts[count++] = arena_printf(server->arena, "%s:%u", LOOPBACK[i], server->ports.tls);
     for (size_t i = 0; i < server->config.name_count; i++)
@@ -230,6 +233,7 @@ static void tell_hosts(struct server *server)
     identity_set_hosts(server->engines.identity, hosts, count);
 }
 
+/* Ports are known from here on, and with them every address that is told to anybody. */
 int wire_listen(struct server *server, struct error *err)
 {
     struct engines *engines = &server->engines;
@@ -273,6 +277,7 @@ static void end_lives(struct server *server)
     struct engines *engines = &server->engines;
     struct error err = {0};
 
+    assert(server);
     if (engines->store)
         store_on_event(engines->store, NULL, engines);
     if (engines->endpoints && server->stop_replicas && endpoints_stop(engines->endpoints, &err) < 0)
