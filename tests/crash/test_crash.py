@@ -85,6 +85,21 @@ def test_kill_of_the_server_while_its_jobs_end(server, tmp_path):
     assert "bye" in log_of(server, name)
 
 
+def test_after_a_kill_a_folder_with_assets_is_sound_and_takes_writes(server, tmp_path):
+    """The check that follows an unclean stop must not take what is whole for damage."""
+    server.start()
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code/main.py").write_text("print('hello')")
+    assert ended(server, submit(server, tmp_path, "first", "python main.py", code=str(tmp_path / "code"))) == "Completed"
+    for attempt in range(3):
+        server.kill()
+        server.start()
+        time.sleep(1)
+        assert server.process.poll() is None, server.log_text()
+        assert ended(server, submit(server, tmp_path, f"again-{attempt}", "true")) == "Completed"
+    assert "damaged" not in server.log_text()
+
+
 @pytest.mark.parametrize("point", ["job.recorded", "job.start", "job.finish"])
 def test_kill_between_two_hops(server, tmp_path, point):
     """The server dies at a named point; the next one carries the job to its one end."""
