@@ -118,7 +118,8 @@ int remote_read_listing(struct arena *arena, struct str xml, remote_blob *each, 
         if (!take_element(&after, "Name", &name) || decode(arena, name, &name, err) < 0)
             return error_set(err, ERROR_INVALID, "",
                              "The server's listing has a blob without a name.");
-        if (!take_element(&after, "Content-Length", &size) || !str_to_int64(size, &bytes))
+        if (!take_element(&after, "Content-Length", &size) || !str_to_int64(size, &bytes) ||
+            bytes < 0)
             bytes = -1;
         if (each(name, bytes, context, err) < 0)
             return -1;

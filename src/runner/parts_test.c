@@ -5,6 +5,7 @@
 #include "os/file.h"
 #include "runner/command.h"
 #include "runner/remote.h"
+#include "runner/sandbox.h"
 #include "runner/work.h"
 
 #include <errno.h>
@@ -261,4 +262,105 @@ TEST(a_full_disk_costs_the_file_not_the_event)
     CHECK_INT(1, journal_read(journal, arena, 1, 10, &text));
     CHECK(str_find(text, STR("Said.")) > 0);
     journal_free(&journal);
+}
+
+/* --- Properties ------------------------------------------------------------------------------ */
+
+static uint64_t draw(uint64_t *chance, uint64_t limit)
+{
+    *chance = *chance * 6364136223846793005u + 1442695040888963407u;
+    return (*chance >> 33) % limit;
+}
+
+static int count_blob(struct str name, int64_t size, void *context, struct error *)
+{
+    CHECK(name.len == 0 || name.ptr);
+    CHECK(size >= -1);
+    ++*(unsigned *)context;
+    return 0;
+}
+
+/* A server of another time, or bytes cut off on their way: an answer or an error, nothing else. */
+TEST(a_listing_with_any_byte_changed_is_read_or_refused)
+{
+    static const char TEXT[] = "<EnumerationResults><Blobs><Blob><Name>a&amp;b</Name><Properties>"
+                               "<Content-Length>12</Content-Length></Properties></Blob></Blobs>"
+                               "<NextMarker>m&#65;</NextMarker></EnumerationResults>";
+    uint64_t chance = 17;
+
+    for (int round = 0; round < 3000; round++) {
+        CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+        char text[sizeof(TEXT)];
+        size_t len = sizeof(TEXT) - 1 - draw(&chance, 20);
+        struct error err = {0};
+        struct str marker;
+        unsigned count = 0;
+        memcpy(text, TEXT, sizeof(TEXT));
+        for (uint64_t changes = draw(&chance, 4); changes > 0; changes--)
+            text[draw(&chance, len)] = "<>&;#x/-\0\xff"[draw(&chance, 10)];
+        int result = remote_read_listing(arena, (struct str){text, len}, count_blob, &count,
+                                         &marker, &err);
+        CHECK_INT(result < 0, err.code != ERROR_NONE);
+        CHECK(count <= 2);
+    }
+}
+
+TEST(a_command_without_bindings_of_ours_stays_as_it_is)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(64 * MIB);
+    struct attempt attempt = with_spec(arena, "{}");
+    static const char *const PIECES[] = {"$", "{", "}", "${", "${{", "}}", "inputs.", "x", " ", "\n"};
+    uint64_t chance = 23;
+
+    for (int round = 0; round < 2000; round++) {
+        CLEANUP(buf_free) struct buf text = buf_make(KIB);
+        for (uint64_t count = draw(&chance, 15); count > 0; count--)
+            buf_add(&text, str_from(PIECES[draw(&chance, COUNT(PIECES))]));
+        json_set_str(arena, attempt.spec, "command", buf_str(&text));
+        CHECK(str_eq(buf_str(&text), command_text(&attempt)));
+    }
+}
+
+TEST(values_are_not_looked_through_for_bindings_again)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    struct attempt attempt = with_spec(
+        arena, "{\"inputs\":{\"a\":{\"type\":\"literal\",\"value\":\"${{inputs.b}}\"},"
+               "\"b\":{\"type\":\"literal\",\"value\":\"secret\"}},"
+               "\"command\":\"echo ${{inputs.a}} ${{inputs.a}}\"}");
+
+    CHECK_STR("echo ${{inputs.b}} ${{inputs.b}}", command_text(&attempt));
+}
+
+TEST(words_grow_and_end_in_null)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    struct words words = words_make(arena);
+
+    for (size_t i = 0; i < 1000; i++) {
+        words_add(&words, arena_printf(arena, "%zu", i).ptr);
+        CHECK_INT(i + 1, words.count);
+        CHECK(words.list[words.count] == NULL);
+    }
+    for (size_t i = 0; i < 1000; i += 37)
+        CHECK_STR(arena_printf(arena, "%zu", i).ptr, str_from(words.list[i]));
+}
+
+/* Every status a process can end with has a kind, a number and a sentence. */
+TEST(every_status_has_its_kind_and_sentence)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(64 * MIB);
+
+    for (int signaled = 0; signaled < 2; signaled++)
+        for (int status = signaled; status < (signaled ? 65 : 256); status++) {
+            struct work_facts facts = {.signaled = signaled, .status = status};
+            struct work_end end = {0};
+            work_judge(arena, &facts, &end);
+            CHECK(end.kind && *end.kind && end.reason.len > 10);
+            CHECK_INT('.', end.reason.ptr[end.reason.len - 1]);
+            bool good = !signaled && status == 0;
+            CHECK_INT(good, !strcmp(end.kind, "exit") && end.code == 0);
+            if (signaled)
+                CHECK_STR("signal", str_from(end.kind));
+        }
 }
