@@ -1,3 +1,4 @@
+/* Control groups of version 2, and of version 1 where the host still has those. */
 #include "os/cgroup.h"
 
 #include "os/clock.h"

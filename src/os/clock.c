@@ -1,3 +1,4 @@
+/* Time, and its texts on the wire. */
 #include "os/clock.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* Plans of failure; see fault.h. One relaxed load when there is none. */
 #include "os/fault.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* Files through openat2, so that no path can leave the folder it is meant to be in. */
 #include "os/file.h"
 
 #include "os/fault.h"

@@ -1,3 +1,4 @@
+/* A queue and threads; nothing is stolen, tasks run in the order they came. */
 #include "os/pool.h"
 
 #include <assert.h>

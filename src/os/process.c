@@ -1,3 +1,4 @@
+/* Children by vfork and exec, watched by pidfd. */
 #include "os/process.h"
 
 #include "os/fault.h"

@@ -1,3 +1,4 @@
+/* Chance from the kernel, or from a seed in tests. */
 #include "os/random.h"
 
 #include <assert.h>
