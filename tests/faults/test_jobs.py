@@ -129,3 +129,12 @@ def test_a_log_of_odd_bytes_arrives_whole(server, tmp_path):
     server.cli("job", "download", "-n", "odd", "--all", "-p", tmp_path / "got")
     log, = (tmp_path / "got").rglob("user_logs/std_log.txt")
     assert log.read_bytes() == b"a\0b\xff\xfe" + b"x" * 1048576 + b"\xe2\x82"
+
+
+def test_an_environment_that_cannot_be_made_is_said_with_the_package(server, tmp_path):
+    for name, package, word in [("no-package", "no-such-package-zzqq==99", "no-such-package-zzqq"),
+                                ("no-version", "numpy==999.0", "numpy")]:
+        (tmp_path / "conda.yml").write_text(json.dumps({"dependencies": ["python=3.11", "pip", {"pip": [package]}]}))
+        why = run(server, tmp_path, name, "true", environment={"image": "python:3.11-slim", "conda_file": "conda.yml"})
+        assert why["status"] == "Failed" and why["attempt"]["exitKind"] == "prepare"
+        assert word in why["reason"] and "--logs system" in why["next"]
