@@ -88,8 +88,7 @@ static struct str client_query(struct arena *arena, struct vault *vault, const c
                                    account);
     struct str sig = http_encode(arena, sign_as_client(arena, key, text), false);
 
-    return arena_printf(arena,
-                        "se=2026-11-21T12%%3A30%%3A00Z&sp=r&sv=2025-11-05&sr=b&sig=%.*s%s",
+    return arena_printf(arena, "se=2026-11-21T12%%3A30%%3A00Z&sp=r&sv=2025-11-05&sr=b&sig=%.*s%s",
                         STR_ARG(sig), more);
 }
 

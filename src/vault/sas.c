@@ -26,7 +26,24 @@ static struct str time_text(struct arena *arena, int64_t us)
 }
 
 /* The parameters a signature may have. Those from SI on narrow it in ways we do not build. */
-enum field { SV, SR, SP, ST, SE, SPR, SIG, SI, SIP, SES, RSCC, RSCD, RSCE, RSCL, RSCT, FIELD_COUNT };
+enum field {
+    SV,
+    SR,
+    SP,
+    ST,
+    SE,
+    SPR,
+    SIG,
+    SI,
+    SIP,
+    SES,
+    RSCC,
+    RSCD,
+    RSCE,
+    RSCL,
+    RSCT,
+    FIELD_COUNT
+};
 static const char *const FIELD_NAMES[FIELD_COUNT] = {"sv",   "sr",   "sp",   "st",   "se",
                                                      "spr",  "sig",  "si",   "sip",  "ses",
                                                      "rscc", "rscd", "rsce", "rscl", "rsct"};
@@ -42,11 +59,11 @@ static struct str sign(struct vault *vault, struct arena *arena, const struct fi
     unsigned char mac[32];
     char text[sodium_base64_ENCODED_LEN(sizeof(mac), sodium_base64_VARIANT_ORIGINAL)];
     const struct str *f = fields->at;
-    struct str what = arena_printf(
-        arena, "%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s", STR_ARG(f[SV]),
-        STR_ARG(f[SR]), STR_ARG(f[SP]), STR_ARG(f[ST]), STR_ARG(f[SE]), STR_ARG(f[SPR]),
-        STR_ARG(target->account), STR_ARG(target->container),
-        STR_ARG(str_eq(f[SR], STR("b")) ? target->blob : STR("")));
+    struct str what =
+        arena_printf(arena, "%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s", STR_ARG(f[SV]),
+                     STR_ARG(f[SR]), STR_ARG(f[SP]), STR_ARG(f[ST]), STR_ARG(f[SE]),
+                     STR_ARG(f[SPR]), STR_ARG(target->account), STR_ARG(target->container),
+                     STR_ARG(str_eq(f[SR], STR("b")) ? target->blob : STR("")));
 
     assert(vault && target->account.len > 0);
     vault_derive(vault, arena_printf(arena, "sas %.*s", STR_ARG(target->account)), what, mac);
@@ -56,15 +73,14 @@ static struct str sign(struct vault *vault, struct arena *arena, const struct fi
 
 struct str sas_make(struct vault *vault, struct arena *arena, const struct sas *sas)
 {
-    struct fields fields = {
-        .at = {
-            [SV] = STR(VERSION),
-            [SR] = sas->blob.len ? STR("b") : STR("c"),
-            [SP] = sas->permissions,
-            [ST] = time_text(arena, sas->start_us),
-            [SE] = time_text(arena, sas->end_us),
-            [SPR] = STR("https"),
-        }};
+    struct fields fields = {.at = {
+                                [SV] = STR(VERSION),
+                                [SR] = sas->blob.len ? STR("b") : STR("c"),
+                                [SP] = sas->permissions,
+                                [ST] = time_text(arena, sas->start_us),
+                                [SE] = time_text(arena, sas->end_us),
+                                [SPR] = STR("https"),
+                            }};
     const struct str *f = fields.at;
 
     assert(sas->container.len > 0 && sas->permissions.len > 0);
@@ -114,8 +130,9 @@ static int read_fields(struct arena *arena, struct str query, struct fields *out
         if (field(arena, query, FIELD_NAMES[i], &out->at[i], err) < 0)
             return -1;
     if (!str_eq(out->at[SR], STR("c")) && !str_eq(out->at[SR], STR("b")))
-        return error_set(err, ERROR_INVALID, "sr", "A signature here is for a container (sr=c) or "
-                                                   "a blob (sr=b).");
+        return error_set(err, ERROR_INVALID, "sr",
+                         "A signature here is for a container (sr=c) or "
+                         "a blob (sr=b).");
     for (size_t i = SI; i < FIELD_COUNT; i++)
         if (out->at[i].len > 0)
             return error_set(err, ERROR_NOT_IMPLEMENTED, "",
@@ -124,10 +141,10 @@ static int read_fields(struct arena *arena, struct str query, struct fields *out
 }
 
 /* What a client signs with the account's key, since version 2020-12-06. The fields between the
- * resource and the version (identifier, address), and the six behind the snapshot, are empty: others
- * were refused. */
-static struct str client_text(struct arena *arena, const struct fields *fields,
-                              struct str account, const struct sas_ask *ask)
+ * resource and the version (identifier, address), and the six behind the snapshot, are empty:
+ * others were refused. */
+static struct str client_text(struct arena *arena, const struct fields *fields, struct str account,
+                              const struct sas_ask *ask)
 {
     const struct str *f = fields->at;
     bool blob = str_eq(f[SR], STR("b"));
@@ -147,8 +164,8 @@ static bool client_signed(struct vault *vault, struct arena *arena, const struct
 {
     struct account_signature signature = {
         .account = ask->account, .signature = fields->at[SIG], .now_us = ask->now_us};
-    struct str names[] = {ask->account, arena_printf(arena, "%.*s/%.*s", STR_ARG(ask->host),
-                                                     STR_ARG(ask->account))};
+    struct str names[] = {
+        ask->account, arena_printf(arena, "%.*s/%.*s", STR_ARG(ask->host), STR_ARG(ask->account))};
     bool fits = false;
 
     if (str_cmp(fields->at[SV], STR(CLIENT_VERSION_MIN)) < 0)

@@ -36,7 +36,7 @@ struct sas_ask {
     struct str host; /* "localhost:10443", as the request names us */
 };
 /* Checks a signature; *out is filled: out->blob is empty for sr=c. Errors: ERROR_INVALID for a
- * repeated or malformed parameter, ERROR_NOT_IMPLEMENTED for parameters that narrow it in ways we do
- * not build, ERROR_FORBIDDEN for a signature that does not fit, not yet or no longer valid. */
+ * repeated or malformed parameter, ERROR_NOT_IMPLEMENTED for parameters that narrow it in ways we
+ * do not build, ERROR_FORBIDDEN for a signature that does not fit, not yet or no longer valid. */
 int sas_check(struct vault *vault, struct arena *arena, const struct sas_ask *ask, struct sas *out,
               struct error *err);
