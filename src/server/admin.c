@@ -66,7 +66,8 @@ static struct str isolation_text(const struct server *server)
     if (server->sandbox)
         return STR("same-user: jobs run as the server's user in a sandbox without keys, state and "
                    "content");
-    return STR("same-user without sandbox: jobs are as strong as you; install bubblewrap");
+    return STR("same-user without sandbox: jobs are as strong as you; bubblewrap is "
+               "missing or this system forbids it");
 }
 
 /* For people: what runs, where, and every weakness of the set-up in words. */
