@@ -38,7 +38,8 @@ static const char *document_target(struct store_txn *txn, struct str name)
     return arena_cstr(store_arena(txn), name);
 }
 
-/* The one row of a bound statement; `name` is what a client would call the missing one. */
+/* The one row of a bound statement; `name` is what a client would call the missing one,
+ * empty when nobody outside knows its number. */
 static int document_one(struct store_txn *txn, struct sql *q, struct str name,
                         struct document *out, struct error *err)
 {
@@ -50,6 +51,8 @@ static int document_one(struct store_txn *txn, struct sql *q, struct str name,
         return -1;
     if (found)
         return 0;
+    if (!name.len) /* who asks by number held it before: it went meanwhile */
+        return error_set(err, ERROR_NOT_FOUND, "", "It was deleted in the meantime.");
     return error_set(err, ERROR_NOT_FOUND, document_target(txn, name), "'%.*s' was not found.",
                      STR_ARG(name));
 }
@@ -78,7 +81,7 @@ int document_by_id(struct store_txn *txn, int64_t doc, struct document *out, str
     if (!q)
         return -1;
     sql_bind_int(q, 1, doc);
-    return document_one(txn, q, arena_printf(store_arena(txn), "#%lld", (long long)doc), out, err);
+    return document_one(txn, q, (struct str){0}, out, err);
 }
 
 /* All columns of a new row but doc and rev. */

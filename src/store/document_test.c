@@ -61,6 +61,8 @@ static int life(struct store_txn *txn, struct error *err)
     key.scope = 8;
     CHECK_ERROR(ERROR_NOT_FOUND, document_get(txn, &key, &found, err), err);
     CHECK_STR("IRIS", str_from(err->target));
+    CHECK_ERROR(ERROR_NOT_FOUND, document_by_id(txn, 999, &found, err), err);
+    CHECK_STR("It was deleted in the meantime.", str_from(err->message));
     return 0;
 }
 
