@@ -86,6 +86,7 @@ static int broke(struct attempt *attempt)
                      attempt->client->name);
 }
 
+/* Until the socket can be used, the call is given up, or nobody moved a byte for too long. */
 static int attempt_wait(struct attempt *attempt, short events)
 {
     return client_wait(attempt->client, attempt->call, events, attempt->patience_us, attempt->err);
@@ -95,7 +96,8 @@ static int read_more(struct attempt *attempt, bool *out_end);
 
 /* --- Sending --------------------------------------------------------------------------------- */
 
-/* Writes all; a server that answers before it has read everything is not an error here. */
+/* Writes all, the two texts as if they were one, so that a small request is one packet. A server
+ * that answers before it has read everything is not an error here: its reply says more. */
 static int send_bytes(struct attempt *attempt, struct str first, struct str second)
 {
     struct transport *transport = &attempt->client->transport;
@@ -163,7 +165,8 @@ static bool has_control(struct str text)
     return false;
 }
 
-/* A length is also told for an empty body where servers expect one. */
+/* A length is also told for an empty body where servers expect one (RFC 9110 section 8.6): storage
+ * services answer 411 otherwise. Never chunked: all our bodies have a length that is known. */
 static int make_head(struct attempt *attempt, struct buf *head)
 {
     const struct http_call *call = attempt->call;
@@ -243,6 +246,7 @@ static int read_next(struct attempt *attempt, bool *out_end)
     }
 }
 
+/* What the parser found, with the server's name: the reader must know who talks like this. */
 static int no_http(struct attempt *attempt, const char *sentence)
 {
     assert(sentence);
@@ -250,7 +254,8 @@ static int no_http(struct attempt *attempt, const char *sentence)
                      attempt->client->name, sentence);
 }
 
-/* Interim replies are passed over; 101 is final, since nothing we send asks for it. */
+/* Interim replies are passed over (RFC 9110 section 15.2: any number may come); 101 is final,
+ * since nothing we send asks for it. */
 static int read_head(struct attempt *attempt)
 {
     struct http_refusal why;
@@ -330,7 +335,8 @@ static int use_body(struct attempt *attempt)
     return attempt->body_left == 0;
 }
 
-/* Three ways to know the end: a length, the last chunk, the connection's end. */
+/* Three ways to know the end: a length, the last chunk, the connection's end (RFC 9112 section
+ * 6.3). Some replies have none whatever their headers say: 204, 304 and all to HEAD. */
 static int read_body(struct attempt *attempt)
 {
     const struct http_head *head = &attempt->head;
@@ -379,7 +385,8 @@ static int attempt_run(struct attempt *attempt)
     return 0;
 }
 
-/* Only before a byte of a reply, and only when the connection had been idle. */
+/* Only before a byte of a reply, and only when the connection had been idle. A POST is repeated,
+ * too: a server that closed an idle connection has not read what came afterwards. */
 static bool may_repeat(const struct attempt *attempt, const struct error *err, bool was_open)
 {
     assert(err->code != ERROR_NONE);
@@ -387,6 +394,8 @@ static bool may_repeat(const struct attempt *attempt, const struct error *err, b
     return was_open && err->code == ERROR_UNAVAILABLE && !attempt->got_byte;
 }
 
+/* At most two rounds: the second on a new connection, whose failure is everybody's to see.
+ * Nothing of *out is set before the reply is whole. */
 int http_client_send(struct http_client *client, struct arena *arena, const struct http_call *call,
                      struct http_response *out, struct error *err)
 {

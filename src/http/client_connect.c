@@ -116,6 +116,7 @@ struct http_client *http_client_new(const struct http_address *address)
     return client;
 }
 
+/* The connection is closed without a word: an idle one owes nothing. */
 void http_client_free(struct http_client **client)
 {
     if (!*client)
@@ -195,7 +196,9 @@ static int connect_tcp(struct http_client *client, const struct http_call *call,
 
 /* --- TLS ------------------------------------------------------------------------------------- */
 
-/* Names are checked by OpenSSL during the handshake; an address must be in the certificate, too. */
+/* Names are checked by OpenSSL during the handshake (RFC 9525); an address must be in the
+ * certificate, too, and is not sent as a server name, which may only be a host (RFC 6066 section
+ * 3). */
 static int start_tls(struct http_client *client, struct error *err)
 {
     const char *host = client->address.host.ptr;
@@ -229,6 +232,7 @@ static int handshake_failed(struct http_client *client, struct error *err)
     return error_set(err, ERROR_UNAVAILABLE, "", "%s does not speak TLS with us.", client->name);
 }
 
+/* Socket, then handshake, both until until_us; what is half made is the transport's to close. */
 int client_connect(struct http_client *client, const struct http_call *call, int64_t until_us,
                    struct error *err)
 {

@@ -21,7 +21,8 @@
 
 static void on_poll(uv_poll_t *poll, int status, int events);
 
-/* By the clock of the event, so that one event costs one look at it. */
+/* By the clock of the event, so that one event costs one look at it. The sweep compares, so a
+ * deadline is moved by writing it. */
 static void set_deadline(struct connection *connection, int64_t timeout_ms)
 {
     assert(timeout_ms > 0);
@@ -38,7 +39,8 @@ static void wait_for_request(struct connection *connection, int64_t timeout_ms)
     set_deadline(connection, timeout_ms);
 }
 
-/* The head's time runs from here, the handshake included. */
+/* The head's time runs from here, the handshake included: who connects and says nothing is gone
+ * after HTTP_HEAD_TIMEOUT_MS, however it is silent. */
 void connection_open(struct loop *loop, int fd, const struct http_peer *peer, struct http_tls *tls)
 {
     struct connection *connection = calloc(1, sizeof(*connection));
@@ -213,7 +215,8 @@ static size_t take_head(struct connection *connection, struct str bytes)
     return (size_t)len + follow_verdict(connection, verdict, bytes.len - (size_t)len);
 }
 
-/* Whatever state it is in, the connection ends with this reply. */
+/* Whatever state it is in, the connection ends with this reply: after bytes that were refused
+ * nobody knows where the next request begins. */
 void connection_refuse(struct connection *connection, int status, const char *sentence)
 {
     struct http_exchange *ex = connection->ex;
@@ -239,7 +242,8 @@ void connection_refuse(struct connection *connection, int status, const char *se
 
 /* --- From one request to the next ------------------------------------------------------------ */
 
-/* Closing a socket that has unread bytes makes the peer lose our reply: such bytes are awaited. */
+/* Closing a socket that has unread bytes makes the kernel send a reset, by which the peer loses our
+ * reply (RFC 9112 section 9.6): such bytes are awaited, for a while and up to a number. */
 static void end_orderly(struct connection *connection)
 {
     assert(!connection->ex);
@@ -333,7 +337,8 @@ static size_t use_bytes(struct connection *connection, struct str bytes)
     }
 }
 
-/* A request that has begun has less time than one that has not. */
+/* A request that has begun has less time than one that has not: idling is how connections are kept,
+ * dribbling is how servers are held up. */
 static void note_rest(struct connection *connection)
 {
     assert(connection->loop->now_us > 0);
@@ -347,7 +352,7 @@ static void note_rest(struct connection *connection)
     }
 }
 
-/* Bytes that waited are used first, in order. */
+/* Bytes that waited are used first, in order: pipelined requests are answered in theirs. */
 void connection_advance(struct connection *connection)
 {
     if (connection->state == CONNECTION_CLOSED)
@@ -363,7 +368,8 @@ void connection_advance(struct connection *connection)
     note_rest(connection);
 }
 
-/* Bytes that just came and lie in the loop's scratch; only what must wait is copied. */
+/* Bytes that just came and lie in the loop's scratch; only what must wait is copied, so that an
+ * idle connection owns no buffer. */
 static void feed(struct connection *connection, struct str bytes)
 {
     size_t used;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Kept for reuse by a loop: about a burst, so that peaks do not stay in memory for ever. */
 #define SPARE_MAX 64
 
 /* One that was used before has its arena's first memory still, so that a usual request asks for

@@ -36,7 +36,8 @@ struct forward {
     bool broken;
 };
 
-/* Headers that are about one connection, not about the message. */
+/* Headers that are about one connection, not about the message: RFC 9110 section 7.6.1. The
+ * length is told anew, and an expectation was met before the request was forwarded. */
 static const struct str HOP_BY_HOP[] = {
     STR_INIT("connection"),
     STR_INIT("keep-alive"),
@@ -126,7 +127,8 @@ void http_forward_start(struct http_exchange *ex, const struct http_forward *wan
 
 /* --- Ending ---------------------------------------------------------------------------------- */
 
-/* Done with it: the connection is kept when nothing is left on it, and the caller is told. */
+/* Done with it: the connection is kept when nothing is left on it, and the caller is told. A byte
+ * too many would be taken for the beginning of the next reply, which may be another client's. */
 static void finish(struct forward *forward, enum http_forward_end end)
 {
     struct http_exchange *ex = forward->ex;

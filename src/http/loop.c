@@ -10,6 +10,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+/* How late a deadline may be seen. One timer for all connections: a timer each would have to be
+ * moved with every request. */
 #define SWEEP_MS 100
 
 /* Handlers ask this of any thread; the answer for the loop's own never changes. */

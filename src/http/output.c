@@ -19,7 +19,8 @@
 
 enum piece { PIECE_ADDED, PIECE_END, PIECE_WAITING, PIECE_BROKEN };
 
-/* Parts are few: an invitation, a head, a body, a piece. */
+/* Nothing is copied: who adds a part keeps its bytes until it is written. Parts are few: an
+ * invitation, a head, a body, a piece. */
 void output_add(struct connection *connection, struct str text)
 {
     struct output *out = &connection->out;
@@ -38,13 +39,15 @@ void output_add_head(struct connection *connection, struct str head)
     connection->out.lent = connection->out.parts[connection->out.count - 1].iov_base;
 }
 
+/* Also in the middle of a reply: its connection was cut. */
 void output_free(struct output *out)
 {
     free(out->owned);
     *out = (struct output){0};
 }
 
-/* After a short write: whole parts go, the first of the rest is cut. */
+/* After a short write, as writev(2) may make at any byte: whole parts go, the first of the rest is
+ * cut. */
 static void drop_written(struct output *out, size_t written)
 {
     int done = 0;

@@ -10,7 +10,9 @@
 #include <assert.h>
 #include <string.h>
 
-/* What a byte may be part of. */
+/* What a byte may be part of: RFC 9110 section 5.6.2 (token) and 5.5 (field values), RFC 3986
+ * sections 3.3 and 3.4 (path, query). A table, since a chain of comparisons would be asked for each
+ * byte of each head. `[` and `]` are let through in paths: clients send them unencoded. */
 enum { TOKEN = 1, PATH = 2, QUERY = 4, VALUE = 8, NAME_CHARS = TOKEN | PATH | QUERY | VALUE };
 
 static const unsigned char CLASSES[256] = {
@@ -94,6 +96,7 @@ ssize_t parser_find_head(struct str bytes, size_t *scanned, struct http_refusal 
     return 0;
 }
 
+/* Not isxdigit: that one asks the locale. */
 static bool is_hex(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
@@ -164,7 +167,8 @@ static int check_query(struct str query, struct http_refusal *out_why)
     return 0;
 }
 
-/* METHOD SP target SP HTTP/1.1, nothing else. */
+/* METHOD SP target SP HTTP/1.1, nothing else: RFC 9112 section 3, without the leniencies of its
+ * section 2.2. The absolute form is for proxies, and we are none. */
 static int read_request_line(struct str line, struct http_head *head, struct http_refusal *out_why)
 {
     struct str rest, version;
@@ -219,7 +223,8 @@ static int read_header(struct str line, struct http_header *out, struct http_ref
     return 0;
 }
 
-/* "close" must not be found in "closed". */
+/* A list of words with commas, in any case (RFC 9110 section 5.6.1). "close" must not be found in
+ * "closed". */
 bool parser_has_token(struct str value, struct str token)
 {
     struct str rest = value, piece;
@@ -238,7 +243,10 @@ static bool read_length(struct str value, int64_t *out)
     return value.len && value.ptr[0] >= '0' && value.ptr[0] <= '9' && str_to_int64(value, out);
 }
 
-/* The headers that say how long the message is and what becomes of the connection. */
+/* The headers that say how long the message is and what becomes of the connection. RFC 9112 section
+ * 6.3 lets a receiver repair some of what is refused here; each repair is a way for two programs to
+ * disagree about where a request ends. The length of the name is looked at first, because nearly
+ * all headers are none of these. */
 static int read_framing(const struct http_header *header, struct http_head *head,
                         struct http_refusal *out_why)
 {
@@ -270,7 +278,8 @@ static int read_framing(const struct http_header *header, struct http_head *head
     }
 }
 
-/* Host and Expect; headers by which only a proxy of ours could vouch for somebody are dropped. */
+/* Host (RFC 9112 section 3.2: exactly one) and Expect (RFC 9110 section 10.1.1); headers by which
+ * only a proxy of ours could vouch for somebody are dropped. */
 static int read_request_header(const struct http_header *header, struct http_head *head,
                                bool *has_host, bool *out_keep, struct http_refusal *out_why)
 {
@@ -311,15 +320,16 @@ static struct str next_line(struct str bytes, size_t *at)
     return str_slice(bytes, from, *at - 2);
 }
 
-/* The list is built on the stack first: its length is known only at the end. */
-static int read_headers(struct arena *arena, struct str bytes, size_t at, bool request,
-                        struct http_head *head, struct http_refusal *out_why)
+/* The lines behind the first. The list is built on the stack first: its length is known only at the
+ * end. Whether it is a request is told by its method, which replies do not have. */
+static int read_headers(struct arena *arena, struct str bytes, struct http_head *head,
+                        struct http_refusal *out_why)
 {
     struct http_header fields[HTTP_HEADER_COUNT];
-    size_t count = 0, lines = 0;
-    bool has_host = false, keep = true;
+    size_t count = 0, lines = 0, at = 0;
+    bool has_host = false, keep = true, request = head->method.len > 0;
 
-    assert(at <= bytes.len);
+    assert(request == (head->status == 0));
     for (struct str line = next_line(bytes, &at); line.len; line = next_line(bytes, &at)) {
         if (++lines > HTTP_HEADER_COUNT)
             return refuse(out_why, 431, "There are too many headers.");
@@ -340,7 +350,8 @@ static int read_headers(struct arena *arena, struct str bytes, size_t at, bool r
     return 0;
 }
 
-/* llhttp counts to 64 bits, our lengths are signed. */
+/* llhttp counts to 64 bits without a sign, our lengths have one: what is larger than both halves of
+ * it would come out negative. */
 static int on_chunk_header(llhttp_t *llhttp)
 {
     assert(llhttp->data);
@@ -414,7 +425,7 @@ int parser_read_request(struct http_parser *parser, struct arena *arena, struct 
 
     assert(bytes.len >= 4 && str_ends(bytes, STR("\r\n\r\n")));
     if (read_request_line(next_line(bytes, &at), &head, out_why) < 0 ||
-        read_headers(arena, bytes, at, true, &head, out_why) < 0)
+        read_headers(arena, str_slice(bytes, at, bytes.len), &head, out_why) < 0)
         return -1;
     if (!llhttp_agrees(parser, HTTP_REQUEST, bytes))
         return refuse(out_why, 400, "The request is not well-formed HTTP.");
@@ -435,7 +446,7 @@ int parser_read_response(struct http_parser *parser, struct arena *arena, struct
 
     assert(bytes.len >= 4 && str_ends(bytes, STR("\r\n\r\n")));
     if (read_status_line(next_line(bytes, &at), &head, out_why) < 0 ||
-        read_headers(arena, bytes, at, false, &head, out_why) < 0)
+        read_headers(arena, str_slice(bytes, at, bytes.len), &head, out_why) < 0)
         return -1;
     if (!llhttp_agrees(parser, HTTP_RESPONSE, bytes))
         return refuse(out_why, 502, "The reply is not well-formed HTTP.");

@@ -84,6 +84,7 @@ void http_reply_source(struct http_exchange *ex, int status, const char *content
     reply_given(ex, REPLY_SOURCE, status);
 }
 
+/* From any thread, and as often as one likes: wakes of one exchange fold into one event. */
 void http_wake(struct http_exchange *ex)
 {
     loop_post(ex, EVENT_WAKE);
@@ -108,7 +109,7 @@ static void add_line(struct buf *head, struct str name, struct str value)
     buf_add(head, STR("\r\n"));
 }
 
-/* By hand: printf costs more than the rest of the head. */
+/* By hand: printf costs more than the rest of the head (bench/http). */
 static void add_number(struct buf *head, struct str name, int64_t number)
 {
     char digits[20];
@@ -121,7 +122,9 @@ static void add_number(struct buf *head, struct str name, int64_t number)
     add_line(head, name, (struct str){digits + at, sizeof(digits) - at});
 }
 
-/* Into the loop's buffer, since nearly every head is written at once. */
+/* Into the loop's buffer, since nearly every head is written at once. Date is demanded by RFC 9110
+ * section 6.6.1, Content-Length is left out where 8.6 forbids it; no Server header: which software
+ * this is helps only who looks for its holes. */
 static void make_head(struct connection *connection, struct buf *head)
 {
     struct loop *loop = connection->loop;
@@ -151,7 +154,8 @@ static void make_head(struct connection *connection, struct buf *head)
     assert(!head->failed);
 }
 
-/* No body follows: to HEAD, and with statuses that have none. */
+/* No body follows: to HEAD, and with statuses that have none. The length in the head stays what GET
+ * would have given (RFC 9110 section 9.3.2). */
 static void drop_body(struct reply *reply)
 {
     assert(reply->kind != REPLY_TUNNEL);

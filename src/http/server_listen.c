@@ -20,6 +20,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* As many as wait while a loop is busy; the kernel cuts it to net.core.somaxconn. */
 #define BACKLOG 1024
 /* Connections taken in one turn, and the pause when descriptors run out. */
 #define ACCEPT_ROUNDS 64
@@ -56,7 +57,8 @@ static void on_pause_over(uv_timer_t *timer)
     uv_poll_start(&acceptor->poll, UV_READABLE, on_acceptable);
 }
 
-/* The socket stays readable while nobody accepts: polling it on would burn a core. */
+/* The socket stays readable while nobody accepts: polling it on would burn a core. Who waits in the
+ * backlog meanwhile sees a slow server, and no error. */
 static void pause_accepting(struct acceptor *acceptor)
 {
     uv_poll_stop(&acceptor->poll);
@@ -88,7 +90,9 @@ static void read_peer(const struct listener *listener, int fd, struct http_peer 
     getpeername(fd, (struct sockaddr *)&peer->remote, &size);
 }
 
-/* Every loop is woken by a new connection; the first one gets it. */
+/* Every loop is woken by a new connection; the first one gets it, and the others see EAGAIN. One
+ * turn takes a bounded number, so that those who are connected are not starved by those who come.
+ * A peer that is gone before it was accepted (ECONNABORTED) is nobody's error. */
 static void on_acceptable(uv_poll_t *poll, int, int)
 {
     struct acceptor *acceptor = poll->data;
@@ -136,6 +140,7 @@ static void acceptor_new(struct loop *loop, struct listener *listener)
     uv_poll_start(&acceptor->poll, UV_READABLE, on_acceptable);
 }
 
+/* libuv calls once per handle, in its own time; the memory is theirs until the last of them. */
 static void on_acceptor_closed(uv_handle_t *handle)
 {
     struct acceptor *acceptor = handle->data;
@@ -158,6 +163,7 @@ void server_close_acceptors(struct loop *loop)
     }
 }
 
+/* A handful of listeners: a walk is enough. */
 static bool loop_knows(const struct loop *loop, const struct listener *listener)
 {
     assert(listener);
@@ -289,6 +295,7 @@ int http_server_listen(struct http_server *server, const struct http_listener *w
 
 /* --- Life ------------------------------------------------------------------------------------ */
 
+/* The thread is the loop's own and ends with it. */
 static void *loop_thread(void *context)
 {
     loop_run(context);
@@ -318,6 +325,7 @@ static int start_loops(struct http_server *server, unsigned wanted, struct error
     return 0;
 }
 
+/* Ends what was started when something fails half-way: no thread is left behind. */
 struct http_server *http_server_new(struct pool *pool, const struct http_app *app,
                                     unsigned io_threads, struct error *err)
 {
@@ -359,6 +367,7 @@ void http_server_stop(struct http_server *server, int grace_ms)
     server->joined = true;
 }
 
+/* Pending connections of a listener are reset by the close: nothing of theirs was promised. */
 void http_server_free(struct http_server **pointer)
 {
     struct http_server *server = *pointer;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* One allocation a read: as large as a read may be. */
 struct block {
     struct block *next;
     size_t len;
@@ -35,7 +36,7 @@ struct sink_queue {
     struct pool_task task;
 };
 
-/* With the lock held, or alone. */
+/* With the lock held, or alone: after the last hold of the exchange is gone. */
 static void free_blocks(struct sink_queue *queue)
 {
     while (queue->first) {

@@ -1,10 +1,15 @@
-/* The small grammars of HTTP. Pure functions, fuzzed by fuzz/http_text.c. */
+/* The small grammars of HTTP. Pure functions, fuzzed by fuzz/http_text.c.
+ *
+ * None of them guesses: a text that is not of the grammar is said to be none, and the caller
+ * decides what that means (400 for a path, "no range" for a Range header).
+ */
 #include "http/text.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Its value, or -1: RFC 3986 section 2.1 takes both cases. */
 static int hex_value(char c)
 {
     if (c >= '0' && c <= '9')
@@ -71,6 +76,7 @@ static bool unreserved(char c)
            c == '.' || c == '_' || c == '~';
 }
 
+/* Three bytes for one at most; upper case, as RFC 3986 section 2.1 asks of whoever writes. */
 struct str http_encode(struct arena *arena, struct str text, bool keep_slash)
 {
     static const char DIGITS[] = "0123456789ABCDEF";
@@ -91,7 +97,8 @@ struct str http_encode(struct arena *arena, struct str text, bool keep_slash)
     return (struct str){to, len};
 }
 
-/* Parameters are looked up in the raw query, and only what matches is decoded. */
+/* Parameters are looked up in the raw query, and only what matches is decoded: a handler asks for
+ * two or three of them, and an attacker may send hundreds. Names match in any case, as ARM's do. */
 bool http_query_get(struct arena *arena, struct str query, const char *name, size_t nth,
                     struct str *out)
 {
@@ -113,7 +120,8 @@ bool http_query_get(struct arena *arena, struct str query, const char *name, siz
     return false;
 }
 
-/* Digits only; an empty text is -1. What overflows is as large as can be. */
+/* Digits only; an empty text is -1 and any other -2. What overflows is as large as can be: a range
+ * that begins there is behind every file, and one that ends there means "to the end". */
 static int64_t range_number(struct str digits)
 {
     int64_t number = 0;
@@ -147,6 +155,9 @@ static bool read_bounds(struct str set, int64_t *out_from, int64_t *out_to)
     return true;
 }
 
+/* RFC 9110 section 14.1.2, one range only. Several in one header would need a multipart reply,
+ * which no client of ours asks for; they are ignored, as section 14.2 allows, and so is another
+ * unit. */
 int http_range(struct str header, int64_t size, int64_t *out_offset, int64_t *out_length)
 {
     int64_t from, to;
@@ -180,6 +191,8 @@ static void event_field(struct buf *out, const char *name, struct str value)
     buf_add_char(out, '\n');
 }
 
+/* The format of the HTML standard, section 9.2.6: `id`, `event`, then a `data` field a line, and an
+ * empty line that makes the reader dispatch it. */
 void http_event(struct buf *out, struct str id, struct str event, struct str data)
 {
     struct str rest = data, line;
@@ -200,6 +213,7 @@ void http_event(struct buf *out, struct str id, struct str event, struct str dat
     buf_add_char(out, '\n');
 }
 
+/* RFC 9110 section 15 and RFC 6585. Clients show the words to people and must not read them. */
 static const struct {
     int status;
     const char *reason;
@@ -258,6 +272,8 @@ const char *http_reason(int status)
     return "Status";
 }
 
+/* What a browser may be told about files that users put there. Text comes as UTF-8, since nothing
+ * else is known about it; whatever is not here is bytes, which browsers save and do not show. */
 static const struct {
     struct str ending;
     const char *type;

@@ -9,6 +9,7 @@
 #include <openssl/x509_vfy.h>
 #include <stdlib.h>
 
+/* A chain of ours has two certificates; a bundle of an office may have some dozens. */
 #define PEM_LIMIT_BYTES (64 * KIB)
 
 /* The last complaint is the most exact; the others are forgotten with it. */
@@ -25,7 +26,8 @@ void tls_reason(char *out, size_t size)
     ERR_clear_error();
 }
 
-/* Only what we speak is agreed to; a client that offers only others gets an alert. */
+/* RFC 7301 section 3.2. Only what we speak is agreed to; a client that offers only others gets an
+ * alert. */
 static int on_alpn(SSL *, const unsigned char **out, unsigned char *out_len,
                    const unsigned char *in, unsigned int in_len, void *)
 {
@@ -37,8 +39,11 @@ static int on_alpn(SSL *, const unsigned char **out, unsigned char *out_len,
     return SSL_TLSEXT_ERR_OK;
 }
 
-/* Records are written as they come, from wherever they lie, and idle connections keep no buffers.
- */
+/* Records are written as they come, from wherever they lie, and idle connections keep no buffers:
+ * the 34 KB of each would be most of what an idle connection costs. Renegotiation would let a
+ * client make us work for nothing, compression would tell lengths of secrets (RFC 7525 section
+ * 3.3). An end without close_notify is taken for an end: heads and chunks say themselves whether
+ * all came. */
 static void set_modes(SSL_CTX *context)
 {
     assert(context);

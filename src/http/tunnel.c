@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define PIPE_BYTES (64 * KIB)
-/* Reads of one side in one turn. */
+/* Reads of one side in one turn: a fast pair must not hold up the other connections of the loop. */
 #define PUMP_ROUNDS 8
 
 /* Bytes on their way from one side to the other. */
@@ -46,6 +46,7 @@ static int wanted(const struct flow *in, const struct flow *out)
            (out->from < out->to ? UV_WRITABLE : 0);
 }
 
+/* The client's side feeds `up` and empties `down`. */
 int tunnel_wanted(const struct connection *connection)
 {
     return wanted(&connection->tunnel->up, &connection->tunnel->down);

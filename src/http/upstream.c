@@ -17,9 +17,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* Shorter than the time after which our own servers close an idle connection
+ * (HTTP_IDLE_TIMEOUT_MS): of the two sides the asking one should go first, or a request meets a
+ * close on its way. */
 #define IDLE_MS 30000
 
-/* Numbers only: a look-up would block the loop. */
+/* Numbers only: a look-up would block the loop. "localhost" is the one name that needs none. */
 static int read_address(const struct http_upstream *where, struct sockaddr_storage *out,
                         socklen_t *out_size)
 {
