@@ -11,5 +11,6 @@
 /* The rows of the surface. */
 struct route_table blob_routes(struct engines *engines);
 
-/* For identity_on_sas: a signature or a shared key; `engines` is the context. Fills a CALLER_SAS. */
+/* For identity_on_sas: a signature or a shared key; `engines` is the context. Fills a CALLER_SAS.
+ */
 int blob_check_sas(struct call *call, struct caller *out, void *engines, struct error *err);

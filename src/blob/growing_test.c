@@ -132,10 +132,11 @@ TEST(only_logs_of_an_attempt_under_way_are_there)
     struct error err = {0};
 
     log_more(w, 0, "a");
-    CHECK_INT(404, fake_send(w->fake, "GET", CONTAINER "/" FOLDER "/user_logs/other.txt", STR(""))
-                       .status);
-    CHECK_INT(404, fake_send(w->fake, "GET", CONTAINER "/ExperimentRun/dcid.x/user_logs/std_log.txt",
-                             STR(""))
+    CHECK_INT(
+        404,
+        fake_send(w->fake, "GET", CONTAINER "/" FOLDER "/user_logs/other.txt", STR("")).status);
+    CHECK_INT(404, fake_send(w->fake, "GET",
+                             CONTAINER "/ExperimentRun/dcid.x/user_logs/std_log.txt", STR(""))
                        .status);
     CHECK_OK(store_write(w->engines.store, end_attempt, w, &err), &err);
     CHECK_INT(404, fake_send(w->fake, "GET", LOG, STR("")).status);

@@ -15,8 +15,16 @@
 
 /* The headers that are signed by place. Date is there only when x-ms-date is not. */
 static const char *const SIGNED[] = {
-    "content-encoding",  "content-language",  "content-length", "content-md5",   "content-type",
-    "date",              "if-modified-since", "if-match",       "if-none-match", "if-unmodified-since",
+    "content-encoding",
+    "content-language",
+    "content-length",
+    "content-md5",
+    "content-type",
+    "date",
+    "if-modified-since",
+    "if-match",
+    "if-none-match",
+    "if-unmodified-since",
     "range",
 };
 
@@ -90,9 +98,9 @@ static struct str text_start(struct call *call)
 
     for (size_t i = 0; i < COUNT(SIGNED); i++) {
         struct str value = http_header(call->ex, SIGNED[i]);
-        bool left_out = (str_eq(str_from(SIGNED[i]), STR("date")) && dated) ||
-                        (str_eq(str_from(SIGNED[i]), STR("content-length")) &&
-                         str_eq(value, STR("0")));
+        bool left_out =
+            (str_eq(str_from(SIGNED[i]), STR("date")) && dated) ||
+            (str_eq(str_from(SIGNED[i]), STR("content-length")) && str_eq(value, STR("0")));
         text = arena_printf(call->arena, "%.*s%.*s\n", STR_ARG(text),
                             STR_ARG(left_out ? STR("") : value));
     }
@@ -156,10 +164,9 @@ static bool read_date(struct arena *arena, struct str text, int64_t *out_us)
     ssize_t month = str_find(str_from(MONTHS), str_slice(text, 8, 11));
     if (month < 0 || month % 3 != 0)
         return false;
-    struct str iso =
-        arena_printf(arena, "%.*s-%02zd-%.*sT%.*sZ", STR_ARG(str_slice(text, 12, 16)),
-                     month / 3 + 1, STR_ARG(str_slice(text, 5, 7)),
-                     STR_ARG(str_slice(text, 17, 25)));
+    struct str iso = arena_printf(arena, "%.*s-%02zd-%.*sT%.*sZ", STR_ARG(str_slice(text, 12, 16)),
+                                  month / 3 + 1, STR_ARG(str_slice(text, 5, 7)),
+                                  STR_ARG(str_slice(text, 17, 25)));
     return clock_parse_iso(iso, out_us);
 }
 

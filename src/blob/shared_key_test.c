@@ -93,9 +93,9 @@ static void sign(struct world *w, const char *name, const char *text)
     fake_header(w->fake, "Authorization", arena_printf(w->arena, "SharedKey %s:%s", name, out).ptr);
 }
 
-#define LIST_TEXT(name)                                                                   \
-    "GET\n\n\n\n\n\n\n\n\n\n\n\n"                                                         \
-    "x-ms-date:" DATE "\nx-ms-version:2025-11-05\n"                                       \
+#define LIST_TEXT(name)                             \
+    "GET\n\n\n\n\n\n\n\n\n\n\n\n"                   \
+    "x-ms-date:" DATE "\nx-ms-version:2025-11-05\n" \
     "/" name LONG "\ncomp:list\nprefix:a b/\nrestype:container"
 #define LIST LONG "?restype=container&comp=list&prefix=a%20b%2F"
 
@@ -136,10 +136,11 @@ TEST(headers_of_a_put_are_signed_in_the_order_of_a_dictionary)
     fake_header(w->fake, "x-ms-meta-aa", "3");
     fake_header(w->fake, "Content-Type", "text/plain");
     fake_header(w->fake, "Content-Length", "0");
-    sign(w, ACCOUNT,
-         "PUT\n\n\n\n\ntext/plain\n\n\n\n\n\n\nx-ms-blob-type:BlockBlob\nx-ms-date:" DATE
-         "\nx-ms-meta-aa:3\nx-ms-meta-ab:2\nx-ms-meta-a-b:1\nx-ms-version:2025-11-05\n/" ACCOUNT LONG
-         "/a%20b");
+    sign(
+        w, ACCOUNT,
+        "PUT\n\n\n\n\ntext/plain\n\n\n\n\n\n\nx-ms-blob-type:BlockBlob\nx-ms-date:" DATE
+        "\nx-ms-meta-aa:3\nx-ms-meta-ab:2\nx-ms-meta-a-b:1\nx-ms-version:2025-11-05\n/" ACCOUNT LONG
+        "/a%20b");
     CHECK_INT(200, fake_send(w->fake, "PUT", LONG "/a%20b", STR("")).status);
 }
 

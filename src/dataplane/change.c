@@ -33,7 +33,8 @@ static int patch_mlflow_run(struct store_txn *txn, const struct run *run, const 
     struct json *description = json_get(body, STR("description"));
 
     while (json_next(&it))
-        if (!str_eq(it.key, STR("lazurite.origin")) || !str_eq(json_as_str(it.value), STR("mlflow")))
+        if (!str_eq(it.key, STR("lazurite.origin")) ||
+            !str_eq(json_as_str(it.value), STR("mlflow")))
             return error_set(err, ERROR_NOT_IMPLEMENTED, "properties",
                              "The run '%.*s' was made by MLflow; it has tags, no properties.",
                              STR_ARG(run->run_id));

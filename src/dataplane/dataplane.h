@@ -1,4 +1,5 @@
-/* dataplane.h - what the SDK asks beside ARM: cloud metadata, discovery, run history, resolved URIs */
+/* dataplane.h - what the SDK asks beside ARM: cloud metadata, discovery, run history, resolved URIs
+ */
 #pragma once
 
 #include "arm/kind.h"

@@ -7,22 +7,23 @@
 #include "job/attempt.h"
 #include "job/finish.h"
 #include "os/file.h"
-#include "tracking/tracking.h"
 #include "store/document.h"
+#include "tracking/tracking.h"
 #include "vault/vault.h"
 
 #define GUID "0123abcd-0000-4000-8000-000000000001"
-#define WS "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
+#define WS \
+    "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
 #define HISTORY "/history/v1.0" WS
 #define JOB HISTORY "/runs/calm_owl"
 #define PATCHED HISTORY "/experiments/Default/runs/"
 #define RESOLVE "/data/v1.0" WS "/dataversion/batchGetResolvedUris"
 
-#define JOB_BODY                                                                                  \
-    "{\"properties\":{\"jobType\":\"Command\",\"description\":\"old\",\"properties\":{\"a\":"      \
-    "\"1\"},\"outputs\":{\"parts\":{\"jobOutputType\":\"uri_folder\",\"uri\":"                    \
-    "\"azureml://datastores/workspaceblobstore/paths/azureml/calm_owl/parts\"},\"net\":{"         \
-    "\"jobOutputType\":\"mlflow_model\"}}},\"resolved\":{\"outputs\":{\"parts\":{\"type\":"       \
+#define JOB_BODY                                                                              \
+    "{\"properties\":{\"jobType\":\"Command\",\"description\":\"old\",\"properties\":{\"a\":" \
+    "\"1\"},\"outputs\":{\"parts\":{\"jobOutputType\":\"uri_folder\",\"uri\":"                \
+    "\"azureml://datastores/workspaceblobstore/paths/azureml/calm_owl/parts\"},\"net\":{"     \
+    "\"jobOutputType\":\"mlflow_model\"}}},\"resolved\":{\"outputs\":{\"parts\":{\"type\":"   \
     "\"uri_folder\"},\"net\":{\"type\":\"mlflow_model\"}}}}"
 
 struct world {
@@ -77,7 +78,7 @@ static int insert_runs(struct store_txn *txn, struct world *w, struct error *err
                             .root = w->job.run};
     w->attempt = (struct attempt){.run = w->job.run, .state = ATTEMPT_RUNNING};
     return run_insert(txn, &w->child, err) < 0 || attempt_insert(txn, &w->attempt, err) < 0 ? -1
-                                                                                           : 0;
+                                                                                            : 0;
 }
 
 static int insert_all(struct store_txn *txn, void *context, struct error *err)
@@ -196,8 +197,7 @@ TEST(children_are_listed_and_no_others)
     CHECK_STR("calm_owl", json_str_at(it.value, "rootRunId"));
     CHECK_STR("azureml.mlflowrun", json_str_at(it.value, "runType"));
     CHECK_INT(0, json_count(json_get(get(w, HISTORY "/runs/kid/children"), STR("value"))));
-    CHECK_INT(400,
-              fake_send(w->fake, "GET", JOB "/children?continuationToken=x", STR("")).status);
+    CHECK_INT(400, fake_send(w->fake, "GET", JOB "/children?continuationToken=x", STR("")).status);
 }
 
 TEST(details_lead_to_the_growing_log)
@@ -234,7 +234,8 @@ TEST(a_patch_merges_and_leaves_the_rest)
 {
     CLEANUP(world_close) struct world *w = world_open();
 
-    CHECK_INT(200, fake_json(w->fake, "PATCH", PATCHED "calm_owl", "{\"tags\":{\"t\":\"1\"}}").status);
+    CHECK_INT(200,
+              fake_json(w->fake, "PATCH", PATCHED "calm_owl", "{\"tags\":{\"t\":\"1\"}}").status);
     struct fake_reply reply =
         fake_json(w->fake, "PATCH", PATCHED "calm_owl",
                   "{\"displayName\":\"second\",\"description\":\"new\",\"tags\":{\"u\":\"2\"},"
@@ -272,10 +273,12 @@ TEST(a_patch_that_cannot_be_kept_changes_nothing)
                              "{\"displayName\":\"x\",\"tags\":{\"t\":1}}")
                        .status);
     CHECK_STR("first", json_str_at(get(w, JOB), "displayName"));
-    CHECK_INT(501, fake_json(w->fake, "PATCH", PATCHED "kid", "{\"properties\":{\"a\":\"b\"}}").status);
-    CHECK_INT(200, fake_json(w->fake, "PATCH", PATCHED "kid",
-                             "{\"description\":\"d\",\"properties\":{\"lazurite.origin\":\"mlflow\"}}")
-                       .status);
+    CHECK_INT(501,
+              fake_json(w->fake, "PATCH", PATCHED "kid", "{\"properties\":{\"a\":\"b\"}}").status);
+    CHECK_INT(200,
+              fake_json(w->fake, "PATCH", PATCHED "kid",
+                        "{\"description\":\"d\",\"properties\":{\"lazurite.origin\":\"mlflow\"}}")
+                  .status);
     struct json *tags = json_get(get(w, HISTORY "/runs/kid"), STR("tags"));
     CHECK_STR("d", json_as_str(json_get(tags, STR("mlflow.note.content"))));
     CHECK_INT(404, fake_json(w->fake, "PATCH", PATCHED "nobody", "{}").status);
@@ -314,11 +317,13 @@ TEST(ids_become_addresses_and_what_is_not_there_is_left_out)
     reply = fake_json(w->fake, "POST", RESOLVE, ask);
     struct json *values = json_get(reply.json, STR("values"));
     CHECK_INT(1, json_count(values));
-    CHECK_STR("azureml://subscriptions/s/resourcegroups/g/workspaces/w/datastores/workspaceblobstore/"
-              "paths/azureml/calm_owl/parts",
-              json_str_at(json_get(values, id), "uri"));
+    CHECK_STR(
+        "azureml://subscriptions/s/resourcegroups/g/workspaces/w/datastores/workspaceblobstore/"
+        "paths/azureml/calm_owl/parts",
+        json_str_at(json_get(values, id), "uri"));
     CHECK_STR("uri_folder", json_str_at(json_get(values, id), "type"));
-    reply = fake_json(w->fake, "POST", "/modelregistry/v1.0" WS "/models/batchGetResolvedUris", ask);
+    reply =
+        fake_json(w->fake, "POST", "/modelregistry/v1.0" WS "/models/batchGetResolvedUris", ask);
     CHECK(str_ends(json_str_at(json_get(json_get(reply.json, STR("values")), id), "path"),
                    STR("/azureml/calm_owl/parts")));
     CHECK_INT(400, fake_json(w->fake, "POST", RESOLVE, "{\"values\":\"x\"}").status);

@@ -108,8 +108,8 @@ static struct json *error_of(struct plane_run *at)
 
 static struct json *details_view(struct plane_run *at, struct error *err)
 {
-    static const char *const KEPT[] = {"runId",        "status",     "startTimeUtc",
-                                       "endTimeUtc",   "properties", "revision"};
+    static const char *const KEPT[] = {"runId",      "status",     "startTimeUtc",
+                                       "endTimeUtc", "properties", "revision"};
     struct arena *arena = at->call->arena;
     struct json *view = plane_run_view(at, err), *body = json_object(arena);
     struct json *logs = view ? log_files(at, err) : NULL;

@@ -7,7 +7,7 @@
 #define PROVIDER "Microsoft.MachineLearningServices/workspaces/"
 #define RUNS_READ PROVIDER "experiments/runs/read"
 #define RUNS_WRITE PROVIDER "experiments/runs/write"
-#define WS                                                        \
+#define WS                                                            \
     "/subscriptions/{subscription}/resourceGroups/{group}/providers/" \
     "Microsoft.MachineLearningServices/workspaces/{workspace}"
 #define HISTORY "/history/v1.0" WS
@@ -16,13 +16,13 @@
 
 #define ASK_BYTES (4 * MIB)
 
-#define OPEN(template, handler)        \
-    {.method = "GET",                  \
-     .path = template,                 \
-     .permit = PERMIT_PUBLIC,          \
-     .flags = ROUTE_ON_LOOP,           \
-     .listeners = LISTEN_ALL,          \
-     .run = handler,                   \
+#define OPEN(template, handler) \
+    {.method = "GET",           \
+     .path = template,          \
+     .permit = PERMIT_PUBLIC,   \
+     .flags = ROUTE_ON_LOOP,    \
+     .listeners = LISTEN_ALL,   \
+     .run = handler,            \
      .refuse = arm_refuse}
 #define ROW(verb, template, what, handler) \
     {.method = verb,                       \
