@@ -7,7 +7,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-#define PORT(n, t, r, ...) {.name = STR_INIT(n), .type = t, .rank = r, .dims = {__VA_ARGS__}}
+#define PORT(n, t, r, ...)                                                 \
+    {                                                                      \
+        .name = STR_INIT(n), .type = t, .rank = r, .dims = { __VA_ARGS__ } \
+    }
 
 static const struct tensor_port MATRIX[] = {PORT("x", TENSOR_FLOAT, 2, TENSOR_FREE, 3)};
 static const struct tensor_port CUBE[] = {
@@ -16,8 +19,10 @@ static const struct tensor_port SINGLE[] = {PORT("x", TENSOR_DOUBLE, 0, 0)};
 static const struct tensor_port COLUMNS[] = {
     PORT("a", TENSOR_INT64, 2, TENSOR_FREE, 1), PORT("b", TENSOR_STRING, 2, TENSOR_FREE, 1),
     PORT("c", TENSOR_BOOL, 1, TENSOR_FREE), PORT("d", TENSOR_INT16, 1, 2)};
-static const struct tensor_ports MODELS[] = {
-    {MATRIX, COUNT(MATRIX)}, {CUBE, COUNT(CUBE)}, {SINGLE, COUNT(SINGLE)}, {COLUMNS, COUNT(COLUMNS)}};
+static const struct tensor_ports MODELS[] = {{MATRIX, COUNT(MATRIX)},
+                                             {CUBE, COUNT(CUBE)},
+                                             {SINGLE, COUNT(SINGLE)},
+                                             {COLUMNS, COUNT(COLUMNS)}};
 
 /* Aborts unless the tensor is what its port declares, to its last byte. */
 static void check_tensor(const struct tensor_port *port, const struct tensor *tensor)

@@ -1,7 +1,7 @@
 /* No query that was made up opens anything, however it is written; one of ours does, and not with
  * anything before or after it that changes what it says. */
-#include "os/file.h"
 #include "vault/sas.h"
+#include "os/file.h"
 #include "vault/vault.h"
 
 #include <stdlib.h>
@@ -47,8 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     struct error err = {0};
 
     sas_present(text);
-    if (sas_check(vault, arena, &ask, &out, &err) == 0 || err.code == ERROR_NONE ||
-        !err.message[0])
+    if (sas_check(vault, arena, &ask, &out, &err) == 0 || err.code == ERROR_NONE || !err.message[0])
         abort();
     const struct sas mine = {.account = ask.account,
                              .container = ask.container,

@@ -25,8 +25,8 @@ static int fake_start(const struct compute_start *start, struct process_id *out,
     if (backend.refuse)
         return error_set(err, ERROR_INTERNAL, "", "No process can be started.");
     snprintf(path, sizeof(path), "runs/%.*s/runner.json", STR_ARG(start->attempt));
-    if (file_write_atomic(backend.dir, path,
-                          STR("{\"pid\":1,\"startTime\":1,\"bootId\":\"b\"}"), 0600, err) < 0)
+    if (file_write_atomic(backend.dir, path, STR("{\"pid\":1,\"startTime\":1,\"bootId\":\"b\"}"),
+                          0600, err) < 0)
         return -1;
     backend.starts++;
     *out = (struct process_id){.pid = 1};

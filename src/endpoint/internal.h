@@ -63,7 +63,8 @@ int rollout_read_all(struct endpoints *endpoints, struct arena *arena, struct en
  * When it fails, body and state are again what is stored. */
 int rollout_save(struct endpoints *endpoints, struct arena *arena, struct rollout *rollout,
                  struct error *err);
-/* The document of a deployment. Errors: ERROR_NOT_FOUND before its first PUT. Owns: the snapshot. */
+/* The document of a deployment. Errors: ERROR_NOT_FOUND before its first PUT. Owns: the snapshot.
+ */
 int rollout_get(struct store_txn *txn, const struct document *deployment, struct document *out,
                 struct error *err);
 /* Its member "state"; what cannot be read begins anew. */

@@ -19,8 +19,8 @@
 /* --- Calls ---------------------------------------------------------------------------------------
  */
 
-static const struct http_header JSON_BODY[] = {{STR_INIT("Content-Type"),
-                                                STR_INIT("application/json")}};
+static const struct http_header JSON_BODY[] = {
+    {STR_INIT("Content-Type"), STR_INIT("application/json")}};
 
 /* One call on the gateway's control socket, answered within CALL_MS. */
 static int link_call(struct endpoints *endpoints, struct arena *arena, struct http_call call,
@@ -47,8 +47,7 @@ static struct json *link_status(struct endpoints *endpoints, struct arena *arena
     struct http_response reply;
 
     if (!file_exists(endpoints->options.dir, "run/gateway.sock") ||
-        link_call(endpoints, arena, call, &reply, NULL) < 0 ||
-        reply.status != 200)
+        link_call(endpoints, arena, call, &reply, NULL) < 0 || reply.status != 200)
         return NULL;
     return json_parse(arena, reply.body, NULL);
 }

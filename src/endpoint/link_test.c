@@ -25,14 +25,12 @@ struct fake_gateway {
 /* One replica a deployment is enough to tell ready from not. */
 static struct str status_text(struct fake_gateway *gateway, struct arena *arena)
 {
-    struct json *routes = gateway->routes[0]
-                              ? json_parse(arena, str_from(gateway->routes), NULL)
-                              : NULL;
+    struct json *routes =
+        gateway->routes[0] ? json_parse(arena, str_from(gateway->routes), NULL) : NULL;
     struct json *value = json_object(arena), *endpoints = json_array(arena);
     struct json *endpoint = json_object(arena), *deployments = json_array(arena);
     struct json *deployment = json_object(arena), *replicas = json_array(arena);
-    struct json_iter it =
-        json_iter(json_at(routes, "endpoints[0].deployments[0].replicas"));
+    struct json_iter it = json_iter(json_at(routes, "endpoints[0].deployments[0].replicas"));
 
     while (json_next(&it)) {
         struct json *replica = json_object(arena);

@@ -11,7 +11,7 @@
 
 #define SHOWN_BYTES (4 * MIB)
 #define TAIL_BYTES (512 * KIB) /* of one file, whatever the lines */
-#define TAIL_DEFAULT 50 /* as the service's own default; --lines of the CLI */
+#define TAIL_DEFAULT 50        /* as the service's own default; --lines of the CLI */
 #define TAIL_MAX 10000
 
 /* The last `lines` lines of a file beneath a replica's folder. */
@@ -28,7 +28,8 @@ static void logs_tail(struct endpoints *endpoints, struct buf *out, struct str r
     if (fd < 0)
         return;
     assert(lines > 0);
-    /* Only the end is read, however much a replica wrote: its first line may then be half a line. */
+    /* Only the end is read, however much a replica wrote: its first line may then be half a line.
+     */
     off_t size = lseek(fd, 0, SEEK_END);
     lseek(fd, size > (off_t)TAIL_BYTES ? size - (off_t)TAIL_BYTES : 0, SEEK_SET);
     ssize_t count = fd_read_all(fd, text, TAIL_BYTES, NULL);

@@ -241,8 +241,7 @@ int replica_ensure(struct endpoints *endpoints, struct arena *arena,
         return -1;
     replica->started_us = clock_mono_us();
     LOG(LOG_INFO, "replica.started", LOG_STR("replica", name),
-        LOG_STR("endpoint", order->rollout->endpoint),
-        LOG_STR("deployment", order->rollout->name),
+        LOG_STR("endpoint", order->rollout->endpoint), LOG_STR("deployment", order->rollout->name),
         LOG_INT("runner", runner.pid));
     return 0;
 }

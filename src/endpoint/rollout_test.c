@@ -1,4 +1,5 @@
-/* A roll-out whose store, backend or disk fails at any one place: it goes on from what is stored. */
+/* A roll-out whose store, backend or disk fails at any one place: it goes on from what is stored.
+ */
 #include "endpoint/fixture_test.h"
 
 #include "base/buf.h"
@@ -50,9 +51,8 @@ static int run_until_switched(struct world *w)
 
 TEST(a_store_that_fails_once_delays_the_roll_out_and_changes_nothing_else)
 {
-    static const enum store_fault KINDS[] = {STORE_FAULT_STEP, STORE_FAULT_LEFT,
-                                             STORE_FAULT_COMMIT, STORE_FAULT_UNKNOWN_KEPT,
-                                             STORE_FAULT_UNKNOWN_LOST};
+    static const enum store_fault KINDS[] = {STORE_FAULT_STEP, STORE_FAULT_LEFT, STORE_FAULT_COMMIT,
+                                             STORE_FAULT_UNKNOWN_KEPT, STORE_FAULT_UNKNOWN_LOST};
 
     for (size_t kind = 0; kind < COUNT(KINDS); kind++)
         for (unsigned nth = 1; nth < 40; nth++) {

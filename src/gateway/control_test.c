@@ -1,4 +1,5 @@
-/* The control socket, in this process and around a whole gateway that is killed and started again. */
+/* The control socket, in this process and around a whole gateway that is killed and started again.
+ */
 #include "gateway/control.h"
 
 #include "base/test.h"
@@ -19,9 +20,9 @@
 #include <unistd.h>
 
 #define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define ROUTES(name)                                                                             \
-    "{\"endpoints\":[{\"name\":\"" name "\",\"keys\":[\"" HASH "\"],\"deployments\":[{"          \
-    "\"name\":\"blue\",\"weight\":100,\"concurrency\":2,\"queue\":1,\"queueWaitMs\":100,"        \
+#define ROUTES(name)                                                                      \
+    "{\"endpoints\":[{\"name\":\"" name "\",\"keys\":[\"" HASH "\"],\"deployments\":[{"   \
+    "\"name\":\"blue\",\"weight\":100,\"concurrency\":2,\"queue\":1,\"queueWaitMs\":100," \
     "\"timeoutMs\":1000,\"replicas\":[\"d00000001\"]}]}]}"
 
 struct world {
@@ -82,10 +83,8 @@ static int call_at(struct arena *arena, int dir, const char *method, const char 
     CLEANUP(http_client_free)
     struct http_client *client =
         http_client_new(&(struct http_address){.unix_path = socket, .host = STR("localhost")});
-    const struct http_call call = {.method = method,
-                                   .target = str_from(target),
-                                   .body = str_from(body),
-                                   .timeout_ms = 5000};
+    const struct http_call call = {
+        .method = method, .target = str_from(target), .body = str_from(body), .timeout_ms = 5000};
     struct http_response reply;
 
     if (http_client_send(client, arena, &call, &reply, NULL) < 0)
@@ -130,7 +129,12 @@ TEST(routes_that_are_put_are_kept_and_in_force)
 TEST(routes_that_cannot_be_right_are_refused_and_change_nothing)
 {
     static const char *const BAD[] = {
-        "", "{", "[]", "{}", "{\"endpoints\":{}}", "{\"endpoints\":[{\"name\":\"\"}]}",
+        "",
+        "{",
+        "[]",
+        "{}",
+        "{\"endpoints\":{}}",
+        "{\"endpoints\":[{\"name\":\"\"}]}",
         "{\"endpoints\":[{\"name\":\"a\",\"keys\":[\"short\"]}]}",
         "{\"endpoints\":[{\"name\":\"a\",\"keys\":[\"" HASH "\",\"" HASH "\",\"" HASH "\",\"" HASH
         "\",\"" HASH "\"]}]}",

@@ -214,13 +214,13 @@ static const char *option_value(int argc, char **argv, const char *name)
 static int gateway_folder(const char *given, char path[PATH_MAX], struct error *err)
 {
     if (!realpath(given, path))
-        return error_set(err, ERROR_NOT_FOUND, "--data-dir", "The folder '%s' cannot be opened: %s.",
-                         given, strerror(errno));
+        return error_set(err, ERROR_NOT_FOUND, "--data-dir",
+                         "The folder '%s' cannot be opened: %s.", given, strerror(errno));
     int dir = dir_open(path, err);
     if (dir >= 0 && fchdir(dir) < 0) {
         close(dir);
-        return error_set(err, ERROR_INTERNAL, "--data-dir", "The folder '%s' cannot be entered: %s.",
-                         given, strerror(errno));
+        return error_set(err, ERROR_INTERNAL, "--data-dir",
+                         "The folder '%s' cannot be entered: %s.", given, strerror(errno));
     }
     return dir;
 }

@@ -269,7 +269,8 @@ static void drop_replicas(struct gateway_routes *routes, struct gateway_deployme
     }
 }
 
-/* The second half: what nobody named goes. Nobody can find it any more, requests may still hold it. */
+/* The second half: what nobody named goes. Nobody can find it any more, requests may still hold it.
+ */
 static void routes_drop(struct gateway_routes *routes)
 {
     struct gateway_endpoint *endpoint;

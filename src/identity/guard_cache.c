@@ -1,4 +1,5 @@
-/* guard_cache.c - what the guard learned in the last 5 s, so that the IO thread need not ask a disk. */
+/* guard_cache.c - what the guard learned in the last 5 s, so that the IO thread need not ask a
+ * disk. */
 #include "identity/identity_private.h"
 
 #include "identity/peer.h"

@@ -48,7 +48,7 @@ struct identity {
     struct pool *pool;
     struct arena *arena; /* texts that live as long as this */
     int dir;
-    uid_t owner;         /* of the data folder */
+    uid_t owner; /* of the data folder */
     bool anonymous;
     int64_t default_scope;
     struct str domain, audience, tenant, admin_id;
@@ -66,8 +66,8 @@ struct identity {
     struct peer_answer peers[PEER_CACHE];
 };
 
-/* guard_cache.c: the words of a workspace, by its number. False when it is not there. With `cached_only`
- * also when the store would have to be asked. */
+/* guard_cache.c: the words of a workspace, by its number. False when it is not there. With
+ * `cached_only` also when the store would have to be asked. */
 bool guard_scope_words(struct identity *identity, struct arena *arena, int64_t scope,
                        bool cached_only, struct scope_words *out);
 /* What the caches hold on to; with the identity. */

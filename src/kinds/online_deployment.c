@@ -75,8 +75,8 @@ static int online_deployment_prepare(struct arm_request *req, struct error *err)
             0 ||
         deployment_defaults(req, err) < 0)
         return -1;
-    /* A part of an instance, or more than any number of ours, would be cut to another count than the
-     * document shows. */
+    /* A part of an instance, or more than any number of ours, would be cut to another count than
+     * the document shows. */
     if (!json_is_integer(json_at(req->body, "sku.capacity")))
         return error_set(err, ERROR_INVALID, "sku.capacity", "This field must be a whole number.");
     const struct deployment_request request = {
@@ -130,8 +130,8 @@ static int online_deployment_remove(struct arm_request *, struct store_txn *txn,
     return drop_traffic(txn, document, err);
 }
 
-/* A DELETE returns when the gateway has forgotten the deployment; a PUT goes on for minutes, and its
- * operation tells when it is done. */
+/* A DELETE returns when the gateway has forgotten the deployment; a PUT goes on for minutes, and
+ * its operation tells when it is done. */
 static void online_deployment_after(struct arm_request *req, const struct document *, bool removed)
 {
     if (removed)

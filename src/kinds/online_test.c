@@ -359,9 +359,10 @@ TEST(settings_that_cannot_be_right_name_their_field)
                   "{\"sku\":{\"capacity\":0},\"properties\":{\"model\":\"azureml:line:1\"}}",
                   "sku.capacity");
     /* Cut to 32 bits this would be 1, and a half instance none. */
-    check_refused(o, 400, BLUE,
-                  "{\"sku\":{\"capacity\":4294967297},\"properties\":{\"model\":\"azureml:line:1\"}}",
-                  "sku.capacity");
+    check_refused(
+        o, 400, BLUE,
+        "{\"sku\":{\"capacity\":4294967297},\"properties\":{\"model\":\"azureml:line:1\"}}",
+        "sku.capacity");
     check_refused(o, 400, BLUE,
                   "{\"sku\":{\"capacity\":1.5},\"properties\":{\"model\":\"azureml:line:1\"}}",
                   "sku.capacity");

@@ -1,5 +1,6 @@
-/* oauth.c - the token service as far as it is open: where it is and which keys it signs with. Every way to
- * get a token answers 501 in OAuth's form, so that a client shows a sentence instead of a stack. */
+/* oauth.c - the token service as far as it is open: where it is and which keys it signs with. Every
+ * way to get a token answers 501 in OAuth's form, so that a client shows a sentence instead of a
+ * stack. */
 #include "oauth/oauth.h"
 
 #include "identity/identity.h"

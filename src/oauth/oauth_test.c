@@ -94,10 +94,8 @@ static int ask(struct world *w, const char *method, const char *target, const ch
     CLEANUP(http_client_free)
     struct http_client *client =
         http_client_new(&(struct http_address){.unix_path = socket, .host = STR("localhost")});
-    const struct http_call call = {.method = method,
-                                   .target = str_from(target),
-                                   .body = str_from(body),
-                                   .timeout_ms = 10000};
+    const struct http_call call = {
+        .method = method, .target = str_from(target), .body = str_from(body), .timeout_ms = 10000};
     struct http_response reply;
     struct error err = {0};
 
@@ -118,9 +116,9 @@ TEST(the_configuration_names_our_addresses_for_our_tenant)
     CHECK_INT(200, ask(w, "GET", target.ptr, "", &body));
     CHECK(str_eq(arena_printf(w->arena, "https://localhost:10443/%.*s/v2.0", STR_ARG(tenant)),
                  json_str_at(body, "issuer")));
-    CHECK(str_eq(arena_printf(w->arena, "https://localhost:10443/%.*s/oauth2/v2.0/token",
-                              STR_ARG(tenant)),
-                 json_str_at(body, "token_endpoint")));
+    CHECK(str_eq(
+        arena_printf(w->arena, "https://localhost:10443/%.*s/oauth2/v2.0/token", STR_ARG(tenant)),
+        json_str_at(body, "token_endpoint")));
     CHECK(json_str_at(body, "authorization_endpoint").len > 0);
     CHECK(json_str_at(body, "device_authorization_endpoint").len > 0);
     CHECK_STR("RS256", json_str_at(body, "id_token_signing_alg_values_supported[0]"));

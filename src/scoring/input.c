@@ -50,8 +50,8 @@ static int fill_wrong_type(const struct fill *fill, const struct json *value, st
                      KIND_NAMES[json_kind(value)]);
 }
 
-/* Doubles are cut to floats only within a float's range: an infinity nobody sent would be worse than
- * a refusal. */
+/* Doubles are cut to floats only within a float's range: an infinity nobody sent would be worse
+ * than a refusal. */
 static int fill_real(struct fill *fill, const struct json *value, struct error *err)
 {
     double number = NAN; /* null is a missing value, as data frames write it */
@@ -348,7 +348,8 @@ static int table_check_rows(const struct table *table, struct error *err)
     return 0;
 }
 
-/* A name that no port has: a typing error would otherwise show as another column that is missing. */
+/* A name that no port has: a typing error would otherwise show as another column that is missing.
+ */
 static int ports_check_name(struct arena *arena, const struct tensor_ports *ports, struct str name,
                             struct error *err)
 {
@@ -434,8 +435,8 @@ static int fill_named(struct fill *fill, const struct json *value, struct error 
 {
     const struct tensor_port *port = fill->port;
     struct json_iter it = json_iter(value);
-    bool flat = json_kind(value) == JSON_ARRAY &&
-                (!json_next(&it) || json_kind(it.value) != JSON_ARRAY);
+    bool flat =
+        json_kind(value) == JSON_ARRAY && (!json_next(&it) || json_kind(it.value) != JSON_ARRAY);
 
     assert(value);
     if (!flat || port->rank != 2 || port->dims[1] != 1)

@@ -22,7 +22,8 @@ static const char FAKE_PYTHON[] =
     "import json, os, socketserver, sys, time\n"
     "from http.server import BaseHTTPRequestHandler\n"
     "mode = open('../mode').read()\n"
-    "json.dump({'argv': sys.argv, 'env': dict(os.environ), 'cwd': os.getcwd(), 'pid': os.getpid()},\n"
+    "json.dump({'argv': sys.argv, 'env': dict(os.environ), 'cwd': os.getcwd(), 'pid': "
+    "os.getpid()},\n"
     "          open('../seen.json.part', 'w'))\n"
     "os.rename('../seen.json.part', '../seen.json')\n"
     "if mode == 'dies':\n"
@@ -91,10 +92,17 @@ static void start(struct world *w, const char *engine, const char *script)
     w->child = fork();
     CHECK(w->child >= 0);
     if (w->child == 0) {
-        char *argv[] = {(char *)"score",         w->path,        (char *)"--engine",
-                        (char *)engine,          (char *)"--environment", w->environment,
-                        (char *)"--workers",     (char *)"2",
-                        script ? (char *)"--script" : NULL, (char *)script, NULL};
+        char *argv[] = {(char *)"score",
+                        w->path,
+                        (char *)"--engine",
+                        (char *)engine,
+                        (char *)"--environment",
+                        w->environment,
+                        (char *)"--workers",
+                        (char *)"2",
+                        script ? (char *)"--script" : NULL,
+                        (char *)script,
+                        NULL};
         _exit(score_main(script ? 10 : 8, argv));
     }
 }
@@ -147,10 +155,8 @@ static int ask(struct world *w, const char *method, const char *target, const ch
     CLEANUP(http_client_free)
     struct http_client *client =
         http_client_new(&(struct http_address){.unix_path = socket, .host = STR("localhost")});
-    const struct http_call call = {.method = method,
-                                   .target = str_from(target),
-                                   .body = str_from(body),
-                                   .timeout_ms = 10000};
+    const struct http_call call = {
+        .method = method, .target = str_from(target), .body = str_from(body), .timeout_ms = 10000};
     struct http_response reply;
 
     if (http_client_send(client, w->arena, &call, &reply, NULL) < 0)
@@ -291,11 +297,11 @@ TEST(a_model_without_a_script_is_served_and_described_by_its_signature)
     CHECK(file_exists(w->folder, "scoring/lazurite_no_code.py"));
     CHECK_INT(200, ask(w, "GET", "/swagger.json", "", &text));
     struct json *swagger = json_parse(w->arena, text, NULL);
-    CHECK_STR("age", json_str_at(json_get(json_get(json_get(json_get(swagger, STR("paths")),
-                                                            STR("/score")),
-                                                   STR("post")),
-                                          STR("x-model")),
-                                 "inputs[0].name"));
+    CHECK_STR("age", json_str_at(
+                         json_get(json_get(json_get(json_get(swagger, STR("paths")), STR("/score")),
+                                           STR("post")),
+                                  STR("x-model")),
+                         "inputs[0].name"));
     CHECK_INT(0, finish(w, SIGTERM));
 }
 
