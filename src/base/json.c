@@ -1,4 +1,5 @@
-/* The one file that knows the JSON library for values that change; mlflow/ reads unchanging ones. */
+/* The one file that knows the JSON library for values that change; mlflow/ reads unchanging
+ * ones. */
 #include "base/json.h"
 
 #include "base/buf.h"

@@ -68,8 +68,8 @@ struct json_iter {
 struct json_iter json_iter(const struct json *value);
 bool json_next(struct json_iter *it);
 
-/* Sets or replaces a member; `value` must come from the same arena or one that lives longer. One that
- * is a member or element already stays where it is, and a copy goes in. */
+/* Sets or replaces a member; `value` must come from the same arena or one that lives longer. One
+ * that is a member or element already stays where it is, and a copy goes in. */
 void json_set(struct arena *arena, struct json *object, struct str key, struct json *value);
 void json_set_str(struct arena *arena, struct json *object, const char *key, struct str text);
 void json_set_int(struct arena *arena, struct json *object, const char *key, int64_t number);
