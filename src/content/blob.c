@@ -26,8 +26,9 @@ static void blob_read(struct sql *q, struct blob *out)
     };
 }
 
+/* 1 found, 0 not there, -1 with *err. */
 static int blob_find(struct store_txn *txn, struct str container, struct str name,
-                     struct blob *out, bool *out_found, struct error *err)
+                     struct blob *out, struct error *err)
 {
     struct sql *q = sql(txn, "SELECT " COLUMNS FROM " WHERE b.container = ? AND b.name = ?", err);
 
@@ -36,18 +37,18 @@ static int blob_find(struct store_txn *txn, struct str container, struct str nam
     assert(container.len);
     sql_bind_text(q, 1, container);
     sql_bind_text(q, 2, name);
-    *out_found = sql_step(q) > 0;
-    if (*out_found)
+    bool found = sql_step(q) > 0;
+    if (found)
         blob_read(q, out);
-    return sql_end(q, err);
+    return sql_end(q, err) < 0 ? -1 : found;
 }
 
 int blob_get(struct store_txn *txn, struct str container, struct str name, struct blob *out,
              struct error *err)
 {
-    bool found = false;
+    int found = blob_find(txn, container, name, out, err);
 
-    if (blob_find(txn, container, name, out, &found, err) < 0)
+    if (found < 0)
         return -1;
     if (found)
         return 0;
@@ -81,11 +82,10 @@ static int blob_learn(struct store_txn *txn, struct blob *blob, struct error *er
 int blob_put(struct store_txn *txn, struct blob *blob, bool only_new, struct error *err)
 {
     struct blob before = {0}, new = *blob;
-    bool found = false;
+    int found = blob_find(txn, new.container, new.name, &before, err);
 
     assert(new.object > 0 && new.container.len && new.name.len);
-    if (blob_find(txn, new.container, new.name, &before, &found, err) < 0 ||
-        blob_learn(txn, &new, err) < 0)
+    if (found < 0 || blob_learn(txn, &new, err) < 0)
         return -1;
     if (found && only_new)
         return error_set(err, ERROR_EXISTS, arena_cstr(store_arena(txn), new.name),
