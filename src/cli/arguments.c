@@ -64,10 +64,12 @@ static const struct {
     {CLI_SCOPE, SCOPE_FLAGS, COUNT(SCOPE_FLAGS)},
 };
 
+/* Its own flags first, then those it shares, then everybody's: the order of --help. */
 void arguments_each(const struct cli_command *command,
                     void (*visit)(const struct cli_flag *flag, const char *section, void *context),
                     void *context)
 {
+    assert(command && visit);
     for (size_t i = 0; i < command->flag_count; i++)
         visit(&command->flags[i], "Flags", context);
     for (size_t s = 0; s < SHARES; s++)
@@ -83,10 +85,12 @@ struct search {
     const struct cli_flag *found;
 };
 
+/* Keeps the first flag that fits; letters and names are looked for alike. */
 static void match(const struct cli_flag *flag, const char *section, void *context)
 {
     struct search *search = context;
 
+    assert(flag->name);
     if (search->found)
         return;
     if (search->letter ? flag->letter == search->letter
@@ -94,6 +98,7 @@ static void match(const struct cli_flag *flag, const char *section, void *contex
         search->found = flag;
 }
 
+/* A flag of the command by its name or its letter; NULL when it has none. */
 const struct cli_flag *arguments_find(const struct cli_command *command, struct str name,
                                       char letter)
 {
@@ -108,19 +113,23 @@ struct names {
     size_t count;
 };
 
+/* All names, for the nearest word. */
 static void collect(const struct cli_flag *flag, const char *section, void *context)
 {
     struct names *names = context;
 
+    assert(flag->name);
     if (names->count < COUNT(names->words))
         names->words[names->count++] = str_from(flag->name);
 }
 
+/* Says which flag was likely meant; a typing error must not cost a look at --help. */
 static int unknown_flag(const struct cli_arguments *arguments, struct str word, struct error *err)
 {
     struct names names = {0};
     struct str bare = word;
 
+    assert(arguments->command);
     while (bare.len && bare.ptr[0] == '-')
         bare = str_slice(bare, 1, bare.len);
     arguments_each(arguments->command, collect, &names);
@@ -131,20 +140,26 @@ static int unknown_flag(const struct cli_arguments *arguments, struct str word, 
     return near.len ? error_hint(err, "Did you mean --%.*s?", STR_ARG(near)) : -1;
 }
 
+/* Choices are compared in any case, as az does. */
 static bool fits_choice(const struct cli_flag *flag, struct str value)
 {
     struct str rest = str_from(flag->choices), one;
 
+    assert(flag->name);
     while (str_split(&rest, '|', &one))
         if (str_eq_fold(one, value))
             return true;
     return false;
 }
 
+/* What the row says a value must be is checked before anything is sent. */
 static int check_value(const struct cli_flag *flag, struct str value, struct error *err)
 {
     int64_t number;
 
+    assert(flag->name);
+    if (flag->required && !value.len)
+        return error_set(err, ERROR_INVALID, "", "--%s has an empty value.", flag->name);
     if (flag->choices && !fits_choice(flag, value))
         return error_set(err, ERROR_INVALID, "", "--%s is '%.*s'; expected one of %s.", flag->name,
                          STR_ARG(value), flag->choices);
@@ -160,11 +175,14 @@ struct words {
     int at, count;
 };
 
+/* "-" alone is standard input, and -1 is a number: neither is a flag. */
 static bool is_flag_word(struct str word)
 {
+    assert(word.ptr || !word.len);
     return word.len > 1 && word.ptr[0] == '-' && !(word.ptr[1] >= '0' && word.ptr[1] <= '9');
 }
 
+/* A flag that is given twice has one entry: the last value counts, lists grow. */
 static struct cli_given *remember(struct cli_arguments *arguments, const struct cli_flag *flag)
 {
     for (size_t i = 0; i < arguments->count; i++)
@@ -179,6 +197,7 @@ static struct cli_given *remember(struct cli_arguments *arguments, const struct 
 static int add_value(struct arena *arena, struct cli_given *given, struct str value,
                      struct error *err)
 {
+    assert(given->flag);
     if (check_value(given->flag, value, err) < 0)
         return -1;
     struct str *longer = arena_new_array(arena, struct str, given->count + 1);
@@ -192,6 +211,7 @@ static int add_value(struct arena *arena, struct cli_given *given, struct str va
     return 0;
 }
 
+/* "--flag value", "--flag=value", "-f value" and "-fvalue" are one. */
 static int read_flag(struct arena *arena, struct cli_arguments *arguments, struct words *words,
                      struct error *err)
 {
@@ -199,6 +219,7 @@ static int read_flag(struct arena *arena, struct cli_arguments *arguments, struc
     bool attached = false;
     const struct cli_flag *flag;
 
+    assert(words && arguments->command);
     if (str_starts(word, STR("--"))) {
         attached = str_cut(word, '=', &name, &value);
         flag = arguments_find(arguments->command, str_slice(name, 2, name.len), 0);
@@ -224,6 +245,7 @@ static int read_flag(struct arena *arena, struct cli_arguments *arguments, struc
     return 0;
 }
 
+/* A word without a dash goes to the flag that the command names for it. */
 static int read_bare(struct arena *arena, struct cli_arguments *arguments, struct words *words,
                      struct error *err)
 {
@@ -232,6 +254,7 @@ static int read_bare(struct arena *arena, struct cli_arguments *arguments, struc
     const struct cli_flag *flag =
         positional ? arguments_find(arguments->command, str_from(positional), 0) : NULL;
 
+    assert(arguments->command);
     if (!flag)
         return error_set(err, ERROR_INVALID, "",
                          "'%.*s' stands alone; a flag is expected before it.", STR_ARG(word));
@@ -241,6 +264,7 @@ static int read_bare(struct arena *arena, struct cli_arguments *arguments, struc
 
 static int check_required(const struct cli_arguments *arguments, struct error *err)
 {
+    assert(arguments->command);
     for (size_t i = 0; i < arguments->command->flag_count; i++) {
         const struct cli_flag *flag = &arguments->command->flags[i];
         bool given = false;
@@ -257,12 +281,14 @@ static int check_required(const struct cli_arguments *arguments, struct error *e
 
 static const struct cli_command *command_in(const struct cli_group *group, struct str name)
 {
+    assert(group->commands);
     for (size_t i = 0; i < group->count; i++)
         if (str_eq(name, str_from(group->commands[i].name)))
             return &group->commands[i];
     return NULL;
 }
 
+/* The nearest command; where no group was named, the nearest group too: "jobs" means job. */
 static int unknown_word(const struct cli_group *group, struct str word, struct error *err)
 {
     struct names names = {0};
@@ -284,6 +310,7 @@ static int unknown_word(const struct cli_group *group, struct str word, struct e
 /* Takes the words that name the command; `ml` before them is dropped. */
 static int find_command(struct words *words, struct cli_arguments *out, struct error *err)
 {
+    assert(out);
     if (words->at < words->count && !strcmp(words->argv[words->at], "ml"))
         words->at++;
     out->group = &own_group;
@@ -310,6 +337,7 @@ int arguments_parse(struct arena *arena, int argc, char **argv, struct cli_argum
 {
     struct words words = {argv, 1, argc};
 
+    assert(argc >= 1 && argv[0]);
     *out = (struct cli_arguments){0};
     if (find_command(&words, out, err) < 0)
         return -1;
@@ -331,6 +359,7 @@ int arguments_parse(struct arena *arena, int argc, char **argv, struct cli_argum
 
 static const struct cli_given *given_flag(const struct cli *cli, const char *flag)
 {
+    assert(flag[0]);
     for (size_t i = 0; i < cli->arguments.count; i++)
         if (!strcmp(cli->arguments.given[i].flag->name, flag))
             return &cli->arguments.given[i];
@@ -341,6 +370,7 @@ struct str cli_text(const struct cli *cli, const char *flag)
 {
     const struct cli_given *given = given_flag(cli, flag);
 
+    assert(flag[0]);
     if (given && given->count)
         return given->values[given->count - 1];
     const struct cli_command *command = cli->arguments.command;
@@ -353,17 +383,21 @@ bool cli_has(const struct cli *cli, const char *flag)
     return given_flag(cli, flag) != NULL;
 }
 
+/* Numbers were checked when they were read. */
 int64_t cli_number(const struct cli *cli, const char *flag, int64_t fallback)
 {
     int64_t number;
 
+    assert(flag[0]);
     return str_to_int64(cli_text(cli, flag), &number) ? number : fallback;
 }
 
+/* Never NULL, so that callers need not ask twice. */
 const struct cli_given *cli_words(const struct cli *cli, const char *flag)
 {
     static const struct cli_given NONE = {0};
     const struct cli_given *given = given_flag(cli, flag);
 
+    assert(flag[0]);
     return given ? given : &NONE;
 }

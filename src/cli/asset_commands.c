@@ -31,15 +31,18 @@ static const struct change_rules ENVIRONMENT_RULES = {"environment", shape_envir
                                                       ASSET_CHANGES, 3};
 static const struct change_rules MODEL_RULES = {"model", shape_model, ASSET_CHANGES, 4};
 
+/* What registers an asset under its own name is not anonymous. */
 static int environment_body(struct cli *cli, struct document *document, struct json **out,
                             struct error *err)
 {
+    assert(document);
     return assets_environment_body(document, "", false, out, err);
 }
 
 static int model_body(struct cli *cli, struct document *document, struct json **out,
                       struct error *err)
 {
+    assert(document);
     return assets_model_body(document, "", false, out, err);
 }
 
@@ -71,6 +74,7 @@ static void take_build(struct cli *cli, struct document *document)
 {
     struct json *build = json_object(cli->arena);
 
+    assert(document->yaml.root);
     if (!cli_has(cli, "build-context"))
         return;
     json_set_str(cli->arena, build, "path", cli_text(cli, "build-context"));
@@ -78,11 +82,13 @@ static void take_build(struct cli *cli, struct document *document)
     json_set(cli->arena, document->yaml.root, STR("build"), build);
 }
 
+/* Every problem of the file is known before the first byte is sent. */
 static int create(struct cli *cli, const struct asset_kind *kind, struct error *err)
 {
     struct document document;
     struct json *body = NULL, *reply;
 
+    assert(kind->body && kind->shape);
     if (document_read(cli, &kind->family, kind->flags, &document, err) < 0)
         return -1;
     take_build(cli, &document);
@@ -105,11 +111,13 @@ static int create(struct cli *cli, const struct asset_kind *kind, struct error *
     return cli_result(cli, kind->shape(cli, reply), err);
 }
 
+/* --version, --label latest, or nothing: then *out is "". */
 static int version_asked(struct cli *cli, const struct asset_kind *kind, struct str *out,
                          struct error *err)
 {
     struct str label = cli_text(cli, "label");
 
+    assert(kind->type);
     *out = cli_text(cli, "version");
     if (out->len && label.len) {
         cli->usage = true;
@@ -129,6 +137,7 @@ static int show(struct cli *cli, const struct asset_kind *kind, struct error *er
     struct str name = cli_text(cli, "name"), version;
     struct json *reply;
 
+    assert(kind->shape);
     if (session_open(cli, err) < 0 || version_asked(cli, kind, &version, err) < 0)
         return -1;
     struct str id = version.len ? session_version_id(cli, kind->type, name, version)
@@ -159,6 +168,7 @@ static const char *const VERSION_COLUMNS[] = {"version",
                                               "By",
                                               NULL};
 
+/* Names with their latest version, or with -n the versions of one. */
 static int list(struct cli *cli, const struct asset_kind *kind, struct error *err)
 {
     const char *view = cli_has(cli, "archived-only")      ? "ArchivedOnly"
@@ -167,6 +177,7 @@ static int list(struct cli *cli, const struct asset_kind *kind, struct error *er
     struct str name = cli_text(cli, "name");
     struct json *all;
 
+    assert(kind->shape);
     if (session_open(cli, err) < 0)
         return -1;
     struct str path =
@@ -186,7 +197,6 @@ static int named_id(struct cli *cli, const struct asset_kind *kind, struct str *
 {
     struct str name = cli_text(cli, "name"), version;
 
-    assert(name.len > 0);
     if (session_open(cli, err) < 0 || version_asked(cli, kind, &version, err) < 0)
         return -1;
     *out = version.len ? session_version_id(cli, kind->type, name, version)
@@ -198,6 +208,7 @@ static int update(struct cli *cli, const struct asset_kind *kind, struct error *
 {
     struct str id;
 
+    assert(kind->rules);
     return named_id(cli, kind, &id, err) < 0 ? -1 : change_resource(cli, kind->rules, id, err);
 }
 
@@ -206,6 +217,7 @@ static int set_archived(struct cli *cli, const struct asset_kind *kind, bool arc
 {
     struct str id;
 
+    assert(kind->type);
     return named_id(cli, kind, &id, err) < 0 ? -1 : change_archived(cli, id, archived, err);
 }
 

@@ -18,6 +18,8 @@
 static int problem(struct document *document, const char *path, const char *code,
                    struct str message, struct str fix)
 {
+    assert(document && code);
+
     struct yaml_problem *made = yaml_problem_add(
         &document->problems, document_place(document, path), code, "%.*s", STR_ARG(message));
     made->fix = fix;
@@ -39,6 +41,7 @@ int assets_latest(struct cli *cli, const char *type, struct str name, struct str
     return error_set(err, ERROR_NOT_FOUND, "", "'%.*s' in %s has no version.", STR_ARG(name), type);
 }
 
+/* The container knows; one that is not there yet begins with 1. */
 int assets_next_version(struct cli *cli, const char *type, struct str name, struct str *out,
                         struct error *err)
 {
@@ -65,6 +68,7 @@ static void cut_reference(struct str text, struct str *out_name, struct str *out
     struct str rest = str_starts(text, STR("azureml:")) ? str_slice(text, 8, text.len) : text,
                label;
 
+    assert(out_name && out_version);
     *out_name = rest;
     *out_version = STR("");
     if (str_cut(rest, ':', out_name, out_version))
@@ -74,17 +78,21 @@ static void cut_reference(struct str text, struct str *out_name, struct str *out
         *out_version = STR("");
 }
 
+/* An id, or an address of a registry, goes as it is. */
 static bool is_full(struct str text, struct str *out)
 {
+    assert(out);
     *out = str_starts(text, STR("azureml:/subscriptions")) ? str_slice(text, 8, text.len) : text;
     return str_starts_fold(*out, STR("/subscriptions/")) || str_starts(text, STR("azureml://"));
 }
 
+/* A label is looked up; a version that is not named is the latest. */
 int assets_id(struct cli *cli, const char *type, struct str reference, struct str *out,
               struct error *err)
 {
     struct str name, version;
 
+    assert(type);
     if (is_full(reference, out))
         return 0;
     cut_reference(reference, &name, &version);
@@ -103,6 +111,7 @@ static int missing_version(struct cli *cli, struct document *document, const cha
                message;
     struct str word = str_slice(str_from(type), 0, strlen(type) - 1);
 
+    assert(type);
     if (str_eq(str_from(type), STR("data")))
         word = STR("data asset");
     cut_reference(text, &name, &version);
@@ -123,12 +132,14 @@ static int missing_version(struct cli *cli, struct document *document, const cha
                    arena_printf(cli->arena, "azureml:%.*s@latest", STR_ARG(name)));
 }
 
+/* One question to the server here saves a job that would fail there. */
 int assets_reference(struct document *document, const char *type, const char *path, struct str *out,
                      struct error *err)
 {
     struct cli *cli = document->cli;
     struct str text = json_as_str(json_at(document->yaml.root, path)), id;
 
+    assert(type && path);
     *out = STR("");
     if (is_full(text, out))
         return 0;
@@ -152,8 +163,10 @@ struct str assets_compute(struct cli *cli, struct str text)
     return session_id(cli, "computes", name);
 }
 
+/* Anything without a scheme is a path of this machine. */
 static bool is_local(struct str text)
 {
+    assert(text.ptr || !text.len);
     return !str_starts(text, STR("azureml:")) && str_find(text, STR("://")) < 0 &&
            !str_starts(text, STR("git+")) && !str_starts(text, STR("runs:/"));
 }
@@ -173,6 +186,7 @@ int assets_code(struct cli *cli, struct document *document, const char *path, st
 {
     struct str text = json_as_str(json_at(document->yaml.root, path));
 
+    assert(document && path);
     *out = STR("");
     if (!text.len)
         return 0;
@@ -199,6 +213,7 @@ static struct str long_prefix(struct cli *cli)
                         STR_ARG(words[2]), STR_ARG(words[4]), STR_ARG(words[8]));
 }
 
+/* A path is uploaded once: the same bytes are found again by their hash. */
 int assets_content(struct cli *cli, struct document *document, struct assets_content *content,
                    struct error *err)
 {
@@ -206,6 +221,7 @@ int assets_content(struct cli *cli, struct document *document, struct assets_con
     struct str store = content->datastore.len ? content->datastore : DEFAULT_STORE, full = STR("");
     struct transfer_place place;
 
+    assert(document && content->path);
     if (session_open(cli, err) < 0)
         return -1;
     if (content->full)
@@ -239,6 +255,7 @@ static int conda_text(struct document *document, const char *path, const struct 
     struct yaml conda;
     struct str text;
 
+    assert(path);
     *out = STR("");
     if (json_kind(value) == JSON_OBJECT) {
         *out = yaml_write(cli->arena, value, true);
@@ -265,11 +282,13 @@ static int conda_text(struct document *document, const char *path, const struct 
     return 0;
 }
 
+/* "environment" and "image" are "environment.image"; at the root the key alone. */
 static const char *below(struct cli *cli, const char *path, const char *key)
 {
     return path[0] ? arena_printf(cli->arena, "%s.%s", path, key).ptr : key;
 }
 
+/* A build context is code: it goes up as such and is named by its id. */
 static int environment_build(struct cli *cli, struct document *document, const char *path,
                              struct json *body, struct error *err)
 {
@@ -279,6 +298,7 @@ static int environment_build(struct cli *cli, struct document *document, const c
         json_as_str(json_at(document->yaml.root, below(cli, path, "build.dockerfile_path")));
     struct transfer_place place;
 
+    assert(body);
     if (!text.len)
         return 0;
     struct str uri = text;
@@ -341,18 +361,21 @@ static struct str hash_of(struct cli *cli, const struct json *body)
     char hex[33];
     unsigned size;
 
+    assert(body);
     EVP_Digest(text.ptr, text.len, sum, &size, EVP_sha256(), NULL);
     for (size_t i = 0; i < 16; i++)
         snprintf(hex + 2 * i, 3, "%02x", sum[i]);
     return arena_str(cli->arena, str_from(hex));
 }
 
+/* The same words make the same name, so that a second job finds the first one's environment. */
 int assets_environment(struct cli *cli, struct document *document, const char *path,
                        struct str *out, struct error *err)
 {
     const struct json *value = json_at(document->yaml.root, path);
     struct json *body;
 
+    assert(document);
     *out = STR("");
     if (json_kind(value) == JSON_STRING)
         return assets_reference(document, "environments", path, out, err);
@@ -415,6 +438,7 @@ int assets_model(struct cli *cli, struct document *document, const char *path, s
     struct json *body = NULL;
     struct str version = json_str_at(value, "version");
 
+    assert(document);
     *out = STR("");
     if (json_kind(value) == JSON_STRING)
         return assets_reference(document, "models", path, out, err);

@@ -16,8 +16,10 @@
 
 #define CLI_BUDGET_BYTES (1 * GIB)
 
+/* Standard output holds results only, in the order they are made. */
 void cli_write(struct str text)
 {
+    assert(text.ptr || !text.len);
     fwrite(text.ptr ? text.ptr : "", 1, text.len, stdout);
 }
 
@@ -25,6 +27,7 @@ void cli_say(const char *format, ...)
 {
     va_list args;
 
+    assert(format);
     va_start(args, format);
     vprintf(format, args);
     va_end(args);
@@ -34,6 +37,7 @@ void cli_note(const struct cli *cli, const char *format, ...)
 {
     va_list args;
 
+    assert(format);
     if (cli->quiet)
         return;
     va_start(args, format);
@@ -46,6 +50,7 @@ void cli_warn(const struct cli *cli, const char *format, ...)
 {
     va_list args;
 
+    assert(format);
     if (cli->quiet)
         return;
     fputs(cli->color_err ? "\033[33mwarning\033[0m  " : "warning  ", stderr);
@@ -63,6 +68,7 @@ static const char *const *default_columns(const struct cli *cli)
     return cli->wide || (rule && !strcmp(rule, "az")) ? NULL : cli->columns;
 }
 
+/* A query that finds nothing prints null, as az does. */
 int cli_result(struct cli *cli, const struct json *value, struct error *err)
 {
     struct json *shown = (struct json *)value;
@@ -70,6 +76,7 @@ int cli_result(struct cli *cli, const struct json *value, struct error *err)
                                      default_columns(cli)};
     struct str text;
 
+    assert(cli->arena);
     if (cli->query && jmespath_search(cli->arena, cli->query, value, &shown, err) < 0)
         return -1;
     if (output_write(cli->arena, shown ? shown : json_null(cli->arena), &options, &text, err) < 0)
@@ -78,6 +85,7 @@ int cli_result(struct cli *cli, const struct json *value, struct error *err)
     return 0;
 }
 
+/* Choices were checked before: an unknown name cannot come here. */
 static enum cli_format format_named(struct str name)
 {
     static const struct {
@@ -87,23 +95,28 @@ static enum cli_format format_named(struct str name)
                    {"yamlc", CLI_YAMLC}, {"table", CLI_TABLE}, {"tsv", CLI_TSV},
                    {"none", CLI_NONE}};
 
+    assert(name.ptr || !name.len);
     for (size_t i = 0; i < COUNT(FORMATS); i++)
         if (str_eq_fold(name, str_from(FORMATS[i].name)))
             return FORMATS[i].format;
     return CLI_JSON;
 }
 
+/* NO_COLOR and a dumb terminal are respected; a pipe never gets colors. */
 static bool wants_color(int descriptor)
 {
     const char *none = getenv("NO_COLOR"), *term = getenv("TERM");
 
+    assert(descriptor >= 0);
     return isatty(descriptor) && !(none && none[0]) && !(term && !strcmp(term, "dumb"));
 }
 
+/* The place of an error is marked under the expression. */
 static int read_query(struct cli *cli, struct error *err)
 {
     struct str text = cli_text(cli, "query");
 
+    assert(cli->arena);
     if (!cli_has(cli, "query"))
         return 0;
     if (jmespath_parse(cli->arena, text, &cli->query, err) == 0)
@@ -120,8 +133,11 @@ static int read_query(struct cli *cli, struct error *err)
     return -1;
 }
 
+/* Flags that every command takes, read even where the line is wrong: the error has its form by
+ * them. */
 static void read_globals(struct cli *cli)
 {
+    assert(cli->arena);
     cli->quiet = cli_has(cli, "only-show-errors");
     cli->debug = cli_has(cli, "debug");
     cli->verbose = cli->debug || cli_has(cli, "verbose");
@@ -150,10 +166,12 @@ static int weigh_flags(struct cli *cli, struct error *err)
     return 0;
 }
 
+/* Parses, then weighs, then runs: nothing is sent for a line that is wrong. */
 static int run(struct cli *cli, int argc, char **argv, struct error *err)
 {
     struct cli_arguments *arguments = &cli->arguments;
 
+    assert(argc >= 1);
     cli->usage = true;
     int parsed = arguments_parse(cli->arena, argc, argv, arguments, err);
     read_globals(cli);

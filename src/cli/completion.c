@@ -36,6 +36,7 @@ static const char FISH[] =
 
 struct str completion_script(struct arena *arena, struct str shell)
 {
+    assert(shell.len > 0);
     if (str_eq_fold(shell, STR("zsh")))
         return str_from(ZSH);
     return str_eq_fold(shell, STR("fish")) ? str_from(FISH) : str_from(BASH);
@@ -51,11 +52,13 @@ static void add_choices(struct buf *out, const struct cli_flag *flag)
 
 static void add_flag(const struct cli_flag *flag, const char *section, void *context)
 {
+    assert(flag->name);
     buf_printf(context, "--%s\n", flag->name);
 }
 
 static void add_commands(struct buf *out, const struct cli_group *group)
 {
+    assert(group->commands);
     for (size_t i = 0; i < group->count; i++)
         if (!group->commands[i].hidden)
             buf_printf(out, "%s\n", group->commands[i].name);

@@ -44,14 +44,17 @@ static const char *const WORKSPACE_COLUMNS[] = {
 
 static struct str id_of(struct cli *cli, const char *type)
 {
+    assert(type);
     return session_id(cli, type, cli_text(cli, "name"));
 }
 
+/* Size and tier are kept as they are given: every size is a pool on this host. */
 static int run_compute_create(struct cli *cli, struct error *err)
 {
     struct document document;
     struct json *body, *reply;
 
+    assert(cli->arena);
     if (document_read(cli, &COMPUTE_FAMILY, COMPUTE_KEYS, &document, err) < 0)
         return -1;
     document_check(cli, &document);
@@ -74,6 +77,7 @@ static int run_compute_update(struct cli *cli, struct error *err)
                   {"max-instances", "properties.properties.scaleSettings.maxNodeCount"}};
     struct json *body, *reply;
 
+    assert(cli->arena);
     if (session_open(cli, err) < 0 || session_get(cli, id_of(cli, "computes"), &body, err) < 0)
         return -1;
     for (size_t i = 0; i < COUNT(LIMITS); i++)
@@ -127,8 +131,10 @@ static int run_datastore_show(struct cli *cli, struct error *err)
                                       : show(cli, id_of(cli, "datastores"), shape_datastore, err);
 }
 
+/* The session's own unless another one is named. */
 static int run_workspace_show(struct cli *cli, struct error *err)
 {
+    assert(cli->arena);
     if (session_open(cli, err) < 0)
         return -1;
     struct str id = session_workspace(cli), name = cli_text(cli, "name");
@@ -144,16 +150,19 @@ static int list(struct cli *cli, struct str path,
 {
     struct json *all;
 
+    assert(path.len > 0 && shape);
     if (session_list(cli, path, (size_t)cli_number(cli, "max-results", 0), &all, err) < 0)
         return -1;
     return cli_result(cli, shape_all(cli, all, shape), err);
 }
 
+/* The wire has no filter by type; lists of computes are short. */
 static int run_compute_list(struct cli *cli, struct error *err)
 {
     struct str type = cli_text(cli, "type");
     struct json *all, *kept = json_array(cli->arena);
 
+    assert(cli->arena);
     if (session_open(cli, err) < 0)
         return -1;
     struct str path = arena_printf(cli->arena, "%.*s/computes", STR_ARG(session_workspace(cli)));

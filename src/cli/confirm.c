@@ -7,7 +7,7 @@ int confirm_ask(struct cli *cli, const char *what, struct str name, struct error
 {
     char answer[16] = {0};
 
-    assert(name.len > 0 && what[0]);
+    assert(what[0]);
     if (cli_has(cli, "yes"))
         return 0;
     if (!cli->terminal_in || !cli->terminal_err) {

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+/* At most what a file may have, and one byte more to know that it is too long. */
 static int read_stdin(struct cli *cli, struct str *out, struct error *err)
 {
     char *text = arena_alloc(cli->arena, YAML_TEXT_MAX + 1);
@@ -42,6 +43,7 @@ static int read_file(struct cli *cli, struct str path, struct str *out, struct e
     return 0;
 }
 
+/* Paths in a file begin at the file, wherever the command was called. */
 static struct str folder_of(struct cli *cli, struct str path)
 {
     ssize_t slash = str_find_last(path, '/');
@@ -58,6 +60,7 @@ static void syntax_problem(struct document *document, const struct error *err)
     struct str line, column;
     int64_t number;
 
+    assert(err->message[0]);
     if (str_cut(str_from(err->target), ':', &line, &column)) {
         if (str_to_int64(line, &number))
             place.at.line = (unsigned)number;
@@ -71,6 +74,7 @@ static int read_text(struct cli *cli, struct document *document, struct error *e
 {
     struct str path = cli_text(cli, "file"), text;
 
+    assert(document->problems.arena);
     if (!cli_has(cli, "file")) {
         document->file = STR("<command line>");
         document->folder = STR(".");
@@ -89,11 +93,13 @@ static int read_text(struct cli *cli, struct document *document, struct error *e
     return 0;
 }
 
+/* A flag of the command line wins over the file: it came later. */
 static void take_flag(struct cli *cli, struct document *document, const char *flag)
 {
     char key[64];
     size_t i = 0;
 
+    assert(flag[0]);
     if (!cli_has(cli, flag))
         return;
     for (; flag[i] && i + 1 < sizeof key; i++)
@@ -108,6 +114,7 @@ int document_pairs(struct cli *cli, const char *flag, struct json **out, struct 
     struct json *map = json_object(cli->arena);
     struct str key, value, rest, word;
 
+    assert(flag[0]);
     for (size_t i = 0; i < words->count; i++) {
         rest = words->values[i];
         /* --traffic "a=90 b=10" is one word with two pairs. */
@@ -124,12 +131,14 @@ int document_pairs(struct cli *cli, const char *flag, struct json **out, struct 
     return 0;
 }
 
+/* Keys by name, tags, then --set in the order it was given. */
 static int apply_flags(struct cli *cli, struct document *document, const char *const *flags,
                        struct error *err)
 {
     const struct cli_given *sets = cli_words(cli, "set");
     struct json *tags;
 
+    assert(document->yaml.root);
     for (; flags && *flags; flags++)
         take_flag(cli, document, *flags);
     if (cli_has(cli, "tags")) {
@@ -184,6 +193,7 @@ static void choose_kind(struct document *document, const struct document_family 
 int document_read(struct cli *cli, const struct document_family *family, const char *const *flags,
                   struct document *out, struct error *err)
 {
+    assert(family->words && family->words[0]);
     *out = (struct document){.cli = cli, .problems = {.arena = cli->arena}};
     if (read_text(cli, out, err) < 0)
         return -1;
@@ -213,8 +223,10 @@ static const struct {
     {"amlCompute", "network_settings", "nodes are this host"},
 };
 
+/* What is harmless to leave out is left out, but never without a word. */
 static void warn_ignored(struct document *document)
 {
+    assert(document->kind);
     for (size_t i = 0; i < COUNT(IGNORED); i++) {
         const struct json *value = json_at(document->yaml.root, IGNORED[i].path);
         bool off = json_kind(value) == JSON_BOOL && !json_as_bool(value, true);
@@ -254,11 +266,13 @@ static struct json *problems_json(struct cli *cli, const struct document *docume
     return all;
 }
 
+/* All at once: a person mends a file in one go, not in ten. */
 int document_report(struct cli *cli, struct document *document, struct error *err)
 {
     struct yaml_problems *problems = &document->problems;
     struct str text;
 
+    assert(document);
     yaml_problems_sort(problems);
     if (cli->json_errors && problems->first)
         text = arena_printf(cli->arena, "%.*s\n",
@@ -277,11 +291,13 @@ int document_report(struct cli *cli, struct document *document, struct error *er
                      "%zu problem%s; nothing was sent.", errors, errors == 1 ? "" : "s");
 }
 
+/* The nearest thing that stands in the file: a missing key is told at its mapping. */
 struct yaml_place document_place(const struct document *document, const char *path)
 {
     const struct json *value = json_at(document->yaml.root, path);
     struct yaml_place place = {yaml_mark(&document->yaml, value), str_from(path)};
 
+    assert(path);
     if (!place.at.line)
         place.at = yaml_mark(&document->yaml, document->yaml.root);
     if (!place.at.line)
@@ -306,10 +322,12 @@ static const struct {
     {STR_INIT("requestTimeout"), STR_INIT("request_timeout_ms")},
 };
 
+/* The server speaks of properties, the person wrote keys. */
 int document_blame(struct cli *cli, const struct document *document, struct error *err)
 {
     struct str rest = str_from(err->target), piece, path = STR("");
 
+    assert(err->code != ERROR_NONE);
     if (!str_starts(rest, STR("properties.")))
         return -1;
     rest = arena_str(cli->arena, str_slice(rest, 11, rest.len));
@@ -335,6 +353,7 @@ int document_blame(struct cli *cli, const struct document *document, struct erro
 
 struct str document_path(struct cli *cli, const struct document *document, struct str path)
 {
+    assert(document->folder.len > 0);
     if (str_starts(path, STR("file://")))
         path = str_slice(path, 7, path.len);
     else if (str_starts(path, STR("file:")))

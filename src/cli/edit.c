@@ -46,6 +46,7 @@ static int next_step(const struct edit *edit, struct str *rest, struct step *out
 {
     size_t end = 0;
 
+    assert(rest && out);
     if (!rest->len)
         return 0;
     *out = (struct step){.kind = STEP_KEY};
@@ -66,12 +67,14 @@ static int next_step(const struct edit *edit, struct str *rest, struct step *out
     return rest->len ? 1 : bad_path(edit, "ends in a dot");
 }
 
+/* By position, from the end when negative, or the first whose key has the value. */
 static struct json *find_element(struct arena *arena, const struct json *list,
                                  const struct step *step, size_t *out_index)
 {
     int64_t wanted = step->index < 0 ? step->index + (int64_t)json_count(list) : step->index;
     struct json_iter it = json_iter(list);
 
+    assert(list && step->kind != STEP_KEY);
     while (json_next(&it)) {
         bool hit =
             step->kind == STEP_INDEX
@@ -229,6 +232,7 @@ static struct json *without(struct arena *arena, const struct json *list, size_t
     struct json *kept = json_array(arena);
     struct json_iter it = json_iter(list);
 
+    assert(list);
     while (json_next(&it))
         if (it.index != index)
             json_append(arena, kept, json_copy(arena, it.value));

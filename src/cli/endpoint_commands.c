@@ -41,11 +41,13 @@ static const char *const DEPLOYMENT_COLUMNS[] = {"name",
 
 static struct str endpoint_id(struct cli *cli, struct str name)
 {
+    assert(cli->session);
     return session_id(cli, "onlineEndpoints", name);
 }
 
 static struct str deployment_id(struct cli *cli, struct str endpoint, struct str name)
 {
+    assert(cli->session);
     return arena_printf(cli->arena, "%.*s/deployments/%.*s", STR_ARG(endpoint_id(cli, endpoint)),
                         STR_ARG(name));
 }
@@ -57,6 +59,7 @@ static int put_traffic(struct cli *cli, const char *flag, const char *path, stru
     struct json *words, *shares = json_object(cli->arena);
     int64_t share;
 
+    assert(flag && path && body);
     if (!cli_has(cli, flag))
         return 0;
     if (document_pairs(cli, flag, &words, err) < 0)
@@ -80,6 +83,7 @@ static int put_endpoint(struct cli *cli, struct str name, const struct json *bod
 {
     struct json *reply;
 
+    assert(body && phase);
     if (session_change(cli, &(struct session_write){"PUT", endpoint_id(cli, name), body, phase},
                        &reply, err) < 0)
         return -1;
@@ -89,6 +93,7 @@ static int put_endpoint(struct cli *cli, struct str name, const struct json *bod
 static int read_endpoint(struct cli *cli, struct document *document, struct json **out_body,
                          struct error *err)
 {
+    assert(document && out_body);
     if (document_read(cli, &ENDPOINT_FAMILY, ENDPOINT_KEYS, document, err) < 0)
         return -1;
     document_check(cli, document);
@@ -138,12 +143,14 @@ static bool has_edits(const struct cli *cli)
     return cli_has(cli, "set") || cli_has(cli, "add") || cli_has(cli, "remove");
 }
 
+/* A file replaces the endpoint; flags alone change what is there. */
 static int run_update(struct cli *cli, struct error *err)
 {
     struct document document = {0};
     struct json *now, *body;
     struct str name = cli_text(cli, "name");
 
+    assert(cli->arena);
     if (cli_has(cli, "file")) {
         if (read_endpoint(cli, &document, &body, err) < 0)
             return -1;
@@ -176,10 +183,12 @@ static int run_show(struct cli *cli, struct error *err)
     return cli_result(cli, shape_endpoint(cli, reply), err);
 }
 
+/* The table shows the split as one would type it: blue=90 green=10. */
 static int run_list(struct cli *cli, struct error *err)
 {
     struct json *all;
 
+    assert(cli->arena);
     if (session_open(cli, err) < 0 ||
         session_list(
             cli, arena_printf(cli->arena, "%.*s/onlineEndpoints", STR_ARG(session_workspace(cli))),
@@ -204,6 +213,7 @@ static int run_delete(struct cli *cli, struct error *err)
 {
     struct str name = cli_text(cli, "name");
 
+    assert(cli->arena);
     if (confirm_delete(cli, "endpoint", name, err) < 0 || session_open(cli, err) < 0)
         return -1;
     return session_change(
@@ -255,6 +265,7 @@ static int run_credentials(struct cli *cli, struct error *err)
     return cli_result(cli, keys, err);
 }
 
+/* The whole body is read before it is sent: its length must be known. */
 static int read_request(struct cli *cli, struct str *out, struct error *err)
 {
     struct str path = cli_text(cli, "request-file");
@@ -265,6 +276,7 @@ static int read_request(struct cli *cli, struct str *out, struct error *err)
     struct buf body = buf_make(REQUEST_MAX);
     ssize_t got;
 
+    assert(out);
     if (fd < 0)
         return error_errno(err, errno, "The request file '%.*s' cannot be read", STR_ARG(path));
     do {
@@ -279,6 +291,7 @@ static int read_request(struct cli *cli, struct str *out, struct error *err)
     return result;
 }
 
+/* The key is asked for and never shown; the reply is printed as it came. */
 static int run_invoke(struct cli *cli, struct error *err)
 {
     struct str name = cli_text(cli, "name"), deployment = cli_text(cli, "deployment-name"), body;
@@ -286,6 +299,7 @@ static int run_invoke(struct cli *cli, struct error *err)
     struct http_response reply;
     struct json *endpoint, *keys;
 
+    assert(cli->arena);
     if (read_request(cli, &body, err) < 0 || session_open(cli, err) < 0 ||
         session_get(cli, endpoint_id(cli, name), &endpoint, err) < 0 ||
         keys_of(cli, name, &keys, err) < 0)
@@ -321,6 +335,7 @@ static int run_invoke(struct cli *cli, struct error *err)
 /* --- deployments --------------------------------------------------------------------------------
  */
 
+/* One PUT of the endpoint with the one deployment at a hundred. */
 static int all_traffic(struct cli *cli, struct str endpoint, struct str deployment,
                        struct error *err)
 {
@@ -336,6 +351,7 @@ static int all_traffic(struct cli *cli, struct str endpoint, struct str deployme
         NULL, err);
 }
 
+/* A replica that does not come up leaves its reason in the logs: the error names them. */
 static int put_deployment(struct cli *cli, struct document *document, bool create,
                           struct error *err)
 {
@@ -343,6 +359,7 @@ static int put_deployment(struct cli *cli, struct document *document, bool creat
     struct str endpoint = json_str_at(document->yaml.root, "endpoint_name");
     struct json *body, *reply;
 
+    assert(document->yaml.root);
     if (shape_deployment_body(cli, document, &body, err) < 0 ||
         document_report(cli, document, err) < 0)
         return -1;
@@ -367,6 +384,7 @@ static int is_there(struct cli *cli, struct document *document, bool *out, struc
     struct str endpoint = json_str_at(document->yaml.root, "endpoint_name");
     struct str id = deployment_id(cli, endpoint, json_str_at(document->yaml.root, "name"));
 
+    assert(document->yaml.root);
     if (session_get(cli, endpoint_id(cli, endpoint), NULL, err) < 0)
         return -1;
     *out = session_get(cli, id, NULL, err) == 0;
@@ -380,6 +398,7 @@ static int is_there(struct cli *cli, struct document *document, bool *out, struc
 static int read_deployment(struct cli *cli, struct document *document, bool *out_there,
                            struct error *err)
 {
+    assert(document && out_there);
     if (document_read(cli, &DEPLOYMENT_FAMILY, DEPLOYMENT_KEYS, document, err) < 0)
         return -1;
     document_check(cli, document);
@@ -388,11 +407,13 @@ static int read_deployment(struct cli *cli, struct document *document, bool *out
     return session_open(cli, err) < 0 ? -1 : is_there(cli, document, out_there, err);
 }
 
+/* Create does not replace: a deployment that serves is changed on purpose, by update. */
 static int run_deployment_create(struct cli *cli, struct error *err)
 {
     struct document document;
     bool there;
 
+    assert(cli->arena);
     if (read_deployment(cli, &document, &there, err) < 0)
         return -1;
     if (there) {
@@ -409,6 +430,7 @@ static int update_in_place(struct cli *cli, struct error *err)
     struct str endpoint = cli_text(cli, "endpoint-name"), name = cli_text(cli, "name");
     struct json *body, *reply;
 
+    assert(cli->session);
     if (!endpoint.len || !name.len) {
         cli->usage = true;
         return error_set(err, ERROR_INVALID, "",
@@ -430,6 +452,7 @@ static int run_deployment_update(struct cli *cli, struct error *err)
     struct document document;
     bool there;
 
+    assert(cli->arena);
     if (!cli_has(cli, "file"))
         return session_open(cli, err) < 0 ? -1 : update_in_place(cli, err);
     if (read_deployment(cli, &document, &there, err) < 0)
@@ -480,11 +503,13 @@ static int run_deployment_delete(struct cli *cli, struct error *err)
         NULL, err);
 }
 
+/* Text is text; only -o makes it JSON. */
 static int run_deployment_logs(struct cli *cli, struct error *err)
 {
     struct json *ask = json_object(cli->arena), *reply;
     struct str container = cli_text(cli, "container");
 
+    assert(cli->arena);
     if (session_open(cli, err) < 0)
         return -1;
     json_set_int(cli->arena, ask, "tail", cli_number(cli, "lines", 5000));

@@ -66,6 +66,7 @@ static const struct field_row ENDPOINT_ROWS[] = {
 
 struct json *shape_endpoint(struct cli *cli, const struct json *rest)
 {
+    assert(cli->arena);
     return shape_common(cli, rest, ENDPOINT_ROWS, COUNT(ENDPOINT_ROWS));
 }
 
@@ -75,6 +76,7 @@ static struct json *shares(struct cli *cli, const struct json *map)
     struct json *out = json_object(cli->arena);
     struct json_iter it = json_iter(map);
 
+    assert(cli->arena);
     while (json_next(&it))
         if (fields_integer(it.value, 0) > 0)
             json_set(cli->arena, out, it.key, json_int(cli->arena, fields_integer(it.value, 0)));
@@ -146,6 +148,7 @@ struct json *shape_deployment(struct cli *cli, const struct json *rest)
     struct json *out = shape_common(cli, rest, DEPLOYMENT_ROWS, COUNT(DEPLOYMENT_ROWS));
     struct str id = json_str_at(rest, "id"), piece;
 
+    assert(cli->arena);
     fields_to_yaml(cli->arena, DEPLOYMENT_SHOWN, COUNT(DEPLOYMENT_SHOWN), rest, out);
     while (str_split(&id, '/', &piece))
         if (str_eq_fold(piece, STR("onlineEndpoints")) && str_split(&id, '/', &piece))

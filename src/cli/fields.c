@@ -20,11 +20,13 @@ static const struct {
     {STR_INIT("tensorflow"), STR_INIT("TensorFlow")},
 };
 
+/* min_instances is minInstances on the wire. */
 struct str fields_camel(struct arena *arena, struct str snake)
 {
     char *out = arena_alloc(arena, snake.len + 1);
     size_t len = 0;
 
+    assert(arena);
     for (size_t i = 0; i < snake.len; i++) {
         if (snake.ptr[i] == '_' && i > 0 && i + 1 < snake.len) {
             i++;
@@ -42,6 +44,7 @@ struct str fields_snake(struct arena *arena, struct str camel)
     char *out = arena_alloc(arena, camel.len * 2 + 1);
     size_t len = 0;
 
+    assert(arena);
     for (size_t i = 0; i < camel.len; i++) {
         unsigned char c = (unsigned char)camel.ptr[i];
         bool starts = isupper(c) && i > 0 &&
@@ -54,8 +57,10 @@ struct str fields_snake(struct arena *arena, struct str camel)
     return (struct str){out, len};
 }
 
+/* Words of the wire begin with a capital; those that follow no rule stand in a table. */
 struct str fields_pascal(struct arena *arena, struct str word)
 {
+    assert(arena);
     for (size_t i = 0; i < COUNT(WORDS); i++)
         if (yaml_word_eq(word, WORDS[i].yaml))
             return WORDS[i].rest;
@@ -68,6 +73,7 @@ struct str fields_pascal(struct arena *arena, struct str word)
 
 static struct str word_of_pascal(struct arena *arena, struct str word)
 {
+    assert(arena);
     for (size_t i = 0; i < COUNT(WORDS); i++)
         if (str_eq_fold(word, WORDS[i].rest))
             return WORDS[i].yaml;
@@ -93,10 +99,12 @@ struct str fields_duration(struct arena *arena, int64_t ms)
     return arena_str(arena, buf_str(&out));
 }
 
+/* PT1H30M and P1DT2S; -1 for what is none. */
 int64_t fields_duration_ms(struct str text)
 {
     int64_t us;
 
+    assert(text.ptr || !text.len);
     return clock_parse_duration(text, &us) ? us / US_PER_MS : -1;
 }
 
@@ -120,11 +128,13 @@ bool fields_truth(const struct json *value)
     return json_as_bool(value, false);
 }
 
+/* Maps of the wire hold texts only: 1 and true are written as a person wrote them. */
 static struct json *texts(struct arena *arena, const struct json *map)
 {
     struct json *out = json_object(arena);
     struct json_iter it = json_iter(map);
 
+    assert(arena);
     while (json_next(&it))
         json_set(arena, out, it.key, json_text(arena, yaml_literal_text(arena, it.value)));
     return out;
@@ -133,15 +143,18 @@ static struct json *texts(struct arena *arena, const struct json *map)
 /* Maps that people fill keep their keys: tags, properties and the like. */
 static bool keeps_keys(struct str key)
 {
+    assert(key.ptr || !key.len);
     return str_eq(key, STR("tags")) || str_eq(key, STR("properties")) ||
            str_eq(key, STR("environmentVariables"));
 }
 
+/* Keys at every depth, except below those whose keys are the user's own. */
 static struct json *rename_tree(struct arena *arena, const struct json *value, bool to_rest)
 {
     struct json_iter it = json_iter(value);
     struct json *out;
 
+    assert(arena);
     if (json_kind(value) == JSON_ARRAY) {
         out = json_array(arena);
         while (json_next(&it))
@@ -167,6 +180,7 @@ static int64_t unit_ms(enum field_form form)
 
 static struct json *to_rest(struct arena *arena, enum field_form form, const struct json *value)
 {
+    assert(arena);
     switch (form) {
     case FIELD_TEXTS:
         return texts(arena, value);
@@ -198,6 +212,7 @@ static struct json *short_reference(struct arena *arena, const struct json *valu
 {
     struct str id = json_as_str(value), name, version = {0};
 
+    assert(arena);
     if (!str_starts_fold(id, STR("/subscriptions/")))
         return json_copy(arena, value);
     ssize_t at = str_find(id, STR("/versions/"));
@@ -215,6 +230,7 @@ static struct json *to_yaml(struct arena *arena, enum field_form form, const str
 {
     int64_t ms;
 
+    assert(arena);
     switch (form) {
     case FIELD_WORD:
         return json_text(arena, word_of_pascal(arena, json_as_str(value)));
@@ -235,11 +251,13 @@ static struct json *to_yaml(struct arena *arena, enum field_form form, const str
     }
 }
 
+/* What the file does not say is not sent: the server's defaults are the server's. */
 void fields_to_rest(struct arena *arena, const struct field_row *rows, size_t count,
                     const struct json *yaml, struct json *rest)
 {
     struct error ignored;
 
+    assert(rows && rest);
     for (size_t i = 0; i < count; i++) {
         const struct json *value = json_at(yaml, rows[i].yaml);
         struct json *made = json_is_null(value) ? NULL : to_rest(arena, rows[i].form, value);
@@ -248,11 +266,13 @@ void fields_to_rest(struct arena *arena, const struct field_row *rows, size_t co
     }
 }
 
+/* What the server has not is not shown as null. */
 void fields_to_yaml(struct arena *arena, const struct field_row *rows, size_t count,
                     const struct json *rest, struct json *yaml)
 {
     struct error ignored;
 
+    assert(rows && yaml);
     for (size_t i = 0; i < count; i++) {
         const struct json *value = json_at(rest, rows[i].rest);
         if (!json_is_null(value))

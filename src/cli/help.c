@@ -21,6 +21,7 @@ struct page {
 
 static void heading(struct page *page, const char *text)
 {
+    assert(text[0]);
     buf_printf(&page->out, "\n%s%s%s\n", page->color ? "\033[1m" : "", text,
                page->color ? "\033[0m" : "");
 }
@@ -54,6 +55,7 @@ static void left_of(struct page *page, const char *left, size_t column)
 {
     size_t width = output_width(str_from(left));
 
+    assert(left[0]);
     buf_printf(&page->out, "  %s", left);
     if (width + 3 > column)
         buf_printf(&page->out, "\n%*s", (int)column, "");
@@ -63,6 +65,7 @@ static void left_of(struct page *page, const char *left, size_t column)
 
 static void row(struct page *page, const char *left, const char *right)
 {
+    assert(left && right);
     left_of(page, left, ROW_COLUMN);
     wrapped(page, str_from(right), ROW_COLUMN);
 }
@@ -73,6 +76,7 @@ static void flag_row(const struct cli_flag *flag, const char *section, void *con
     struct page *page = context;
     char left[80], letter[8] = "    ";
 
+    assert(flag->help);
     if (page->section != section) {
         page->section = section;
         heading(page, section);
@@ -94,6 +98,7 @@ static void flag_row(const struct cli_flag *flag, const char *section, void *con
 /* "-f FILE", or "--endpoint-name ENDPOINT-NAME" for a flag without a letter. */
 static void required_flag(struct page *page, const struct cli_flag *flag)
 {
+    assert(flag->required);
     if (flag->letter)
         buf_printf(&page->out, " -%c ", flag->letter);
     else
@@ -102,11 +107,13 @@ static void required_flag(struct page *page, const struct cli_flag *flag)
         buf_add_char(&page->out, (char)toupper((unsigned char)*c));
 }
 
+/* Usage, flags in their sections, examples: what one reads from top to bottom. */
 static void command_page(struct page *page, const struct cli_group *group,
                          const struct cli_command *command)
 {
     const char *space = group->name[0] ? " " : "";
 
+    assert(command->help);
     buf_printf(&page->out, "lazurite %s%s%s: %s\n", group->name, space, command->name,
                command->help);
     heading(page, "Usage");
@@ -127,6 +134,7 @@ static void command_page(struct page *page, const struct cli_group *group,
 
 static void command_rows(struct page *page, const struct cli_group *group)
 {
+    assert(group->count > 0);
     for (size_t i = 0; i < group->count; i++)
         if (!group->commands[i].hidden)
             row(page, group->commands[i].name, group->commands[i].help);
@@ -134,6 +142,7 @@ static void command_rows(struct page *page, const struct cli_group *group)
 
 static void overview(struct page *page)
 {
+    assert(page->arena);
     buf_add(&page->out, STR("lazurite: Azure Machine Learning that you run yourself\n"));
     heading(page, "Usage");
     buf_add(&page->out, STR("  lazurite GROUP COMMAND [flags]\n  lazurite COMMAND [flags]\n"));

@@ -20,13 +20,16 @@ struct ignore *ignore_new(struct arena *arena)
 {
     struct ignore *ignore = arena_make(arena, struct ignore);
 
+    assert(arena);
     ignore->arena = arena;
     ignore_add(arena, ignore, str_from(ALWAYS), STR(""));
     return ignore;
 }
 
+/* Room doubles; rules keep their order, since the last that fits wins. */
 static struct rule *add_rule(struct ignore *ignore)
 {
+    assert(ignore->arena);
     if (ignore->count == ignore->size) {
         ignore->size = ignore->size ? ignore->size * 2 : 16;
         struct rule *larger = arena_new_array(ignore->arena, struct rule, ignore->size);
@@ -37,10 +40,12 @@ static struct rule *add_rule(struct ignore *ignore)
     return &ignore->rules[ignore->count++];
 }
 
+/* Lines of git's form: comments, !, a slash that anchors, a slash at the end for folders. */
 void ignore_add(struct arena *arena, struct ignore *ignore, struct str text, struct str base)
 {
     struct str rest = text, line;
 
+    assert(ignore);
     while (str_split(&rest, '\n', &line)) {
         struct rule rule = {.base = base};
         while (line.len && (line.ptr[line.len - 1] == '\r' ||
@@ -88,6 +93,7 @@ static bool match_one(struct str *pattern, char c)
 {
     char p = pattern->ptr[0];
 
+    assert(pattern->len > 0);
     *pattern = str_slice(*pattern, 1, pattern->len);
     if (p == '?')
         return c != '/';
@@ -152,6 +158,7 @@ bool ignore_glob(struct str pattern, struct str text)
 {
     struct stars stars = {0};
 
+    assert(pattern.ptr || !pattern.len);
     while (text.len || pattern.len) {
         if (take_star(&stars, &pattern, text))
             continue;
@@ -165,10 +172,12 @@ bool ignore_glob(struct str pattern, struct str text)
     return true;
 }
 
+/* A rule without a slash fits a name at any depth. */
 static bool rule_matches(const struct rule *rule, struct str path, struct arena *arena)
 {
     struct str seen = path;
 
+    assert(path.len > 0);
     if (!rule->anchored) {
         ssize_t slash = str_find_last(path, '/');
         return ignore_glob(rule->pattern, str_slice(path, (size_t)(slash + 1), path.len));

@@ -4,6 +4,7 @@
 
 /* JSON values live in one container at a time, so what goes into a new list is copied. */
 
+/* False, null, and whatever is empty are false; 0 is true. */
 static bool is_true(const struct json *value)
 {
     switch (json_kind(value)) {
@@ -22,6 +23,7 @@ static bool is_true(const struct json *value)
     return false;
 }
 
+/* Negative positions count from the end. */
 static struct json *element(const struct json *list, int64_t index)
 {
     int64_t count = (int64_t)json_count(list);
@@ -39,6 +41,7 @@ static struct json *element(const struct json *list, int64_t index)
 
 static int64_t clamp(int64_t value, int64_t count, int64_t low, int64_t high)
 {
+    assert(count >= 0 && low <= high);
     if (value < 0)
         value += count;
     return value < low ? low : value > high ? high : value;

@@ -231,7 +231,6 @@ static int fetch_artifacts(struct cli *cli, struct str folder, struct download *
         cli->arena, "azureml://datastores/workspaceartifactstore/ExperimentRun/dcid.%.*s",
         STR_ARG(name));
 
-    assert(name.len > 0);
     if (fetch(cli, uri, arena_printf(cli->arena, "%.*s/artifacts", STR_ARG(folder)), sum, err) < 0)
         return -1;
     return download_models(cli, name, sum, err);

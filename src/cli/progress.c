@@ -9,6 +9,7 @@
 
 struct progress progress_begin(const struct cli *cli, const char *phase)
 {
+    assert(cli);
     return (struct progress){.cli = cli, .phase = phase, .begun_us = clock_mono_us()};
 }
 
@@ -31,6 +32,7 @@ struct str progress_bytes(struct arena *arena, int64_t bytes)
     double amount = (double)bytes / 1024;
     size_t unit = 0;
 
+    assert(bytes >= 0);
     if (bytes < 1024)
         return arena_printf(arena, "%lld B", (long long)bytes);
     while (amount >= 1024 && unit + 1 < COUNT(UNITS)) {
@@ -42,13 +44,16 @@ struct str progress_bytes(struct arena *arena, int64_t bytes)
 
 static bool shows(const struct progress *progress)
 {
+    assert(progress->cli);
     return progress->phase && !progress->cli->quiet;
 }
 
+/* At most once a second, and only where somebody looks. */
 void progress_tick(struct progress *progress)
 {
     int64_t seconds = (clock_mono_us() - progress->begun_us) / US_PER_S;
 
+    assert(progress->cli);
     if (!shows(progress) || !progress->cli->terminal_err || seconds == progress->shown_s)
         return;
     progress->shown_s = seconds;
@@ -61,6 +66,7 @@ void progress_end(struct progress *progress, const char *words)
 {
     int64_t took = clock_mono_us() - progress->begun_us;
 
+    assert(progress->cli);
     if (!shows(progress) || (took < WORTH_US && !words && !progress->open))
         return;
     if (progress->open)
@@ -73,6 +79,7 @@ void progress_end(struct progress *progress, const char *words)
 
 void progress_line(const struct cli *cli, struct str text)
 {
+    assert(text.len > 0);
     if (cli->quiet || !cli->terminal_err)
         return;
     fprintf(stderr, "\r\033[K%.*s", STR_ARG(text));
@@ -81,6 +88,7 @@ void progress_line(const struct cli *cli, struct str text)
 
 void progress_clear(const struct cli *cli)
 {
+    assert(cli);
     if (!cli->quiet && cli->terminal_err)
         fputs("\r\033[K", stderr);
 }

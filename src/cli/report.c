@@ -41,17 +41,21 @@ static struct str code_of(const struct cli *cli, const struct error *err)
     return cli->usage ? STR("Usage") : str_from(CODES[err->code]);
 }
 
+/* What to do: the error's own hint, else the server's. */
 static struct str next_of(const struct cli *cli, const struct error *err)
 {
+    assert(err);
     if (err->hint[0])
         return str_from(err->hint);
     return cli->wire_next;
 }
 
+/* The envelope of the server, so that a script has one form to read. */
 static struct str as_json(const struct cli *cli, const struct error *err)
 {
     struct json *outer = json_object(cli->arena), *error = json_object(cli->arena);
 
+    assert(err);
     json_set_str(cli->arena, error, "code", code_of(cli, err));
     json_set_str(cli->arena, error, "message", str_from(err->message));
     json_set_str(cli->arena, error, "target", str_from(err->target));
@@ -60,11 +64,13 @@ static struct str as_json(const struct cli *cli, const struct error *err)
     return arena_printf(cli->arena, "%.*s\n", STR_ARG(json_write(cli->arena, outer)));
 }
 
+/* Code, sentence, where, next: a line each, the last two only when there is one. */
 struct str report_text(const struct cli *cli, const struct error *err)
 {
     CLEANUP(buf_free) struct buf out = buf_make(64 * KIB);
     struct str code = code_of(cli, err), next = next_of(cli, err);
 
+    assert(err);
     if (cli->json_errors)
         return as_json(cli, err);
     buf_printf(&out, "%serror%s  %.*s  %s\n", cli->color_err ? "\033[31m" : "",
@@ -76,10 +82,12 @@ struct str report_text(const struct cli *cli, const struct error *err)
     return arena_str(cli->arena, buf_str(&out));
 }
 
+/* The exit code: 2 for the line, 3 for what is not there, 130 for Ctrl-C, 1 for the rest. */
 int report_error(const struct cli *cli, const struct error *err)
 {
     struct str text = report_text(cli, err);
 
+    assert(err);
     if (cli->interrupted)
         return 130;
     fwrite(text.ptr, 1, text.len, stderr);

@@ -46,9 +46,11 @@ static void on_interrupt(int signal)
 
 bool session_interrupted(void)
 {
+    assert(interrupted >= 0);
     return interrupted != 0;
 }
 
+/* Asked by the HTTP client while it waits. */
 static bool is_interrupted(void *context)
 {
     return interrupted != 0;
@@ -59,6 +61,7 @@ struct str session_folder(const struct cli *cli)
     struct str given = cli_text(cli, "data-dir");
     const char *home = getenv("LAZURITE_HOME");
 
+    assert(cli->arena);
     if (given.len)
         return given;
     if (home && home[0])
@@ -76,6 +79,7 @@ struct str session_ca_file(struct cli *cli)
 {
     struct str path = arena_printf(cli->arena, "%.*s/tls/bundle.pem", STR_ARG(session_folder(cli)));
 
+    assert(cli->arena);
     return access(path.ptr, R_OK) == 0 ? path : STR("");
 }
 
@@ -86,6 +90,7 @@ static struct json *folder_json(struct cli *cli, struct str folder, const char *
     struct str text;
     CLEANUP(fd_close) int dir = dir_open(arena_cstr(cli->arena, folder), &ignored);
 
+    assert(path[0] != '/');
     if (dir < 0 || file_read(cli->arena, dir, path, MIB, &text, &ignored) < 0)
         return NULL;
     return json_parse(cli->arena, text, &ignored);
@@ -102,10 +107,12 @@ static struct str host_of_folder(struct cli *cli, struct str folder)
     return STR("localhost:10443");
 }
 
+/* The socket is the credential: only the folder's owner can open it. */
 static int open_folder(struct cli *cli, struct cli_session *session, struct error *err)
 {
     struct http_address address = {0};
 
+    assert(session);
     session->folder = session_folder(cli);
     session->host = host_of_folder(cli, session->folder);
     address.unix_path =
@@ -120,11 +127,13 @@ static int open_folder(struct cli *cli, struct cli_session *session, struct erro
     return 0;
 }
 
+/* A token of the environment is taken, one of the line wins. */
 static int open_url(struct cli *cli, struct cli_session *session, struct str url, struct error *err)
 {
     struct http_address address;
     const char *token = getenv("LAZURITE_TOKEN");
 
+    assert(url.len > 0);
     if (http_address_parse(cli->arena, url, &address, err) < 0)
         return -1;
     address.ca_file = session_ca_file(cli);
@@ -160,11 +169,13 @@ static struct json *project_file(struct cli *cli)
     return NULL;
 }
 
+/* The flag, then the project file, then what the first start made. */
 static struct str choose(const struct cli *cli, const char *flag, struct str project,
                          const char *fallback)
 {
     struct str given = cli_text(cli, flag);
 
+    assert(fallback);
     if (given.len)
         return given;
     return project.len ? project : str_from(fallback);
@@ -175,6 +186,7 @@ int session_open(struct cli *cli, struct error *err)
     struct str url = cli_text(cli, "server");
     const char *environment = getenv("LAZURITE_SERVER");
 
+    assert(cli->arena);
     if (cli->session)
         return 0;
     struct cli_session *session = arena_make(cli->arena, struct cli_session);
@@ -198,6 +210,7 @@ int session_open(struct cli *cli, struct error *err)
 
 void session_close(struct cli_session **session)
 {
+    assert(session);
     if (!*session)
         return;
     http_client_free(&(*session)->client);
@@ -218,6 +231,7 @@ struct str session_workspace(struct cli *cli)
 
 struct str session_id(struct cli *cli, const char *type, struct str name)
 {
+    assert(type[0] != '/');
     return arena_printf(cli->arena, "%.*s/%s/%.*s", STR_ARG(session_workspace(cli)), type,
                         STR_ARG(http_encode(cli->arena, name, false)));
 }
@@ -263,7 +277,9 @@ static int find_way(struct cli *cli, struct str url, struct way *out, struct err
     struct cli_session *session = cli->session;
     struct str rest, host, path;
 
-    assert(session && url.len > 0);
+    assert(session);
+    if (!url.len)
+        return error_set(err, ERROR_INVALID, "", "There is no address to ask.");
     *out = (struct way){session->client, url, true};
     if (str_starts(url, STR("/")))
         return 0;
@@ -416,8 +432,10 @@ int session_refused(struct cli *cli, const struct http_response *reply, struct e
     return hint.len ? error_hint(err, "%.*s", STR_ARG(hint)) : -1;
 }
 
+/* Our own routes have no api-version; addresses that the server gave have theirs. */
 static struct str with_version(struct cli *cli, struct str path)
 {
+    assert(path.len > 0);
     if (str_find(path, STR("api-version=")) >= 0 || str_find(path, STR("/lazurite/v1")) >= 0)
         return path;
     return arena_printf(cli->arena, "%.*s%sapi-version=" API_VERSION, STR_ARG(path),
@@ -444,6 +462,7 @@ static int send_json(struct cli *cli, const struct session_write *write, struct 
 static int body_of(struct cli *cli, const struct http_response *reply, struct json **out,
                    struct error *err)
 {
+    assert(reply->status >= 200);
     if (!out)
         return 0;
     *out = NULL;
@@ -466,6 +485,7 @@ static int call(struct cli *cli, const struct session_write *write, struct json 
 
 int session_get(struct cli *cli, struct str path, struct json **out, struct error *err)
 {
+    assert(path.len > 0);
     return call(cli, &(struct session_write){"GET", path, NULL, NULL}, out, err);
 }
 
@@ -479,6 +499,7 @@ int session_put(struct cli *cli, struct str path, const struct json *body, struc
 int session_post(struct cli *cli, struct str path, const struct json *body, struct json **out,
                  struct error *err)
 {
+    assert(path.len > 0);
     return call(cli, &(struct session_write){"POST", path, body, NULL}, out, err);
 }
 
@@ -506,6 +527,7 @@ static int poll_operation(struct cli *cli, struct str url, bool by_status, struc
                      STR_ARG(message.len ? message : STR("The operation failed.")));
 }
 
+/* Asks often at first: most operations here are done at once. */
 static int wait_operation(struct cli *cli, const struct http_response *reply, const char *phase,
                           struct error *err)
 {
@@ -516,6 +538,7 @@ static int wait_operation(struct cli *cli, const struct http_response *reply, co
     int64_t pause_us = POLL_FIRST_US;
     int done = url.len && (status_url.len || reply->status == 202) ? 0 : 1;
 
+    assert(reply && phase);
     while (!done) {
         clock_sleep_us(pause_us);
         pause_us = pause_us * 3 / 2 < POLL_LAST_US ? pause_us * 3 / 2 : POLL_LAST_US;
@@ -556,6 +579,7 @@ int session_list(struct cli *cli, struct str path, size_t most, struct json **ou
     struct json *all = json_array(cli->arena), *page;
     struct str next = path;
 
+    assert(path.len > 0);
     while (next.len && (!most || json_count(all) < most)) {
         if (session_get(cli, next, &page, err) < 0)
             return -1;

@@ -18,18 +18,21 @@ static struct str id_piece(struct str id, const char *name)
 {
     struct str rest = id, piece;
 
+    assert(name[0]);
     while (str_split(&rest, '/', &piece))
         if (str_eq_fold(piece, str_from(name)) && str_split(&rest, '/', &piece))
             return piece;
     return STR("");
 }
 
+/* Name, id and who made it: alike for every kind. */
 struct json *shape_common(struct cli *cli, const struct json *rest, const struct field_row *rows,
                           size_t count)
 {
     struct json *out = json_object(cli->arena), *context = json_object(cli->arena);
     struct str id = json_str_at(rest, "id");
 
+    assert(rows || !count);
     json_set_str(cli->arena, out, "id", id);
     json_set_str(cli->arena, out, "name", json_str_at(rest, "name"));
     struct str group = id_piece(id, "resourceGroups");
@@ -63,6 +66,7 @@ static struct json *shape_asset(struct cli *cli, const struct json *rest, const 
     struct str id = json_str_at(rest, "id"), version = id_piece(id, "versions");
     struct str name = id_piece(id, type);
 
+    assert(type);
     if (name.len)
         json_set_str(cli->arena, out, "name", name);
     if (version.len) {

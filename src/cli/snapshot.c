@@ -25,10 +25,12 @@ struct walk {
     size_t size;
 };
 
+/* Only what can be read later is counted: sizes are told by the walk. */
 static int add_file(struct walk *walk, struct str path, int64_t size)
 {
     struct snapshot *snapshot = walk->snapshot;
 
+    assert(path.len > 0 && size >= 0);
     if (snapshot->count == walk->size) {
         walk->size = walk->size ? walk->size * 2 : 64;
         struct snapshot_file *larger =
@@ -59,11 +61,13 @@ static int visit_link(struct walk *walk, struct str path)
     return 0;
 }
 
+/* Folders that a rule leaves out are not entered. */
 static int visit(const struct dir_entry *entry, void *context, struct error *err)
 {
     struct walk *walk = context;
     bool is_folder = S_ISDIR(entry->status.st_mode);
 
+    assert(entry->path.len > 0);
     if (walk->ignore && ignore_matches(walk->ignore, entry->path, is_folder)) {
         walk->snapshot->ignored++;
         return 1;
@@ -113,11 +117,13 @@ static void rules_above(struct cli *cli, struct ignore *ignore, struct str root)
     }
 }
 
+/* Bytes, not letters: the order of the hash must not depend on a locale. */
 static int by_path(const void *a, const void *b)
 {
     const struct snapshot_file *left = a, *right = b;
     size_t shorter = left->path.len < right->path.len ? left->path.len : right->path.len;
 
+    assert(a && b);
     for (size_t i = 0; i < shorter; i++) {
         int x = tolower((unsigned char)left->path.ptr[i]),
             y = tolower((unsigned char)right->path.ptr[i]);
@@ -140,6 +146,7 @@ static int hash_file(struct cli *cli, const struct snapshot *snapshot,
     int fd = file_open(snapshot->dir, arena_cstr(cli->arena, file->path), O_RDONLY, 0, err);
     ssize_t got;
 
+    assert(hashing->sum && hashing->piece);
     if (fd < 0)
         return -1;
     while ((got = fd_read_all(fd, hashing->piece, MIB, err)) > 0)
@@ -149,6 +156,7 @@ static int hash_file(struct cli *cli, const struct snapshot *snapshot,
 
 static void free_sum(EVP_MD_CTX **sum)
 {
+    assert(sum);
     EVP_MD_CTX_free(*sum);
 }
 
@@ -210,6 +218,7 @@ static int take_folder(struct cli *cli, const char *real, bool rules, struct sna
 {
     struct walk walk = {cli, out, NULL, 0};
 
+    assert(real[0]);
     out->dir = dir_open(real, err);
     if (out->dir < 0)
         return -1;

@@ -15,6 +15,7 @@
 
 int stream_feed(struct stream_parser *parser, struct str bytes)
 {
+    assert(parser->on_event);
     buf_add(parser->pending, bytes);
     for (;;) {
         struct str text = buf_str(parser->pending), name, value;
@@ -61,11 +62,13 @@ struct follow {
     int64_t begun_us;
 };
 
+/* Once for each state and reason; the server may tell them again after a break. */
 static void say_state(struct follow *follow, const struct json *data)
 {
     struct cli *cli = follow->cli;
     struct str status = json_str_at(data, "status"), reason = json_str_at(data, "reason");
 
+    assert(follow->cli);
     if (str_eq(status, follow->status) && str_eq(reason, follow->reason))
         return;
     follow->status = arena_str(cli->arena, status);
@@ -100,6 +103,7 @@ static void say_log(struct follow *follow, const struct json *data)
     follow->mid_line = text.len && text.ptr[text.len - 1] != '\n';
 }
 
+/* Each event has memory of its own: a log of a day must not grow us. */
 static int on_event(const struct stream_event *event, void *context)
 {
     struct follow *follow = context;
@@ -107,6 +111,7 @@ static int on_event(const struct stream_event *event, void *context)
     CLEANUP(arena_free) struct arena *scratch = arena_new(64 * MIB);
     const struct json *data = json_parse(scratch, event->data, &ignored);
 
+    assert(event);
     if (!follow->greeted)
         cli_note(follow->cli, "Job %.*s", STR_ARG(follow->name));
     follow->greeted = true;
@@ -123,6 +128,7 @@ static int on_event(const struct stream_event *event, void *context)
 
 static int take_bytes(struct str bytes, void *context)
 {
+    assert(context);
     return stream_feed(context, bytes);
 }
 
@@ -146,6 +152,7 @@ static int connect_once(struct follow *follow, struct str name, struct error *er
     return session_refused(cli, &reply, err);
 }
 
+/* Watching ends, the job does not: both ways on are said. */
 static int interrupted(struct follow *follow, struct str name, struct error *err)
 {
     struct cli *cli = follow->cli;
@@ -169,6 +176,7 @@ static void summarize(struct follow *follow, struct str name)
     bool good = str_eq(status, STR("Completed"));
     const char *color = !cli->color_err ? "" : good ? "\033[32m" : "\033[31m";
 
+    assert(follow->end);
     if (follow->mid_line)
         cli_write(STR("\n"));
     fflush(stdout);

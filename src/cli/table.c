@@ -46,20 +46,25 @@ static void put(struct table *table, struct json *row, struct str head, const st
     json_set(table->arena, row, head, json_text(table->arena, text));
 }
 
+/* What is nested has no place in a cell. */
 static bool is_simple(const struct json *value)
 {
     return !json_is_null(value) && json_kind(value) != JSON_ARRAY &&
            json_kind(value) != JSON_OBJECT;
 }
 
+/* The head of a column is its key with a capital. */
 static struct str capital(struct arena *arena, struct str key)
 {
+    assert(arena);
     return arena_printf(arena, "%c%.*s", key.len ? toupper((unsigned char)key.ptr[0]) : ' ',
                         STR_ARG(str_slice(key, 1, key.len)));
 }
 
+/* Left out of tables that no query asked for, as az does. */
 static bool is_noise(struct str key)
 {
+    assert(key.ptr || !key.len);
     return str_eq(key, STR("id")) || str_eq(key, STR("type")) || str_eq(key, STR("etag"));
 }
 
@@ -68,6 +73,7 @@ static void add_object(struct table *table, struct json *row, const struct json 
 {
     struct json_iter it = json_iter(queried ? value : json_sorted(table->arena, value));
 
+    assert(row);
     while (json_next(&it))
         if (is_simple(it.value) && (queried || !is_noise(it.key)))
             put(table, row, queried ? it.key : capital(table->arena, it.key), it.value);
@@ -79,6 +85,7 @@ static void add_row(struct table *table, const struct json *value,
     struct json *row = json_object(table->arena);
     const char *const *columns = options->columns;
 
+    assert(options);
     if (json_kind(value) == JSON_OBJECT && columns && !options->queried) {
         for (; columns[0]; columns += 2) {
             const struct json *cell = json_at(value, columns[0]);

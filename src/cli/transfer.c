@@ -53,6 +53,7 @@ static struct str remote_path(const struct sending *sending, const struct snapsh
 static struct str remote_url(const struct sending *sending, const struct snapshot_file *file,
                              const char *more)
 {
+    assert(more);
     return storage_url(sending->cli->arena, sending->storage, remote_path(sending, file), more);
 }
 
@@ -197,6 +198,7 @@ static int send_all(struct sending *sending, struct error *err)
 
 static void say_known(struct cli *cli, const struct snapshot *snapshot)
 {
+    assert(snapshot->count > 0);
     if (cli->verbose || cli->terminal_err)
         cli_note(cli, "%.*s: 0 of %zu file%s to send", STR_ARG(snapshot->name), snapshot->count,
                  snapshot->count == 1 ? "" : "s");
@@ -236,12 +238,14 @@ static int new_code(struct cli *cli, const struct snapshot *snapshot, struct str
     return session_put(cli, id, body, NULL, err);
 }
 
+/* The server is asked for the hash first: code that did not change is not sent. */
 int transfer_code(struct cli *cli, struct str path, struct str *out_id, struct error *err)
 {
     CLEANUP(snapshot_close) struct snapshot snapshot = {.dir = -1};
     struct str name = random_uuid(cli->arena);
     struct json *known;
 
+    assert(out_id);
     if (session_open(cli, err) < 0 || snapshot_take(cli, path, true, &snapshot, err) < 0)
         return -1;
     struct str look = arena_printf(cli->arena, "%.*s/versions?hash=%.*s&hashVersion=" HASH_VERSION,
@@ -267,6 +271,7 @@ int transfer_upload(struct cli *cli, struct str path, struct str datastore,
     CLEANUP(snapshot_close) struct snapshot snapshot = {.dir = -1};
     struct storage storage;
 
+    assert(datastore.len > 0);
     if (session_open(cli, err) < 0 || snapshot_take(cli, path, false, &snapshot, err) < 0 ||
         storage_open(cli, datastore, &storage, err) < 0)
         return -1;

@@ -37,6 +37,7 @@ static void check_def(struct check *check, const struct yaml_def *def, const str
 
 static struct yaml_place at_value(const struct subject *it)
 {
+    assert(it);
     return (struct yaml_place){it->at, it->path};
 }
 
@@ -46,6 +47,7 @@ static struct subject child(const struct check *check, const struct subject *par
 {
     struct subject made = {.value = value, .container = parent->value, .name = key};
 
+    assert(key.ptr || !key.len);
     made.path = parent->path.len
                     ? arena_printf(check->arena, "%.*s.%.*s", STR_ARG(parent->path), STR_ARG(key))
                     : key;
@@ -58,8 +60,10 @@ static struct subject child(const struct check *check, const struct subject *par
     return made;
 }
 
+/* What a person reads after "is". */
 static struct str found(const struct check *check, const struct json *value)
 {
+    assert(check->arena);
     switch (json_kind(value)) {
     case JSON_NULL:
         return STR("nothing");
@@ -85,6 +89,7 @@ static struct str join_values(struct arena *arena, const struct yaml_shape *shap
 {
     CLEANUP(buf_free) struct buf out = buf_make(64 * KIB);
 
+    assert(shape->value_count > 0);
     for (size_t i = 0; i < shape->value_count; i++)
         buf_printf(&out, "%s%s", i ? ", " : "", shape->values[i]);
     return arena_str(arena, buf_str(&out));
@@ -112,6 +117,7 @@ static struct str wanted(const struct check *check, const struct yaml_shape *sha
         [YAML_RESOURCE_REF] = "azureml:NAME",
     };
 
+    assert(shape);
     if (shape->type == YAML_ENUM)
         return arena_printf(check->arena, "%s%.*s", shape->value_count > 1 ? "one of " : "",
                             STR_ARG(join_values(check->arena, shape)));
@@ -126,19 +132,23 @@ static struct str wanted(const struct check *check, const struct yaml_shape *sha
     return arena_str(check->arena, buf_str(&out));
 }
 
+/* Says what stands there and what is expected, and the nearest word of a choice. */
 static void wrong_type(struct check *check, const struct yaml_shape *shape,
                        const struct subject *it)
 {
+    assert(shape && it);
     yaml_problem_add(check->problems, at_value(it), "E1103", "'%.*s' is %.*s; expected %.*s",
                      STR_ARG(it->path), STR_ARG(found(check, it->value)),
                      STR_ARG(wanted(check, shape)));
 }
 
+/* Text that reads as a number: the command line has no other way to write one. */
 static bool is_number_text(struct str text, bool whole)
 {
     int64_t number;
     double real;
 
+    assert(text.ptr || !text.len);
     return str_to_int64(text, &number) || (!whole && str_to_double(text, &real));
 }
 
@@ -153,11 +163,13 @@ static bool is_truth_text(struct str text)
     return false;
 }
 
+/* The few patterns that the description of the format names. */
 static bool matches_pattern(const char *pattern, struct str text)
 {
     char copy[300];
     regex_t regex;
 
+    assert(pattern[0]);
     if (text.len >= sizeof copy)
         return false;
     memcpy(copy, text.ptr, text.len);
@@ -174,6 +186,7 @@ static bool is_asset_reference(const struct yaml_shape *shape, struct str text)
 {
     struct str rest = str_slice(text, 8, text.len), name = rest, version;
 
+    assert(shape);
     if (!str_starts(text, STR("azureml:")))
         return shape->type == YAML_RESOURCE_REF && str_starts_fold(text, STR("/subscriptions/"));
     if (str_starts(rest, STR("//")) || str_starts_fold(rest, STR("/subscriptions/")))
@@ -185,6 +198,7 @@ static bool is_asset_reference(const struct yaml_shape *shape, struct str text)
 
 static bool fits_enum(const struct yaml_shape *shape, struct str text)
 {
+    assert(shape->value_count > 0);
     for (size_t i = 0; i < shape->value_count; i++) {
         struct str value = str_from(shape->values[i]);
         if (shape->exact ? str_eq(text, value) : yaml_word_eq(text, value))
@@ -245,6 +259,7 @@ static bool fits_text(const struct yaml_shape *shape, struct str text)
 /* Whether a scalar may stand for a shape that is no mapping, list or union. */
 static bool fits_scalar(const struct yaml_shape *shape, const struct json *value)
 {
+    assert(shape);
     switch (json_kind(value)) {
     case JSON_STRING:
         return shape->type == YAML_ANY || fits_text(shape, json_as_str(value));
@@ -264,6 +279,7 @@ static struct str nearest_value(struct check *check, const struct yaml_shape *sh
 {
     struct str *words = arena_new_array(check->arena, struct str, shape->value_count);
 
+    assert(shape->value_count > 0);
     for (size_t i = 0; i < shape->value_count; i++)
         words[i] = str_from(shape->values[i]);
     return yaml_nearest(text, words, shape->value_count);
@@ -275,6 +291,7 @@ static bool takes_as_text(struct check *check, const struct yaml_shape *shape,
 {
     enum json_kind kind = json_kind(it->value);
 
+    assert(shape && it);
     if (shape->type != YAML_STRING || shape->what || (kind != JSON_NUMBER && kind != JSON_BOOL) ||
         yaml_mark(check->yaml, it->value).line || json_kind(it->container) != JSON_OBJECT)
         return false;
@@ -290,6 +307,7 @@ static bool takes_as_text(struct check *check, const struct yaml_shape *shape,
 static void check_scalar(struct check *check, const struct yaml_shape *shape,
                          const struct subject *it)
 {
+    assert(shape && it);
     if (fits_scalar(shape, it->value) || takes_as_text(check, shape, it))
         return;
     if (json_kind(it->value) != JSON_STRING) {
@@ -317,9 +335,11 @@ static void check_scalar(struct check *check, const struct yaml_shape *shape,
     }
 }
 
+/* Each element by the one shape of the list. */
 static void check_list(struct check *check, const struct yaml_shape *shape,
                        const struct subject *it)
 {
+    assert(shape && it);
     if (json_kind(it->value) != JSON_ARRAY) {
         wrong_type(check, shape, it);
         return;
@@ -332,8 +352,10 @@ static void check_list(struct check *check, const struct yaml_shape *shape,
     }
 }
 
+/* Keys are the user's own; values have one shape. */
 static void check_map(struct check *check, const struct yaml_shape *shape, const struct subject *it)
 {
+    assert(shape && it);
     if (json_kind(it->value) != JSON_OBJECT) {
         wrong_type(check, shape, it);
         return;
@@ -348,18 +370,21 @@ static void check_map(struct check *check, const struct yaml_shape *shape, const
     }
 }
 
+/* How many problems a member of a union would have, without telling them. */
 static size_t dry_errors(const struct check *check, const struct yaml_shape *shape,
                          const struct subject *it)
 {
     struct yaml_problems own = {.arena = check->arena};
     struct check dry = {check->yaml, &own, check->arena, true, NULL};
 
+    assert(shape && it);
     check_value(&dry, shape, it);
     return own.errors;
 }
 
 static const struct yaml_field *find_field(const struct yaml_def *def, struct str name)
 {
+    assert(def->fields || !def->field_count);
     for (size_t i = 0; i < def->field_count; i++)
         if (str_eq(name, str_from(def->fields[i].name)))
             return &def->fields[i];
@@ -428,11 +453,13 @@ static void check_mapping_union(struct check *check, const struct yaml_shape *sh
     check_value(check, typed ? typed : best, it);
 }
 
+/* The member that fits; else the one that the value was likely meant for tells its problems. */
 static void check_union(struct check *check, const struct yaml_shape *shape,
                         const struct subject *it)
 {
     const struct yaml_shape *reference = NULL;
 
+    assert(shape->of_count > 0);
     if (json_kind(it->value) == JSON_OBJECT) {
         bool takes_mapping = false;
         for (size_t i = 0; i < shape->of_count; i++)
@@ -459,6 +486,7 @@ static void check_union(struct check *check, const struct yaml_shape *shape,
 static void check_value(struct check *check, const struct yaml_shape *shape,
                         const struct subject *it)
 {
+    assert(shape && it);
     switch (shape->type) {
     case YAML_ANY:
         return;
@@ -479,6 +507,7 @@ static void check_value(struct check *check, const struct yaml_shape *shape,
     }
 }
 
+/* Never accepted in silence; the nearest key is offered. */
 static void unknown_key(struct check *check, const struct yaml_def *def, const struct subject *it,
                         struct str key)
 {
@@ -494,11 +523,13 @@ static void unknown_key(struct check *check, const struct yaml_def *def, const s
     problem->fix = yaml_nearest(key, words, count);
 }
 
+/* An empty value is a missing one, except where nothing is allowed. */
 static void check_field(struct check *check, const struct yaml_field *field,
                         const struct subject *it)
 {
     struct str text = json_as_str(it->value);
 
+    assert(field->shape);
     if (json_is_null(it->value) && !field->nullable && field->shape->type != YAML_ANY) {
         yaml_problem_add(check->problems, (struct yaml_place){it->key, it->path}, "E1105",
                          "'%.*s' has no value; expected %.*s", STR_ARG(it->path),
@@ -561,6 +592,7 @@ static void check_def(struct check *check, const struct yaml_def *def, const str
 
 const struct yaml_kind *yaml_kind_find(struct str name)
 {
+    assert(yaml_kind_count > 0);
     for (size_t i = 0; i < yaml_kind_count; i++)
         if (str_eq(name, str_from(yaml_kinds[i].name)))
             return &yaml_kinds[i];

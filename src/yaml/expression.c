@@ -26,16 +26,19 @@ static struct str nearest_key(struct arena *arena, const struct json *map, struc
     size_t count = 0;
     struct json_iter it = json_iter(map);
 
+    assert(arena);
     while (json_next(&it))
         words[count++] = it.key;
     return yaml_nearest(name, words, count);
 }
 
+/* ${{inputs.x}} and ${{outputs.x}} must be there; the rest is the server's to know. */
 static void check_target(const struct yaml *yaml, struct yaml_place place, struct str target,
                          struct yaml_problems *problems)
 {
     struct str group, name;
 
+    assert(problems);
     if (!str_cut(target, '.', &group, &name) ||
         !(str_eq(group, STR("inputs")) || str_eq(group, STR("outputs")))) {
         yaml_problem_add(
@@ -61,12 +64,14 @@ static bool reads_input(struct str command, struct str name)
     size_t position = 0;
     struct str target;
 
+    assert(name.ptr || !name.len);
     while (yaml_expression_next(command, &position, &target))
         if (str_starts(target, STR("inputs.")) && str_eq(str_slice(target, 7, target.len), name))
             return true;
     return false;
 }
 
+/* Both ways: what the command reads must exist, and what exists should be read. */
 void yaml_check_command(const struct yaml *yaml, struct yaml_problems *problems)
 {
     struct json *value = json_get(yaml->root, STR("command"));
@@ -75,6 +80,7 @@ void yaml_check_command(const struct yaml *yaml, struct yaml_problems *problems)
     struct json_iter inputs = json_iter(json_get(yaml->root, STR("inputs")));
     size_t position = 0;
 
+    assert(yaml && problems);
     if (json_kind(value) != JSON_STRING)
         return;
     while (yaml_expression_next(command, &position, &target))

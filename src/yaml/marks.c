@@ -18,6 +18,7 @@ struct yaml_marks *yaml_marks_new(struct arena *arena)
 {
     struct yaml_marks *marks = arena_make(arena, struct yaml_marks);
 
+    assert(arena);
     marks->size = 64;
     marks->entries = arena_new_array(arena, struct entry, marks->size);
     return marks;
@@ -34,6 +35,7 @@ static struct entry *slot_of(const struct yaml_marks *marks, const struct json *
     return &marks->entries[at];
 }
 
+/* Room doubles, and every mark finds its place anew. */
 static void grow(struct arena *arena, struct yaml_marks *marks)
 {
     struct yaml_marks larger = {.size = marks->size * 2, .used = marks->used};

@@ -31,6 +31,7 @@ struct builder {
     struct error *err;
 };
 
+/* The place goes into the target, "line:column", for whoever prints it. */
 PRINTF(4, 5)
 static int fail_at(struct builder *builder, enum error_code code, struct yaml_mark at,
                    const char *format, ...)
@@ -45,6 +46,7 @@ static int fail_at(struct builder *builder, enum error_code code, struct yaml_ma
     return error_set(builder->err, code, target, "%s", sentence);
 }
 
+/* The reader counts from zero, people from one. */
 static struct yaml_mark mark_of(struct fy_token *token)
 {
     const struct fy_mark *mark = token ? fy_token_start_mark(token) : NULL;
@@ -62,8 +64,10 @@ static struct str text_of(struct builder *builder, struct fy_token *token)
     return arena_str(builder->arena, (struct str){text, text ? len : 0});
 }
 
+/* A file may name a node again and again: what it would grow to is counted, not its bytes. */
 static int count_node(struct builder *builder, size_t added, struct yaml_mark at)
 {
+    assert(builder->arena);
     builder->nodes += added;
     if (builder->nodes > YAML_NODES_MAX)
         return fail_at(builder, ERROR_TOO_LARGE, at,
@@ -75,6 +79,7 @@ static int count_node(struct builder *builder, size_t added, struct yaml_mark at
 /* A mapping's next scalar is a key unless one waits for its value. */
 static bool wants_key(const struct builder *builder)
 {
+    assert(builder);
     if (!builder->depth)
         return false;
     const struct level *top = &builder->levels[builder->depth - 1];
@@ -86,6 +91,7 @@ static int add_merge(struct builder *builder, struct level *top, struct json *va
 {
     bool fits = json_kind(value) == JSON_OBJECT;
 
+    assert(top && value);
     if (json_kind(value) == JSON_ARRAY) {
         struct json_iter it = json_iter(value);
         fits = true;
@@ -127,10 +133,12 @@ static int place(struct builder *builder, struct json *value, struct yaml_mark a
     return 0;
 }
 
+/* A key that stands twice would hide the first one: refused. */
 static int take_key(struct builder *builder, struct str key, struct yaml_mark at)
 {
     struct level *top = &builder->levels[builder->depth - 1];
 
+    assert(builder->depth > 0);
     if (json_get(top->container, key)) {
         struct yaml_mark first =
             yaml_key_mark(&(struct yaml){.marks = builder->marks}, json_get(top->container, key));
@@ -147,6 +155,7 @@ static int take_key(struct builder *builder, struct str key, struct yaml_mark at
 static struct anchor *open_anchor(struct builder *builder, struct fy_token *token,
                                   struct json *value)
 {
+    assert(value);
     if (!token)
         return NULL;
     struct anchor *anchor = arena_make(builder->arena, struct anchor);
@@ -165,8 +174,10 @@ static bool is_merge(const struct builder *builder)
     return json_kind(top->container) == JSON_OBJECT && top->has_key && str_eq(top->key, STR("<<"));
 }
 
+/* A whole value goes to the key that waits, to the list, or is the document. */
 static int finish(struct builder *builder, struct json *value, struct yaml_mark at)
 {
+    assert(value);
     if (!is_merge(builder))
         return place(builder, value, at);
     struct level *top = &builder->levels[builder->depth - 1];
@@ -183,6 +194,7 @@ static int on_scalar(struct builder *builder, struct fy_event *event)
     bool plain = !token || fy_token_scalar_style(token) == FYSS_PLAIN;
     bool typed = event->scalar.tag != NULL; /* !!str and friends: taken as text */
 
+    assert(event);
     if (count_node(builder, 1, at) < 0)
         return -1;
     if (wants_key(builder))
@@ -195,11 +207,13 @@ static int on_scalar(struct builder *builder, struct fy_event *event)
     return finish(builder, value, at);
 }
 
+/* Depth is limited here, before memory is. */
 static int on_open(struct builder *builder, struct fy_token *token, struct fy_token *anchor,
                    struct json *container)
 {
     struct yaml_mark at = mark_of(token);
 
+    assert(container);
     if (count_node(builder, 1, at) < 0)
         return -1;
     if (wants_key(builder))
@@ -300,6 +314,7 @@ static int on_close(struct builder *builder)
     return 0;
 }
 
+/* Aliases become copies; their growth and depth are counted like text. */
 static int on_alias(struct builder *builder, struct fy_event *event)
 {
     struct yaml_mark at = mark_of(event->alias.anchor);
@@ -307,6 +322,7 @@ static int on_alias(struct builder *builder, struct fy_event *event)
     struct anchor *anchor = map_get(builder->anchors, name);
     size_t deepest = 0;
 
+    assert(event);
     if (!anchor)
         return fail_at(builder, ERROR_INVALID, at, "No anchor '&%.*s' stands before this alias.",
                        STR_ARG(name));
@@ -331,6 +347,7 @@ static int on_alias(struct builder *builder, struct fy_event *event)
 
 static int on_event(struct builder *builder, struct fy_event *event)
 {
+    assert(event);
     switch (event->type) {
     case FYET_DOCUMENT_START:
         if (builder->documents++ > 0)
@@ -372,18 +389,21 @@ static int syntax_error(struct builder *builder, struct fy_diag *diag)
 
 static void free_parser(struct fy_parser **parser)
 {
+    assert(parser);
     if (*parser)
         fy_parser_destroy(*parser);
 }
 
 static void free_diag(struct fy_diag **diag)
 {
+    assert(diag);
     if (*diag)
         fy_diag_destroy(*diag);
 }
 
 static int run_parser(struct builder *builder, struct str text)
 {
+    assert(builder->arena);
     /* The grammar is 1.2's, where only \n and \r end lines; what scalars mean is ours. */
     struct fy_diag_cfg diag_cfg = {.level = FYET_ERROR, .module_mask = ~0u};
     CLEANUP(free_diag) struct fy_diag *diag = fy_diag_create(&diag_cfg);
@@ -476,6 +496,7 @@ int yaml_parse(struct arena *arena, struct str text, struct yaml *out, struct er
     struct builder *builder = arena_make(arena, struct builder);
     struct yaml_mark at;
 
+    assert(arena && out);
     if (text.len > YAML_TEXT_MAX)
         return error_set(err, ERROR_TOO_LARGE, "1:1", "A YAML file may have at most %lu bytes.",
                          YAML_TEXT_MAX);

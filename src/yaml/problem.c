@@ -30,8 +30,10 @@ struct yaml_problem *yaml_problem_add(struct yaml_problems *problems, struct yam
     return problems->last = problem;
 }
 
+/* In the order of the file. */
 static bool before(const struct yaml_problem *a, const struct yaml_problem *b)
 {
+    assert(a && b);
     if (a->at.line != b->at.line)
         return a->at.line < b->at.line;
     return a->at.column < b->at.column;
@@ -59,6 +61,7 @@ struct str yaml_problems_text(const struct yaml_problems *problems, struct str f
 {
     CLEANUP(buf_free) struct buf out = buf_make(16 * MIB);
 
+    assert(problems->arena);
     for (const struct yaml_problem *one = problems->first; one; one = one->next) {
         struct str where = arena_printf(problems->arena, "%.*s:%u:%u", STR_ARG(file), one->at.line,
                                         one->at.column);
@@ -70,10 +73,12 @@ struct str yaml_problems_text(const struct yaml_problems *problems, struct str f
     return arena_str(problems->arena, buf_str(&out));
 }
 
+/* Case and underscores do not matter: azure_blob is AzureBlob. */
 bool yaml_word_eq(struct str a, struct str b)
 {
     size_t i = 0, k = 0;
 
+    assert(a.ptr || !a.len);
     for (;;) {
         while (i < a.len && a.ptr[i] == '_')
             i++;
@@ -113,11 +118,13 @@ static size_t distance(struct str a, struct str b)
     return rows[a.len % 3][b.len];
 }
 
+/* Nothing is offered that differs in more than a third of the word and a slip. */
 struct str yaml_nearest(struct str word, const struct str *words, size_t count)
 {
     struct str best = {0};
     size_t least = word.len / 3 + 2;
 
+    assert(words || !count);
     for (size_t i = 0; i < count; i++) {
         size_t edits = yaml_word_eq(word, words[i]) ? 0 : distance(word, words[i]);
         /* conda for conda_file: a beginning is as near as one slip. */

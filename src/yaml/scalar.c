@@ -128,6 +128,7 @@ static bool read_float(struct str text, double *out)
     char plain[64];
     size_t len = 0;
 
+    assert(out);
     if (!looks_like_float(text) || text.len >= sizeof plain)
         return false;
     for (size_t i = 0; i < text.len; i++)
@@ -138,11 +139,13 @@ static bool read_float(struct str text, double *out)
     return isfinite(*out);
 }
 
+/* The rules of YAML 1.1 as az's reader has them, not those of 1.2. */
 struct json *yaml_scalar(struct arena *arena, struct str text)
 {
     int64_t whole;
     double real;
 
+    assert(arena);
     if (is_null(text))
         return json_null(arena);
     for (size_t i = 0; i < COUNT(TRUTHS); i++)

@@ -21,6 +21,7 @@ static void free_writer(struct writer *writer)
 
 static void indent(struct writer *writer, int level)
 {
+    assert(level >= 0);
     for (int i = 0; i < level; i++)
         buf_add(&writer->out, STR("  "));
 }
@@ -62,6 +63,7 @@ static bool is_plain(struct writer *writer, struct str text)
 /* A literal block keeps line ends; it cannot hold controls or begin with a blank. */
 static bool is_block(struct str text)
 {
+    assert(text.ptr || !text.len);
     if (str_find_char(text, '\n') < 0 || text.ptr[0] == ' ' || text.ptr[0] == '\n')
         return false;
     for (size_t i = 0; i < text.len; i++) {
@@ -81,6 +83,7 @@ static void write_block(struct writer *writer, struct str text, int level)
     bool kept = ended && text.len > 1 && text.ptr[text.len - 2] == '\n';
     struct str rest = ended ? str_slice(text, 0, text.len - 1) : text, line;
 
+    assert(text.len > 0);
     buf_add(&writer->out, kept ? STR("|+") : ended ? STR("|") : STR("|-"));
     while (str_split(&rest, '\n', &line)) {
         buf_add_char(&writer->out, '\n');
@@ -104,10 +107,12 @@ static void write_escaped(struct writer *writer, struct str text)
     buf_add(&writer->out, rest);
 }
 
+/* Plain when it reads back as itself, a block when it has lines, else quoted. */
 static void write_string(struct writer *writer, struct str text, int level)
 {
     bool control = str_find(text, BYTE_ORDER_MARK) >= 0 || str_find_char(text, '\'') >= 0;
 
+    assert(level >= 0);
     if (is_plain(writer, text)) {
         buf_add(&writer->out, text);
         return;
@@ -140,6 +145,7 @@ static void write_number(struct writer *writer, struct str text)
 
 static void write_scalar(struct writer *writer, const struct json *value, int level)
 {
+    assert(level >= 0);
     switch (json_kind(value)) {
     case JSON_NULL:
         buf_add(&writer->out, STR("null"));
@@ -162,6 +168,7 @@ static void write_scalar(struct writer *writer, const struct json *value, int le
     }
 }
 
+/* What goes on lines of its own below its key. */
 static bool is_block_value(const struct json *value)
 {
     enum json_kind kind = json_kind(value);
@@ -192,6 +199,7 @@ static void write_key(struct writer *writer, struct str key, int level)
 
 static void write_member(struct writer *writer, const struct json_iter *it, int level)
 {
+    assert(it->value);
     write_key(writer, it->key, level);
     if (!is_block_value(it->value)) {
         buf_add_char(&writer->out, ' ');
@@ -233,6 +241,7 @@ struct str yaml_write(struct arena *arena, const struct json *value, bool sorted
     CLEANUP(free_writer) struct writer writer = {.arena = arena, .out = buf_make(WRITE_CAP)};
     const struct json *shown = sorted && is_block_value(value) ? json_sorted(arena, value) : value;
 
+    assert(arena);
     if (is_block_value(shown)) {
         write_value(&writer, shown, 0, false);
     } else {
