@@ -96,7 +96,7 @@ static int no_version(const struct look *look, const struct document *container,
     struct error ignored;
     struct str asked = r->label.len ? r->label : r->version;
 
-    assert(err->code == ERROR_NOT_FOUND);
+    assert(!err || err->code == ERROR_NOT_FOUND);
     if (document_latest(look->txn, look->scope->number, container->doc, &latest, &ignored) == 0)
         return error_set(err, ERROR_NOT_FOUND, "", "%s '%.*s' has no %s %.*s (latest is %.*s).",
                          look->one, STR_ARG(container->name), r->label.len ? "label" : "version",

@@ -287,7 +287,7 @@ int uv_explain(struct arena *arena, struct str output, struct error *err)
     struct str text = flatten(arena, output);
     ssize_t because = str_find(text, STR("Because "));
 
-    assert(err);
+    assert(output.ptr || output.len == 0);
     for (size_t i = 0; i < COUNT(OFFLINE); i++)
         if (str_find(text, str_from(OFFLINE[i])) >= 0) {
             error_set(err, ERROR_UNAVAILABLE, "", "The package index cannot be reached: %.*s",
