@@ -1,3 +1,5 @@
+/* arguments.c - The words of the line, read by the rows of the tables. A wrong line is known
+ * before anything is sent, and the error names the nearest word that would have been right. */
 #include "cli/arguments.h"
 #include "yaml/schema.h"
 
@@ -219,7 +221,7 @@ static int read_flag(struct arena *arena, struct cli_arguments *arguments, struc
     bool attached = false;
     const struct cli_flag *flag;
 
-    assert(words && arguments->command);
+    assert(arguments->command);
     if (str_starts(word, STR("--"))) {
         attached = str_cut(word, '=', &name, &value);
         flag = arguments_find(arguments->command, str_slice(name, 2, name.len), 0);

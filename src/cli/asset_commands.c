@@ -1,3 +1,5 @@
+/* asset_commands.c - data, environment and model: three rows of one thing, registered under a
+ * name and a version. What differs is the body on the wire and a few flags. */
 #include "cli/assets.h"
 #include "cli/change.h"
 #include "cli/command.h"

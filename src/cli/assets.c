@@ -1,3 +1,5 @@
+/* assets.c - From what a file names to what the wire wants. Everything wrong becomes a problem
+ * with its place in the file, so that all of them are told at once. */
 #include "cli/assets.h"
 #include "cli/fields.h"
 #include "cli/session.h"

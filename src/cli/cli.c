@@ -1,3 +1,5 @@
+/* cli.c - One run: parse, weigh the flags, call the handler, print its one result or the error.
+ * Results go to standard output, all else to standard error. */
 #include "cli/cli.h"
 #include "cli/arguments.h"
 #include "cli/completion.h"

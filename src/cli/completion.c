@@ -1,3 +1,5 @@
+/* completion.c - Words for a shell. The scripts ask the program itself, so that they never grow
+ * old. */
 #include "cli/completion.h"
 #include "base/buf.h"
 #include "cli/arguments.h"

@@ -1,3 +1,4 @@
+/* compute_commands.c - compute, datastore and workspace: resources that are mostly looked at. */
 #include "cli/command.h"
 #include "cli/confirm.h"
 #include "cli/session.h"

@@ -1,3 +1,5 @@
+/* confirm.c - A question before something goes; without a person to ask it is an error, never a
+ * hang. */
 #include "cli/confirm.h"
 
 #include <assert.h>

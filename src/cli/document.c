@@ -1,3 +1,5 @@
+/* document.c - A file as a command sees it: text, then flags over it, then --set, then the check
+ * against its kind. Errors that the server finds later are led back to the line they came from. */
 #include "cli/document.h"
 #include "base/buf.h"
 #include "cli/edit.h"

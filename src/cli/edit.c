@@ -1,3 +1,5 @@
+/* edit.c - Paths into a document, as --set, --add and --remove write them: a.b, list[0],
+ * list[name=x]. */
 #include "cli/edit.h"
 #include "yaml/yaml.h"
 

@@ -1,3 +1,5 @@
+/* endpoint_commands.c - online-endpoint and online-deployment. Both are long operations on the
+ * server; a deployment that does not come up is told together with where its logs are. */
 #include "cli/change.h"
 #include "cli/command.h"
 #include "cli/confirm.h"

@@ -1,3 +1,5 @@
+/* endpoint_shape.c - Endpoints and deployments between the keys of their files and the bodies of
+ * the wire. */
 #include "cli/assets.h"
 #include "cli/fields.h"
 #include "cli/session.h"

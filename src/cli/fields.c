@@ -1,3 +1,5 @@
+/* fields.c - One table row a field: the key of the file, the path of the wire, and the form that
+ * the value has on each side. Both directions are read from the same row. */
 #include "cli/fields.h"
 #include "base/buf.h"
 #include "os/clock.h"

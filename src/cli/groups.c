@@ -1,3 +1,4 @@
+/* groups.c - The groups in the order in which help lists them. */
 #include "cli/command.h"
 
 /* The order is that of the overview. */

@@ -1,3 +1,4 @@
+/* help.c - Help is printed from the rows that parse: what it says is what is taken. */
 #include "cli/help.h"
 #include "base/buf.h"
 #include "cli/arguments.h"

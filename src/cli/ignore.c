@@ -1,3 +1,5 @@
+/* ignore.c - .amlignore and .gitignore: which files stay at home. Rules are read from above
+ * downward, and the last one that fits decides. */
 #include "cli/ignore.h"
 
 #include <assert.h>

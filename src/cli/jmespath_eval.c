@@ -1,3 +1,5 @@
+/* jmespath_eval.c - An expression applied to JSON, by the rules of the public description: what
+ * is not there is null, and only functions have errors. */
 #include "cli/jmespath_private.h"
 
 #include <assert.h>

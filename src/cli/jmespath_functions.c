@@ -1,3 +1,5 @@
+/* jmespath_functions.c - The functions of the language, a row each: how many arguments, of which
+ * types. */
 #include "base/buf.h"
 #include "cli/jmespath_private.h"
 #include "yaml/yaml.h"

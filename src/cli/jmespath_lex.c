@@ -1,3 +1,4 @@
+/* jmespath_lex.c - The text of an expression as tokens, each with its column for the error. */
 #include "cli/jmespath_private.h"
 
 #include <assert.h>

@@ -1,3 +1,5 @@
+/* jmespath_parse.c - Tokens to a tree, by binding powers: what binds tighter is deeper. Depth is
+ * limited. */
 #include "cli/jmespath_private.h"
 #include "yaml/schema.h"
 

@@ -1,3 +1,5 @@
+/* job_commands.c - job: submit, follow, end, look at, fetch. What takes long is done by stream.c
+ * and download.c. */
 #include "cli/change.h"
 #include "cli/command.h"
 #include "cli/document.h"

@@ -1,3 +1,5 @@
+/* job_shape.c - A job between the keys of its file and the body of the wire; its inputs are sent
+ * on the way. */
 #include "cli/assets.h"
 #include "cli/fields.h"
 #include "cli/session.h"

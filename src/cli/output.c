@@ -1,3 +1,5 @@
+/* output.c - One value in the form that was asked for. Scripts rely on every byte: see the
+ * goldens. */
 #include "cli/output.h"
 #include "base/buf.h"
 #include "yaml/yaml.h"

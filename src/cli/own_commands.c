@@ -1,3 +1,4 @@
+/* own_commands.c - Commands of this program that az has not: they tend a server on this machine. */
 #include "cli/command.h"
 #include "cli/completion.h"
 #include "cli/progress.h"

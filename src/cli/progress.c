@@ -1,3 +1,4 @@
+/* progress.c - What a person sees who waits. Nothing of it is written where nobody looks. */
 #include "cli/progress.h"
 #include "os/clock.h"
 

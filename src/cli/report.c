@@ -1,3 +1,4 @@
+/* report.c - An error in four parts: code, sentence, where, what next; or the same as JSON. */
 #include "cli/report.h"
 #include "base/buf.h"
 

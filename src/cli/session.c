@@ -1,3 +1,5 @@
+/* session.c - The only file that talks to a server. Two clients at most: the session's own, and
+ * one more host that it named, which never gets our credential. */
 #include "cli/session.h"
 #include "base/buf.h"
 #include "cli/progress.h"
@@ -360,7 +362,7 @@ int session_raw(struct cli *cli, const struct session_request *request, struct h
                 struct error *err)
 {
     struct http_header headers[HEADERS_MAX];
-    struct way way;
+    struct way way = {0};
 
     if (session_open(cli, err) < 0 || find_way(cli, request->url, &way, err) < 0)
         return -1;

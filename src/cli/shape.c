@@ -1,3 +1,5 @@
+/* shape.c - What the server says of a resource, in the keys of its file: what is shown can be
+ * written back. */
 #include "cli/shape.h"
 #include "cli/fields.h"
 #include "yaml/yaml.h"

@@ -1,3 +1,5 @@
+/* snapshot.c - A folder in the order of its bytes, and one hash over names and content, the same
+ * that other clients of the service make: what one of them sent, none sends again. */
 #include "cli/snapshot.h"
 #include "base/buf.h"
 #include "cli/ignore.h"

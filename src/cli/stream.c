@@ -1,3 +1,5 @@
+/* stream.c - A job's events, over as many connections as it takes. The cursor of the last event
+ * that was shown is where the next connection begins. */
 #include "cli/stream.h"
 #include "cli/progress.h"
 #include "cli/session.h"

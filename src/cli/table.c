@@ -1,3 +1,5 @@
+/* table.c - Columns for people: as wide as the widest cell, the head underlined, nothing cut off.
+ */
 #include "base/buf.h"
 #include "cli/output.h"
 #include "yaml/yaml.h"

@@ -1,3 +1,5 @@
+/* check.c - A document against its kind. Problems are gathered, not thrown: a person mends a file
+ * in one go. A union is tried member by member without telling; the likeliest one then tells. */
 #include "base/buf.h"
 #include "yaml/schema.h"
 

@@ -1,3 +1,5 @@
+/* expression.c - ${{…}} in a command: what it reads must be there, and what is there should be
+ * read. */
 #include "yaml/schema.h"
 
 #include <assert.h>

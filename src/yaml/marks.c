@@ -1,3 +1,4 @@
+/* marks.c - Where each value stands in the text, by its address: JSON itself has no room for it. */
 #include "yaml/marks.h"
 
 #include <assert.h>

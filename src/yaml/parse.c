@@ -1,3 +1,5 @@
+/* parse.c - Events of the reader to JSON with places. Aliases are copied and counted, depth is
+ * limited, keys stand once: no file of a mebibyte may cost more than its size suggests. */
 #include "base/map.h"
 #include "yaml/marks.h"
 

@@ -1,3 +1,5 @@
+/* problem.c - What is wrong with a file, in its order, with the nearest word that would have been
+ * right. */
 #include "base/buf.h"
 #include "yaml/schema.h"
 

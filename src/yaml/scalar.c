@@ -1,3 +1,4 @@
+/* scalar.c - What a plain scalar means, by the rules that az's reader follows. */
 #include "yaml/yaml.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* write.c - JSON as YAML that reads back as the same: quotes only where they are needed. */
 #include "base/buf.h"
 #include "yaml/yaml.h"
 
