@@ -1,7 +1,7 @@
 /* Any text is refused as a token, and any claims under our own signature are read or refused: never
  * more than what they say. */
-#include "identity/base64url.h"
 #include "identity/token.h"
+#include "identity/base64url.h"
 #include "os/file.h"
 
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /* What the store can do, as ratios to the disk it stands on: `bench_store [FOLDER] [SECONDS]`.
  *
  * Each line is a name, the figure and its ratio to one writer that syncs once per write. */
+#include "store/store.h"
 #include "os/clock.h"
 #include "store/document.h"
 #include "store/event.h"
-#include "store/store.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -64,10 +64,13 @@ static int append_tail(struct store_txn *txn, void *, struct error *err)
 static int put_document(struct store_txn *txn, void *, struct error *err)
 {
     static const char body[600];
-    struct str name = arena_printf(store_arena(txn), "n%lld",
-                                   (long long)atomic_fetch_add(&number, 1));
-    struct document document = {.scope = 1, .type = STR("data"), .name = name,
-                                .body = {body, sizeof(body)}, .system = STR("{}")};
+    struct str name =
+        arena_printf(store_arena(txn), "n%lld", (long long)atomic_fetch_add(&number, 1));
+    struct document document = {.scope = 1,
+                                .type = STR("data"),
+                                .name = name,
+                                .body = {body, sizeof(body)},
+                                .system = STR("{}")};
     struct event event = {.scope = 1, .type = STR("data.created"), .subject = name};
 
     return document_insert(txn, &document, err) < 0 ? -1 : event_append(txn, &event, err);
@@ -169,7 +172,8 @@ int main(int argc, char **argv)
     printf("documents, %d callers        %10.0f /s  %6.2f\n", THREADS, documents,
            documents / syncs);
     for (size_t i = 0; i < 3; i++) {
-        snprintf(path, sizeof(path), "%s/bench.db%s", folder, (const char *[]){"", "-wal", "-shm"}[i]);
+        snprintf(path, sizeof(path), "%s/bench.db%s", folder,
+                 (const char *[]){"", "-wal", "-shm"}[i]);
         unlink(path);
     }
     return 0;

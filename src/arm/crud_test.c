@@ -544,12 +544,18 @@ TEST(odd_queries_of_lists_are_refused_with_their_name)
         const char *query, *target;
         int status;
     } CASES[] = {
-        {"$top=-1", "$top", 400},         {"$top=abc", "$top", 400},
-        {"$top=1.5", "$top", 400},        {"$top=99999999999999999999", "$top", 400},
-        {"$skip=1.2.3", "$skip", 400},    {"$skip=-1.5", "$skip", 400},
-        {"listViewType=", NULL, 200},     {"listViewType=archivedonly", NULL, 200},
-        {"$orderBy=name", "$orderBy", 501}, {"$top=1000000", NULL, 200},
-        {"%24top=5", NULL, 200},          {"unknown=1&unknown=2", NULL, 200},
+        {"$top=-1", "$top", 400},
+        {"$top=abc", "$top", 400},
+        {"$top=1.5", "$top", 400},
+        {"$top=99999999999999999999", "$top", 400},
+        {"$skip=1.2.3", "$skip", 400},
+        {"$skip=-1.5", "$skip", 400},
+        {"listViewType=", NULL, 200},
+        {"listViewType=archivedonly", NULL, 200},
+        {"$orderBy=name", "$orderBy", 501},
+        {"$top=1000000", NULL, 200},
+        {"%24top=5", NULL, 200},
+        {"unknown=1&unknown=2", NULL, 200},
     };
 
     for (size_t i = 0; i < COUNT(CASES); i++) {
@@ -589,8 +595,8 @@ TEST(what_is_archived_hides_from_lists_and_comes_back)
     }
     /* Restored by saying so, and read by name all the while. */
     CHECK_INT(200, fake_send(f->fake, "GET", v1, STR("")).status);
-    struct fake_reply reply = fake_json(
-        f->fake, "PUT", v1, "{\"properties\":{\"dataUri\":\"a\",\"isArchived\":false}}");
+    struct fake_reply reply =
+        fake_json(f->fake, "PUT", v1, "{\"properties\":{\"dataUri\":\"a\",\"isArchived\":false}}");
     CHECK(!json_bool_at(reply.json, "properties.isArchived", true));
     reply = fake_send(f->fake, "GET", WS "/things/v", STR(""));
     CHECK_STR("1", json_str_at(reply.json, "properties.latestVersion"));
@@ -621,8 +627,15 @@ TEST(a_condition_on_what_is_not_there_is_not_met)
 TEST(bodies_that_are_no_resource_are_refused)
 {
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
-    static const char *const BAD[] = {"", "null", "[]", "\"x\"", "{", "{}", "{\"properties\":1}",
-                                      "{\"properties\":null}", "{\"properties\":[]}"};
+    static const char *const BAD[] = {"",
+                                      "null",
+                                      "[]",
+                                      "\"x\"",
+                                      "{",
+                                      "{}",
+                                      "{\"properties\":1}",
+                                      "{\"properties\":null}",
+                                      "{\"properties\":[]}"};
 
     for (size_t i = 0; i < COUNT(BAD); i++)
         CHECK_INT(400, fake_json(f->fake, "PUT", WS "/things/one", BAD[i]).status);

@@ -386,9 +386,11 @@ TEST(every_spelling_of_a_reference_finds_the_same_version)
         "azureml:IRIS:2",
         "azureml:iris@latest",
         "azureml:iris@LATEST",
-        "/subscriptions/s1/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/"
+        "/subscriptions/s1/resourceGroups/rg/providers/Microsoft.MachineLearningServices/"
+        "workspaces/"
         "ws/data/iris/versions/2",
-        "/SUBSCRIPTIONS/S1/resourcegroups/RG/providers/microsoft.machinelearningservices/workspaces/"
+        "/SUBSCRIPTIONS/S1/resourcegroups/RG/providers/microsoft.machinelearningservices/"
+        "workspaces/"
         "WS/data/Iris/versions/2",
         "azureml:/subscriptions/s1/resourceGroups/rg/providers/Microsoft.MachineLearningServices/"
         "workspaces/ws/data/iris/versions/2",
@@ -404,18 +406,19 @@ TEST(every_spelling_of_a_reference_finds_the_same_version)
 TEST(a_reference_of_another_type_or_none_is_told_apart)
 {
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
-    static const char *const BAD[] = {"", ":", "azureml:", "azureml::1", "azureml:a b:1",
-                                      "azureml:iris@", "@latest"};
+    static const char *const BAD[] = {
+        "", ":", "azureml:", "azureml::1", "azureml:a b:1", "azureml:iris@", "@latest"};
 
     add(f, "data", "iris", "1", "{\"dataUri\":\"https://h/a\"}");
     for (size_t i = 0; i < COUNT(BAD); i++) {
         struct str said = resolve(f, "data", BAD[i]);
         CHECK(str_starts(said, STR("invalid: ")) || str_starts(said, STR("not found: ")));
     }
-    CHECK(str_starts(resolve(f, "models",
-                             "/subscriptions/s1/resourceGroups/rg/providers/"
-                             "Microsoft.MachineLearningServices/workspaces/ws/data/iris/versions/1"),
-                     STR("invalid: ")));
+    CHECK(
+        str_starts(resolve(f, "models",
+                           "/subscriptions/s1/resourceGroups/rg/providers/"
+                           "Microsoft.MachineLearningServices/workspaces/ws/data/iris/versions/1"),
+                   STR("invalid: ")));
     CHECK_STR("not found: There is no model 'iris' in workspace 'ws'.",
               resolve(f, "models", "azureml:iris:1"));
 }
@@ -427,10 +430,18 @@ TEST(paths_are_cleaned_and_never_leave_their_place)
     static const struct {
         const char *path, *wanted;
     } CASES[] = {
-        {"up/a", "data:up/a!"},      {"/up//a", "invalid: "},       {"./up/./a", "invalid: "},
-        {"up/a/", "data:up/a!"},     {"up", "data:up"},            {"", "data:"},
-        {"...", "not found: "},      {"up/..", "invalid: "},       {"../up/a", "invalid: "},
-        {"up/../../x", "invalid: "}, {"up/a/more", "not found: "}, {"u", "not found: "},
+        {"up/a", "data:up/a!"},
+        {"/up//a", "invalid: "},
+        {"./up/./a", "invalid: "},
+        {"up/a/", "data:up/a!"},
+        {"up", "data:up"},
+        {"", "data:"},
+        {"...", "not found: "},
+        {"up/..", "invalid: "},
+        {"../up/a", "invalid: "},
+        {"up/../../x", "invalid: "},
+        {"up/a/more", "not found: "},
+        {"u", "not found: "},
     };
 
     put_blob(f, data, "up/a");

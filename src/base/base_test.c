@@ -199,7 +199,8 @@ static struct json *parsed(struct arena *arena, const char *text)
 TEST(json_reads_by_path)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
-    struct json *body = parsed(arena, "{\"a\":{\"b\":[1,{\"c\":\"x\"}],\"t\":true},\"n\":-2,\"d\":0.5}");
+    struct json *body =
+        parsed(arena, "{\"a\":{\"b\":[1,{\"c\":\"x\"}],\"t\":true},\"n\":-2,\"d\":0.5}");
 
     CHECK_STR("x", json_str_at(body, "a.b[1].c"));
     CHECK_INT(1, json_int_at(body, "a.b[0]", 9));
@@ -255,7 +256,8 @@ TEST(json_merges_by_rfc_7396)
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     struct json *target = parsed(arena, "{\"a\":{\"x\":1,\"y\":2},\"b\":[1]}");
 
-    json_merge(arena, target, parsed(arena, "{\"a\":{\"x\":null,\"z\":{\"n\":null,\"k\":1}},\"b\":2}"));
+    json_merge(arena, target,
+               parsed(arena, "{\"a\":{\"x\":null,\"z\":{\"n\":null,\"k\":1}},\"b\":2}"));
     CHECK_STR("{\"a\":{\"y\":2,\"z\":{\"k\":1}},\"b\":2}", json_write(arena, target));
 }
 

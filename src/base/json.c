@@ -327,8 +327,8 @@ bool json_next(struct json_iter *it)
     it->index++;
     /* yyjson keeps a ring whose `uni.ptr` is the last element (or last key). */
     yyjson_mut_val *at = it->position_ ? as_val(it->position_)->next
-                         : object ? ((yyjson_mut_val *)container->uni.ptr)->next->next
-                                  : ((yyjson_mut_val *)container->uni.ptr)->next;
+                         : object      ? ((yyjson_mut_val *)container->uni.ptr)->next->next
+                                       : ((yyjson_mut_val *)container->uni.ptr)->next;
     if (object) {
         it->key = json_as_str(as_json(at));
         it->value = as_json(at->next);
@@ -409,8 +409,7 @@ int json_put(struct arena *arena, struct json *root, const char *path, struct js
         }
         if (json_kind(at) != JSON_OBJECT)
             return error_set(err, ERROR_INVALID, path,
-                             "'%.*s' lies in something that is no object.",
-                             STR_ARG(key));
+                             "'%.*s' lies in something that is no object.", STR_ARG(key));
         if (last)
             json_set(arena, at, key, value);
         else if (!json_get(at, key))

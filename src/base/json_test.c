@@ -23,7 +23,8 @@ TEST(json_numbers_keep_their_edges)
 
     CHECK_INT(INT64_MIN, json_int_at(body, "[0]", 1));
     CHECK_INT(INT64_MAX, json_int_at(body, "[1]", 1));
-    CHECK_INT(1, json_int_at(body, "[2]", 1)); /* does not fit: the fallback, never another number */
+    CHECK_INT(1,
+              json_int_at(body, "[2]", 1)); /* does not fit: the fallback, never another number */
     CHECK_INT(1, json_int_at(body, "[3]", 1));
     CHECK_INT(1, json_int_at(body, "[4]", 1));
     CHECK(!json_is_integer(json_at(body, "[4]")) && json_is_integer(json_at(body, "[5]")));
@@ -64,8 +65,9 @@ TEST(json_paths_that_lead_nowhere_are_null)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     struct json *body = parsed(arena, "{\"a\":[{\"b\":1}],\"\":2,\"c.d\":3}");
-    const char *const nowhere[] = {"a.b",  "a[1]", "a[-1]", "a[x]", "a[",  "a[]",
-                                   "a[99999999999999999999]", "a[0].b.c", "c.d", "[0]"};
+    const char *const nowhere[] = {
+        "a.b",      "a[1]", "a[-1]", "a[x]", "a[", "a[]", "a[99999999999999999999]",
+        "a[0].b.c", "c.d",  "[0]"};
 
     for (size_t i = 0; i < COUNT(nowhere); i++)
         CHECK(json_at(body, nowhere[i]) == NULL);
@@ -167,11 +169,14 @@ TEST(json_depth_is_counted_outside_of_strings)
 TEST(json_that_is_not_strict_is_refused_with_its_place)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
-    const struct str refused[] = {
-        STR_INIT("{'a':1}"), STR_INIT("[1,]"), STR_INIT("// c\n1"), STR_INIT("NaN"),
-        STR_INIT("01"), STR_INIT("+1"), STR_INIT("\"\x01\""), STR_INIT("\"\xff\""),
-        STR_INIT("\"\\ud800\""), STR_INIT("{\"a\"}"), STR_INIT("[1}"), STR_INIT("1e400"), STR_INIT("tru"),
-        STR_INIT("\xef\xbb\xbf{}"), STR_INIT("1\0"), {NULL, 0}};
+    const struct str refused[] = {STR_INIT("{'a':1}"),     STR_INIT("[1,]"),
+                                  STR_INIT("// c\n1"),     STR_INIT("NaN"),
+                                  STR_INIT("01"),          STR_INIT("+1"),
+                                  STR_INIT("\"\x01\""),    STR_INIT("\"\xff\""),
+                                  STR_INIT("\"\\ud800\""), STR_INIT("{\"a\"}"),
+                                  STR_INIT("[1}"),         STR_INIT("1e400"),
+                                  STR_INIT("tru"),         STR_INIT("\xef\xbb\xbf{}"),
+                                  STR_INIT("1\0"),         {NULL, 0}};
 
     for (size_t i = 0; i < COUNT(refused); i++) {
         struct error err = {0};

@@ -26,8 +26,8 @@ struct log_field {
 #define LOG_HIDDEN(n) ((struct log_field){.name = (n), .type = LOG_TYPE_SECRET})
 
 /* LOG(LOG_INFO, "job.started", LOG_STR("job", name), LOG_INT("pid", pid)); */
-#define LOG(level, event, ...)                                                                     \
-    log_event(level, event, (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ) {.name = NULL}})
+#define LOG(level, event, ...) \
+    log_event(level, event, (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){.name = NULL}})
 
 /* Writes one line; the fields end at one without a name. Threads: any. */
 void log_event(enum log_level level, const char *event, const struct log_field *fields);

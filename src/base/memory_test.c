@@ -235,10 +235,14 @@ TEST(every_errno_has_a_code_and_every_code_a_name)
     const struct {
         int number;
         enum error_code code;
-    } cases[] = {{ENOSPC, ERROR_STORAGE_FULL}, {EDQUOT, ERROR_STORAGE_FULL},
-                 {ENOENT, ERROR_NOT_FOUND},    {EEXIST, ERROR_EXISTS},
-                 {EACCES, ERROR_FORBIDDEN},    {EPERM, ERROR_FORBIDDEN},
-                 {EIO, ERROR_IO},              {EINTR, ERROR_IO}};
+    } cases[] = {{ENOSPC, ERROR_STORAGE_FULL},
+                 {EDQUOT, ERROR_STORAGE_FULL},
+                 {ENOENT, ERROR_NOT_FOUND},
+                 {EEXIST, ERROR_EXISTS},
+                 {EACCES, ERROR_FORBIDDEN},
+                 {EPERM, ERROR_FORBIDDEN},
+                 {EIO, ERROR_IO},
+                 {EINTR, ERROR_IO}};
     struct error err = {0};
 
     for (size_t i = 0; i < COUNT(cases); i++) {

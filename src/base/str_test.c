@@ -37,9 +37,9 @@ TEST(a_slice_stays_inside_its_text)
 
 TEST(order_is_by_bytes_then_by_length)
 {
-    const struct str ordered[] = {STR_INIT(""),   STR_INIT("A"),  STR_INIT("AB"),
-                                  STR_INIT("a"),  STR_INIT("a\0"), STR_INIT("aa"),
-                                  STR_INIT("b"),  STR_INIT("\xc3\xa4")};
+    const struct str ordered[] = {STR_INIT(""),  STR_INIT("A"),       STR_INIT("AB"),
+                                  STR_INIT("a"), STR_INIT("a\0"),     STR_INIT("aa"),
+                                  STR_INIT("b"), STR_INIT("\xc3\xa4")};
 
     for (size_t i = 0; i < COUNT(ordered); i++)
         for (size_t j = 0; j < COUNT(ordered); j++) {
@@ -112,10 +112,17 @@ TEST(whole_numbers_read_back_around_every_power_of_two)
 
 TEST(what_is_no_whole_number_leaves_the_result_alone)
 {
-    const struct str refused[] = {
-        STR_INIT("-9223372036854775809"), STR_INIT("18446744073709551616"), STR_INIT("+1"),
-        STR_INIT(" 1"), STR_INIT("1 "), STR_INIT("0x10"), STR_INIT("1.0"), STR_INIT("1e3"),
-        STR_INIT("--1"), STR_INIT("1\0"), STR_INIT("\xd9\xa1")};
+    const struct str refused[] = {STR_INIT("-9223372036854775809"),
+                                  STR_INIT("18446744073709551616"),
+                                  STR_INIT("+1"),
+                                  STR_INIT(" 1"),
+                                  STR_INIT("1 "),
+                                  STR_INIT("0x10"),
+                                  STR_INIT("1.0"),
+                                  STR_INIT("1e3"),
+                                  STR_INIT("--1"),
+                                  STR_INIT("1\0"),
+                                  STR_INIT("\xd9\xa1")};
     int64_t number = 42;
 
     for (size_t i = 0; i < COUNT(refused); i++)
@@ -125,9 +132,10 @@ TEST(what_is_no_whole_number_leaves_the_result_alone)
 
 TEST(decimal_numbers_are_read_and_words_are_not)
 {
-    const struct str refused[] = {STR_INIT("nan"), STR_INIT("inf"), STR_INIT("-Infinity"),
+    const struct str refused[] = {STR_INIT("nan"),   STR_INIT("inf"), STR_INIT("-Infinity"),
                                   STR_INIT("0x1p3"), STR_INIT("1\0"), STR_INIT("1,5"),
-                                  STR_INIT("e"), STR_INIT("."), STR_INIT("1e"), STR_INIT("\t1")};
+                                  STR_INIT("e"),     STR_INIT("."),   STR_INIT("1e"),
+                                  STR_INIT("\t1")};
     double number = 42;
 
     for (size_t i = 0; i < COUNT(refused); i++)
@@ -194,11 +202,16 @@ TEST(characters_have_one_spelling)
         size_t bytes;
         uint32_t point;
     } CASES[] = {
-        {STR_INIT("a"), 1, 'a'},           {STR_INIT("\xc3\xbcx"), 2, 0xfc},
-        {STR_INIT("\xe2\x82\xac"), 3, 0x20ac}, {STR_INIT("\xf0\x9f\x98\x80"), 4, 0x1f600},
-        {STR_INIT("\xff"), 0, 7},          {STR_INIT("\x80"), 0, 7},
-        {STR_INIT("\xc3"), 0, 7},          {STR_INIT("\xc3x"), 0, 7},
-        {STR_INIT("\xc0\xaf"), 0, 7},      {STR_INIT("\xed\xa0\x80"), 0, 7},
+        {STR_INIT("a"), 1, 'a'},
+        {STR_INIT("\xc3\xbcx"), 2, 0xfc},
+        {STR_INIT("\xe2\x82\xac"), 3, 0x20ac},
+        {STR_INIT("\xf0\x9f\x98\x80"), 4, 0x1f600},
+        {STR_INIT("\xff"), 0, 7},
+        {STR_INIT("\x80"), 0, 7},
+        {STR_INIT("\xc3"), 0, 7},
+        {STR_INIT("\xc3x"), 0, 7},
+        {STR_INIT("\xc0\xaf"), 0, 7},
+        {STR_INIT("\xed\xa0\x80"), 0, 7},
         {STR_INIT("\xf4\x90\x80\x80"), 0, 7},
     };
 

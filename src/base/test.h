@@ -4,11 +4,11 @@
  */
 #pragma once
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 #include "base/arena.h"
 
@@ -22,13 +22,13 @@ struct test_case {
 /* Adds a case to the program's list; called by TEST before main. */
 void test_register(struct test_case *test);
 
-#define TEST(name)                                                                                 \
-    static void test_##name(void **state);                                                         \
-    __attribute__((constructor)) static void register_##name(void)                                 \
-    {                                                                                              \
-        static struct test_case test = {#name, __FILE__, test_##name, NULL};                       \
-        test_register(&test);                                                                      \
-    }                                                                                              \
+#define TEST(name)                                                           \
+    static void test_##name(void **state);                                   \
+    __attribute__((constructor)) static void register_##name(void)           \
+    {                                                                        \
+        static struct test_case test = {#name, __FILE__, test_##name, NULL}; \
+        test_register(&test);                                                \
+    }                                                                        \
     static void test_##name([[maybe_unused]] void **state)
 
 #define CHECK(condition) assert_true(condition)
@@ -43,9 +43,11 @@ void test_check_str(const char *expected, struct str actual, const char *file, i
 void test_check_ok(int result, const struct error *err, const char *file, int line);
 
 /* Fails unless the call returned -1 with this code. */
-#define CHECK_ERROR(expected, call, err) test_check_error(expected, (call), (err), __FILE__, __LINE__)
+#define CHECK_ERROR(expected, call, err) \
+    test_check_error(expected, (call), (err), __FILE__, __LINE__)
 void test_check_error(enum error_code expected, int result, const struct error *err,
                       const char *file, int line);
 
-/* A fresh folder under TMPDIR for this test program, removed at its end. Lives as long as the program. */
+/* A fresh folder under TMPDIR for this test program, removed at its end. Lives as long as the
+ * program. */
 const char *test_folder(void);

@@ -34,8 +34,7 @@ struct blob_growing {
 };
 /* Errors: ERROR_NOT_FOUND. */
 int blob_growing_get(struct engines *engines, struct store_txn *txn,
-                     const struct blob_target *target, struct blob_growing *out,
-                     struct error *err);
+                     const struct blob_target *target, struct blob_growing *out, struct error *err);
 /* Those whose names begin with prefix; target->blob is not looked at. */
 int blob_growing_each(struct engines *engines, struct store_txn *txn,
                       const struct blob_target *target, struct str prefix, blob_each *each,

@@ -6,7 +6,7 @@
 
 #include <assert.h>
 
-#define COLUMNS                                                                                    \
+#define COLUMNS \
     "b.container, b.name, b.object, o.size, o.md5, b.etag, b.meta, b.created_us, b.updated_us"
 #define FROM " FROM blob b JOIN object o ON o.object = b.object"
 
@@ -27,8 +27,8 @@ static void blob_read(struct sql *q, struct blob *out)
 }
 
 /* 1 found, 0 not there, -1 with *err. */
-static int blob_find(struct store_txn *txn, struct str container, struct str name,
-                     struct blob *out, struct error *err)
+static int blob_find(struct store_txn *txn, struct str container, struct str name, struct blob *out,
+                     struct error *err)
 {
     struct sql *q = sql(txn, "SELECT " COLUMNS FROM " WHERE b.container = ? AND b.name = ?", err);
 
@@ -84,7 +84,7 @@ int blob_put(struct store_txn *txn, struct blob *blob, bool only_new, struct err
     struct blob before = {0}, new = *blob;
     int found = blob_find(txn, new.container, new.name, &before, err);
 
-    assert(new.object > 0 && new.container.len && new.name.len);
+    assert(new.object > 0 && new.container.len &&new.name.len);
     if (found < 0 || blob_learn(txn, &new, err) < 0)
         return -1;
     if (found && only_new)
@@ -94,11 +94,13 @@ int blob_put(struct store_txn *txn, struct blob *blob, bool only_new, struct err
     new.created_us = found ? before.created_us : new.updated_us;
     if (!new.meta.len)
         new.meta = STR("{}");
-    struct sql *q = sql(txn, "INSERT INTO blob (container, name, object, etag, meta, created_us,"
-                             " updated_us) VALUES (?, ?, ?, ?, ?, ?, ?)"
-                             " ON CONFLICT (container, name) DO UPDATE SET"
-                             " object = excluded.object, etag = excluded.etag,"
-                             " meta = excluded.meta, updated_us = excluded.updated_us", err);
+    struct sql *q = sql(txn,
+                        "INSERT INTO blob (container, name, object, etag, meta, created_us,"
+                        " updated_us) VALUES (?, ?, ?, ?, ?, ?, ?)"
+                        " ON CONFLICT (container, name) DO UPDATE SET"
+                        " object = excluded.object, etag = excluded.etag,"
+                        " meta = excluded.meta, updated_us = excluded.updated_us",
+                        err);
     if (!q)
         return -1;
     sql_bind_text(q, 1, new.container);
@@ -122,8 +124,10 @@ int blob_set_meta(struct store_txn *txn, struct blob *blob, struct error *err)
         return -1;
     now.meta = blob->meta.len ? blob->meta : STR("{}");
     blob_stamp(txn, &now, now.updated_us);
-    struct sql *q = sql(txn, "UPDATE blob SET meta = ?, etag = ?, updated_us = ?"
-                             " WHERE container = ? AND name = ?", err);
+    struct sql *q = sql(txn,
+                        "UPDATE blob SET meta = ?, etag = ?, updated_us = ?"
+                        " WHERE container = ? AND name = ?",
+                        err);
     if (!q)
         return -1;
     sql_bind_text(q, 1, now.meta);
@@ -162,8 +166,10 @@ int blob_delete(struct store_txn *txn, struct str container, struct str name, st
 static int blob_page(struct store_txn *txn, const struct blob_query *query, struct blob *out,
                      size_t *out_count, struct error *err)
 {
-    struct sql *q = sql(txn, "SELECT " COLUMNS FROM " WHERE b.container = ? AND b.name >= ? AND"
-                             " b.name > ? ORDER BY b.name LIMIT ?", err);
+    struct sql *q = sql(txn,
+                        "SELECT " COLUMNS FROM " WHERE b.container = ? AND b.name >= ? AND"
+                        " b.name > ? ORDER BY b.name LIMIT ?",
+                        err);
     size_t count = 0;
     bool inside = true;
 

@@ -16,11 +16,13 @@ struct staged {
     int64_t size;
 };
 
-static int block_find(struct store_txn *txn, const struct content_block *block,
-                      struct staged *out, bool *out_found, struct error *err)
+static int block_find(struct store_txn *txn, const struct content_block *block, struct staged *out,
+                      bool *out_found, struct error *err)
 {
-    struct sql *q = sql(txn, "SELECT chunk, size FROM staged WHERE container = ? AND name = ? AND"
-                             " block_id = ?", err);
+    struct sql *q = sql(txn,
+                        "SELECT chunk, size FROM staged WHERE container = ? AND name = ? AND"
+                        " block_id = ?",
+                        err);
 
     if (!q)
         return -1;
@@ -38,8 +40,10 @@ static int block_find(struct store_txn *txn, const struct content_block *block,
 /* Takes a staged row away; its chunks lose one reference. */
 static int block_drop(struct store_txn *txn, const struct staged *staged, struct error *err)
 {
-    struct sql *q = sql(txn, "DELETE FROM staged WHERE container = ? AND name = ? AND"
-                             " block_id = ?", err);
+    struct sql *q = sql(txn,
+                        "DELETE FROM staged WHERE container = ? AND name = ? AND"
+                        " block_id = ?",
+                        err);
 
     if (!q)
         return -1;
@@ -65,8 +69,10 @@ int content_stage(struct store_txn *txn, const struct content_block *block,
     if (found && block_drop(txn, &before, err) < 0)
         return -1;
     assert(bytes->size >= 0);
-    struct sql *q = sql(txn, "INSERT INTO staged (container, name, block_id, chunk, size, at_us)"
-                             " VALUES (?, ?, ?, ?, ?, ?)", err);
+    struct sql *q = sql(txn,
+                        "INSERT INTO staged (container, name, block_id, chunk, size, at_us)"
+                        " VALUES (?, ?, ?, ?, ?, ?)",
+                        err);
     if (!q)
         return -1;
     sql_bind_text(q, 1, block->container);
@@ -127,8 +133,10 @@ static int block_drop_all(struct store_txn *txn, struct str container, struct st
     size_t count;
 
     do {
-        struct sql *q = sql(txn, "SELECT container, name, block_id, chunk, size FROM staged"
-                                 " WHERE container = ? AND name = ? LIMIT 64", err);
+        struct sql *q = sql(txn,
+                            "SELECT container, name, block_id, chunk, size FROM staged"
+                            " WHERE container = ? AND name = ? LIMIT 64",
+                            err);
         if (!q)
             return -1;
         sql_bind_text(q, 1, container);
@@ -174,8 +182,10 @@ int block_expire(struct store_txn *txn, int64_t before_us, size_t limit, size_t 
                  struct error *err)
 {
     struct staged page[PAGE];
-    struct sql *q = sql(txn, "SELECT container, name, block_id, chunk, size FROM staged"
-                             " WHERE at_us < ? ORDER BY at_us LIMIT ?", err);
+    struct sql *q = sql(txn,
+                        "SELECT container, name, block_id, chunk, size FROM staged"
+                        " WHERE at_us < ? ORDER BY at_us LIMIT ?",
+                        err);
 
     if (!q)
         return -1;

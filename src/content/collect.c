@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define STEP 64      /* rows a transaction removes */
-#define RANGE 1000   /* objects it looks at */
+#define STEP 64    /* rows a transaction removes */
+#define RANGE 1000 /* objects it looks at */
 #define STAGED_KEEP_US (7 * CONTENT_KEEP_US)
 
 /* One transaction's work. apply may run twice: it counts from zero each time. */
@@ -28,8 +28,8 @@ static int step_blocks(struct store_txn *txn, void *context, struct error *err)
     struct step *step = context;
 
     assert(step->before_us > 0);
-    return block_expire(txn, step->before_us - STAGED_KEEP_US + CONTENT_KEEP_US, STEP,
-                        &step->count, err);
+    return block_expire(txn, step->before_us - STAGED_KEEP_US + CONTENT_KEEP_US, STEP, &step->count,
+                        err);
 }
 
 struct unused {
@@ -54,9 +54,10 @@ static int step_objects(struct store_txn *txn, void *context, struct error *err)
 {
     struct step *step = context;
     struct unused unused[STEP];
-    struct sql *q = sql(txn, "SELECT object, hash, chunks FROM object WHERE object >= ? AND"
-                             " object < ? AND touched_us < ? AND NOT EXISTS"
-                             " (SELECT 1 FROM blob WHERE blob.object = object.object) LIMIT ?",
+    struct sql *q = sql(txn,
+                        "SELECT object, hash, chunks FROM object WHERE object >= ? AND"
+                        " object < ? AND touched_us < ? AND NOT EXISTS"
+                        " (SELECT 1 FROM blob WHERE blob.object = object.object) LIMIT ?",
                         err);
 
     if (!q)
@@ -81,9 +82,11 @@ static int step_objects(struct store_txn *txn, void *context, struct error *err)
 static int step_chunks(struct store_txn *txn, void *context, struct error *err)
 {
     struct step *step = context;
-    struct sql *q = sql(txn, "DELETE FROM chunk WHERE hash IN (SELECT hash FROM chunk WHERE"
-                             " refs = 0 AND touched_us < ? LIMIT ?) AND refs = 0 AND"
-                             " touched_us < ? RETURNING hash", err);
+    struct sql *q = sql(txn,
+                        "DELETE FROM chunk WHERE hash IN (SELECT hash FROM chunk WHERE"
+                        " refs = 0 AND touched_us < ? LIMIT ?) AND refs = 0 AND"
+                        " touched_us < ? RETURNING hash",
+                        err);
 
     if (!q)
         return -1;
@@ -221,8 +224,7 @@ int content_collect(struct content *content, struct content_collected *out, stru
     struct step step = {.before_us = clock_now_us() - CONTENT_KEEP_US};
     int64_t end;
 
-    if (collect_end(content, &end, err) < 0 ||
-        collect_all(content, &BLOCKS, &step, &done, err) < 0)
+    if (collect_end(content, &end, err) < 0 || collect_all(content, &BLOCKS, &step, &done, err) < 0)
         return -1;
     for (step.from = 0; step.from < end; step.from += RANGE)
         if (collect_all(content, &OBJECTS, &step, &done, err) < 0)

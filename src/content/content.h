@@ -26,9 +26,9 @@ int content_write(struct content_writer *writer, struct str bytes, struct error 
 void content_writer_free(struct content_writer **writer);
 
 struct content_object {
-    int64_t object;    /* row; 0 until stored */
-    char hash[65];     /* hex SHA-256 of the content (one chunk) or of its chunk hashes */
-    char md5[33];      /* hex, of the whole */
+    int64_t object; /* row; 0 until stored */
+    char hash[65];  /* hex SHA-256 of the content (one chunk) or of its chunk hashes */
+    char md5[33];   /* hex, of the whole */
     int64_t size;
     struct str chunks; /* hex hashes joined by blanks, in the writer's or transaction's memory;
                           empty: one chunk, whose hash is `hash` */
@@ -43,9 +43,9 @@ struct blob {
     struct str container, name;
     int64_t object;
     int64_t size;
-    struct str md5;   /* hex */
+    struct str md5; /* hex */
     struct str etag;
-    struct str meta;  /* JSON object: {"contentType":…, "meta":{…}} */
+    struct str meta; /* JSON object: {"contentType":…, "meta":{…}} */
     int64_t created_us, updated_us;
 };
 

@@ -96,14 +96,13 @@ static int commit(struct store_txn *txn, struct step *step, struct error *err)
 /* Writes bytes in pieces. The chunks' text goes when the writer does; single chunks need none. */
 static struct content_object write_bytes(struct bench *bench, struct str bytes, size_t piece)
 {
-    CLEANUP(content_writer_free) struct content_writer *writer =
-        content_writer_new(bench->content, &bench->err);
+    CLEANUP(content_writer_free)
+    struct content_writer *writer = content_writer_new(bench->content, &bench->err);
     struct content_object object;
 
     CHECK(writer);
     for (size_t at = 0; at < bytes.len; at += piece)
-        CHECK_OK(content_write(writer, str_slice(bytes, at, at + piece), &bench->err),
-                 &bench->err);
+        CHECK_OK(content_write(writer, str_slice(bytes, at, at + piece), &bench->err), &bench->err);
     CHECK_OK(content_finish(writer, &object, &bench->err), &bench->err);
     object.chunks = (struct str){0};
     return object;
@@ -111,12 +110,15 @@ static struct content_object write_bytes(struct bench *bench, struct str bytes, 
 
 static struct blob put_blob(struct bench *bench, const char *name, struct str bytes)
 {
-    struct step put = {.run = keep_as_blob, .object = write_bytes(bench, bytes, 7),
+    struct step put = {.run = keep_as_blob,
+                       .object = write_bytes(bench, bytes, 7),
                        .blob = {.container = STR("c"), .name = str_from(name)}};
 
     CHECK_OK(step(bench, &put), &bench->err);
-    return (struct blob){.object = put.blob.object, .size = put.blob.size,
-                         .created_us = put.blob.created_us, .updated_us = put.blob.updated_us};
+    return (struct blob){.object = put.blob.object,
+                         .size = put.blob.size,
+                         .created_us = put.blob.created_us,
+                         .updated_us = put.blob.updated_us};
 }
 
 /* The whole of an object, at most `size` bytes. */
@@ -151,8 +153,10 @@ TEST(bytes_are_known_by_their_digests)
     CHECK_INT(3, read_object(&bench, kept.object.object, bytes, sizeof(bytes)));
     CHECK_STR("abc", str_from(bytes));
     struct stat status;
-    CHECK(fstatat(bench.dir, "content/ba/ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61"
-                             "f20015ad", &status, 0) == 0);
+    CHECK(fstatat(bench.dir,
+                  "content/ba/ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61"
+                  "f20015ad",
+                  &status, 0) == 0);
     CHECK_INT(0444, status.st_mode & 0777);
     CHECK_ERROR(ERROR_NOT_FOUND, -(read_object(&bench, 99, bytes, 1) < 0), &bench.err);
 }
@@ -186,8 +190,8 @@ TEST(an_empty_object_can_be_read)
 TEST(more_than_a_chunk_is_put_together_once)
 {
     CLEANUP(bench_end) struct bench bench = bench_start();
-    CLEANUP(content_writer_free) struct content_writer *writer =
-        content_writer_new(bench.content, &bench.err);
+    CLEANUP(content_writer_free)
+    struct content_writer *writer = content_writer_new(bench.content, &bench.err);
     struct step kept = {.run = keep};
     size_t size = CONTENT_CHUNK_BYTES + 12345;
     char *bytes = malloc(size), *back = malloc(size + 1);
@@ -217,8 +221,10 @@ TEST(a_chunk_missing_on_disk_is_called_damage)
     struct blob blob = put_blob(&bench, "a", STR("abc"));
     char byte;
 
-    CHECK(unlinkat(bench.dir, "content/ba/ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61"
-                              "f20015ad", 0) == 0);
+    CHECK(unlinkat(bench.dir,
+                   "content/ba/ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61"
+                   "f20015ad",
+                   0) == 0);
     CHECK_ERROR(ERROR_CORRUPT, -(read_object(&bench, blob.object, &byte, 1) < 0), &bench.err);
 }
 
@@ -229,7 +235,8 @@ TEST(a_blob_is_replaced_and_every_change_has_an_etag)
     CLEANUP(bench_end) struct bench bench = bench_start();
     struct blob first = put_blob(&bench, "a", STR("one"));
     struct blob second = put_blob(&bench, "a", STR("two!"));
-    struct step again = {.run = keep_as_blob, .only_new = true,
+    struct step again = {.run = keep_as_blob,
+                         .only_new = true,
                          .object = write_bytes(&bench, STR("three"), 9),
                          .blob = {.container = STR("c"), .name = STR("a")}};
 
@@ -267,8 +274,9 @@ static int set_meta(struct store_txn *txn, struct step *step, struct error *err)
 TEST(metadata_changes_the_etag_and_nothing_else)
 {
     CLEANUP(bench_end) struct bench bench = bench_start();
-    struct step meta = {.run = set_meta, .blob = {.container = STR("c"), .name = STR("a"),
-                                                  .meta = STR("{\"a\":1}")}};
+    struct step meta = {
+        .run = set_meta,
+        .blob = {.container = STR("c"), .name = STR("a"), .meta = STR("{\"a\":1}")}};
 
     CHECK_ERROR(ERROR_NOT_FOUND, step(&bench, &meta), &bench.err);
     put_blob(&bench, "a", STR("one"));
@@ -302,8 +310,9 @@ TEST(blobs_are_listed_by_bytes_of_their_names)
                (struct blob_query){.container = STR("c"), .limit = 99});
     check_list(&bench, "p/a,p/a/x,p/b,p/\xc3\xa4,",
                (struct blob_query){.container = STR("c"), .prefix = STR("p/"), .limit = 99});
-    check_list(&bench, "p/a/x,p/b,", (struct blob_query){.container = STR("c"), .prefix = STR("p/"),
-                                                         .after = STR("p/a"), .limit = 2});
+    check_list(&bench, "p/a/x,p/b,",
+               (struct blob_query){
+                   .container = STR("c"), .prefix = STR("p/"), .after = STR("p/a"), .limit = 2});
     check_list(&bench, "", (struct blob_query){.container = STR("d"), .limit = 9});
     check_list(&bench, "", (struct blob_query){.container = STR("c"), .limit = 0});
 }
@@ -327,7 +336,8 @@ TEST(long_lists_go_over_pages)
 
 static void stage_block(struct bench *bench, const char *id, struct str bytes)
 {
-    struct step staged = {.run = stage, .object = write_bytes(bench, bytes, 100),
+    struct step staged = {.run = stage,
+                          .object = write_bytes(bench, bytes, 100),
                           .block = {STR("c"), STR("n"), str_from(id)}};
 
     CHECK_OK(step(bench, &staged), &bench->err);
@@ -398,8 +408,8 @@ TEST(a_sealed_log_is_an_object)
     struct step kept = {.run = keep};
     char bytes[8] = "";
 
-    CHECK_ERROR(ERROR_NOT_FOUND,
-                content_log_seal(bench.content, key, &kept.object, &bench.err), &bench.err);
+    CHECK_ERROR(ERROR_NOT_FOUND, content_log_seal(bench.content, key, &kept.object, &bench.err),
+                &bench.err);
     CHECK_INT(1, content_log_append(bench.content, key, 0, STR("abc"), &bench.err));
     CHECK_OK(content_log_seal(bench.content, key, &kept.object, &bench.err), &bench.err);
     CHECK_OK(content_log_seal(bench.content, key, &kept.object, &bench.err), &bench.err);
@@ -422,8 +432,10 @@ TEST(a_key_is_never_a_path)
                 &bench.err);
     char big[300];
     memset(big, 'x', sizeof(big));
-    CHECK_ERROR(ERROR_INVALID, content_log_append(bench.content, (struct str){big, sizeof(big)}, 0,
-                                                  STR("a"), &bench.err), &bench.err);
+    CHECK_ERROR(
+        ERROR_INVALID,
+        content_log_append(bench.content, (struct str){big, sizeof(big)}, 0, STR("a"), &bench.err),
+        &bench.err);
 }
 
 /* --- Collection ----------------------------------------------------------------------------- */
@@ -507,7 +519,8 @@ TEST(a_chunk_found_again_is_safe_from_collection)
     CHECK_OK(step(&bench, &gone), &bench.err);
     age_files(&bench);
     /* The bytes come once more: the file is touched, its row not yet. */
-    struct step kept = {.run = keep_as_blob, .object = write_bytes(&bench, STR("again"), 9),
+    struct step kept = {.run = keep_as_blob,
+                        .object = write_bytes(&bench, STR("again"), 9),
                         .blob = {.container = STR("c"), .name = STR("b")}};
     clock_test_set(clock_now_us() + 20 * 3600 * US_PER_S);
     collect(&bench);
@@ -522,11 +535,10 @@ TEST(a_chunk_found_again_is_safe_from_collection)
 /* Everything that writes, once; -1 when any of it failed. */
 static int story(struct bench *bench, unsigned char salt)
 {
-    CLEANUP(content_writer_free) struct content_writer *writer =
-        content_writer_new(bench->content, &bench->err);
+    CLEANUP(content_writer_free)
+    struct content_writer *writer = content_writer_new(bench->content, &bench->err);
     char bytes[300 * 1024];
-    struct step put = {.run = keep_as_blob,
-                       .blob = {.container = STR("c"), .name = STR("a")}};
+    struct step put = {.run = keep_as_blob, .blob = {.container = STR("c"), .name = STR("a")}};
 
     memset(bytes, salt, sizeof(bytes));
     if (content_write(writer, (struct str){bytes, sizeof(bytes)}, &bench->err) < 0 ||
@@ -543,8 +555,8 @@ static void check_whole(struct bench *bench, int first, int second)
     struct blob blob;
 
     if (blob_get(txn, STR("c"), STR("a"), &blob, &bench->err) == 0) {
-        CLEANUP(fd_close) int fd = content_open_object(bench->content, txn, blob.object,
-                                                       &bench->err);
+        CLEANUP(fd_close)
+        int fd = content_open_object(bench->content, txn, blob.object, &bench->err);
         CHECK_INT(sizeof(bytes), fd_read_all(fd, bytes, sizeof(bytes), &bench->err));
         CHECK(bytes[0] == first || bytes[0] == second);
         for (size_t i = 1; i < sizeof(bytes); i++)
@@ -591,8 +603,8 @@ TEST(whichever_system_call_fails_a_blob_is_old_or_new)
 TEST(the_pieces_of_a_write_do_not_show)
 {
     CLEANUP(bench_end) struct bench bench = bench_start();
-    static const size_t SIZES[] = {0, 1, 2, 63, 64, 65, 4095, 4096, 256 * KIB - 1, 256 * KIB,
-                                   256 * KIB + 1, 700 * KIB};
+    static const size_t SIZES[] = {
+        0, 1, 2, 63, 64, 65, 4095, 4096, 256 * KIB - 1, 256 * KIB, 256 * KIB + 1, 700 * KIB};
     static const size_t PIECES[] = {1 * KIB, 7 * KIB + 1, 256 * KIB, 256 * KIB + 1, MIB};
     char *bytes = malloc(700 * KIB);
 
@@ -641,12 +653,12 @@ static void *send_log(void *context)
         chance = chance * 6364136223846793005u + 1442695040888963407u;
         int64_t from = (size < 0 ? 0 : size) + (int64_t)(chance >> 33) % 200 - 150;
         from = from < 0 ? 0 : from > LOG_BYTES ? LOG_BYTES : from;
-        size_t len = (size_t)(LOG_BYTES - from) < sizeof(bytes) ? (size_t)(LOG_BYTES - from)
-                                                                : sizeof(bytes);
+        size_t len =
+            (size_t)(LOG_BYTES - from) < sizeof(bytes) ? (size_t)(LOG_BYTES - from) : sizeof(bytes);
         for (size_t i = 0; i < len; i++)
             bytes[i] = log_byte((size_t)from + i);
-        int taken = content_log_append(sender->bench->content, key, from,
-                                       (struct str){bytes, len}, &err);
+        int taken =
+            content_log_append(sender->bench->content, key, from, (struct str){bytes, len}, &err);
         sender->failed += taken < 0 && err.code != ERROR_RANGE;
     }
     return NULL;
@@ -683,8 +695,8 @@ static void *put_same(void *context)
     for (unsigned i = 0; i < 20; i++) {
         struct error err = {0};
         char name[32], text[32];
-        CLEANUP(content_writer_free) struct content_writer *writer =
-            content_writer_new(sender->bench->content, &err);
+        CLEANUP(content_writer_free)
+        struct content_writer *writer = content_writer_new(sender->bench->content, &err);
         struct step put = {.run = keep_as_blob, .blob = {.container = STR("c")}};
         snprintf(text, sizeof(text), "content %u", i % 5);
         snprintf(name, sizeof(name), "%u-%02u", sender->number, i);

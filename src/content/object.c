@@ -45,8 +45,10 @@ int object_count(struct store_txn *txn, struct str chunks, int change, int64_t t
 
     assert(chunks.len);
     while (str_split(&chunks, ' ', &hash)) {
-        struct sql *q = sql(txn, "UPDATE chunk SET refs = refs + ?, touched_us = CASE WHEN ? > 0"
-                                 " THEN ? ELSE touched_us END WHERE hash = ?", err);
+        struct sql *q = sql(txn,
+                            "UPDATE chunk SET refs = refs + ?, touched_us = CASE WHEN ? > 0"
+                            " THEN ? ELSE touched_us END WHERE hash = ?",
+                            err);
         if (!q)
             return -1;
         sql_bind_int(q, 1, change);
@@ -69,9 +71,11 @@ int object_touch(struct store_txn *txn, const struct content_object *object, str
     int64_t left = object->size;
 
     while (str_split(&rest, ' ', &hash)) {
-        struct sql *q = sql(txn, "INSERT INTO chunk (hash, size, refs, touched_us)"
-                                 " VALUES (?, ?, 0, ?) ON CONFLICT (hash) DO UPDATE SET"
-                                 " touched_us = excluded.touched_us", err);
+        struct sql *q = sql(txn,
+                            "INSERT INTO chunk (hash, size, refs, touched_us)"
+                            " VALUES (?, ?, 0, ?) ON CONFLICT (hash) DO UPDATE SET"
+                            " touched_us = excluded.touched_us",
+                            err);
         int64_t size = left < (int64_t)CONTENT_CHUNK_BYTES ? left : (int64_t)CONTENT_CHUNK_BYTES;
         if (!q)
             return -1;
@@ -90,8 +94,10 @@ int object_touch(struct store_txn *txn, const struct content_object *object, str
 static int object_find(struct store_txn *txn, struct content_object *object, bool *out_found,
                        struct error *err)
 {
-    struct sql *q = sql(txn, "UPDATE object SET touched_us = ?, md5 = COALESCE(md5, ?)"
-                             " WHERE hash = ? RETURNING object, md5", err);
+    struct sql *q = sql(txn,
+                        "UPDATE object SET touched_us = ?, md5 = COALESCE(md5, ?)"
+                        " WHERE hash = ? RETURNING object, md5",
+                        err);
 
     if (!q)
         return -1;
@@ -119,8 +125,10 @@ int object_insert(struct store_txn *txn, struct content_object *object, struct e
         return -1;
     if (found) /* a chunk that is used again may not go meanwhile */
         return object_count(txn, chunks, 0, now_us, err);
-    struct sql *q = sql(txn, "INSERT INTO object (hash, size, md5, sha256, chunks, touched_us)"
-                             " VALUES (?, ?, ?, ?, ?, ?) RETURNING object", err);
+    struct sql *q = sql(txn,
+                        "INSERT INTO object (hash, size, md5, sha256, chunks, touched_us)"
+                        " VALUES (?, ?, ?, ?, ?, ?) RETURNING object",
+                        err);
     if (!q)
         return -1;
     bool one = chunks.len == HASH_CHARS;

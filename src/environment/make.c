@@ -179,8 +179,8 @@ static int build(struct make *make, struct str id, struct str python, struct str
         .lock_file = arena_printf(arena, "%s/%s", make->data->path, lock_file.ptr),
         .python = python,
         .system_site = on_host(make),
-        /* What we ship serves many jobs, each of which would wait 2 s more; a list of one user's own
-         * is ready sooner without. */
+        /* What we ship serves many jobs, each of which would wait 2 s more; a list of one user's
+         * own is ready sooner without. */
         .compile = json_str_at(make->environment, "lock").len > 0,
     };
 

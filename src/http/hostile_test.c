@@ -118,8 +118,7 @@ TEST(hostile_bytes_are_refused_however_they_are_cut)
             send_cut(fd, buf_str(&bytes), seed * 1000 + row);
             struct str reply = raw_read(arena, fd, NULL);
             if (raw_status(reply) != REFUSED[row].status || raw_count(reply, "Date: ") != 1)
-                fail_msg("row %zu, seed %llu: %.*s", row, (unsigned long long)seed,
-                         STR_ARG(reply));
+                fail_msg("row %zu, seed %llu: %.*s", row, (unsigned long long)seed, STR_ARG(reply));
             close(fd);
             buf_free(&bytes);
         }
@@ -147,8 +146,7 @@ TEST(hostile_chunks_are_refused_however_they_are_cut)
             send_cut(fd, bytes, seed * 100 + row);
             struct str reply = raw_read(arena, fd, NULL);
             if (raw_status(reply) != 400)
-                fail_msg("row %zu, seed %llu: %.*s", row, (unsigned long long)seed,
-                         STR_ARG(reply));
+                fail_msg("row %zu, seed %llu: %.*s", row, (unsigned long long)seed, STR_ARG(reply));
             close(fd);
         }
     CHECK_INT(0, atomic_load(&calls));

@@ -12,7 +12,7 @@
 struct identity;
 
 struct identity_options {
-    int dir;                  /* the data folder: keys/ */
+    int dir; /* the data folder: keys/ */
     struct store *store;
     struct str domain;        /* "lazurite.test" */
     bool anonymous_same_user; /* decisions 23; off as soon as a listener leaves loopback */
@@ -54,8 +54,8 @@ bool identity_needs_worker(struct identity *identity, const struct call *call);
 struct token_claims {
     struct str audience;
     struct str subject, object_id, name;
-    int64_t expires_us;     /* wall clock */
-    int64_t scope;          /* attempts only, else 0 */
+    int64_t expires_us; /* wall clock */
+    int64_t scope;      /* attempts only, else 0 */
     struct str run;
     int attempt;
 };

@@ -8,8 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define COLUMNS                                                                                    \
-    "run, attempt, token, state, compute, runner, started_us, ended_us, exit_kind, exit_code, reason"
+#define COLUMNS                                                                                 \
+    "run, attempt, token, state, compute, runner, started_us, ended_us, exit_kind, exit_code, " \
+    "reason"
 
 /* The folder's name beneath runs/, and what a runner calls itself by. */
 struct str attempt_name(struct arena *arena, int64_t run, int number)
@@ -79,8 +80,7 @@ static void attempt_fill(struct store_txn *txn, struct sql *q, struct attempt *o
 int attempt_get(struct store_txn *txn, int64_t run, int number, struct attempt *out,
                 struct error *err)
 {
-    struct sql *q =
-        sql(txn, "SELECT " COLUMNS " FROM attempt WHERE run = ? AND attempt = ?", err);
+    struct sql *q = sql(txn, "SELECT " COLUMNS " FROM attempt WHERE run = ? AND attempt = ?", err);
 
     assert(run > 0 && number > 0);
     if (!q)

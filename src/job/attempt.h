@@ -15,7 +15,7 @@ struct attempt {
     struct process_id runner; /* pid 0: not started yet */
     int64_t next_event;       /* the seq wanted next of its runner */
     int64_t started_us, ended_us;
-    struct str exit_kind;     /* as in exit.json; "" while it runs */
+    struct str exit_kind; /* as in exit.json; "" while it runs */
     int64_t exit_code;
     struct str reason;
 };

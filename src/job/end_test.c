@@ -66,7 +66,8 @@ TEST(every_end_has_its_state_and_says_what_to_do_next)
         int64_t run = started(&w, name, HELLO);
         if (asked)
             CHECK_OK(job_cancel(w.jobs, w.scope.number, str_from(name), STR("ann"), &err), &err);
-        snprintf(event, sizeof(event), "[{\"seq\":2,\"event\":\"finished\",%s,\"reason\":\"So it is.\"}]",
+        snprintf(event, sizeof(event),
+                 "[{\"seq\":2,\"event\":\"finished\",%s,\"reason\":\"So it is.\"}]",
                  ENDS[i / 2].finished);
         struct watch_answer answer = world_report(&w, run, event);
         CHECK_INT(INT64_MAX, answer.next); /* no more is wanted of this attempt */
@@ -100,8 +101,9 @@ static void carry_through(struct world *w, const char *name, enum fault_point po
         watch_runners(w->jobs, &err);
         queue_run(w->jobs, &err);
     }
-    const char *const TOLD[] = {"[{\"seq\":1,\"event\":\"started\",\"reason\":\"It runs.\"}]",
-                                "[{\"seq\":2,\"event\":\"finished\",\"kind\":\"exit\",\"code\":0}]"};
+    const char *const TOLD[] = {
+        "[{\"seq\":1,\"event\":\"started\",\"reason\":\"It runs.\"}]",
+        "[{\"seq\":2,\"event\":\"finished\",\"kind\":\"exit\",\"code\":0}]"};
     int64_t row = 0;
     for (int i = 0; i < 8; i++) { /* a runner sends again what was not taken */
         if (row == 0) {
@@ -214,8 +216,9 @@ TEST(a_log_that_is_no_plain_file_is_neither_followed_nor_waited_for)
     world_close(&w);
 }
 
-#define NAMED_OUTPUT                                                                               \
-    "{\"jobType\":\"Command\",\"command\":\"x\",\"outputs\":{\"o\":{\"jobOutputType\":\"uri_folder\","  \
+#define NAMED_OUTPUT                                                                          \
+    "{\"jobType\":\"Command\",\"command\":\"x\",\"outputs\":{\"o\":{\"jobOutputType\":\"uri_" \
+    "folder\","                                                                               \
     "\"assetName\":\"rows\",\"assetVersion\":\"1\"}}}"
 
 TEST(a_named_output_becomes_an_asset_and_a_name_that_is_taken_fails_the_job)

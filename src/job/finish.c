@@ -97,7 +97,8 @@ static int keep_logs(struct store_txn *txn, struct finishing *f, const struct ru
         if (object.size < 0)
             continue;
         struct blob blob = {.container = asset_artifact_container(arena, scope),
-                            .meta = STR("{\"contentType\":\"text/plain; charset=utf-8\",\"meta\":{}}")};
+                            .meta =
+                                STR("{\"contentType\":\"text/plain; charset=utf-8\",\"meta\":{}}")};
         blob.name = arena_printf(arena, "%.*s/%.*s", STR_ARG(asset_run_prefix(arena, run->run_id)),
                                  STR_ARG(JOB_LOGS[i]));
         if (content_keep(txn, &object, err) < 0)
@@ -181,8 +182,8 @@ static struct job_move outcome(const struct run *run, const struct attempt *atte
  * job is finished once that has passed. */
 static bool is_refusal(enum error_code code)
 {
-    static const enum error_code FINAL[] = {ERROR_INVALID,   ERROR_USER,     ERROR_FORBIDDEN,
-                                            ERROR_NOT_FOUND, ERROR_EXISTS,   ERROR_CONFLICT,
+    static const enum error_code FINAL[] = {ERROR_INVALID,   ERROR_USER,        ERROR_FORBIDDEN,
+                                            ERROR_NOT_FOUND, ERROR_EXISTS,      ERROR_CONFLICT,
                                             ERROR_TOO_LARGE, ERROR_PRECONDITION};
 
     for (size_t i = 0; i < COUNT(FINAL); i++)
@@ -210,8 +211,8 @@ static int finish_apply(struct store_txn *txn, struct run *run, struct attempt *
         if (!is_refusal(err->code))
             return -1;
         move.event = JOB_FAILED;
-        move.reason = arena_printf(store_arena(txn), "Its output could not be registered: %s",
-                                   err->message);
+        move.reason =
+            arena_printf(store_arena(txn), "Its output could not be registered: %s", err->message);
     }
     attempt->state = ATTEMPT_ENDED;
     attempt->ended_us = clock_now_us();
@@ -239,7 +240,8 @@ int finish_attempt(struct jobs *jobs, int64_t run, int number, const struct job_
         return -1;
     for (size_t i = 0; i < JOB_LOG_COUNT; i++)
         if (finishing.logs[i].size >= 0)
-            content_log_drop(jobs->options.content, finish_log_key(arena, run, number, JOB_LOGS[i]));
+            content_log_drop(jobs->options.content,
+                             finish_log_key(arena, run, number, JOB_LOGS[i]));
     LOG(LOG_INFO, "job.ended", LOG_INT("run", run), LOG_STR("kind", end->kind),
         LOG_INT("code", end->code));
     jobs_wake(jobs);

@@ -21,13 +21,13 @@ struct jobs_options {
     struct store *store;
     struct content *content;
     struct identity *identity;
-    int dir;                  /* the data folder … */
-    const char *dir_path;     /* … and its absolute path */
+    int dir;              /* the data folder … */
+    const char *dir_path; /* … and its absolute path */
     enum images_missing images_missing;
-    bool separate_users;      /* decisions 29 */
+    bool separate_users; /* decisions 29 */
     unsigned uid_first;
-    bool sandbox;             /* bubblewrap works */
-    int64_t memory_bytes;     /* what one job may use; 0: no limit */
+    bool sandbox;         /* bubblewrap works */
+    int64_t memory_bytes; /* what one job may use; 0: no limit */
 };
 
 /* Does not start anything yet. Owns: the caller. */
@@ -54,10 +54,11 @@ struct job_spec;
 struct job_submit {
     const struct scope *scope;
     struct str name;
-    struct json *properties;  /* of the wire; defaults are filled in */
+    struct json *properties; /* of the wire; defaults are filled in */
     struct str actor;
 };
-/* On a worker, nothing open: checks the body and resolves every asset. Errors name the JSON path. */
+/* On a worker, nothing open: checks the body and resolves every asset. Errors name the JSON path.
+ */
 int job_prepare(struct jobs *jobs, struct arena *arena, const struct job_submit *submit,
                 struct job_spec **out, struct error *err);
 /* What the references became; kept beside the wire body, never shown. */
@@ -66,13 +67,14 @@ struct json *job_spec_resolved(const struct job_spec *spec);
 int job_insert(struct store_txn *txn, const struct job_submit *submit, const struct job_spec *spec,
                const struct document *document, struct error *err);
 
-/* Puts the live fields of a job (status, services, outputs.default, …) into its wire properties; they
- * live as long as the transaction. */
-int job_show(struct jobs *jobs, struct store_txn *txn, const struct run *run, struct json *properties,
-             struct error *err);
+/* Puts the live fields of a job (status, services, outputs.default, …) into its wire properties;
+ * they live as long as the transaction. */
+int job_show(struct jobs *jobs, struct store_txn *txn, const struct run *run,
+             struct json *properties, struct error *err);
 
 /* Asks a job to stop; finished ones are left as they are. Errors: ERROR_NOT_FOUND. */
-int job_cancel(struct jobs *jobs, int64_t scope, struct str name, struct str actor, struct error *err);
+int job_cancel(struct jobs *jobs, int64_t scope, struct str name, struct str actor,
+               struct error *err);
 
 /* Why it waits, was slow or failed: {"name","status","reason","next","timeline":[…]}. */
 int job_why(struct jobs *jobs, struct store_txn *txn, const struct run *run, struct json *out,

@@ -17,13 +17,16 @@ TEST(engine_carries_a_job_from_submit_to_completed)
     CHECK_INT(1, w.starts);
     struct run run = world_run(&w, "calm_owl");
     CHECK_INT(RUN_PROVISIONING, run.status);
-    struct watch_answer a = world_report(&w, run.run,
-                                   "[{\"seq\":1,\"event\":\"preparing\",\"reason\":\"inputs\"},"
-                                   "{\"seq\":2,\"event\":\"started\",\"reason\":\"runs\"}]");
+    struct watch_answer a =
+        world_report(&w, run.run,
+                     "[{\"seq\":1,\"event\":\"preparing\",\"reason\":\"inputs\"},"
+                     "{\"seq\":2,\"event\":\"started\",\"reason\":\"runs\"}]");
     CHECK_INT(3, a.next);
     CHECK(!a.cancel);
     CHECK_INT(RUN_RUNNING, world_run(&w, "calm_owl").status);
-    world_report(&w, run.run, "[{\"seq\":3,\"event\":\"finished\",\"kind\":\"exit\",\"code\":0,\"reason\":\"ok\"}]");
+    world_report(
+        &w, run.run,
+        "[{\"seq\":3,\"event\":\"finished\",\"kind\":\"exit\",\"code\":0,\"reason\":\"ok\"}]");
     run = world_run(&w, "calm_owl");
     CHECK_INT(RUN_COMPLETED, run.status);
     CHECK(run.start_us > 0 && run.end_us >= run.start_us);
@@ -45,7 +48,9 @@ TEST(engine_takes_each_event_once_and_in_order)
     CHECK_INT(RUN_PROVISIONING, world_run(&w, "j").status);
     CHECK_INT(2, world_report(&w, run, "[{\"seq\":1,\"event\":\"started\"}]").next);
     CHECK_INT(2, world_report(&w, run, "[{\"seq\":1,\"event\":\"started\"}]").next);
-    world_report(&w, run, "[{\"seq\":2,\"event\":\"finished\",\"kind\":\"exit\",\"code\":3,\"reason\":\"exit 3\"}]");
+    world_report(
+        &w, run,
+        "[{\"seq\":2,\"event\":\"finished\",\"kind\":\"exit\",\"code\":3,\"reason\":\"exit 3\"}]");
     CHECK_INT(RUN_FAILED, world_run(&w, "j").status);
     world_report(&w, run, "[{\"seq\":2,\"event\":\"finished\",\"kind\":\"exit\",\"code\":0}]");
     CHECK_INT(RUN_FAILED, world_run(&w, "j").status);
@@ -80,7 +85,10 @@ TEST(engine_believes_an_exit_file_when_the_runner_is_gone)
     CHECK_OK(world_submit(&w, "j", HELLO, &err), &err);
     world_turn(&w);
     snprintf(folder, sizeof(folder), "runs/%lld-1/exit.json", (long long)world_run(&w, "j").run);
-    CHECK_OK(file_write_atomic(w.dir, folder, STR("{\"kind\":\"exit\",\"code\":0,\"reason\":\"done\"}"), 0600, &err), &err);
+    CHECK_OK(file_write_atomic(w.dir, folder,
+                               STR("{\"kind\":\"exit\",\"code\":0,\"reason\":\"done\"}"), 0600,
+                               &err),
+             &err);
     w.runner_alive = false;
     world_turn(&w);
     CHECK_INT(RUN_COMPLETED, world_run(&w, "j").status);
@@ -103,10 +111,13 @@ TEST(engine_cancels_what_waits_at_once_and_asks_what_runs)
     world_report(&w, run, "[{\"seq\":1,\"event\":\"started\"}]");
     CHECK_OK(job_cancel(w.jobs, w.scope.number, STR("RUNS"), STR("ann"), &err), &err);
     CHECK(world_report(&w, run, "[]").cancel);
-    world_report(&w, run, "[{\"seq\":2,\"event\":\"finished\",\"kind\":\"signal\",\"signal\":15,\"reason\":\"asked\"}]");
+    world_report(&w, run,
+                 "[{\"seq\":2,\"event\":\"finished\",\"kind\":\"signal\",\"signal\":15,\"reason\":"
+                 "\"asked\"}]");
     CHECK_INT(RUN_CANCELED, world_run(&w, "runs").status);
     CHECK_OK(job_cancel(w.jobs, w.scope.number, STR("runs"), STR("ann"), &err), &err);
-    CHECK_ERROR(ERROR_NOT_FOUND, job_cancel(w.jobs, w.scope.number, STR("no"), STR("ann"), &err), &err);
+    CHECK_ERROR(ERROR_NOT_FOUND, job_cancel(w.jobs, w.scope.number, STR("no"), STR("ann"), &err),
+                &err);
     world_close(&w);
 }
 
@@ -134,7 +145,8 @@ TEST(engine_keeps_the_log_and_a_resend_is_harmless)
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(w.store, &err);
     struct blob blob;
     CHECK_OK(blob_get(txn, asset_artifact_container(w.arena, &w.scope),
-                      STR("ExperimentRun/dcid.j/user_logs/std_log.txt"), &blob, &err), &err);
+                      STR("ExperimentRun/dcid.j/user_logs/std_log.txt"), &blob, &err),
+             &err);
     CHECK_INT(6, blob.size);
     store_read_end(&txn);
     world_close(&w);
@@ -201,17 +213,31 @@ TEST(spec_refuses_what_cannot_run_and_names_the_field)
         {"{\"jobType\":\"Sweep\"}", "properties.jobType", ERROR_NOT_IMPLEMENTED},
         {"{\"jobType\":\"Command\"}", "properties.command", ERROR_INVALID},
         {"{\"jobType\":\"Command\",\"command\":\"  \"}", "properties.command", ERROR_INVALID},
-        {"{\"jobType\":\"Command\",\"command\":\"${{inputs.a}}\"}", "properties.command", ERROR_INVALID},
-        {"{\"jobType\":\"Command\",\"command\":\"${{inputs.a\"}", "properties.command", ERROR_INVALID},
-        {"{\"jobType\":\"Command\",\"command\":\"${{search_space.a}}\"}", "properties.command", ERROR_INVALID},
-        {"{\"jobType\":\"Command\",\"command\":\"x\",\"distribution\":{\"a\":1}}", "properties.distribution", ERROR_NOT_IMPLEMENTED},
-        {"{\"jobType\":\"Command\",\"command\":\"x\",\"resources\":{\"instanceCount\":2}}", "properties.resources.instanceCount", ERROR_NOT_IMPLEMENTED},
-        {"{\"jobType\":\"Command\",\"command\":\"x\",\"computeId\":\"azureml:none\"}", "properties.computeId", ERROR_NOT_FOUND},
-        {"{\"jobType\":\"Command\",\"command\":\"x\",\"limits\":{\"timeout\":\"soon\"}}", "properties.limits.timeout", ERROR_INVALID},
-        {"{\"jobType\":\"Command\",\"command\":\"x\",\"inputs\":{\"a/b\":{\"jobInputType\":\"literal\",\"value\":\"1\"}}}", "properties.inputs.a/b", ERROR_INVALID},
-        {"{\"jobType\":\"Command\",\"command\":\"x\",\"inputs\":{\"a\":{\"jobInputType\":\"literal\"}}}", "properties.inputs.a.value", ERROR_INVALID},
-        {"{\"jobType\":\"Command\",\"command\":\"x\",\"inputs\":{\"a\":{\"jobInputType\":\"uri_file\"}}}", "properties.inputs.a.uri", ERROR_INVALID},
-        {"{\"jobType\":\"Command\",\"command\":\"x\",\"environmentVariables\":{\"A=B\":\"1\"}}", "properties.environmentVariables.A=B", ERROR_INVALID},
+        {"{\"jobType\":\"Command\",\"command\":\"${{inputs.a}}\"}", "properties.command",
+         ERROR_INVALID},
+        {"{\"jobType\":\"Command\",\"command\":\"${{inputs.a\"}", "properties.command",
+         ERROR_INVALID},
+        {"{\"jobType\":\"Command\",\"command\":\"${{search_space.a}}\"}", "properties.command",
+         ERROR_INVALID},
+        {"{\"jobType\":\"Command\",\"command\":\"x\",\"distribution\":{\"a\":1}}",
+         "properties.distribution", ERROR_NOT_IMPLEMENTED},
+        {"{\"jobType\":\"Command\",\"command\":\"x\",\"resources\":{\"instanceCount\":2}}",
+         "properties.resources.instanceCount", ERROR_NOT_IMPLEMENTED},
+        {"{\"jobType\":\"Command\",\"command\":\"x\",\"computeId\":\"azureml:none\"}",
+         "properties.computeId", ERROR_NOT_FOUND},
+        {"{\"jobType\":\"Command\",\"command\":\"x\",\"limits\":{\"timeout\":\"soon\"}}",
+         "properties.limits.timeout", ERROR_INVALID},
+        {"{\"jobType\":\"Command\",\"command\":\"x\",\"inputs\":{\"a/"
+         "b\":{\"jobInputType\":\"literal\",\"value\":\"1\"}}}",
+         "properties.inputs.a/b", ERROR_INVALID},
+        {"{\"jobType\":\"Command\",\"command\":\"x\",\"inputs\":{\"a\":{\"jobInputType\":"
+         "\"literal\"}}}",
+         "properties.inputs.a.value", ERROR_INVALID},
+        {"{\"jobType\":\"Command\",\"command\":\"x\",\"inputs\":{\"a\":{\"jobInputType\":\"uri_"
+         "file\"}}}",
+         "properties.inputs.a.uri", ERROR_INVALID},
+        {"{\"jobType\":\"Command\",\"command\":\"x\",\"environmentVariables\":{\"A=B\":\"1\"}}",
+         "properties.environmentVariables.A=B", ERROR_INVALID},
     };
     struct error err = {0};
     struct world w;
@@ -231,12 +257,15 @@ TEST(spec_gives_the_runner_everything_it_needs)
     char path[340];
 
     world_open(&w);
-    CHECK_OK(world_submit(&w, "calm_owl",
-                    "{\"jobType\":\"Command\",\"command\":\"echo ${{inputs.c}} > ${{outputs.o}}/x\","
-                    "\"inputs\":{\"c\":{\"jobInputType\":\"literal\",\"value\":\"0.5\"}},"
-                    "\"outputs\":{\"o\":{\"jobOutputType\":\"uri_folder\"}},"
-                    "\"environmentVariables\":{\"A\":\"1\",\"MLFLOW_RUN_ID\":\"mine\"},"
-                    "\"limits\":{\"timeout\":\"PT20S\"},\"experimentName\":\"exp\"}", &err), &err);
+    CHECK_OK(world_submit(
+                 &w, "calm_owl",
+                 "{\"jobType\":\"Command\",\"command\":\"echo ${{inputs.c}} > ${{outputs.o}}/x\","
+                 "\"inputs\":{\"c\":{\"jobInputType\":\"literal\",\"value\":\"0.5\"}},"
+                 "\"outputs\":{\"o\":{\"jobOutputType\":\"uri_folder\"}},"
+                 "\"environmentVariables\":{\"A\":\"1\",\"MLFLOW_RUN_ID\":\"mine\"},"
+                 "\"limits\":{\"timeout\":\"PT20S\"},\"experimentName\":\"exp\"}",
+                 &err),
+             &err);
     world_turn(&w);
     struct str text;
     snprintf(path, sizeof(path), "runs/%lld-1/spec.json", (long long)world_run(&w, "calm_owl").run);
@@ -250,9 +279,10 @@ TEST(spec_gives_the_runner_everything_it_needs)
     CHECK_STR("mine", json_str_at(spec, "variables.MLFLOW_RUN_ID"));
     CHECK_STR("calm_owl", json_str_at(spec, "variables.AZUREML_RUN_ID"));
     CHECK_STR("exp", json_str_at(spec, "variables.MLFLOW_EXPERIMENT_NAME"));
-    CHECK_STR("https://localhost:10443/mlflow/v2.0/subscriptions/sub/resourceGroups/default/providers/"
-              "Microsoft.MachineLearningServices/workspaces/default",
-              json_str_at(spec, "variables.MLFLOW_TRACKING_URI"));
+    CHECK_STR(
+        "https://localhost:10443/mlflow/v2.0/subscriptions/sub/resourceGroups/default/providers/"
+        "Microsoft.MachineLearningServices/workspaces/default",
+        json_str_at(spec, "variables.MLFLOW_TRACKING_URI"));
     CHECK(json_str_at(spec, "token").len > 100);
     CHECK_STR("ExperimentRun/dcid.calm_owl", json_str_at(spec, "artifacts.prefix"));
     world_close(&w);

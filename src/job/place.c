@@ -24,10 +24,9 @@ static struct str waiting_reason(struct arena *arena, const struct place_pool *p
     assert(before >= 0);
     if (pool->busy > 1)
         more = arena_printf(arena, " and %d more", pool->busy - 1);
-    struct str holder = pool->busy > 0
-                            ? arena_printf(arena, ", busy with %.*s%.*s",
-                                           STR_ARG(pool->busy_with[0]), STR_ARG(more))
-                            : (struct str){0};
+    struct str holder = pool->busy > 0 ? arena_printf(arena, ", busy with %.*s%.*s",
+                                                      STR_ARG(pool->busy_with[0]), STR_ARG(more))
+                                       : (struct str){0};
     if (before == 0)
         return arena_printf(arena, "Next in line on %.*s (%d node%s%.*s).", STR_ARG(pool->name),
                             pool->slots, pool->slots == 1 ? "" : "s", STR_ARG(holder));
@@ -40,7 +39,8 @@ static struct str waiting_reason(struct arena *arena, const struct place_pool *p
  * that none starves. */
 struct place_decision *place_decide(struct arena *arena, const struct place_input *input)
 {
-    struct place_decision *decisions = arena_new_array(arena, struct place_decision, input->job_count);
+    struct place_decision *decisions =
+        arena_new_array(arena, struct place_decision, input->job_count);
     int *taken = arena_new_array(arena, int, input->pool_count);
     int *waiting = arena_new_array(arena, int, input->pool_count);
 
@@ -49,9 +49,9 @@ struct place_decision *place_decide(struct arena *arena, const struct place_inpu
         size_t at = 0;
         const struct place_pool *pool = pool_find(input, input->jobs[i].pool, &at);
         if (!pool || pool->slots <= 0) {
-            decisions[i].reason =
-                arena_printf(arena, "Its compute '%.*s' does not exist any more; create it, or cancel the job.",
-                             STR_ARG(input->jobs[i].pool));
+            decisions[i].reason = arena_printf(
+                arena, "Its compute '%.*s' does not exist any more; create it, or cancel the job.",
+                STR_ARG(input->jobs[i].pool));
             continue;
         }
         decisions[i].before = waiting[at];

@@ -8,22 +8,22 @@
 #include "base/arena.h"
 
 struct place_pool {
-    struct str name;        /* lower case key */
-    int slots;              /* nodes it has; 0: it does not exist */
-    struct str *busy_with;  /* names of the jobs that hold a slot */
+    struct str name;       /* lower case key */
+    int slots;             /* nodes it has; 0: it does not exist */
+    struct str *busy_with; /* names of the jobs that hold a slot */
     int busy;
 };
 
 struct place_job {
     struct str name;
-    struct str pool;        /* key of the pool it wants */
+    struct str pool; /* key of the pool it wants */
     int64_t submitted_us;
 };
 
 struct place_decision {
     bool start;
-    int before;             /* jobs ahead of it on its pool */
-    struct str reason;      /* one sentence, whether it starts or waits */
+    int before;        /* jobs ahead of it on its pool */
+    struct str reason; /* one sentence, whether it starts or waits */
 };
 
 struct place_input {

@@ -10,7 +10,8 @@ TEST(place_fills_free_nodes_in_order_and_says_who_waits_for_whom)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     struct place_pool pools[] = {{STR("cpu"), 2, HOLDERS, 1}};
-    struct place_job jobs[] = {{STR("a"), STR("cpu"), 1}, {STR("b"), STR("cpu"), 2}, {STR("c"), STR("cpu"), 3}};
+    struct place_job jobs[] = {
+        {STR("a"), STR("cpu"), 1}, {STR("b"), STR("cpu"), 2}, {STR("c"), STR("cpu"), 3}};
     struct place_input input = {jobs, COUNT(jobs), pools, COUNT(pools)};
     struct place_decision *d = place_decide(arena, &input);
 

@@ -81,9 +81,8 @@ static int read_waiting(struct filling *filling, struct queue *out, struct error
     struct store_txn *txn = filling->txn;
     struct arena *arena = store_arena(txn);
     struct place_job *list = arena_new_array(arena, struct place_job, QUEUE_MAX);
-    struct sql *q = sql(txn,
-                        "SELECT run FROM run WHERE scope = ? AND status = ? ORDER BY run LIMIT ?",
-                        err);
+    struct sql *q =
+        sql(txn, "SELECT run FROM run WHERE scope = ? AND status = ? ORDER BY run LIMIT ?", err);
     size_t count = 0;
 
     assert(filling->pools && out);

@@ -1,8 +1,8 @@
 /* queue.h - what waits, and the snapshot from which place.c decides */
 #pragma once
 
-#include "job/step.h"
 #include "job/place.h"
+#include "job/step.h"
 
 /* The queue and the pools of one workspace, read in one snapshot. */
 struct queue {

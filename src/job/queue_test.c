@@ -121,7 +121,8 @@ TEST(reports_of_unknown_attempts_and_odd_bodies_are_refused)
     report.events = NULL;
     CHECK_ERROR(ERROR_INVALID, watch_events(w.jobs, &report, &answer, &err), &err);
     CHECK_INT(7, answer.next); /* untouched by failures */
-    CHECK_INT(1, world_report(&w, run, "[1,\"x\",null,{},{\"seq\":\"1\",\"event\":\"started\"}]").next);
+    CHECK_INT(
+        1, world_report(&w, run, "[1,\"x\",null,{},{\"seq\":\"1\",\"event\":\"started\"}]").next);
     CHECK_INT(2, world_report(&w, run, "[{\"seq\":1,\"event\":\"of another time\"}]").next);
     CHECK_INT(RUN_PROVISIONING, world_run(&w, "j").status);
     world_close(&w);
@@ -130,8 +131,9 @@ TEST(reports_of_unknown_attempts_and_odd_bodies_are_refused)
 TEST(log_names_are_plain_or_refused)
 {
     static const char *const BAD[] = {
-        "std_log.txt", "user_logs/", "user_logs/../x", "user_logs/.hidden", "user_logs/a/b",
-        "/user_logs/a", "other/a", "user_logs/A", "user_logs/a b", "", "user_logs/a\n"};
+        "std_log.txt",  "user_logs/", "user_logs/../x", "user_logs/.hidden", "user_logs/a/b",
+        "/user_logs/a", "other/a",    "user_logs/A",    "user_logs/a b",     "",
+        "user_logs/a\n"};
     struct error err = {0};
     struct watch_answer answer;
     struct world w;

@@ -21,8 +21,9 @@ static void show_services(struct jobs *jobs, struct store_txn *txn, const struct
     struct json *services = json_object(arena);
     struct str id = scope_arm_id(arena, scope);
 
-    add_service(arena, services, "Tracking",
-                arena_printf(arena, "%.*s/mlflow/v2.0%.*s", STR_ARG(jobs->arm_endpoint), STR_ARG(id)));
+    add_service(
+        arena, services, "Tracking",
+        arena_printf(arena, "%.*s/mlflow/v2.0%.*s", STR_ARG(jobs->arm_endpoint), STR_ARG(id)));
     add_service(arena, services, "Studio",
                 arena_printf(arena, "%.*s/runs/%.*s?wsid=%.*s", STR_ARG(jobs->arm_endpoint),
                              STR_ARG(run->run_id), STR_ARG(id)));
@@ -55,7 +56,8 @@ static int show_outputs(struct store_txn *txn, const struct run *run, struct jso
     json_set_str(arena, own, "jobOutputType", STR("uri_folder"));
     json_set_str(arena, own, "mode", STR("ReadWriteMount"));
     json_set_str(arena, own, "uri",
-                 arena_printf(arena, "azureml://datastores/workspaceartifactstore/ExperimentRun/dcid.%.*s",
+                 arena_printf(arena,
+                              "azureml://datastores/workspaceartifactstore/ExperimentRun/dcid.%.*s",
                               STR_ARG(run->run_id)));
     json_set(arena, outputs, STR("default"), own);
     return 0;
@@ -113,6 +115,5 @@ bool job_attempt_alive(int64_t scope, struct str name, int number, void *context
     struct run run;
 
     return txn && run_get(txn, scope, name, &run, NULL) == 0 &&
-           attempt_get(txn, run.run, number, &attempt, NULL) == 0 &&
-           attempt.state != ATTEMPT_ENDED;
+           attempt_get(txn, run.run, number, &attempt, NULL) == 0 && attempt.state != ATTEMPT_ENDED;
 }

@@ -19,7 +19,8 @@ struct reading {
     struct json *notes;
 };
 
-static struct str path_of(struct arena *arena, const char *group, struct str name, const char *field)
+static struct str path_of(struct arena *arena, const char *group, struct str name,
+                          const char *field)
 {
     assert(group && field);
     return arena_printf(arena, "properties.%s.%.*s%s%s", group, STR_ARG(name), field[0] ? "." : "",
@@ -44,7 +45,8 @@ static int refuse_unbuilt(const struct json *properties, struct error *err)
         if (json_is_null(value) || (json_kind(value) == JSON_OBJECT && json_count(value) == 0))
             continue;
         snprintf(target, sizeof(target), "properties.%s", UNBUILT[i].path);
-        return error_set(err, ERROR_NOT_IMPLEMENTED, target, "%s is not built yet.", UNBUILT[i].what);
+        return error_set(err, ERROR_NOT_IMPLEMENTED, target, "%s is not built yet.",
+                         UNBUILT[i].what);
     }
     if (json_int_at(properties, "resources.instanceCount", 1) > 1)
         return error_set(err, ERROR_NOT_IMPLEMENTED, "properties.resources.instanceCount",
@@ -62,10 +64,9 @@ static int read_kind(const struct json *properties, struct error *err)
         return error_set(err, ERROR_INVALID, "properties.jobType", "This field is required.");
     if (str_eq_fold(type, STR("Command")))
         return 0;
-    static const struct str KNOWN[] = {STR_INIT("Sweep"),      STR_INIT("Pipeline"),
-                                       STR_INIT("AutoML"),     STR_INIT("Spark"),
-                                       STR_INIT("FineTuning"), STR_INIT("Distillation"),
-                                       STR_INIT("Labeling"),   STR_INIT("Base")};
+    static const struct str KNOWN[] = {
+        STR_INIT("Sweep"),      STR_INIT("Pipeline"),     STR_INIT("AutoML"),   STR_INIT("Spark"),
+        STR_INIT("FineTuning"), STR_INIT("Distillation"), STR_INIT("Labeling"), STR_INIT("Base")};
     for (size_t i = 0; i < COUNT(KNOWN); i++)
         if (str_eq_fold(type, KNOWN[i]))
             return error_set(err, ERROR_NOT_IMPLEMENTED, "properties.jobType",
@@ -89,10 +90,11 @@ static int check_binding_name(struct arena *arena, const char *group, struct str
     }
     if (good)
         return 0;
-    return error_set(err, ERROR_INVALID, path_of(arena, group, name, "").ptr,
-                     "The name '%.*s' must begin with a letter or underscore and hold only letters, "
-                     "digits and underscores.",
-                     STR_ARG(name));
+    return error_set(
+        err, ERROR_INVALID, path_of(arena, group, name, "").ptr,
+        "The name '%.*s' must begin with a letter or underscore and hold only letters, "
+        "digits and underscores.",
+        STR_ARG(name));
 }
 
 /* The runner asks for these blobs by container and prefix; it knows nothing of references. */
@@ -106,7 +108,8 @@ static void set_place(struct arena *arena, struct json *to, const struct asset_p
 
 /* A literal is text for the command, all else is resolved to a place now: what a name or label
  * meant at submission is what the job gets. */
-static int read_input(struct reading *r, struct str name, const struct json *wire, struct error *err)
+static int read_input(struct reading *r, struct str name, const struct json *wire,
+                      struct error *err)
 {
     struct arena *arena = r->arena;
     struct json *input = json_object(arena);
@@ -147,7 +150,8 @@ static int read_input(struct reading *r, struct str name, const struct json *wir
 }
 
 /* Without a uri it goes where the service puts it: the blob store's azureml/{job}/{output}. */
-static int read_output(struct reading *r, struct str name, const struct json *wire, struct error *err)
+static int read_output(struct reading *r, struct str name, const struct json *wire,
+                       struct error *err)
 {
     struct arena *arena = r->arena;
     struct json *output = json_object(arena);
@@ -168,11 +172,11 @@ static int read_output(struct reading *r, struct str name, const struct json *wi
             return -1;
         }
     } else {
-        place.prefix = arena_printf(arena, "azureml/%.*s/%.*s", STR_ARG(r->submit->name), STR_ARG(name));
+        place.prefix =
+            arena_printf(arena, "azureml/%.*s/%.*s", STR_ARG(r->submit->name), STR_ARG(name));
         uri = reference_datastore(arena, STR("workspaceblobstore"), place.prefix);
     }
-    json_set_str(arena, output, "type",
-                 type.len ? arena_lower(arena, type) : STR("uri_folder"));
+    json_set_str(arena, output, "type", type.len ? arena_lower(arena, type) : STR("uri_folder"));
     place.single = str_eq_fold(type, STR("uri_file"));
     set_place(arena, output, &place);
     json_set_str(arena, output, "uri", uri);
@@ -197,7 +201,8 @@ static int read_bindings(struct reading *r, const struct json *properties, struc
         if (!json_is_null(inputs.value) && read_input(r, inputs.key, inputs.value, err) < 0)
             return -1;
     while (json_next(&outputs))
-        if (!str_eq(outputs.key, STR("default")) && read_output(r, outputs.key, outputs.value, err) < 0)
+        if (!str_eq(outputs.key, STR("default")) &&
+            read_output(r, outputs.key, outputs.value, err) < 0)
             return -1;
     return 0;
 }
@@ -214,7 +219,8 @@ static int check_command(struct reading *r, struct str command, struct error *er
         rest = str_slice(rest, (size_t)at + 3, rest.len);
         ssize_t end = str_find(rest, STR("}}"));
         if (end < 0)
-            return error_set(err, ERROR_INVALID, "properties.command", "A '${{' is never closed by '}}'.");
+            return error_set(err, ERROR_INVALID, "properties.command",
+                             "A '${{' is never closed by '}}'.");
         struct str target = str_trim(str_slice(rest, 0, (size_t)end)), group, name;
         if (!str_cut(target, '.', &group, &name) ||
             !(str_eq(group, STR("inputs")) || str_eq(group, STR("outputs"))))
@@ -335,9 +341,9 @@ static int read_variables(struct reading *r, const struct json *properties, stru
     while (json_next(&it)) {
         bool sane = it.key.len > 0 && str_find_char(it.key, '=') < 0;
         if (!sane || json_kind(it.value) != JSON_STRING)
-            return error_set(err, ERROR_INVALID,
-                             path_of(r->arena, "environmentVariables", it.key, "").ptr,
-                             "An environment variable needs a name without '=' and a text as its value.");
+            return error_set(
+                err, ERROR_INVALID, path_of(r->arena, "environmentVariables", it.key, "").ptr,
+                "An environment variable needs a name without '=' and a text as its value.");
         json_set(r->arena, variables, it.key, json_copy(r->arena, it.value));
     }
     json_set(r->arena, r->resolved, STR("variables"), variables);
@@ -349,13 +355,15 @@ static void note_ignored(struct reading *r, const struct json *properties)
 {
     assert(json_kind(r->notes) == JSON_ARRAY);
     if (json_str_at(properties, "resources.dockerArgs").len)
-        json_append(r->arena, r->notes,
-                    json_text(r->arena, STR("W2201 resources.docker_args is kept but has no effect: "
-                                            "the job runs as a process of this host.")));
+        json_append(
+            r->arena, r->notes,
+            json_text(r->arena, STR("W2201 resources.docker_args is kept but has no effect: "
+                                    "the job runs as a process of this host.")));
     if (json_str_at(properties, "resources.instanceType").len)
-        json_append(r->arena, r->notes,
-                    json_text(r->arena, STR("W2201 resources.instance_type is kept but has no effect: "
-                                            "the job runs on this host.")));
+        json_append(
+            r->arena, r->notes,
+            json_text(r->arena, STR("W2201 resources.instance_type is kept but has no effect: "
+                                    "the job runs on this host.")));
 }
 
 /* The bindings come first, since the command may name them. */
@@ -405,14 +413,14 @@ int spec_read(struct jobs *jobs, struct arena *arena, const struct job_submit *s
     return 0;
 }
 
-
 /* env-in-job.md section 1, in the form that stock MLflow understands. */
 static void tracking_variables(struct jobs *jobs, struct arena *arena,
                                const struct spec_attempt *attempt, struct json *to)
 {
     const struct scope *scope = attempt->scope;
     struct str id = scope_arm_id(arena, scope);
-    struct str uri = arena_printf(arena, "%.*s/mlflow/v2.0%.*s", STR_ARG(jobs->arm_endpoint), STR_ARG(id));
+    struct str uri =
+        arena_printf(arena, "%.*s/mlflow/v2.0%.*s", STR_ARG(jobs->arm_endpoint), STR_ARG(id));
     struct str experiment = arena_printf(arena, "%lld", (long long)attempt->run->experiment);
     struct str expiry =
         arena_printf(arena, "%lld", (long long)(attempt->token_expires_us / US_PER_S));
@@ -434,16 +442,17 @@ static void tracking_variables(struct jobs *jobs, struct arena *arena,
     json_set_str(arena, to, "AZUREML_EXPERIMENT_ID", experiment);
     json_set_str(arena, to, "AZUREML_WORKSPACE_ID", scope->guid);
     json_set_str(arena, to, "AZUREML_WORKSPACE_SCOPE", id);
-    json_set_str(arena, to, "AZUREML_EXPERIMENT_SCOPE",
-               arena_printf(arena, "%.*s/experiments/%.*s", STR_ARG(id), STR_ARG(attempt->experiment)));
+    json_set_str(
+        arena, to, "AZUREML_EXPERIMENT_SCOPE",
+        arena_printf(arena, "%.*s/experiments/%.*s", STR_ARG(id), STR_ARG(attempt->experiment)));
     json_set_str(arena, to, "AZUREML_SERVICE_ENDPOINT", jobs->arm_endpoint);
     json_set_str(arena, to, "AZUREML_RUN_HISTORY_SERVICE_ENDPOINT", jobs->arm_endpoint);
     json_set_str(arena, to, "AZUREML_DISCOVERY_SERVICE_ENDPOINT",
-               arena_printf(arena, "%.*s/discovery", STR_ARG(jobs->arm_endpoint)));
+                 arena_printf(arena, "%.*s/discovery", STR_ARG(jobs->arm_endpoint)));
     json_set_str(arena, to, "AZUREML_NODE_COUNT", STR("1"));
     json_set_str(arena, to, "ARM_CLOUD_METADATA_URL",
-               arena_printf(arena, "%.*s/metadata/endpoints?api-version=2019-05-01",
-                            STR_ARG(jobs->arm_endpoint)));
+                 arena_printf(arena, "%.*s/metadata/endpoints?api-version=2019-05-01",
+                              STR_ARG(jobs->arm_endpoint)));
 }
 
 /* The job's own variables win over ours, for a user may log to another server. */
@@ -473,7 +482,8 @@ struct json *spec_write(struct jobs *jobs, struct arena *arena, const struct spe
     json_merge(arena, variables, users);
     json_set(arena, spec, STR("variables"), variables);
     json_set(arena, spec, STR("limits"), part = json_object(arena));
-    json_set_int(arena, part, "timeoutSeconds", json_int_at(attempt->resolved, "timeoutSeconds", 0));
+    json_set_int(arena, part, "timeoutSeconds",
+                 json_int_at(attempt->resolved, "timeoutSeconds", 0));
     json_set_int(arena, part, "memoryBytes", jobs->options.memory_bytes);
     json_set(arena, spec, STR("isolation"), part = json_object(arena));
     json_set_str(arena, part, "mode",

@@ -97,7 +97,8 @@ static int launch(struct jobs *jobs, const struct compute_start *folder, struct 
 
 /* Trouble that passes ends this turn: the attempt is recorded, so the next turn finds it. All else
  * ends the job. A runner that was started and could not be written down is left to the next turn,
- * too: it has left its runner.json, and calling the job failed would forget a process that works. */
+ * too: it has left its runner.json, and calling the job failed would forget a process that works.
+ */
 static int launch_or_fail(struct jobs *jobs, int64_t run, int number, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(16 * MIB);

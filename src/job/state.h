@@ -11,12 +11,13 @@ enum job_event {
     JOB_ENDED,     /* it ended; outputs are collected */
     JOB_COMPLETED, /* everything is in place, exit code 0 */
     JOB_FAILED,
-    JOB_CANCELED,  /* ended because somebody asked, or by its time limit */
-    JOB_CANCEL,    /* somebody asks */
+    JOB_CANCELED, /* ended because somebody asked, or by its time limit */
+    JOB_CANCEL,   /* somebody asks */
     JOB_EVENT_COUNT_
 };
 
-/* The state after `event`; false when the event changes nothing there (it was late, or a repeat). */
+/* The state after `event`; false when the event changes nothing there (it was late, or a repeat).
+ */
 bool job_state_next(enum run_status from, enum job_event event, enum run_status *out);
 
 /* What moves a run: the event, one sentence for people, who caused it. */

@@ -9,8 +9,9 @@ TEST(state_a_job_goes_from_queued_to_completed)
         enum job_event event;
         enum run_status after;
     } WAY[] = {
-        {JOB_PLACED, RUN_PROVISIONING}, {JOB_PREPARING, RUN_PREPARING}, {JOB_STARTING, RUN_STARTING},
-        {JOB_STARTED, RUN_RUNNING},     {JOB_ENDED, RUN_FINALIZING},    {JOB_COMPLETED, RUN_COMPLETED},
+        {JOB_PLACED, RUN_PROVISIONING}, {JOB_PREPARING, RUN_PREPARING},
+        {JOB_STARTING, RUN_STARTING},   {JOB_STARTED, RUN_RUNNING},
+        {JOB_ENDED, RUN_FINALIZING},    {JOB_COMPLETED, RUN_COMPLETED},
     };
     enum run_status status = RUN_QUEUED;
 
@@ -70,7 +71,8 @@ TEST(state_every_open_state_can_fail)
 TEST(attempt_names_go_both_ways_and_nothing_else_passes)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
-    static const char *const BAD[] = {"", "1", "1-", "-1", "1-0", "0-1", "a-1", "1-1x", "1--1", "1-9999999"};
+    static const char *const BAD[] = {"",    "1",   "1-",   "-1",   "1-0",
+                                      "0-1", "a-1", "1-1x", "1--1", "1-9999999"};
     int64_t run = 0;
     int number = 0;
 

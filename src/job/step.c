@@ -47,7 +47,7 @@ int step_write(const struct job_step *step, struct error *err)
 }
 
 int step_read(struct store_txn *txn, const struct run *run, struct job_stored *out,
-                struct error *err)
+              struct error *err)
 {
     struct document document;
 

@@ -17,13 +17,14 @@ struct job_step {
 };
 int step_write(const struct job_step *step, struct error *err);
 
-/* Reads the stored body of a job: wire properties and what was resolved. Errors: ERROR_NOT_FOUND. */
+/* Reads the stored body of a job: wire properties and what was resolved. Errors: ERROR_NOT_FOUND.
+ */
 struct job_stored {
     struct json *properties;
     struct json *resolved;
 };
 int step_read(struct store_txn *txn, const struct run *run, struct job_stored *out,
-                struct error *err);
+              struct error *err);
 
 /* The place of an attempt's folder for the compute backend; name in the arena. */
 struct compute_start step_folder(struct jobs *jobs, struct arena *arena, int64_t run, int number);

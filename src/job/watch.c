@@ -16,8 +16,10 @@ struct watch_move {
 };
 
 static const struct watch_move MOVES[] = {
-    {STR_INIT("preparing"), JOB_PREPARING}, {STR_INIT("starting"), JOB_STARTING},
-    {STR_INIT("started"), JOB_STARTED},     {STR_INIT("ended"), JOB_ENDED},
+    {STR_INIT("preparing"), JOB_PREPARING},
+    {STR_INIT("starting"), JOB_STARTING},
+    {STR_INIT("started"), JOB_STARTED},
+    {STR_INIT("ended"), JOB_ENDED},
 };
 
 struct taking {
@@ -42,9 +44,8 @@ static int take_event(struct store_txn *txn, struct run *run, const struct attem
                       const struct json *event, struct error *err)
 {
     struct str name = json_str_at(event, "event");
-    struct job_move move = {.reason = json_str_at(event, "reason"),
-                            .actor = STR("runner"),
-                            .attempt = attempt->number};
+    struct job_move move = {
+        .reason = json_str_at(event, "reason"), .actor = STR("runner"), .attempt = attempt->number};
 
     assert(attempt->number > 0);
     for (size_t i = 0; i < COUNT(MOVES); i++) {
@@ -115,8 +116,8 @@ static bool is_log_name(struct str file)
         return false;
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
-                     (c == '.' && i > 0);
+        bool plain =
+            (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || (c == '.' && i > 0);
         if (!plain)
             return false;
     }

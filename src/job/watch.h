@@ -5,7 +5,7 @@
 
 /* What a runner is told after each report. */
 struct watch_answer {
-    int64_t next;  /* seq or offset wanted next */
+    int64_t next; /* seq or offset wanted next */
     bool cancel;
 };
 
@@ -29,6 +29,6 @@ struct watch_log {
 int watch_log(struct jobs *jobs, const struct watch_log *log, struct watch_answer *out,
               struct error *err);
 
-/* Looks at every open attempt: starts again what was recorded only, finishes what left an exit.json,
- * ends what lost its runner. How many are open, or -1. */
+/* Looks at every open attempt: starts again what was recorded only, finishes what left an
+ * exit.json, ends what lost its runner. How many are open, or -1. */
 int watch_runners(struct jobs *jobs, struct error *err);

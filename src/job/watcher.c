@@ -53,8 +53,8 @@ void job_watch_end(struct job_watchers *watchers, struct job_watcher *watcher)
     pthread_mutex_unlock(&watchers->lock);
 }
 
-bool job_watch_state(struct job_watchers *watchers, struct job_watcher *watcher, struct arena *arena,
-                     enum run_status *out_status, struct str *out_reason)
+bool job_watch_state(struct job_watchers *watchers, struct job_watcher *watcher,
+                     struct arena *arena, enum run_status *out_status, struct str *out_reason)
 {
     assert(out_status && out_reason);
     pthread_mutex_lock(&watchers->lock);

@@ -22,10 +22,11 @@ void job_watch_end(struct job_watchers *watchers, struct job_watcher *watcher);
 
 /* The newest state told since the last call; false when there is none. `out_reason` is copied into
  * the arena. */
-bool job_watch_state(struct job_watchers *watchers, struct job_watcher *watcher, struct arena *arena,
-                     enum run_status *out_status, struct str *out_reason);
+bool job_watch_state(struct job_watchers *watchers, struct job_watcher *watcher,
+                     struct arena *arena, enum run_status *out_status, struct str *out_reason);
 
-/* Tells all that look at a run: its state changed (or only the reason it waits for), its log grew. */
+/* Tells all that look at a run: its state changed (or only the reason it waits for), its log grew.
+ */
 struct job_watchers *watchers_new(void);
 void watchers_free(struct job_watchers **watchers);
 void watchers_tell_state(struct job_watchers *watchers, int64_t run, enum run_status status,

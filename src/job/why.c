@@ -1,5 +1,5 @@
-#include "job/step.h"
 #include "job/queue.h"
+#include "job/step.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -62,10 +62,13 @@ static struct str next_step(struct store_txn *txn, const struct run *run)
     static const struct {
         struct str kind, next;
     } STEPS[] = {
-        {STR_INIT("memory"), STR_INIT("Give it less data at a time, or a machine with more memory.")},
+        {STR_INIT("memory"),
+         STR_INIT("Give it less data at a time, or a machine with more memory.")},
         {STR_INIT("timeout"), STR_INIT("Raise limits.timeout, or make the job shorter.")},
-        {STR_INIT("notFound"), STR_INIT("Check the command's spelling and that the environment has it.")},
-        {STR_INIT("prepare"), STR_INIT("Read the system logs: lazurite job stream --logs system -n ")},
+        {STR_INIT("notFound"),
+         STR_INIT("Check the command's spelling and that the environment has it.")},
+        {STR_INIT("prepare"),
+         STR_INIT("Read the system logs: lazurite job stream --logs system -n ")},
         {STR_INIT("signal"), STR_INIT("Something sent it a signal; read the end of its log.")},
         {STR_INIT("exit"), STR_INIT("Read the end of its log: lazurite job stream -n ")},
         {STR_INIT("lost"), STR_INIT("Submit it again.")},

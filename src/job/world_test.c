@@ -117,7 +117,8 @@ static int insert_job(struct store_txn *txn, void *context, struct error *err)
 int world_submit(struct world *w, const char *name, const char *properties, struct error *err)
 {
     struct json *body = json_object(w->arena);
-    struct submitting s = {.submit = {.scope = &w->scope, .name = str_from(name), .actor = STR("test")}};
+    struct submitting s = {
+        .submit = {.scope = &w->scope, .name = str_from(name), .actor = STR("test")}};
 
     s.submit.properties = json_parse(w->arena, str_from(properties), err);
     CHECK(s.submit.properties != NULL);

@@ -1,5 +1,5 @@
-/* world_test.h - the engine on a store in memory, with a backend that starts nothing: tests play the
- * runner */
+/* world_test.h - the engine on a store in memory, with a backend that starts nothing: tests play
+ * the runner */
 #pragma once
 
 #include "job/step.h"

@@ -154,9 +154,8 @@ static int compute_show(struct arm_request *req, struct store_txn *,
     json_set_null(req->arena, properties, "provisioningErrors");
     json_set_bool(req->arena, properties, "isAttachedCompute", false);
     /* The made-up one is as old as its workspace. */
-    json_set_str(
-        req->arena, properties, "createdOn",
-        clock_iso(document->doc ? document->created_us : req->scope.created_us, created));
+    json_set_str(req->arena, properties, "createdOn",
+                 clock_iso(document->doc ? document->created_us : req->scope.created_us, created));
     json_set_str(req->arena, properties, "modifiedOn", clock_iso(document->updated_us, modified));
     json_set_str(req->arena, inner, "allocationState", STR("Steady"));
     json_set_int(req->arena, inner, "coresPerNode",

@@ -151,7 +151,8 @@ static int job_kind_remove(struct arm_request *req, struct store_txn *txn,
     if (run_get(txn, req->scope.number, document->name, &run, err) < 0)
         return -1;
     if (!run_status_final(run.status)) {
-        error_set(err, ERROR_CONFLICT, "", "The job '%.*s' is %s; only a finished job can be deleted.",
+        error_set(err, ERROR_CONFLICT, "",
+                  "The job '%.*s' is %s; only a finished job can be deleted.",
                   STR_ARG(document->name), run_status_name(run.status));
         return error_hint(err, "Cancel it first.");
     }
@@ -364,8 +365,8 @@ static void run_logs(struct call *call)
     arm_refuse(call, &err);
 }
 
-#define JOB_PATH                                                                                   \
-    "/lazurite/v1/subscriptions/{subscription}/resourceGroups/{group}/providers/"                  \
+#define JOB_PATH                                                                  \
+    "/lazurite/v1/subscriptions/{subscription}/resourceGroups/{group}/providers/" \
     "Microsoft.MachineLearningServices/workspaces/{workspace}/jobs/{name}"
 #define JOB_READ "Microsoft.MachineLearningServices/workspaces/jobs/read"
 

@@ -34,15 +34,15 @@ struct job_stream {
     struct buf pending; /* events made and not yet taken by the peer */
     int64_t run;
     int attempt;
-    bool final;         /* the run has ended; send `end` when the logs are through */
+    bool final; /* the run has ended; send `end` when the logs are through */
     bool ended;
     enum run_status status;
     char reason[512];
     struct stream_log logs[JOB_LOG_COUNT];
 };
 
-/* Whether the second byte may follow the first: no overlong form, no half of a surrogate pair, nothing
- * past U+10FFFF (RFC 3629, section 4). Readers that are strict stop at any of these. */
+/* Whether the second byte may follow the first: no overlong form, no half of a surrogate pair,
+ * nothing past U+10FFFF (RFC 3629, section 4). Readers that are strict stop at any of these. */
 static bool may_follow(unsigned char first, unsigned char second)
 {
     unsigned char low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
@@ -55,10 +55,11 @@ static bool may_follow(unsigned char first, unsigned char second)
 static size_t sequence(const unsigned char *at, size_t left, bool *more)
 {
     assert(left > 0);
-    size_t want = at[0] < 0x80 ? 1 : at[0] >= 0xc2 && at[0] < 0xe0 ? 2
-                  : at[0] >= 0xe0 && at[0] < 0xf0                  ? 3
-                  : at[0] >= 0xf0 && at[0] < 0xf5                  ? 4
-                                                                   : 0;
+    size_t want = at[0] < 0x80                    ? 1
+                  : at[0] >= 0xc2 && at[0] < 0xe0 ? 2
+                  : at[0] >= 0xe0 && at[0] < 0xf0 ? 3
+                  : at[0] >= 0xf0 && at[0] < 0xf5 ? 4
+                                                  : 0;
     for (size_t i = 1; i < want; i++) {
         if (i == left) {
             *more = true;
@@ -249,7 +250,8 @@ static int read_cursor(struct job_stream *s, struct str cursor, struct error *er
     while (cursor.len && str_split(&rest, ',', &piece)) {
         if (at == JOB_LOG_COUNT || !str_to_int64(piece, &s->logs[at].offset) ||
             s->logs[at].offset < 0)
-            return error_set(err, ERROR_INVALID, "cursor", "This is not a cursor of a job's stream.");
+            return error_set(err, ERROR_INVALID, "cursor",
+                             "This is not a cursor of a job's stream.");
         at++;
     }
     return 0;
@@ -269,8 +271,9 @@ static void open_logs(struct job_stream *s, struct store_txn *txn, const struct 
         open_log(s, i);
         if (s->logs[i].fd >= 0)
             continue;
-        struct str name = arena_printf(arena, "%.*s/%.*s", STR_ARG(asset_run_prefix(arena, run->run_id)),
-                                       STR_ARG(JOB_LOGS[i]));
+        struct str name =
+            arena_printf(arena, "%.*s/%.*s", STR_ARG(asset_run_prefix(arena, run->run_id)),
+                         STR_ARG(JOB_LOGS[i]));
         if (blob_get(txn, asset_artifact_container(arena, scope), name, &blob, NULL) == 0)
             s->logs[i].fd = content_open_object(s->engines->content, txn, blob.object, NULL);
     }

@@ -1,5 +1,5 @@
-/* Jobs by the wire: submitted, read, changed, canceled, deleted, streamed; and the runner's rows. The
- * engine's thread does not run: tests record attempts and report as a runner would. */
+/* Jobs by the wire: submitted, read, changed, canceled, deleted, streamed; and the runner's rows.
+ * The engine's thread does not run: tests record attempts and report as a runner would. */
 #include "kinds/job.h"
 
 #include "arm/fake_exchange.h"
@@ -51,10 +51,8 @@ static struct fixture *fixture_open(void)
     f->engines.content = content_open(f->dir, f->engines.store, &err);
     CHECK(f->engines.vault && f->engines.content);
     CHECK_OK(workspace_make_default(&f->engines, arena, &f->scope, &err), &err);
-    struct jobs_options options = {.store = f->engines.store,
-                                   .content = f->engines.content,
-                                   .dir = f->dir,
-                                   .dir_path = path};
+    struct jobs_options options = {
+        .store = f->engines.store, .content = f->engines.content, .dir = f->dir, .dir_path = path};
     f->engines.jobs = jobs_new(&options);
     jobs_set_endpoints(f->engines.jobs, STR("https://localhost:10443"), STR("localhost:10443"));
     f->arm = arm_new(KINDS, COUNT(KINDS), &f->engines);
@@ -101,7 +99,7 @@ static int place(struct store_txn *txn, void *context, struct error *err)
     attempt.run = placing->run = run.run;
     move.attempt = 1;
     return attempt_insert(txn, &attempt, err) < 0 || job_state_move(txn, &run, &move, err) < 0 ? -1
-                                                                                             : 0;
+                                                                                               : 0;
 }
 
 /* The runner's address of one of its two rows. */
@@ -243,8 +241,9 @@ TEST(a_runner_tells_events_and_hears_of_a_cancel)
 
     fake_json(f->fake, "PUT", JOBS "/j", HELLO);
     const char *events = attempt_path(f, "j", "events");
-    struct fake_reply reply = fake_json(
-        f->fake, "POST", events, "{\"events\":[{\"seq\":1,\"event\":\"started\",\"reason\":\"r\"}]}");
+    struct fake_reply reply =
+        fake_json(f->fake, "POST", events,
+                  "{\"events\":[{\"seq\":1,\"event\":\"started\",\"reason\":\"r\"}]}");
     CHECK_INT(200, reply.status);
     CHECK_INT(2, json_int_at(reply.json, "next", 0));
     CHECK(!json_bool_at(reply.json, "cancel", true));

@@ -252,7 +252,8 @@ TEST(free_bytes_are_known)
 }
 
 /* Whichever call fails, and whenever: a file is the old one or the new one, and nothing else lies
- * about. A sync of the folder comes after the rename, so the new one may be there though it failed. */
+ * about. A sync of the folder comes after the rename, so the new one may be there though it failed.
+ */
 TEST(whichever_call_of_an_atomic_write_fails_the_file_is_whole)
 {
     static const enum fault_point POINTS[] = {FAULT_OPEN, FAULT_WRITE, FAULT_FSYNC, FAULT_RENAME};

@@ -24,7 +24,7 @@ struct reference {
     struct str registry;                       /* empty: none */
     struct str type; /* "environments", "data", "models", "codes", "computes", … */
     struct str name, version, label;
-    struct str output;                         /* REFERENCE_JOB */
+    struct str output; /* REFERENCE_JOB */
     struct str path;
 };
 

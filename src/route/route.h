@@ -22,11 +22,11 @@ enum permit {
 };
 
 enum route_flags {
-    ROUTE_FOLD = 1,      /* literals match in any case: ARM */
-    ROUTE_STREAM_IN = 2, /* the handler gives a sink in `open` and run is called at the end */
-    ROUTE_ON_LOOP = 4,   /* run is called on the IO thread: hot calls that never block */
-    ROUTE_LOCAL_USER = 8,/* answers without a token as decisions 23 allows: MLflow rows only */
-    ROUTE_SAS = 16,      /* blob rows: a signature in the query is a credential */
+    ROUTE_FOLD = 1,       /* literals match in any case: ARM */
+    ROUTE_STREAM_IN = 2,  /* the handler gives a sink in `open` and run is called at the end */
+    ROUTE_ON_LOOP = 4,    /* run is called on the IO thread: hot calls that never block */
+    ROUTE_LOCAL_USER = 8, /* answers without a token as decisions 23 allows: MLflow rows only */
+    ROUTE_SAS = 16,       /* blob rows: a signature in the query is a credential */
 };
 
 /* Which listeners carry a row (decisions 22). */
@@ -38,10 +38,10 @@ struct route {
     const char *method;
     const char *path;
     enum permit permit;
-    const char *action;  /* Azure's string; NULL for ARM rows: made from type path and verb */
-    size_t body_limit;   /* bytes */
+    const char *action; /* Azure's string; NULL for ARM rows: made from type path and verb */
+    size_t body_limit;  /* bytes */
     unsigned flags;
-    unsigned listeners;  /* enum route_listener */
+    unsigned listeners; /* enum route_listener */
     void (*run)(struct call *call);
     /* ROUTE_STREAM_IN: makes the sink once the caller is known and allowed, on a worker. */
     struct http_sink *(*open)(struct call *call, struct error *err);
@@ -66,13 +66,13 @@ enum caller_kind {
 };
 struct caller {
     enum caller_kind kind;
-    struct str name;       /* shown in systemData and events: "admin", "local", a user's name */
-    struct str object_id;  /* a stable GUID */
-    int64_t scope;         /* ATTEMPT, LOCAL: the only workspace; 0: any */
-    struct str run;        /* ATTEMPT: the job's name */
-    int attempt;           /* ATTEMPT: its number */
+    struct str name;      /* shown in systemData and events: "admin", "local", a user's name */
+    struct str object_id; /* a stable GUID */
+    int64_t scope;        /* ATTEMPT, LOCAL: the only workspace; 0: any */
+    struct str run;       /* ATTEMPT: the job's name */
+    int attempt;          /* ATTEMPT: its number */
     struct str container, prefix, permissions; /* SAS: what it opens, and the letters of sp */
-    bool blob_only;        /* SAS: sr=b, `prefix` is the exact name */
+    bool blob_only;                            /* SAS: sr=b, `prefix` is the exact name */
 };
 
 #define ROUTE_PARAMS_MAX 10

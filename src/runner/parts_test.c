@@ -298,8 +298,8 @@ TEST(a_listing_with_any_byte_changed_is_read_or_refused)
         memcpy(text, TEXT, sizeof(TEXT));
         for (uint64_t changes = draw(&chance, 4); changes > 0; changes--)
             text[draw(&chance, len)] = "<>&;#x/-\0\xff"[draw(&chance, 10)];
-        int result = remote_read_listing(arena, (struct str){text, len}, count_blob, &count,
-                                         &marker, &err);
+        int result =
+            remote_read_listing(arena, (struct str){text, len}, count_blob, &count, &marker, &err);
         CHECK_INT(result < 0, err.code != ERROR_NONE);
         CHECK(count <= 2);
     }
@@ -309,7 +309,8 @@ TEST(a_command_without_bindings_of_ours_stays_as_it_is)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(64 * MIB);
     struct attempt attempt = with_spec(arena, "{}");
-    static const char *const PIECES[] = {"$", "{", "}", "${", "${{", "}}", "inputs.", "x", " ", "\n"};
+    static const char *const PIECES[] = {"$",  "{",       "}", "${", "${{",
+                                         "}}", "inputs.", "x", " ",  "\n"};
     uint64_t chance = 23;
 
     for (int round = 0; round < 2000; round++) {
@@ -324,10 +325,10 @@ TEST(a_command_without_bindings_of_ours_stays_as_it_is)
 TEST(values_are_not_looked_through_for_bindings_again)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
-    struct attempt attempt = with_spec(
-        arena, "{\"inputs\":{\"a\":{\"type\":\"literal\",\"value\":\"${{inputs.b}}\"},"
-               "\"b\":{\"type\":\"literal\",\"value\":\"secret\"}},"
-               "\"command\":\"echo ${{inputs.a}} ${{inputs.a}}\"}");
+    struct attempt attempt =
+        with_spec(arena, "{\"inputs\":{\"a\":{\"type\":\"literal\",\"value\":\"${{inputs.b}}\"},"
+                         "\"b\":{\"type\":\"literal\",\"value\":\"secret\"}},"
+                         "\"command\":\"echo ${{inputs.a}} ${{inputs.a}}\"}");
 
     CHECK_STR("echo ${{inputs.b}} ${{inputs.b}}", command_text(&attempt));
 }

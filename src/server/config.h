@@ -18,8 +18,8 @@ struct config {
     size_t name_count;
     struct str domain;
     int64_t workers;
-    bool anonymous;         /* auth.anonymous = "same-user" */
-    bool separate_users;    /* jobs.users = "separate" */
+    bool anonymous;      /* auth.anonymous = "same-user" */
+    bool separate_users; /* jobs.users = "separate" */
     bool allow_same_user;
     int64_t uid_first;
     int64_t job_memory_bytes; /* jobs.memory; 0: no limit */

@@ -5,9 +5,9 @@
 #include "os/process.h"
 
 struct folder {
-    int dir;              /* open */
-    int lock;             /* open while we serve it */
-    struct str path;      /* absolute */
+    int dir;         /* open */
+    int lock;        /* open while we serve it */
+    struct str path; /* absolute */
 };
 
 /* Finds (flag, LAZURITE_HOME, ~/.lazurite), makes and opens the folder and what is in it. It must

@@ -18,7 +18,7 @@ struct server {
     struct folder folder;
     struct folder_ports ports;
     struct engines engines;
-    struct scope workspace;      /* the default one */
+    struct scope workspace; /* the default one */
     struct pool *pool;
     struct http_app app;
     struct dispatch *dispatch;
@@ -27,8 +27,8 @@ struct server {
     struct mlflow *mlflow;
     struct http_tls *tls;
     struct http_server *http;
-    bool sandbox;                /* bubblewrap works */
-    bool stop_replicas;          /* a stop was asked for that ends the gateway too */
+    bool sandbox;       /* bubblewrap works */
+    bool stop_replicas; /* a stop was asked for that ends the gateway too */
     int64_t started_us;
-    int stop_fd;                 /* an eventfd: somebody asked to stop */
+    int stop_fd; /* an eventfd: somebody asked to stop */
 };

@@ -7,8 +7,8 @@
 #include <assert.h>
 #include <string.h>
 
-#define COLUMNS                                                                                    \
-    "d.doc, d.scope, d.type, d.parent, d.name, d.rev, d.archived, d.created_us, d.updated_us,"     \
+#define COLUMNS                                                                                \
+    "d.doc, d.scope, d.type, d.parent, d.name, d.rev, d.archived, d.created_us, d.updated_us," \
     " d.created_by, d.next_version, d.body, d.system"
 
 /* In the order of COLUMNS; texts are copied into the transaction's arena. */
@@ -40,8 +40,8 @@ static const char *document_target(struct store_txn *txn, struct str name)
 
 /* The one row of a bound statement; `name` is what a client would call the missing one,
  * empty when nobody outside knows its number. */
-static int document_one(struct store_txn *txn, struct sql *q, struct str name,
-                        struct document *out, struct error *err)
+static int document_one(struct store_txn *txn, struct sql *q, struct str name, struct document *out,
+                        struct error *err)
 {
     bool found = sql_step(q) > 0;
 
@@ -61,8 +61,10 @@ static int document_one(struct store_txn *txn, struct sql *q, struct str name,
 int document_get(struct store_txn *txn, const struct document_key *key, struct document *out,
                  struct error *err)
 {
-    struct sql *q = sql(txn, "SELECT " COLUMNS " FROM document d WHERE d.scope = ? AND d.type = ?"
-                             " AND d.parent = ? AND d.name_key = ?", err);
+    struct sql *q = sql(txn,
+                        "SELECT " COLUMNS " FROM document d WHERE d.scope = ? AND d.type = ?"
+                        " AND d.parent = ? AND d.name_key = ?",
+                        err);
 
     if (!q)
         return -1;
@@ -105,14 +107,16 @@ static void document_bind_new(struct sql *q, struct store_txn *txn, const struct
 int document_insert(struct store_txn *txn, struct document *document, struct error *err)
 {
     struct document new = *document;
-    struct sql *q = sql(txn, "INSERT INTO document (scope, type, parent, name, name_key, rev,"
-                             " archived, created_us, updated_us, created_by, next_version, body,"
-                             " system) VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?)"
-                             " RETURNING doc", err);
+    struct sql *q = sql(txn,
+                        "INSERT INTO document (scope, type, parent, name, name_key, rev,"
+                        " archived, created_us, updated_us, created_by, next_version, body,"
+                        " system) VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?)"
+                        " RETURNING doc",
+                        err);
 
     if (!q)
         return -1;
-    assert(new.scope && new.type.len && new.name.len);
+    assert(new.scope &&new.type.len &&new.name.len);
     if (!new.created_us)
         new.created_us = clock_now_us();
     if (!new.updated_us)
@@ -140,9 +144,11 @@ int document_insert(struct store_txn *txn, struct document *document, struct err
 int document_update(struct store_txn *txn, struct document *document, struct error *err)
 {
     int64_t now_us = clock_now_us();
-    struct sql *q = sql(txn, "UPDATE document SET body = ?, system = ?, archived = ?,"
-                             " next_version = CASE WHEN next_version < ? THEN ? ELSE next_version"
-                             " END, rev = rev + 1, updated_us = ? WHERE doc = ? AND rev = ?", err);
+    struct sql *q = sql(txn,
+                        "UPDATE document SET body = ?, system = ?, archived = ?,"
+                        " next_version = CASE WHEN next_version < ? THEN ? ELSE next_version"
+                        " END, rev = rev + 1, updated_us = ? WHERE doc = ? AND rev = ?",
+                        err);
 
     if (!q)
         return -1;
@@ -183,8 +189,8 @@ static int document_run(struct store_txn *txn, const char *text, int64_t number,
 /* Checks before it changes, as every write must: the children first. */
 int document_delete(struct store_txn *txn, int64_t doc, struct error *err)
 {
-    struct sql *q = sql(txn, "SELECT doc FROM document WHERE parent = ? AND parent > 0 LIMIT 1",
-                        err);
+    struct sql *q =
+        sql(txn, "SELECT doc FROM document WHERE parent = ? AND parent > 0 LIMIT 1", err);
 
     if (!q)
         return -1;
@@ -207,8 +213,10 @@ int document_delete(struct store_txn *txn, int64_t doc, struct error *err)
 /* The counter moves in the statement that reads it: two writers never get the same number. */
 int document_next_version(struct store_txn *txn, int64_t container, int64_t *out, struct error *err)
 {
-    struct sql *q = sql(txn, "UPDATE document SET next_version = next_version + 1 WHERE doc = ?"
-                             " RETURNING next_version", err);
+    struct sql *q = sql(txn,
+                        "UPDATE document SET next_version = next_version + 1 WHERE doc = ?"
+                        " RETURNING next_version",
+                        err);
 
     if (!q)
         return -1;
@@ -231,8 +239,10 @@ int document_saw_version(struct store_txn *txn, int64_t container, struct str ve
 
     if (!str_to_int64(version, &number) || number < 1 || number == INT64_MAX)
         return 0; /* text of the client's own; the counter does not mind */
-    struct sql *q = sql(txn, "UPDATE document SET next_version = ? WHERE doc = ? AND"
-                             " next_version < ?", err);
+    struct sql *q = sql(txn,
+                        "UPDATE document SET next_version = ? WHERE doc = ? AND"
+                        " next_version < ?",
+                        err);
     if (!q)
         return -1;
     sql_bind_int(q, 1, number + 1);
@@ -245,9 +255,11 @@ int document_saw_version(struct store_txn *txn, int64_t container, struct str ve
 int document_latest(struct store_txn *txn, int64_t scope, int64_t container, struct document *out,
                     struct error *err)
 {
-    struct sql *q = sql(txn, "SELECT " COLUMNS " FROM document d WHERE d.parent = ? AND"
-                             " d.parent > 0 AND d.archived = 0 AND d.scope = ?"
-                             " ORDER BY d.created_us DESC, d.doc DESC LIMIT 1", err);
+    struct sql *q = sql(txn,
+                        "SELECT " COLUMNS " FROM document d WHERE d.parent = ? AND"
+                        " d.parent > 0 AND d.archived = 0 AND d.scope = ?"
+                        " ORDER BY d.created_us DESC, d.doc DESC LIMIT 1",
+                        err);
 
     if (!q)
         return -1;
@@ -264,7 +276,7 @@ int document_latest(struct store_txn *txn, int64_t scope, int64_t container, str
 #define PLACE " d.scope = ? AND d.type = ? AND d.parent = ?"
 #define ARCHIVED " AND d.archived = ?"
 #define AFTER " AND (d.created_us, d.doc) < (?, ?) ORDER BY d.created_us DESC, d.doc DESC LIMIT ?"
-#define WITH_ATTR                                                                                  \
+#define WITH_ATTR \
     " JOIN attr a ON a.doc = d.doc WHERE a.scope = ? AND a.field = ? AND a.text = ? AND"
 
 /* Four texts rather than one with conditions that are always true: each is led by its index. */
@@ -340,9 +352,11 @@ int document_list(struct store_txn *txn, const struct document_query *query, doc
 static struct sql *document_attr(struct store_txn *txn, const struct document *document,
                                  const char *field, struct error *err)
 {
-    struct sql *q = sql(txn, "INSERT INTO attr (scope, field, text, num, doc) VALUES"
-                             " (?, ?, ?, ?, ?) ON CONFLICT (doc, field) DO UPDATE SET"
-                             " text = excluded.text, num = excluded.num", err);
+    struct sql *q = sql(txn,
+                        "INSERT INTO attr (scope, field, text, num, doc) VALUES"
+                        " (?, ?, ?, ?, ?) ON CONFLICT (doc, field) DO UPDATE SET"
+                        " text = excluded.text, num = excluded.num",
+                        err);
 
     if (!q)
         return NULL;
@@ -398,11 +412,14 @@ int document_set_label(struct store_txn *txn, int64_t container, struct str labe
                        int64_t version_doc, struct error *err)
 {
     struct str key = arena_lower(store_arena(txn), label);
-    struct sql *q = version_doc
-        ? sql(txn, "INSERT INTO label (parent, label_key, label, version_doc) VALUES (?, ?, ?, ?)"
-                   " ON CONFLICT (parent, label_key) DO UPDATE SET label = excluded.label,"
-                   " version_doc = excluded.version_doc", err)
-        : sql(txn, "DELETE FROM label WHERE parent = ? AND label_key = ?", err);
+    struct sql *q =
+        version_doc
+            ? sql(txn,
+                  "INSERT INTO label (parent, label_key, label, version_doc) VALUES (?, ?, ?, ?)"
+                  " ON CONFLICT (parent, label_key) DO UPDATE SET label = excluded.label,"
+                  " version_doc = excluded.version_doc",
+                  err)
+            : sql(txn, "DELETE FROM label WHERE parent = ? AND label_key = ?", err);
 
     if (!q)
         return -1;
@@ -421,8 +438,9 @@ int document_set_label(struct store_txn *txn, int64_t container, struct str labe
 int document_by_label(struct store_txn *txn, int64_t container, struct str label,
                       struct document *out, struct error *err)
 {
-    struct sql *q = sql(txn, "SELECT " COLUMNS " FROM label l JOIN document d"
-                             " ON d.doc = l.version_doc WHERE l.parent = ? AND l.label_key = ?",
+    struct sql *q = sql(txn,
+                        "SELECT " COLUMNS " FROM label l JOIN document d"
+                        " ON d.doc = l.version_doc WHERE l.parent = ? AND l.label_key = ?",
                         err);
 
     if (!q)
@@ -442,8 +460,10 @@ int document_labels(struct store_txn *txn, int64_t container, document_each_labe
 
     assert(each && container > 0);
     do {
-        struct sql *q = sql(txn, "SELECT label_key, label, version_doc FROM label WHERE parent = ?"
-                                 " AND label_key > ? ORDER BY label_key LIMIT 1", err);
+        struct sql *q = sql(txn,
+                            "SELECT label_key, label, version_doc FROM label WHERE parent = ?"
+                            " AND label_key > ? ORDER BY label_key LIMIT 1",
+                            err);
         if (!q)
             return -1;
         sql_bind_int(q, 1, container);

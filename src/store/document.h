@@ -10,10 +10,10 @@
 struct document {
     int64_t doc;
     int64_t scope;
-    struct str type;   /* "data", "data/versions", "jobs", … as in decisions 2 */
-    int64_t parent;    /* doc of the container, 0 when none */
+    struct str type; /* "data", "data/versions", "jobs", … as in decisions 2 */
+    int64_t parent;  /* doc of the container, 0 when none */
     struct str name;
-    int64_t rev;       /* rises with every change; the etag */
+    int64_t rev; /* rises with every change; the etag */
     bool archived;
     int64_t created_us, updated_us;
     struct str created_by;

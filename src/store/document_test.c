@@ -26,8 +26,13 @@ static int insert(struct store_txn *txn, const char *type, int64_t parent, const
                   struct document *out, struct error *err)
 {
     struct document document = {
-        .scope = 7, .type = str_from(type), .parent = parent, .name = str_from(name),
-        .created_by = STR("me"), .body = STR("{}"), .system = STR("{}"),
+        .scope = 7,
+        .type = str_from(type),
+        .parent = parent,
+        .name = str_from(name),
+        .created_by = STR("me"),
+        .body = STR("{}"),
+        .system = STR("{}"),
     };
 
     if (document_insert(txn, &document, err) < 0)
@@ -218,8 +223,8 @@ static int list_reads(struct store_txn *txn, struct error *err)
     buf_clear(&names.text);
     CHECK_OK(document_list(txn, &query, take_name, &names, err), err);
     CHECK_STR("d129 d128 ", buf_str(&names.text));
-    query = (struct document_query){.scope = 7, .type = STR("data"), .limit = 9, .field = "hash",
-                                    .text = STR("abc")};
+    query = (struct document_query){
+        .scope = 7, .type = STR("data"), .limit = 9, .field = "hash", .text = STR("abc")};
     buf_clear(&names.text);
     CHECK_OK(document_list(txn, &query, take_name, &names, err), err);
     CHECK_STR("d103 d003 ", buf_str(&names.text));
@@ -246,8 +251,8 @@ static int attributes(struct store_txn *txn, struct error *err)
 {
     struct document made;
     struct names names = {.text = buf_make(KIB)};
-    struct document_query query = {.scope = 7, .type = STR("codes"), .limit = 9, .field = "hash",
-                                   .text = STR("new")};
+    struct document_query query = {
+        .scope = 7, .type = STR("codes"), .limit = 9, .field = "hash", .text = STR("new")};
 
     CHECK_OK(insert(txn, "codes", 0, "c", &made, err), err);
     CHECK_OK(document_set_text(txn, &made, "hash", STR("old"), err), err);
@@ -286,20 +291,24 @@ static int events(struct store_txn *txn, struct error *err)
     CHECK_INT(0, event_last(txn));
     for (int i = 1; i <= 150; i++) {
         snprintf(subject, sizeof(subject), "j%d", i);
-        struct event event = {.scope = 1 + i % 2, .type = STR("job.submitted"),
-                              .subject_kind = STR("job"), .subject = str_from(subject),
+        struct event event = {.scope = 1 + i % 2,
+                              .type = STR("job.submitted"),
+                              .subject_kind = STR("job"),
+                              .subject = str_from(subject),
                               .body = STR("{}")};
         CHECK_OK(event_append(txn, &event, err), err);
         CHECK_INT(i, event.seq);
         CHECK(event.at_us > 0);
     }
     CHECK_INT(150, event_last(txn));
-    CHECK_OK(event_read(txn, &(struct event_range){.after = 147, .limit = 9}, take_event, &out,
-                        err), err);
+    CHECK_OK(
+        event_read(txn, &(struct event_range){.after = 147, .limit = 9}, take_event, &out, err),
+        err);
     CHECK_STR("148:j148 149:j149 150:j150 ", buf_str(&out));
     buf_clear(&out);
     CHECK_OK(event_read(txn, &(struct event_range){.scope = 2, .after = 2, .limit = 2}, take_event,
-                        &out, err), err);
+                        &out, err),
+             err);
     CHECK_STR("3:j3 5:j5 ", buf_str(&out));
     buf_clear(&out);
     CHECK_OK(event_read(txn, &(struct event_range){.limit = 140}, take_event, &out, err), err);
@@ -379,9 +388,13 @@ TEST(a_scope_is_found_in_any_case_as_first_spelled)
     struct error err = {0};
     int64_t sum = 0;
     struct scope found, scope = {
-        .kind = SCOPE_WORKSPACE, .subscription = STR("s1"), .group = STR("Group"),
-        .name = STR("Work"), .guid = STR("0000-1"), .data_key = STR("k\0y"),
-    };
+                            .kind = SCOPE_WORKSPACE,
+                            .subscription = STR("s1"),
+                            .group = STR("Group"),
+                            .name = STR("Work"),
+                            .guid = STR("0000-1"),
+                            .data_key = STR("k\0y"),
+                        };
     struct scope registry = {.kind = SCOPE_REGISTRY, .name = STR("azureml"), .guid = STR("2")};
 
     CHECK_OK(store_open("memory:", NULL, &store, &err), &err);
@@ -397,7 +410,8 @@ TEST(a_scope_is_found_in_any_case_as_first_spelled)
     CHECK_STR("Group", found.group);
     CHECK_INT(3, found.data_key.len);
     CHECK_STR("/subscriptions/s1/resourceGroups/Group/providers/Microsoft.MachineLearningServices/"
-              "workspaces/Work", scope_arm_id(store_arena(txn), &found));
+              "workspaces/Work",
+              scope_arm_id(store_arena(txn), &found));
     CHECK_OK(scope_by_guid(txn, STR("0000-1"), &found, &err), &err);
     CHECK_OK(scope_by_number(txn, 2, &found, &err), &err);
     CHECK_STR("azureml", found.name);

@@ -10,8 +10,9 @@
 /* The number is given by the insert; listeners hear of it after the commit. */
 int event_append(struct store_txn *txn, struct event *event, struct error *err)
 {
-    struct sql *q = sql(txn, "INSERT INTO event (at_us, scope, type, subject_kind, subject, actor,"
-                             " correlation, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
+    struct sql *q = sql(txn,
+                        "INSERT INTO event (at_us, scope, type, subject_kind, subject, actor,"
+                        " correlation, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
                         err);
 
     if (!q)
@@ -60,10 +61,12 @@ static void event_read_row(struct sql *q, struct event *out)
 static int event_page(struct store_txn *txn, const struct event_range *range, struct event *out,
                       size_t *out_count, struct error *err)
 {
-    struct sql *q = range->scope
-        ? sql(txn, "SELECT " COLUMNS " FROM event WHERE seq > ? AND scope = ? ORDER BY seq LIMIT ?",
-              err)
-        : sql(txn, "SELECT " COLUMNS " FROM event WHERE seq > ? ORDER BY seq LIMIT ?", err);
+    struct sql *q =
+        range->scope
+            ? sql(txn,
+                  "SELECT " COLUMNS " FROM event WHERE seq > ? AND scope = ? ORDER BY seq LIMIT ?",
+                  err)
+            : sql(txn, "SELECT " COLUMNS " FROM event WHERE seq > ? ORDER BY seq LIMIT ?", err);
     int at = 1;
     size_t count = 0;
 
@@ -138,8 +141,9 @@ int event_cursor(struct store_txn *txn, struct str follower, int64_t *out, struc
 /* In the transaction of the follower's effect: both happen or neither. */
 int event_cursor_set(struct store_txn *txn, struct str follower, int64_t seq, struct error *err)
 {
-    struct sql *q = sql(txn, "INSERT INTO cursor (follower, position) VALUES (?, ?)"
-                             " ON CONFLICT (follower) DO UPDATE SET position = excluded.position",
+    struct sql *q = sql(txn,
+                        "INSERT INTO cursor (follower, position) VALUES (?, ?)"
+                        " ON CONFLICT (follower) DO UPDATE SET position = excluded.position",
                         err);
 
     if (!q)

@@ -19,12 +19,14 @@ int lease_take(struct store_txn *txn, struct str name, struct str holder, int64_
                struct error *err)
 {
     int64_t now_us = clock_mono_us();
-    struct sql *q = sql(txn, "INSERT INTO lease (name, holder, token, until_us, body)"
-                             " VALUES (?, ?, 1, ?, ?) ON CONFLICT (name) DO UPDATE SET"
-                             " holder = excluded.holder, token = lease.token + 1,"
-                             " until_us = excluded.until_us, body = excluded.body"
-                             " WHERE lease.until_us <= ? OR lease.body <> excluded.body"
-                             " OR lease.holder = excluded.holder RETURNING token", err);
+    struct sql *q = sql(txn,
+                        "INSERT INTO lease (name, holder, token, until_us, body)"
+                        " VALUES (?, ?, 1, ?, ?) ON CONFLICT (name) DO UPDATE SET"
+                        " holder = excluded.holder, token = lease.token + 1,"
+                        " until_us = excluded.until_us, body = excluded.body"
+                        " WHERE lease.until_us <= ? OR lease.body <> excluded.body"
+                        " OR lease.holder = excluded.holder RETURNING token",
+                        err);
 
     if (!q)
         return -1;
@@ -48,9 +50,11 @@ int lease_take(struct store_txn *txn, struct str name, struct str holder, int64_
 static int lease_set(struct store_txn *txn, struct str name, int64_t token, int64_t until_us,
                      struct error *err)
 {
-    struct sql *q = sql(txn, "UPDATE lease SET until_us = ?, body = ?,"
-                             " holder = CASE WHEN ? = 0 THEN '' ELSE holder END"
-                             " WHERE name = ? AND token = ? AND holder <> ''", err);
+    struct sql *q = sql(txn,
+                        "UPDATE lease SET until_us = ?, body = ?,"
+                        " holder = CASE WHEN ? = 0 THEN '' ELSE holder END"
+                        " WHERE name = ? AND token = ? AND holder <> ''",
+                        err);
 
     if (!q)
         return -1;
@@ -80,8 +84,10 @@ int lease_release(struct store_txn *txn, struct str name, int64_t token, struct 
 /* The token alone decides, not the time: an expired lease that nobody took is still ours. */
 int lease_check(struct store_txn *txn, struct str name, int64_t token, struct error *err)
 {
-    struct sql *q = sql(txn, "SELECT token FROM lease WHERE name = ? AND token = ? AND"
-                             " holder <> ''", err);
+    struct sql *q = sql(txn,
+                        "SELECT token FROM lease WHERE name = ? AND token = ? AND"
+                        " holder <> ''",
+                        err);
 
     if (!q)
         return -1;

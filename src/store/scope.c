@@ -44,10 +44,12 @@ int scope_find(struct store_txn *txn, struct str subscription, struct str group,
     struct arena *arena = store_arena(txn);
     /* A registry's name stands alone, without subscription and group. */
     bool registry = !subscription.len && !group.len;
-    struct sql *q = registry
-        ? sql(txn, "SELECT " COLUMNS " FROM scope WHERE kind = 2 AND name_key = ?", err)
-        : sql(txn, "SELECT " COLUMNS " FROM scope WHERE kind IN (1, 2) AND subscription = ? AND"
-                   " rgroup_key = ? AND name_key = ? ORDER BY kind LIMIT 1", err);
+    struct sql *q =
+        registry ? sql(txn, "SELECT " COLUMNS " FROM scope WHERE kind = 2 AND name_key = ?", err)
+                 : sql(txn,
+                       "SELECT " COLUMNS " FROM scope WHERE kind IN (1, 2) AND subscription = ? AND"
+                       " rgroup_key = ? AND name_key = ? ORDER BY kind LIMIT 1",
+                       err);
 
     if (!q)
         return -1;
@@ -104,9 +106,11 @@ int scope_insert(struct store_txn *txn, struct scope *scope, struct error *err)
     assert(scope->guid.len && scope->name.len);
     if (scope_check_registry(txn, scope, err) < 0)
         return -1;
-    struct sql *q = sql(txn, "INSERT INTO scope (kind, subscription, rgroup, rgroup_key, name,"
-                             " name_key, guid, data_key, created_us)"
-                             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING scope", err);
+    struct sql *q = sql(txn,
+                        "INSERT INTO scope (kind, subscription, rgroup, rgroup_key, name,"
+                        " name_key, guid, data_key, created_us)"
+                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING scope",
+                        err);
     if (!q)
         return -1;
     if (!scope->created_us)
@@ -139,8 +143,10 @@ int scope_each(struct store_txn *txn, int (*each)(const struct scope *, void *),
     assert(each);
     /* A statement per step: `each` may look up scopes itself. */
     do {
-        struct sql *q = sql(txn, "SELECT " COLUMNS " FROM scope WHERE scope > ?"
-                                 " ORDER BY scope LIMIT 1", err);
+        struct sql *q = sql(txn,
+                            "SELECT " COLUMNS " FROM scope WHERE scope > ?"
+                            " ORDER BY scope LIMIT 1",
+                            err);
         if (!q)
             return -1;
         sql_bind_int(q, 1, scope.number);

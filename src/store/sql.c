@@ -36,7 +36,7 @@ static void store_txn_forget_statements(struct store_txn *txn)
 }
 
 int store_txn_open(struct store *store, const char *url, bool writer, struct store_txn **out,
-             struct error *err)
+                   struct error *err)
 {
     struct store_connection *connection;
 

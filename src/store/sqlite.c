@@ -2,9 +2,9 @@
  *
  * Files use the write-ahead log with synchronous=FULL: a commit is durable when it returns, readers
  * keep snapshots while the writer goes on, and the log is checkpointed by the writer itself, since
- * a thread for it keeps the log from ever starting over. memdb has neither log nor snapshots; there a
- * reader and the writer take turns. Threads: SQLite's own locks are off (NOMUTEX); a connection is
- * used by one thread at a time. */
+ * a thread for it keeps the log from ever starting over. memdb has neither log nor snapshots; there
+ * a reader and the writer take turns. Threads: SQLite's own locks are off (NOMUTEX); a connection
+ * is used by one thread at a time. */
 #include "os/fault.h"
 #include "os/file.h"
 #include "store/sqlite_vfs.h"
@@ -25,12 +25,18 @@
 
 /* Statements of the engine's own, prepared when first used. */
 enum own {
-    OWN_BEGIN_READ, OWN_BEGIN_WRITE, OWN_COMMIT, OWN_ROLLBACK, OWN_SAVE, OWN_KEEP, OWN_UNDO,
+    OWN_BEGIN_READ,
+    OWN_BEGIN_WRITE,
+    OWN_COMMIT,
+    OWN_ROLLBACK,
+    OWN_SAVE,
+    OWN_KEEP,
+    OWN_UNDO,
     OWN_COUNT_
 };
 static const char *const OWN[OWN_COUNT_] = {
-    "BEGIN", "BEGIN IMMEDIATE", "COMMIT", "ROLLBACK",
-    "SAVEPOINT job", "RELEASE job", "ROLLBACK TO job",
+    "BEGIN",         "BEGIN IMMEDIATE", "COMMIT",          "ROLLBACK",
+    "SAVEPOINT job", "RELEASE job",     "ROLLBACK TO job",
 };
 
 struct sqlite {
@@ -506,7 +512,8 @@ static int sqlite_check(struct store_connection *connection, const atomic_bool *
     sqlite3_progress_handler(c->db, CHECK_STEPS, sqlite_stop_asked, (void *)(uintptr_t)stop);
     while (result == 0 && rc == SQLITE_OK) {
         char *next = sqlite3_mprintf("SELECT name FROM sqlite_master WHERE type='table' AND"
-                                     " name > %Q ORDER BY name LIMIT 1", name);
+                                     " name > %Q ORDER BY name LIMIT 1",
+                                     name);
         rc = next ? sqlite_pragma(c->db, next, name, sizeof(name)) : SQLITE_NOMEM;
         sqlite3_free(next);
         if (rc == SQLITE_OK)
@@ -519,17 +526,17 @@ static int sqlite_check(struct store_connection *connection, const atomic_bool *
 }
 
 /* What both schemes share: all but how a database is named. */
-#define SQLITE_METHODS                                                                             \
-    .close = sqlite_close, .script = sqlite_script, .prepare = sqlite_prepare,                     \
-    .finalize = sqlite_finalize, .bind_int = sqlite_bind_int, .bind_double = sqlite_bind_double,   \
-    .bind_text = sqlite_bind_text, .bind_blob = sqlite_bind_blob, .bind_null = sqlite_bind_null,   \
-    .step = sqlite_step, .reset = sqlite_reset, .is_null = sqlite_is_null,                         \
-    .get_int = sqlite_get_int, .get_double = sqlite_get_double, .get_bytes = sqlite_get_bytes,     \
-    .begin = sqlite_begin, .commit = sqlite_commit, .rollback = sqlite_rollback,                   \
-    .savepoint = sqlite_savepoint, .savepoint_end = sqlite_savepoint_end,                          \
-    .in_transaction = sqlite_in_transaction, .changes = sqlite_changes, .idle = sqlite_idle,       \
-    .schema = sqlite_schema, .set_schema = sqlite_set_schema,                                      \
-    .was_unclean = sqlite_was_unclean, .check = sqlite_check
+#define SQLITE_METHODS                                                                           \
+    .close = sqlite_close, .script = sqlite_script, .prepare = sqlite_prepare,                   \
+    .finalize = sqlite_finalize, .bind_int = sqlite_bind_int, .bind_double = sqlite_bind_double, \
+    .bind_text = sqlite_bind_text, .bind_blob = sqlite_bind_blob, .bind_null = sqlite_bind_null, \
+    .step = sqlite_step, .reset = sqlite_reset, .is_null = sqlite_is_null,                       \
+    .get_int = sqlite_get_int, .get_double = sqlite_get_double, .get_bytes = sqlite_get_bytes,   \
+    .begin = sqlite_begin, .commit = sqlite_commit, .rollback = sqlite_rollback,                 \
+    .savepoint = sqlite_savepoint, .savepoint_end = sqlite_savepoint_end,                        \
+    .in_transaction = sqlite_in_transaction, .changes = sqlite_changes, .idle = sqlite_idle,     \
+    .schema = sqlite_schema, .set_schema = sqlite_set_schema, .was_unclean = sqlite_was_unclean, \
+    .check = sqlite_check
 
 const struct store_engine store_sqlite = {.scheme = "sqlite", .open = sqlite_open, SQLITE_METHODS};
 const struct store_engine store_memory = {

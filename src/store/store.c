@@ -65,8 +65,7 @@ static void *store_check(void *context)
     assert(store->url);
     if (store->engine->open(store->url, false, &connection, &err) < 0)
         return NULL;
-    if (store->engine->check(connection, &store->stop_check, &err) < 0 &&
-        err.code == ERROR_CORRUPT)
+    if (store->engine->check(connection, &store->stop_check, &err) < 0 && err.code == ERROR_CORRUPT)
         store_set_trouble(store, &err);
     store->engine->close(connection);
     return NULL;

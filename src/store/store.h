@@ -2,9 +2,9 @@
  *
  * A write is a function. `store_write` queues it; the writer thread takes everything queued,
  * begins, runs each function, commits once, and answers each. So a function may run twice (the
- * group is replayed with savepoints when a statement fails after a change): it treats its context as
- * read-only input plus outputs that it overwrites whole. It checks first and changes after; it does
- * no file, network, hashing or logging work. decisions.md 17.
+ * group is replayed with savepoints when a statement fails after a change): it treats its context
+ * as read-only input plus outputs that it overwrites whole. It checks first and changes after; it
+ * does no file, network, hashing or logging work. decisions.md 17.
  */
 #pragma once
 

@@ -12,8 +12,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define STORE_SCHEMA 1      /* the newest migration; schema.c */
-#define STORE_RECENT 256    /* statements found by the address of their text */
+#define STORE_SCHEMA 1   /* the newest migration; schema.c */
+#define STORE_RECENT 256 /* statements found by the address of their text */
 #define STORE_LISTENERS 8
 
 struct sql {
@@ -59,7 +59,7 @@ struct store_txn {
 
 /* A seat: opens a connection. Owns: the caller. */
 int store_txn_open(struct store *store, const char *url, bool writer, struct store_txn **out,
-             struct error *err);
+                   struct error *err);
 void store_txn_close(struct store_txn **txn);
 /* One transaction on it. store_txn_reset ends the use of all statements and frees the arena; it
  * neither commits nor rolls back. */

@@ -140,8 +140,10 @@ static int flush_gathered(struct store_txn *txn, void *state, struct error *err)
     char text[16];
 
     snprintf(text, sizeof(text), "%d", ((struct gathered *)state)->count);
-    struct sql *q = sql(txn, "INSERT INTO meta VALUES ('sum', ?) ON CONFLICT (key) DO UPDATE SET"
-                             " value = value + excluded.value", err);
+    struct sql *q = sql(txn,
+                        "INSERT INTO meta VALUES ('sum', ?) ON CONFLICT (key) DO UPDATE SET"
+                        " value = value + excluded.value",
+                        err);
     if (!q)
         return -1;
     sql_bind_text(q, 1, str_from(text));

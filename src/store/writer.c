@@ -13,12 +13,12 @@
 #include <string.h>
 #include <time.h>
 
-#define DELAY_FLOOR_US 400  /* commits quicker than this are not waited for */
+#define DELAY_FLOOR_US 400 /* commits quicker than this are not waited for */
 #define DELAY_MAX_US 2000
-#define DELAY_SHARE 8       /* of the moving average of commit time, which also moves by this */
-#define IDLE_S 5            /* without work, before the log is truncated */
+#define DELAY_SHARE 8 /* of the moving average of commit time, which also moves by this */
+#define IDLE_S 5      /* without work, before the log is truncated */
 
-#define RESULT_OUT 1        /* of a job left out of further replays; -1 in the end */
+#define RESULT_OUT 1 /* of a job left out of further replays; -1 in the end */
 
 /* How one try at a group ended. */
 enum end {
@@ -31,10 +31,10 @@ struct writer {
     struct store *store;
     struct store_txn *txn; /* replaced when the connection is reopened */
     pthread_t thread;
-    int64_t batch;         /* number of the last group that may have been committed */
-    bool unsettled;        /* whether that one was, nobody could tell */
-    bool worked;           /* since the last idle moment */
-    double commit_us;      /* moving average */
+    int64_t batch;    /* number of the last group that may have been committed */
+    bool unsettled;   /* whether that one was, nobody could tell */
+    bool worked;      /* since the last idle moment */
+    double commit_us; /* moving average */
 
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t queued;
@@ -160,8 +160,7 @@ static enum end writer_apply(struct store_txn *txn, struct store_job *group, boo
 
 /* One job between savepoints. One that fails after it gathered something for a flush cannot be
  * undone by the database alone: it is left out and the others begin again. */
-static enum end writer_apply_safely(struct store_txn *txn, struct store_job *job,
-                                    struct error *err)
+static enum end writer_apply_safely(struct store_txn *txn, struct store_job *job, struct error *err)
 {
     int64_t event_seq = txn->event_seq;
 
@@ -395,8 +394,7 @@ static void *writer_main(void *context)
 }
 
 /* Reads where the last server stopped, then starts the thread. */
-int writer_start(struct store *store, struct store_txn *txn, struct writer **out,
-                 struct error *err)
+int writer_start(struct store *store, struct store_txn *txn, struct writer **out, struct error *err)
 {
     struct writer *writer = calloc(1, sizeof(*writer));
     pthread_condattr_t attr;

@@ -18,9 +18,12 @@ static int fill(struct store_txn *txn, void *context, struct error *err)
     memset(body, 'x', sizeof(body));
     memcpy(body, MARK, strlen(MARK));
     for (int i = 0; i < *(int *)context; i++) {
-        struct document document = {.scope = 1, .type = STR("data"),
-                                    .name = arena_printf(store_arena(txn), "%d-%d", *(int *)context, i),
-                                    .body = {body, sizeof(body)}, .system = STR("{}")};
+        struct document document = {.scope = 1,
+                                    .type = STR("data"),
+                                    .name =
+                                        arena_printf(store_arena(txn), "%d-%d", *(int *)context, i),
+                                    .body = {body, sizeof(body)},
+                                    .system = STR("{}")};
         if (document_insert(txn, &document, err) < 0)
             return -1;
     }
@@ -109,8 +112,10 @@ TEST(store_a_sound_database_is_checked_and_stays_open)
 
 static int fill_attr(struct store_txn *txn, void *context, struct error *err)
 {
-    struct sql *q = sql(txn, "INSERT INTO attr (doc, field, scope, text, num) VALUES"
-                             " (1, 'codeHash', 1, 'x', NULL), (1, 'size', 1, NULL, 2.5)", err);
+    struct sql *q = sql(txn,
+                        "INSERT INTO attr (doc, field, scope, text, num) VALUES"
+                        " (1, 'codeHash', 1, 'x', NULL), (1, 'size', 1, NULL, 2.5)",
+                        err);
     return q ? sql_run(q, err) : -1;
 }
 

@@ -1,5 +1,5 @@
-/* What store.h promises of a write, on every engine, and whatever fails: it is there whole or not at
- * all, an acknowledged one stays, a refused one never comes back. */
+/* What store.h promises of a write, on every engine, and whatever fails: it is there whole or not
+ * at all, an acknowledged one stays, a refused one never comes back. */
 #include "suite.h"
 
 #include "os/fault.h"
@@ -29,8 +29,8 @@ static int write_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct write *write = context;
     struct str name = arena_printf(store_arena(txn), "w%d", write->number);
-    struct document document = {.scope = SCOPE, .type = STR("data"), .name = name,
-                                .body = STR("{}"), .system = STR("{}")};
+    struct document document = {
+        .scope = SCOPE, .type = STR("data"), .name = name, .body = STR("{}"), .system = STR("{}")};
     struct event event = {.scope = SCOPE, .type = STR("data.created"), .subject = name};
 
     if (document_insert(txn, &document, err) < 0 ||
@@ -223,7 +223,8 @@ TEST(store_a_full_disk_is_called_that)
     CHECK_INT(ERROR_NONE, writes[1].code);
 }
 
-/* --- The wrapper's plans: ends of a commit that a real disk gives only by chance ----------------- */
+/* --- The wrapper's plans: ends of a commit that a real disk gives only by chance -----------------
+ */
 
 static bool plan_story(enum store_fault what, unsigned nth, bool onwards, struct write *writes)
 {
@@ -310,12 +311,13 @@ TEST(store_when_nobody_can_tell_it_says_so_and_refuses_until_somebody_can)
     check_everywhere(store, url, writes);
 }
 
-/* --- Opening ------------------------------------------------------------------------------------ */
+/* --- Opening ------------------------------------------------------------------------------------
+ */
 
 TEST(store_a_migration_that_fails_is_made_whole_later)
 {
-    const struct plan plans[] = {{FAULT_STEP, EIO}, {FAULT_COMMIT, EIO}, {FAULT_WRITE, ENOSPC},
-                                 {FAULT_FSYNC, EIO}};
+    const struct plan plans[] = {
+        {FAULT_STEP, EIO}, {FAULT_COMMIT, EIO}, {FAULT_WRITE, ENOSPC}, {FAULT_FSYNC, EIO}};
     struct error err = {0};
 
     for (size_t i = 0; suite_persistent() && i < COUNT(plans); i++) {
