@@ -124,6 +124,9 @@ static int cancel_jobs(struct cli *cli, size_t *out_count, struct error *err)
         if (str_eq(status, STR("Completed")) || str_eq(status, STR("Failed")) ||
             str_eq(status, STR("Canceled")))
             continue;
+        /* Runs that MLflow made by hand have no process of ours: nothing to end. */
+        if (json_get(json_at(it.value, "properties.properties"), STR("lazurite.origin")))
+            continue;
         struct error ignored;
         struct str path =
             arena_printf(cli->arena, "%.*s/cancel", STR_ARG(session_id(cli, "jobs", name)));
