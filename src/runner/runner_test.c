@@ -185,6 +185,8 @@ static void check_end(struct fixture *f, const char *kind, int code)
 {
     struct json *end = read_json(f, "exit.json");
 
+    /* The fake server may still be writing down what it has answered. */
+    wait_event(f, "finished ");
     CHECK_STR(kind, json_str_at(end, "kind"));
     CHECK_INT(code, json_int_at(end, "code", -1));
     CHECK(json_str_at(end, "reason").len > 0);
