@@ -4,11 +4,13 @@
  */
 #pragma once
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* Needs those above. */
+#include <cmocka.h>
 
 #include "base/arena.h"
 
