@@ -515,9 +515,10 @@ TEST(file_is_sent_whole_and_in_ranges)
 
 TEST(file_that_became_shorter_cuts_the_connection)
 {
+    /* Closed after the server has stopped: its handlers take copies of it. */
+    CLEANUP(fd_close) int fd = temporary_file(STR("0123456789"));
     CLEANUP(harness_stop) struct harness harness;
     CLEANUP(arena_free) struct arena *arena = arena_new(GIB);
-    CLEANUP(fd_close) int fd = temporary_file(STR("0123456789"));
     struct stream_case stream = {.fd = fd};
     struct http_call call = {.method = "GET", .target = STR("/file?5-10")};
     struct http_response response;
@@ -531,6 +532,8 @@ TEST(file_that_became_shorter_cuts_the_connection)
 /* A pipe cannot be read at an offset, so the worker's read fails after the loop's did. */
 TEST(file_that_cannot_be_read_cuts_the_connection)
 {
+    CLEANUP(fd_close) int from = -1;
+    CLEANUP(fd_close) int to = -1;
     CLEANUP(harness_stop) struct harness harness;
     CLEANUP(arena_free) struct arena *arena = arena_new(GIB);
     struct http_call call = {.method = "GET", .target = STR("/file?0-10")};
@@ -539,12 +542,12 @@ TEST(file_that_cannot_be_read_cuts_the_connection)
     int ends[2];
 
     CHECK_INT(0, pipe2(ends, O_CLOEXEC));
-    struct stream_case stream = {.fd = ends[0]};
+    from = ends[0];
+    to = ends[1];
+    struct stream_case stream = {.fd = from};
     harness_start(&harness, routes, &stream);
     CLEANUP(http_client_free) struct http_client *client = harness_client(&harness, false);
     CHECK_ERROR(ERROR_UNAVAILABLE, http_client_send(client, arena, &call, &response, &err), &err);
-    close(ends[0]);
-    close(ends[1]);
 }
 
 /* --- Tunnels --------------------------------------------------------------------------------- */
