@@ -1,0 +1,79 @@
+/* principal.h - who there is besides the folder's owner, and how each proves it
+ *
+ * People, service principals (CI, daemons) and groups are rows of `principal`; what proves them are
+ * rows of `credential`; what they may are rows of `grant` (grant.h). The admin of the folder is no
+ * row: the kernel says who owns the folder. Random secrets are kept as SHA-256, passwords that
+ * people choose as Argon2id (decisions 26), certificates as their public key.
+ *
+ * Threads: any; the functions that take a store open their own transactions, not for the IO thread.
+ */
+#pragma once
+
+#include "base/arena.h"
+
+struct identity;
+
+enum principal_kind { PRINCIPAL_USER = 1, PRINCIPAL_SERVICE, PRINCIPAL_GROUP };
+
+/* Strs live in the arena of the call that gave them. */
+struct principal {
+    int64_t number; /* the row */
+    enum principal_kind kind;
+    struct str name;      /* unique: "ana@lazurite.test", or the name of a service principal */
+    struct str object_id; /* GUID: `oid` of tokens, principalId of role assignments */
+    struct str client_id; /* GUID; service principals only: `appid` of tokens */
+    int64_t epoch_us;     /* tokens issued before it are refused */
+    bool disabled;
+};
+
+/* Makes one, with new GUIDs. Errors: ERROR_CONFLICT when the name is taken, ERROR_INVALID. */
+int principal_create(struct identity *identity, struct arena *arena, enum principal_kind kind,
+                     struct str name, struct principal *out, struct error *err);
+/* By name, object id or client id, in any case. Errors: ERROR_NOT_FOUND. */
+int principal_find(struct identity *identity, struct arena *arena, struct str key,
+                   struct principal *out, struct error *err);
+/* Every token it has so far is refused from the next second on, every refresh token is gone. */
+int principal_revoke(struct identity *identity, int64_t number, struct error *err);
+
+/* A new client secret or personal token: 256 random bits in base64url, shown once. `expires_us` 0:
+ * never. */
+int principal_new_secret(struct identity *identity, struct arena *arena, int64_t number,
+                         int64_t expires_us, struct str *out, struct error *err);
+/* Sets the password of a user: at least 12 characters. */
+int principal_set_password(struct identity *identity, int64_t number, struct str password,
+                           struct error *err);
+/* Lets a certificate prove a service principal: PEM with one certificate. */
+int principal_add_certificate(struct identity *identity, int64_t number, struct str pem,
+                              struct error *err);
+/* Lets tokens of another issuer prove it: issuer, subject, audience and the issuer's public keys as
+ * a JWKS document, since we fetch nothing that a client names. */
+struct principal_federation {
+    struct str issuer, subject, audience, jwks;
+};
+int principal_add_federation(struct identity *identity, int64_t number,
+                             const struct principal_federation *federation, struct error *err);
+
+/* What somebody offers as proof, as the token service reads it from a form. */
+enum proof_kind { PROOF_SECRET, PROOF_PASSWORD, PROOF_ASSERTION };
+struct proof {
+    enum proof_kind kind;
+    struct str who;      /* client id, or a user's name */
+    struct str text;     /* the secret, the password or the JWT */
+    struct str audience; /* PROOF_ASSERTION: the token endpoint, which `aud` must be */
+};
+/* Errors: ERROR_UNAUTHENTICATED with one sentence for all that can be wrong (an unknown name costs
+ * as much time as a wrong password), ERROR_TOO_MANY after ten failures a minute of one name. */
+int principal_prove(struct identity *identity, struct arena *arena, const struct proof *proof,
+                    struct principal *out, struct error *err);
+
+/* An access token for a principal: `audience` goes into `aud` byte for byte.  3600 s. */
+int principal_token(struct identity *identity, struct arena *arena,
+                    const struct principal *principal, struct str audience, struct str *out,
+                    int64_t *out_expires_us, struct error *err);
+/* The id token of a sign-in: aud = the client's id, nonce as it came. */
+struct id_claims {
+    struct str client_id, nonce;
+};
+int principal_id_token(struct identity *identity, struct arena *arena,
+                       const struct principal *principal, const struct id_claims *claims,
+                       struct str *out, struct error *err);
