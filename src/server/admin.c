@@ -2,6 +2,7 @@
 #include "server/admin.h"
 
 #include "os/clock.h"
+#include "server/housekeeping.h"
 
 #include <assert.h>
 #include <sys/eventfd.h>
@@ -70,6 +71,24 @@ static struct str isolation_text(const struct server *server)
                "missing or this system forbids it");
 }
 
+/* Why writes are refused, and what the hourly round gave back. */
+static void set_health(struct arena *arena, const struct server *server, struct json *out)
+{
+    struct error trouble = {0};
+    char last[CLOCK_ISO_BYTES];
+
+    json_set_bool(arena, out, "readOnly", store_read_only(server->engines.store));
+    store_trouble(server->engines.store, &trouble);
+    if (trouble.code != ERROR_NONE)
+        json_set_str(arena, out, "trouble", str_from(trouble.message));
+    if (!server->housekeeping)
+        return;
+    struct housekeeping_report report = housekeeping_report(server->housekeeping);
+    json_set_int(arena, out, "bytesCollected", report.bytes);
+    if (report.last_us > 0)
+        json_set_str(arena, out, "lastCollectedAt", clock_iso(report.last_us, last));
+}
+
 /* For people: what runs, where, and every weakness of the set-up in words. */
 static void status_run(struct call *call)
 {
@@ -84,7 +103,7 @@ static void status_run(struct call *call)
     json_set_str(call->arena, body, "dataDir", server->folder.path);
     json_set_str(call->arena, body, "startedAt", clock_iso(server->started_us, started));
     json_set_bool(call->arena, body, "keysReady", identity_ready(server->engines.identity));
-    json_set_bool(call->arena, body, "readOnly", store_read_only(server->engines.store));
+    set_health(call->arena, server, body);
     json_set_str(call->arena, body, "anonymous",
                  server->config.anonymous
                      ? STR("same-user: MLflow on the plain port takes our own user without a token")

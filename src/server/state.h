@@ -10,6 +10,7 @@
 #include "server/folder.h"
 
 struct mlflow;
+struct housekeeping;
 
 /* What the rows of this folder know. */
 struct server {
@@ -27,6 +28,7 @@ struct server {
     struct mlflow *mlflow;
     struct http_tls *tls;
     struct http_server *http;
+    struct housekeeping *housekeeping;
     bool sandbox;       /* bubblewrap works */
     bool stop_replicas; /* a stop was asked for that ends the gateway too */
     int64_t started_us;

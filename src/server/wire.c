@@ -16,6 +16,7 @@
 #include "os/clock.h"
 #include "os/file.h"
 #include "server/faces.h"
+#include "server/housekeeping.h"
 #include "server/sandbox.h"
 #include "tracking/tracking.h"
 #include "vault/vault.h"
@@ -25,6 +26,10 @@
 
 /* Requests under way are finished for this long; streams end then, and clients resume them. */
 #define STOP_GRACE_MS 10000
+
+/* Not in the first minutes, which belong to whoever waits for `ready`; then every hour. */
+#define HOUSEKEEPING_FIRST_US (5 * 60 * US_PER_S)
+#define HOUSEKEEPING_EVERY_US (3600 * US_PER_S)
 
 /* In the order of their layers; the default workspace is made at the first start and found at
  * every later one. */
@@ -267,6 +272,8 @@ int wire_start(struct server *server, struct error *err)
         arena_printf(server->arena, "https://localhost:%u", server->ports.scoring);
     if (jobs_start(engines->jobs, err) < 0)
         return -1;
+    server->housekeeping =
+        housekeeping_start(engines->content, HOUSEKEEPING_FIRST_US, HOUSEKEEPING_EVERY_US);
     return folder_write_server(server->arena, &server->folder, &server->ports, err);
 }
 
@@ -296,6 +303,7 @@ void wire_close(struct server *server)
     if (server->http)
         http_server_stop(server->http, STOP_GRACE_MS);
     http_server_free(&server->http);
+    housekeeping_stop(&server->housekeeping);
     end_lives(server);
     dispatch_free(&server->dispatch);
     router_free(&server->router);
