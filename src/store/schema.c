@@ -156,6 +156,28 @@ static const char CONTENT[] =
     " updated_us BIGINT NOT NULL, PRIMARY KEY (container, name)) WITHOUT ROWID;"
     "CREATE INDEX blob_object ON blob (object);";
 
+/* Who there is: the three tables of schema 1 were never written to, so they are made anew. `kind` is
+ * enum principal_kind and enum credential_kind of identity/; a grant is a role assignment, its path
+ * in lower case and "" for the root, its role a GUID. */
+static const char PEOPLE[] =
+    "DROP TABLE principal; DROP TABLE credential; DROP TABLE \"grant\";"
+    "CREATE TABLE principal (principal INTEGER PRIMARY KEY, kind INTEGER NOT NULL,"
+    " name TEXT NOT NULL, name_key TEXT NOT NULL UNIQUE, display TEXT NOT NULL,"
+    " object_id TEXT NOT NULL UNIQUE, client_id TEXT UNIQUE, epoch_us BIGINT NOT NULL,"
+    " disabled INTEGER NOT NULL, created_us BIGINT NOT NULL);"
+    /* `hash` finds a random secret; `data` is a password's hash, a public key or a JWKS */
+    "CREATE TABLE credential (credential INTEGER PRIMARY KEY, guid TEXT NOT NULL UNIQUE,"
+    " principal BIGINT NOT NULL, kind INTEGER NOT NULL, hash BLOB NOT NULL, data TEXT NOT NULL,"
+    " label TEXT NOT NULL, created_us BIGINT NOT NULL, expires_us BIGINT NOT NULL);"
+    "CREATE INDEX credential_hash ON credential (principal, kind, hash);"
+    "CREATE TABLE member (team BIGINT NOT NULL, member BIGINT NOT NULL,"
+    " PRIMARY KEY (team, member)) WITHOUT ROWID;"
+    "CREATE INDEX member_of ON member (member);"
+    "CREATE TABLE \"grant\" (guid TEXT PRIMARY KEY, scope_path TEXT NOT NULL, shown TEXT NOT NULL,"
+    " principal BIGINT NOT NULL, role TEXT NOT NULL, created_us BIGINT NOT NULL,"
+    " created_by TEXT NOT NULL, UNIQUE (scope_path, principal, role)) WITHOUT ROWID;"
+    "CREATE INDEX grant_principal ON \"grant\" (principal);";
+
 /* One migration: the scripts that lead from its number - 1 to its number. */
 struct migration {
     const char *scripts[4];
@@ -163,6 +185,7 @@ struct migration {
 
 static const struct migration MIGRATIONS[STORE_SCHEMA] = {
     {{RESOURCES, TRACKING, CONTENT}},
+    {{PEOPLE}},
 };
 
 /* Names both numbers, since the cure is another program, not another database. */

@@ -12,7 +12,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define STORE_SCHEMA 1   /* the newest migration; schema.c */
+#define STORE_SCHEMA 2   /* the newest migration; schema.c */
 #define STORE_RECENT 256 /* statements found by the address of their text */
 #define STORE_LISTENERS 8
 
