@@ -9,10 +9,12 @@
 #include <assert.h>
 
 /* What each error is called when nothing more particular is known. */
-static const struct {
+struct wire_row {
     int status;
     const char *code;
-} WIRE[ERROR_COUNT_] = {
+};
+
+static const struct wire_row WIRE[ERROR_COUNT_] = {
     [ERROR_INVALID] = {400, "InvalidInput"},
     [ERROR_USER] = {400, "InvalidInput"},
     [ERROR_UNAUTHENTICATED] = {401, "NoAuthenticationInformation"},

@@ -53,11 +53,13 @@ static const struct cli_flag YES_FLAGS[] = {
 };
 
 #define SHARES 6
-static const struct {
+struct shared_flag {
     unsigned bit;
     const struct cli_flag *flags;
     size_t count;
-} SHARED[SHARES] = {
+};
+
+static const struct shared_flag SHARED[SHARES] = {
     {CLI_UPDATE | CLI_SET, SET_FLAGS, COUNT(SET_FLAGS)},
     {CLI_UPDATE, UPDATE_FLAGS, COUNT(UPDATE_FLAGS)},
     {CLI_WAIT, WAIT_FLAGS, COUNT(WAIT_FLAGS)},

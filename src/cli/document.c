@@ -211,9 +211,11 @@ int document_read(struct cli *cli, const struct document_family *family, const c
 }
 
 /* Keys whose engine is not built yet and that are harmless when ignored (decisions 34). */
-static const struct {
+struct ignored_row {
     const char *kind, *path, *why;
-} IGNORED[] = {
+};
+
+static const struct ignored_row IGNORED[] = {
     {"managedOnlineDeployment", "data_collector", "requests and replies are not collected yet"},
     {"managedOnlineDeployment", "app_insights_enabled", "request telemetry is not kept yet"},
     {"managedOnlineDeployment", "egress_public_network_access",
@@ -308,9 +310,11 @@ struct yaml_place document_place(const struct document *document, const char *pa
 }
 
 /* Members of the wire whose key in a file has another name. */
-static const struct {
+struct other_name {
     struct str rest, yaml;
-} OTHER_NAMES[] = {
+};
+
+static const struct other_name OTHER_NAMES[] = {
     {STR_INIT("computeId"), STR_INIT("compute")},
     {STR_INIT("codeId"), STR_INIT("code")},
     {STR_INIT("environmentId"), STR_INIT("environment")},

@@ -9,9 +9,11 @@
 #include <ctype.h>
 
 /* Words whose wire spelling does not follow from the rule. */
-static const struct {
+struct word_row {
     struct str yaml, rest;
-} WORDS[] = {
+};
+
+static const struct word_row WORDS[] = {
     {STR_INIT("ro_mount"), STR_INIT("ReadOnlyMount")},
     {STR_INIT("rw_mount"), STR_INIT("ReadWriteMount")},
     {STR_INIT("mount"), STR_INIT("ReadWriteMount")},

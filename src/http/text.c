@@ -214,10 +214,12 @@ void http_event(struct buf *out, struct str id, struct str event, struct str dat
 }
 
 /* RFC 9110 section 15 and RFC 6585. Clients show the words to people and must not read them. */
-static const struct {
+struct reason_row {
     int status;
     const char *reason;
-} REASONS[] = {
+};
+
+static const struct reason_row REASONS[] = {
     {100, "Continue"},
     {101, "Switching Protocols"},
     {200, "OK"},
@@ -274,10 +276,12 @@ const char *http_reason(int status)
 
 /* What a browser may be told about files that users put there. Text comes as UTF-8, since nothing
  * else is known about it; whatever is not here is bytes, which browsers save and do not show. */
-static const struct {
+struct type_row {
     struct str ending;
     const char *type;
-} TYPES[] = {
+};
+
+static const struct type_row TYPES[] = {
     {STR_INIT(".json"), "application/json"},
     {STR_INIT(".txt"), "text/plain; charset=utf-8"},
     {STR_INIT(".log"), "text/plain; charset=utf-8"},

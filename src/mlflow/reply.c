@@ -2,10 +2,12 @@
 
 #include <assert.h>
 
-static const struct {
+struct wire_row {
     int status;
     const char *code;
-} WIRE[ERROR_COUNT_] = {
+};
+
+static const struct wire_row WIRE[ERROR_COUNT_] = {
     [ERROR_INVALID] = {400, "INVALID_PARAMETER_VALUE"},
     [ERROR_USER] = {400, "INVALID_PARAMETER_VALUE"},
     [ERROR_UNAUTHENTICATED] = {401, "UNAUTHENTICATED"},

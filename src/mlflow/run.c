@@ -31,15 +31,17 @@ struct run_change {
     int64_t row;
 };
 
-static const struct {
+struct status_row {
     const char *name;
     int number;
     enum run_status status;
-} STATUSES[] = {{"RUNNING", 1, RUN_RUNNING},
-                {"SCHEDULED", 2, RUN_QUEUED},
-                {"FINISHED", 3, RUN_COMPLETED},
-                {"FAILED", 4, RUN_FAILED},
-                {"KILLED", 5, RUN_CANCELED}};
+};
+
+static const struct status_row STATUSES[] = {{"RUNNING", 1, RUN_RUNNING},
+                                             {"SCHEDULED", 2, RUN_QUEUED},
+                                             {"FINISHED", 3, RUN_COMPLETED},
+                                             {"FAILED", 4, RUN_FAILED},
+                                             {"KILLED", 5, RUN_CANCELED}};
 
 /* Enums are names, and numbers are taken in as well. */
 static int read_status(struct ask *ask, enum run_status *out, struct error *err)

@@ -109,10 +109,12 @@ static int refuse_count(struct reading *reading, int found)
                      "Invalid comparison clause. Expected 3 tokens found %d", found);
 }
 
-static const struct {
+struct operator_row {
     const char *text;
     enum filter_op op;
-} OPERATORS[] = {
+};
+
+static const struct operator_row OPERATORS[] = {
     {"=", FILTER_EQ},      {"!=", FILTER_NE},       {"<", FILTER_LT},
     {"<=", FILTER_LE},     {">", FILTER_GT},        {">=", FILTER_GE},
     {"LIKE", FILTER_LIKE}, {"ILIKE", FILTER_ILIKE}, {"IN", FILTER_IN},
@@ -175,30 +177,78 @@ static const char *entity_name(enum filter_entity entity)
     return NAMES[entity];
 }
 
-/* Which operators fit what stands on the left. */
+/* What an operator asks of the side on its left. */
+enum comparison { COMPARE_EQUAL, COMPARE_ORDER, COMPARE_LIKE, COMPARE_LIST, COMPARE_NULL };
+
+static enum comparison comparison_of(enum filter_op op)
+{
+    switch (op) {
+    case FILTER_EQ:
+    case FILTER_NE:
+        return COMPARE_EQUAL;
+    case FILTER_LIKE:
+    case FILTER_ILIKE:
+        return COMPARE_LIKE;
+    case FILTER_IN:
+    case FILTER_NOT_IN:
+        return COMPARE_LIST;
+    case FILTER_IS_NULL:
+    case FILTER_IS_NOT_NULL:
+        return COMPARE_NULL;
+    default:
+        return COMPARE_ORDER;
+    }
+}
+
+/* Params and tags are found by keys of the user's, everything else by ours. */
+static bool is_keyed(const struct filter_clause *clause)
+{
+    return clause->entity == FILTER_TAG || clause->entity == FILTER_PARAM;
+}
+
+/* Lists are for the few attributes that say so; the logged models of 3.x take them for their params
+ * and tags too. */
+static bool takes_list(const struct reading *reading, const struct filter_clause *clause,
+                       const struct filter_name *name)
+{
+    if (name->attribute && name->attribute->list)
+        return true;
+    return is_keyed(clause) && reading->grammar->bare_keys_only_plural;
+}
+
+/* Whether the operator fits what stands on the left. */
+static bool operator_fits(const struct reading *reading, const struct filter_clause *clause,
+                          const struct filter_name *name)
+{
+    switch (comparison_of(clause->op)) {
+    case COMPARE_EQUAL:
+        return true;
+    case COMPARE_ORDER:
+        return clause->numeric;
+    case COMPARE_LIKE:
+        return !clause->numeric;
+    case COMPARE_LIST:
+        return takes_list(reading, clause, name);
+    case COMPARE_NULL:
+        return is_keyed(clause) && reading->grammar->tag_null;
+    }
+    return false;
+}
+
+/* The sentences are MLflow's: its clients' tests and users know them. */
 static int check_operator(struct reading *reading, const struct filter_clause *clause,
                           const struct filter_name *name, struct str text)
 {
-    bool equal = clause->op == FILTER_EQ || clause->op == FILTER_NE;
-    bool like = clause->op == FILTER_LIKE || clause->op == FILTER_ILIKE;
-    bool null = clause->op == FILTER_IS_NULL || clause->op == FILTER_IS_NOT_NULL;
-    bool list = clause->op == FILTER_IN || clause->op == FILTER_NOT_IN;
-    bool keyed = clause->entity == FILTER_TAG || clause->entity == FILTER_PARAM;
+    enum comparison comparison = comparison_of(clause->op);
 
-    if (null && !(keyed && reading->grammar->tag_null))
+    if (operator_fits(reading, clause, name))
+        return 0;
+    if (comparison == COMPARE_NULL)
         return error_set(reading->err, ERROR_INVALID, "filter",
                          "IS NULL / IS NOT NULL is only supported for tags and params, not for "
                          "'%s' '%.*s'",
                          entity_name(clause->entity), STR_ARG(name->key));
-    if (null || (clause->numeric && clause->op <= FILTER_GE) ||
-        (!clause->numeric && (equal || like)))
-        return 0;
-    if (list && name->attribute && name->attribute->list)
-        return 0;
-    /* The logged models of 3.x take lists for their params and tags too. */
-    if (list && keyed && reading->grammar->bare_keys_only_plural)
-        return 0;
-    if (list && name->attribute && !clause->numeric)
+    if (comparison == COMPARE_LIST && name->attribute && !clause->numeric)
         return error_set(reading->err, ERROR_INVALID, "filter",
                          "Only ['%s'] attributes support comparison with a list of quoted string "
                          "values.",

@@ -49,25 +49,31 @@ static size_t identifier_end(struct str text)
     return at;
 }
 
+/* Past the digits that begin at `at`. */
+static size_t digits_end(struct str text, size_t at)
+{
+    while (at < text.len && is_digit(text.ptr[at]))
+        at++;
+    return at;
+}
+
+/* A sign at `at` is passed over. */
+static size_t sign_end(struct str text, size_t at)
+{
+    return at < text.len && (text.ptr[at] == '-' || text.ptr[at] == '+') ? at + 1 : at;
+}
+
+/* "-1.5e+3": an "e" counts only when digits follow, else it begins the next token. */
 static size_t number_end(struct str text)
 {
-    size_t at = text.ptr[0] == '-' || text.ptr[0] == '+' ? 1 : 0;
+    size_t at = digits_end(text, sign_end(text, 0));
 
-    while (at < text.len && is_digit(text.ptr[at]))
-        at++;
     if (at < text.len && text.ptr[at] == '.')
-        at++;
-    while (at < text.len && is_digit(text.ptr[at]))
-        at++;
-    if (at < text.len && (text.ptr[at] == 'e' || text.ptr[at] == 'E')) {
-        size_t from = at + 1;
-        if (from < text.len && (text.ptr[from] == '-' || text.ptr[from] == '+'))
-            from++;
-        if (from < text.len && is_digit(text.ptr[from]))
-            for (at = from; at < text.len && is_digit(text.ptr[at]);)
-                at++;
-    }
-    return at;
+        at = digits_end(text, at + 1);
+    if (at == text.len || (text.ptr[at] != 'e' && text.ptr[at] != 'E'))
+        return at;
+    size_t exponent = sign_end(text, at + 1), end = digits_end(text, exponent);
+    return end > exponent ? end : at;
 }
 
 static bool starts_number(struct str text)
@@ -135,11 +141,13 @@ struct str filter_unquote(struct str text, const char *quotes)
     return text;
 }
 
-static const struct {
+struct entity_row {
     const char *word;
     enum filter_entity entity;
     bool plural;
-} ENTITIES[] = {
+};
+
+static const struct entity_row ENTITIES[] = {
     {"attribute", FILTER_ATTRIBUTE, false},
     {"attributes", FILTER_ATTRIBUTE, true},
     {"attr", FILTER_ATTRIBUTE, false},

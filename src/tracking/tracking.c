@@ -29,11 +29,13 @@ void tracking_close(struct tracking **tracking)
     *tracking = NULL;
 }
 
-static const struct {
+struct status_row {
     const char *name;
     const char *mlflow;
     bool final;
-} STATUSES[RUN_STATUS_COUNT_] = {
+};
+
+static const struct status_row STATUSES[RUN_STATUS_COUNT_] = {
     [RUN_NOT_STARTED] = {"NotStarted", "SCHEDULED", false},
     [RUN_QUEUED] = {"Queued", "SCHEDULED", false},
     [RUN_PROVISIONING] = {"Provisioning", "SCHEDULED", false},

@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct {
+struct truth_row {
     struct str text;
     bool value;
-} TRUTHS[] = {
+};
+
+static const struct truth_row TRUTHS[] = {
     {STR_INIT("true"), true}, {STR_INIT("false"), false}, {STR_INIT("yes"), true},
     {STR_INIT("no"), false},  {STR_INIT("on"), true},     {STR_INIT("off"), false},
 };
