@@ -256,8 +256,9 @@ static int put_reply(struct put *put, struct arm_reply *out, struct error *err)
     if (!wire)
         return -1;
     http_add_header(req->call->ex, "ETag", arm_etag(req->arena, &put->after));
+    int made = req->kind->made_status ? req->kind->made_status : 201;
     *out = (struct arm_reply){
-        .status = put->found ? 200 : 201, .body = wire, .operation = put->operation};
+        .status = put->found ? 200 : made, .body = wire, .operation = put->operation};
     return 0;
 }
 

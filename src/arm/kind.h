@@ -109,6 +109,7 @@ struct arm_kind {
 
     const struct arm_action *actions;
     size_t action_count;
+    int made_status; /* what a PUT that makes one answers, where clients take no 201; 0: 201 */
 
     enum name_rule names; /* which names may be made; the default is NAME_ASSET */
     /* In a read: a resource without a document of its own (a run that MLflow made, a pool that is

@@ -7,13 +7,15 @@
 #include <assert.h>
 #include <string.h>
 
-/* Archived things are left out unless asked for. */
+/* Archived things are left out unless asked for. Schedules are switched off instead of archived;
+ * their own words for it are taken as the same. */
 static int read_view(struct str text, enum document_view *out, struct error *err)
 {
     assert(out);
-    if (text.len == 0 || str_eq_fold(text, STR("ActiveOnly")))
+    if (text.len == 0 || str_eq_fold(text, STR("ActiveOnly")) ||
+        str_eq_fold(text, STR("EnabledOnly")))
         *out = VIEW_ACTIVE;
-    else if (str_eq_fold(text, STR("ArchivedOnly")))
+    else if (str_eq_fold(text, STR("ArchivedOnly")) || str_eq_fold(text, STR("DisabledOnly")))
         *out = VIEW_ARCHIVED;
     else if (str_eq_fold(text, STR("All")))
         *out = VIEW_ALL;

@@ -31,6 +31,7 @@ struct fields_table {
 extern const struct fields_table fields_workspace, fields_compute;
 extern const struct fields_table fields_datastore, fields_datastore_blob, fields_datastore_file,
     fields_datastore_lake1, fields_datastore_lake2;
+extern const struct fields_table fields_connection;
 extern const struct fields_table fields_code, fields_code_version;
 extern const struct fields_table fields_data, fields_data_version;
 extern const struct fields_table fields_environment, fields_environment_version;

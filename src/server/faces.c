@@ -21,6 +21,7 @@ static const struct arm_kind *const KINDS[] = {
     &model_kind, &model_version_kind,
     &environment_kind, &environment_version_kind,
     &compute_kind,
+    &connection_kind,
     &job_kind,
     &online_endpoint_kind, &online_deployment_kind,
 };
