@@ -3,16 +3,19 @@
 A file: lines of `# comment` (the source of the reply stands there), a request (method and target, headers, blank
 line, body), a line `---`, the reply (status, headers that must be there, blank line, body), a line `===` before the
 next exchange. In a reply a JSON object may have more members than the file names; `"{{any}}"` stands for any value,
-`"{{absent}}"` for a member that must not be there, `"{{name}}"` remembers a value, in bodies and headers, for later
-requests; `{{x*500}}` is 500 times x. A reply body that is no JSON is text that must be in the reply. `{{WS}}`,
-`{{RG}}`, `{{HOST}}`, `{{TOKEN}}` are given. `!plain` after the target sends it to the plain listener, `!anonymous`
-without the token. A target may be a whole URL, as links of replies are: its host is then sent as `Host`.
+`"{{list}}"` for any list, `"{{absent}}"` for a member that must not be there, `"{{name}}"` remembers a value or a part
+of one, in bodies and headers, for later requests; `{{x*500}}` is 500 times x. A reply body that is no JSON is text
+that must be in the reply. `{{WS}}`, `{{RG}}`, `{{SUBSCRIPTION}}`, `{{HOST}}`, `{{TOKEN}}`, `{{ACCOUNT}}`,
+`{{STORAGE}}` and `{{CONTAINER}}` are given. `!plain` after the target sends it to the plain listener, `!anonymous`
+without the token. A target may be a whole URL, as links of replies are: its host is then sent as `Host`. A GET that is
+answered 202 where something else is expected is asked again, since an operation goes on.
 """
 import http.client
 import json
 import pathlib
 import re
 import ssl
+import time
 import urllib.parse
 
 import pytest
@@ -24,12 +27,16 @@ FILES = sorted(HERE.glob("*/*.http"))
 @pytest.fixture(scope="module")
 def known(server):
     connect = server.connect()
-    group = f"/subscriptions/{connect['subscription']}/resourceGroups/{connect['resourceGroup']}"
-    return {"RG": group,
-            "WS": f"/subscriptions/{connect['subscription']}/resourceGroups/{connect['resourceGroup']}/providers/"
-                  f"Microsoft.MachineLearningServices/workspaces/{connect['workspace']}",
-            "HOST": urllib.parse.urlsplit(connect["endpoint"]).netloc, "TOKEN": connect["token"],
-            "CA": connect["caFile"], "PLAIN": urllib.parse.urlsplit(connect["mlflowTrackingUri"]).netloc}
+    subscription = f"/subscriptions/{connect['subscription']}"
+    group = f"{subscription}/resourceGroups/{connect['resourceGroup']}"
+    known = {"SUBSCRIPTION": subscription, "RG": group,
+             "WS": f"{group}/providers/Microsoft.MachineLearningServices/workspaces/{connect['workspace']}",
+             "HOST": urllib.parse.urlsplit(connect["endpoint"]).netloc, "TOKEN": connect["token"],
+             "CA": connect["caFile"], "PLAIN": urllib.parse.urlsplit(connect["mlflowTrackingUri"]).netloc}
+    _, _, text = send("GET {{WS}}/datastores/workspaceblobstore?api-version=2024-10-01-preview", known)
+    store = json.loads(text)["properties"]
+    known.update(ACCOUNT=store["accountName"], STORAGE=store["endpoint"], CONTAINER=store["containerName"])
+    return known
 
 
 def filled(text, known):
@@ -73,15 +80,27 @@ def send(request, known):
     return answer
 
 
+def learn(want, have, known, where):
+    """Asserts that a text is what `want` says; names in it that are new are remembered."""
+    if want in ("{{any}}", "{{list}}"):
+        assert want == "{{any}}" or isinstance(have, list), f"{where}: {have}"
+        return
+    want = filled(want, known)
+    if not re.search(r"\{\{\w+\}\}", want):
+        assert want == have, where
+        return
+    if re.fullmatch(r"\{\{\w+\}\}", want):
+        known[want.strip("{}")] = str(have)
+        return
+    pieces = re.split(r"\{\{(\w+)\}\}", want)
+    pattern = "".join(re.escape(x) if i % 2 == 0 else f"(?P<{x}>.+?)" for i, x in enumerate(pieces))
+    found = re.fullmatch(pattern, have)
+    assert found, f"{where}: {have} is not like {want}"
+    known.update(found.groupdict())
+
+
 def matches(want, have, known, where="$"):
     """Asserts that `have` is what `want` says; objects may have more."""
-    if isinstance(want, str) and (m := re.fullmatch(r"\{\{(\w+)\}\}", want)):
-        name = m.group(1)
-        if name == "any":
-            return
-        if name not in known:
-            known[name] = str(have)
-            return
     if isinstance(want, dict):
         assert isinstance(have, dict), where
         for key, value in want.items():
@@ -95,9 +114,19 @@ def matches(want, have, known, where="$"):
         for i, value in enumerate(want):
             matches(value, have[i], known, f"{where}[{i}]")
     elif isinstance(want, str):
-        assert filled(want, known) == have, where
+        learn(want, have, known, where)
     else:
         assert want == have, where
+
+
+def ask(request, wanted, known):
+    """send(), again and again for a GET that is still 202 where an end is expected."""
+    answer = send(request, known)
+    until = time.monotonic() + 30
+    while answer[0] == 202 and wanted != 202 and request.strip().startswith("GET") and time.monotonic() < until:
+        time.sleep(0.2)
+        answer = send(request, known)
+    return answer
 
 
 def first_line(request):
@@ -109,12 +138,12 @@ def test_capture(path, known):
     names = dict(known)
     for request, reply in exchanges(path, names):
         first, headers, body = split_message(reply)
-        status, have_headers, have_body = send(request, names)
+        status, have_headers, have_body = ask(request, int(first), names)
         assert status == int(first), (request, have_body)
         lower = {k.lower(): v for k, v in have_headers.items()}
         for name, value in headers.items():
             assert name.lower() in lower, (name, have_headers)
-            if re.fullmatch(r"\{\{\w+\}\}", value):
+            if re.search(r"\{\{\w+\}\}", filled(value, names)):
                 matches(value, lower[name.lower()], names, name)
             else:
                 assert filled(value, names) in lower[name.lower()], (request, name)
