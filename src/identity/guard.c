@@ -80,7 +80,7 @@ static struct str without_slash(struct str text)
 
 /* The list of security.md 4.1: well-known audiences, the one our metadata leads to, and our own
  * addresses. */
-static bool audience_accepted(struct identity *identity, struct str audience)
+bool identity_audience_accepted(struct identity *identity, struct str audience)
 {
     static const char *const KNOWN[] = {"https://management.azure.com", "https://ml.azure.com",
                                         "https://storage.azure.com", "https://vault.azure.net"};
@@ -129,7 +129,7 @@ static int read_bearer(struct identity *identity, struct str text, struct call *
         return error_set(err, ERROR_UNAVAILABLE, "", "The signing keys are being made; try again.");
     if (token_read(&check, call->arena, text, &token, err) < 0)
         return error_hint(err, "%s", EXPORT_LINE);
-    if (!audience_accepted(identity, token.audience))
+    if (!identity_audience_accepted(identity, token.audience))
         return unauthenticated(err, "The token is for another audience.");
     if (token.kind == TOKEN_ADMIN) {
         if (!str_eq(token.object_id, identity->admin_id))

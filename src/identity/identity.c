@@ -4,6 +4,8 @@
 #include "identity/identity.h"
 
 #include "identity/identity_private.h"
+#include "identity/limit.h"
+#include "identity/password.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/pool.h"
@@ -141,6 +143,8 @@ struct identity *identity_open(const struct identity_options *options, struct po
     identity->dir = options->dir;
     identity->anonymous = options->anonymous_same_user;
     identity->default_scope = options->default_scope;
+    identity->limit = limit_new();
+    identity->passwords = passwords_new();
     identity->domain = arena_str(identity->arena, options->domain);
     identity->audience = audience_of(identity->arena, options->domain);
     identity_set_hosts(identity, options->hosts, options->host_count);
@@ -176,6 +180,8 @@ void identity_close(struct identity **identity)
         list = older;
     }
     guard_cache_free(*identity);
+    limit_free(&(*identity)->limit);
+    passwords_free(&(*identity)->passwords);
     arena_free(&(*identity)->arena);
     pthread_cond_destroy(&(*identity)->made);
     pthread_mutex_destroy(&(*identity)->lock);
@@ -224,7 +230,7 @@ void identity_on_sas(struct identity *identity, identity_check_sas *check, void 
 
 /* Who wants a token within the first moments of a new folder waits for the key instead of failing:
  * the maker was queued before anybody could ask. */
-static void wait_for_maker(struct identity *identity)
+void identity_wait_keys(struct identity *identity)
 {
     pthread_mutex_lock(&identity->lock);
     while (identity->making && !keys_ready(identity->keys))
@@ -232,26 +238,32 @@ static void wait_for_maker(struct identity *identity)
     pthread_mutex_unlock(&identity->lock);
 }
 
-/* Tokens of people are the admin's only; roles and users come with the token service. */
-int identity_mint(struct identity *identity, struct arena *arena, const struct token_claims *claims,
-                  struct str *out, struct error *err)
+struct str identity_issuer(struct identity *identity, struct arena *arena)
 {
     const struct host_list *hosts = atomic_load(&identity->hosts);
     struct str host = hosts && hosts->count > 0 ? hosts->hosts[0] : STR("localhost");
-    struct token token = {
-        .kind = claims->run.len > 0 ? TOKEN_ATTEMPT : TOKEN_ADMIN,
-        .audience = claims->audience.len > 0 ? claims->audience : identity->audience,
-        .issuer =
-            arena_printf(arena, "https://%.*s/%.*s/v2.0", STR_ARG(host), STR_ARG(identity->tenant)),
-        .tenant = identity->tenant,
-        .subject = claims->subject,
-        .object_id = claims->object_id,
-        .name = claims->name,
-        .issued_us = clock_now_us(),
-        .expires_us = claims->expires_us,
-        .scope = claims->scope,
-        .run = claims->run,
-        .attempt = claims->attempt};
+
+    assert(identity->tenant.len > 0);
+    return arena_printf(arena, "https://%.*s/%.*s/v2.0", STR_ARG(host), STR_ARG(identity->tenant));
+}
+
+/* For the admin and for attempts; principals have principal_access_token. */
+int identity_mint(struct identity *identity, struct arena *arena, const struct token_claims *claims,
+                  struct str *out, struct error *err)
+{
+    struct token token = {.kind = claims->run.len > 0 ? TOKEN_ATTEMPT : TOKEN_ADMIN,
+                          .audience =
+                              claims->audience.len > 0 ? claims->audience : identity->audience,
+                          .issuer = identity_issuer(identity, arena),
+                          .tenant = identity->tenant,
+                          .subject = claims->subject,
+                          .object_id = claims->object_id,
+                          .name = claims->name,
+                          .issued_us = clock_now_us(),
+                          .expires_us = claims->expires_us,
+                          .scope = claims->scope,
+                          .run = claims->run,
+                          .attempt = claims->attempt};
 
     assert(arena && claims && out);
     if (token.expires_us <= token.issued_us)
@@ -259,7 +271,7 @@ int identity_mint(struct identity *identity, struct arena *arena, const struct t
     if (token.kind == TOKEN_ATTEMPT && (token.scope <= 0 || token.attempt <= 0))
         return error_set(err, ERROR_INVALID, "",
                          "An attempt's token needs its workspace and number.");
-    wait_for_maker(identity);
+    identity_wait_keys(identity);
     return token_sign(identity->keys, arena, &token, out, err);
 }
 

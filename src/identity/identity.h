@@ -64,6 +64,9 @@ int identity_mint(struct identity *identity, struct arena *arena, const struct t
 
 /* The audience `connect` uses and every face accepts (decisions 24). */
 struct str identity_audience(struct identity *identity);
+/* Whether tokens for this audience are taken, and so may be asked for: our own addresses, the
+ * audience above and Azure's own, each with or without one final slash. */
+bool identity_audience_accepted(struct identity *identity, struct str audience);
 /* The token of `connect`: the admin's, 12 h. */
 int identity_admin_token(struct identity *identity, struct arena *arena, struct str *out,
                          int64_t *out_expires_us, struct error *err);

@@ -9,6 +9,8 @@
 #include <stdatomic.h>
 
 struct pool;
+struct limit;
+struct passwords;
 
 /* A workspace in the words of a path, kept so that the loop need not ask the store. */
 #define SCOPE_CACHE 16
@@ -58,13 +60,21 @@ struct identity {
     void *ask_attempt_context;
     int (*check_sas)(struct call *call, struct caller *out, void *context, struct error *err);
     void *check_sas_context;
-    pthread_mutex_t lock; /* the caches, and waiting for the keys' maker */
+    struct limit *limit;
+    struct passwords *passwords;
+    _Atomic uint64_t generation; /* of principals, credentials, roles and grants */
+    pthread_mutex_t lock;        /* the caches, and waiting for the keys' maker */
     pthread_cond_t made;
     bool making;
     struct scope_words scopes[SCOPE_CACHE];
     struct attempt_answer attempts[ATTEMPT_CACHE];
     struct peer_answer peers[PEER_CACHE];
 };
+
+/* identity.c: the `iss` of every token: our first name and the tenant. */
+struct str identity_issuer(struct identity *identity, struct arena *arena);
+/* Waits for a maker of keys under way; not for the IO thread. */
+void identity_wait_keys(struct identity *identity);
 
 /* guard_cache.c: the words of a workspace, by its number. False when it is not there. With
  * `cached_only` also when the store would have to be asked. */

@@ -20,9 +20,11 @@ struct principal {
     int64_t number; /* the row */
     enum principal_kind kind;
     struct str name;      /* unique: "ana@lazurite.test", or the name of a service principal */
+    struct str display;   /* for people; the name when nothing else was said */
     struct str object_id; /* GUID: `oid` of tokens, principalId of role assignments */
     struct str client_id; /* GUID; service principals only: `appid` of tokens */
     int64_t epoch_us;     /* tokens issued before it are refused */
+    int64_t created_us;
     bool disabled;
 };
 
@@ -32,8 +34,29 @@ int principal_create(struct identity *identity, struct arena *arena, enum princi
 /* By name, object id or client id, in any case. Errors: ERROR_NOT_FOUND. */
 int principal_find(struct identity *identity, struct arena *arena, struct str key,
                    struct principal *out, struct error *err);
-/* Every token it has so far is refused from the next second on, every refresh token is gone. */
+/* All of a kind by name, service principals that were made for a purpose too; -1 from `each` ends
+ * the walk. */
+typedef int principal_each(const struct principal *principal, void *context, struct error *err);
+int principal_list(struct identity *identity, enum principal_kind kind, principal_each *each,
+                   void *context, struct error *err);
+/* Removes it with its credentials, memberships and role assignments. Errors: ERROR_CONFLICT for the
+ * last Owner of the root. */
+int principal_delete(struct identity *identity, int64_t number, struct error *err);
+/* "" is the name again. */
+int principal_set_display(struct identity *identity, int64_t number, struct str display,
+                          struct error *err);
+/* A disabled one proves nothing and its tokens are refused, until it is enabled again. */
+int principal_disable(struct identity *identity, int64_t number, bool disabled, struct error *err);
+/* Every token it has so far is refused, every refresh token is gone: whoever keeps those compares
+ * when they were made with `epoch_us`. */
 int principal_revoke(struct identity *identity, int64_t number, struct error *err);
+
+/* Members of a group count as having its assignments; a group has no groups.
+ * Errors: ERROR_INVALID when `team` is no group or `member` is one. */
+int principal_join(struct identity *identity, int64_t team, int64_t member, struct error *err);
+int principal_leave(struct identity *identity, int64_t team, int64_t member, struct error *err);
+int principal_members(struct identity *identity, int64_t team, principal_each *each, void *context,
+                      struct error *err);
 
 /* A new client secret or personal token: 256 random bits in base64url, shown once. `expires_us` 0:
  * never. */
@@ -53,6 +76,42 @@ struct principal_federation {
 int principal_add_federation(struct identity *identity, int64_t number,
                              const struct principal_federation *federation, struct error *err);
 
+/* --- What was given out ------------------------------------------------------------------------
+ */
+
+enum credential_kind {
+    CREDENTIAL_SECRET = 1,
+    CREDENTIAL_PASSWORD,
+    CREDENTIAL_CERTIFICATE,
+    CREDENTIAL_FEDERATION
+};
+/* What may be shown of it: never the secret. */
+struct credential {
+    struct str id; /* GUID */
+    enum credential_kind kind;
+    struct str label;
+    int64_t created_us, expires_us; /* expires_us 0: never */
+    struct str thumbprint;          /* certificates: SHA-256 in base64url */
+    struct principal_federation federation;
+};
+/* A secret with a label. Owns: `arena` the texts; *out_secret is shown once. */
+struct secret_wish {
+    int64_t number, expires_us;
+    struct str label;
+};
+int principal_add_secret(struct identity *identity, struct arena *arena,
+                         const struct secret_wish *wish, struct credential *out,
+                         struct str *out_secret, struct error *err);
+typedef int credential_each(const struct credential *credential, void *context, struct error *err);
+int principal_credentials(struct identity *identity, int64_t number, credential_each *each,
+                          void *context, struct error *err);
+/* By its id. Errors: ERROR_NOT_FOUND, also when it is another's. */
+int principal_drop_credential(struct identity *identity, int64_t number, struct str id,
+                              struct error *err);
+
+/* --- Proof -------------------------------------------------------------------------------------
+ */
+
 /* What somebody offers as proof, as the token service reads it from a form. */
 enum proof_kind { PROOF_SECRET, PROOF_PASSWORD, PROOF_ASSERTION };
 struct proof {
@@ -60,16 +119,30 @@ struct proof {
     struct str who;      /* client id, or a user's name */
     struct str text;     /* the secret, the password or the JWT */
     struct str audience; /* PROOF_ASSERTION: the token endpoint, which `aud` must be */
+    struct str address;  /* of the peer; failures are counted per name and address; "": none */
 };
 /* Errors: ERROR_UNAUTHENTICATED with one sentence for all that can be wrong (an unknown name costs
  * as much time as a wrong password), ERROR_TOO_MANY after ten failures a minute of one name. */
 int principal_prove(struct identity *identity, struct arena *arena, const struct proof *proof,
                     struct principal *out, struct error *err);
 
+/* --- Tokens ------------------------------------------------------------------------------------
+ */
+
 /* An access token for a principal: `audience` goes into `aud` byte for byte.  3600 s. */
 int principal_token(struct identity *identity, struct arena *arena,
                     const struct principal *principal, struct str audience, struct str *out,
                     int64_t *out_expires_us, struct error *err);
+/* The same with all that a client may ask for. */
+struct access_ask {
+    const struct principal *principal;
+    struct str audience;
+    struct str client_id; /* the program a user signed in with; "": the SDK's */
+    bool cae;             /* the client can answer a claims challenge: xms_cc */
+};
+int principal_access_token(struct identity *identity, struct arena *arena,
+                           const struct access_ask *ask, struct str *out, int64_t *out_expires_us,
+                           struct error *err);
 /* The id token of a sign-in: aud = the client's id, nonce as it came. */
 struct id_claims {
     struct str client_id, nonce;

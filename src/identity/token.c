@@ -14,10 +14,49 @@
 #define SKEW_US (60 * US_PER_S)
 #define CLIENT_ID "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 
+/* Whose it is, under one name of ours: nothing else of a token is taken for that. */
+static struct json *own_claims(struct arena *arena, const struct token *token)
+{
+    static const char *const KINDS[] = {
+        [TOKEN_ADMIN] = "admin", [TOKEN_ATTEMPT] = "attempt", [TOKEN_PRINCIPAL] = "principal"};
+    struct json *ours = json_object(arena);
+
+    assert(token->kind <= TOKEN_PRINCIPAL);
+    json_set_str(arena, ours, "kind", str_from(KINDS[token->kind]));
+    if (token->kind == TOKEN_ATTEMPT) {
+        json_set_int(arena, ours, "scope", token->scope);
+        json_set_str(arena, ours, "run", token->run);
+        json_set_int(arena, ours, "attempt", token->attempt);
+    }
+    return ours;
+}
+
+/* People have a name to sign in with; programs only their client id. */
+static void set_names(struct arena *arena, const struct token *token, struct json *claims)
+{
+    struct str client = token->client_id.len > 0 ? token->client_id : STR(CLIENT_ID);
+    bool principal = token->kind == TOKEN_PRINCIPAL;
+
+    assert(client.len > 0);
+    json_set_str(arena, claims, "appid", client);
+    if (principal)
+        json_set_str(arena, claims, "azp", client);
+    json_set_str(arena, claims, "name", token->display.len > 0 ? token->display : token->name);
+    if (principal)
+        json_set_str(arena, claims, "idtyp", token->program ? STR("app") : STR("user"));
+    if (token->program)
+        return;
+    json_set_str(arena, claims, "preferred_username", token->name);
+    if (principal) {
+        json_set_str(arena, claims, "upn", token->name);
+        json_set_str(arena, claims, "unique_name", token->name);
+    }
+}
+
 /* The claims that azure-ai-ml, azure-identity and msal look at, and our own under one name. */
 static struct json *claims_of(struct arena *arena, const struct token *token)
 {
-    struct json *claims = json_object(arena), *ours = json_object(arena);
+    struct json *claims = json_object(arena);
     int64_t issued_s = token->issued_us / US_PER_S;
 
     assert(token->tenant.len > 0);
@@ -26,42 +65,46 @@ static struct json *claims_of(struct arena *arena, const struct token *token)
     json_set_str(arena, claims, "tid", token->tenant);
     json_set_str(arena, claims, "oid", token->object_id);
     json_set_str(arena, claims, "sub", token->subject);
-    json_set_str(arena, claims, "appid", STR(CLIENT_ID));
-    json_set_str(arena, claims, "name", token->name);
-    json_set_str(arena, claims, "preferred_username", token->name);
+    set_names(arena, token, claims);
     json_set_int(arena, claims, "iat", issued_s);
     json_set_int(arena, claims, "nbf", issued_s);
     json_set_int(arena, claims, "exp", token->expires_us / US_PER_S);
     json_set_str(arena, claims, "jti", random_uuid(arena));
     json_set_str(arena, claims, "ver", STR("1.0"));
-    json_set_str(arena, ours, "kind", token->kind == TOKEN_ATTEMPT ? STR("attempt") : STR("admin"));
-    if (token->kind == TOKEN_ATTEMPT) {
-        json_set_int(arena, ours, "scope", token->scope);
-        json_set_str(arena, ours, "run", token->run);
-        json_set_int(arena, ours, "attempt", token->attempt);
+    if (token->cae) {
+        struct json *capabilities = json_array(arena);
+        json_append(arena, capabilities, json_text(arena, STR("cp1")));
+        json_set(arena, claims, STR("xms_cc"), capabilities);
     }
-    json_set(arena, claims, STR("lazurite"), ours);
+    json_set(arena, claims, STR("lazurite"), own_claims(arena, token));
     return claims;
 }
 
 /* Compact serialization, RFC 7515: head, claims, signature. */
-int token_sign(struct keys *keys, struct arena *arena, const struct token *token, struct str *out,
-               struct error *err)
+int token_sign_claims(struct keys *keys, struct arena *arena, const struct json *claims,
+                      struct str *out, struct error *err)
 {
     struct json *header = json_object(arena);
     struct str signature;
 
-    assert(token->audience.len > 0 && token->expires_us > token->issued_us);
+    assert(out);
     json_set_str(arena, header, "typ", STR("JWT"));
     json_set_str(arena, header, "alg", STR("RS256"));
     json_set_str(arena, header, "kid", keys_active_id(keys));
     struct str head = base64url_encode(arena, json_write(arena, header));
-    struct str body = base64url_encode(arena, json_write(arena, claims_of(arena, token)));
+    struct str body = base64url_encode(arena, json_write(arena, claims));
     struct str text = arena_printf(arena, "%.*s.%.*s", STR_ARG(head), STR_ARG(body));
     if (keys_sign(keys, arena, text, &signature, err) < 0)
         return -1;
     *out = arena_printf(arena, "%.*s.%.*s", STR_ARG(text), STR_ARG(signature));
     return 0;
+}
+
+int token_sign(struct keys *keys, struct arena *arena, const struct token *token, struct str *out,
+               struct error *err)
+{
+    assert(token->audience.len > 0 && token->expires_us > token->issued_us);
+    return token_sign_claims(keys, arena, claims_of(arena, token), out, err);
 }
 
 /* Says which check failed: that helps its owner and tells a forger nothing new. */
@@ -101,7 +144,7 @@ static int check_header(const struct json *header, struct error *err)
 }
 
 /* A NumericDate may hold a fraction. -1 when it is missing or no date. */
-static int64_t date_us(const struct json *claims, const char *name)
+int64_t token_date_us(const struct json *claims, const char *name)
 {
     double seconds = json_double_at(claims, name, -1);
 
@@ -115,11 +158,11 @@ static int64_t date_us(const struct json *claims, const char *name)
 static int check_times(const struct json *claims, int64_t now_us, struct token *out,
                        struct error *err)
 {
-    int64_t begins_us = date_us(claims, "nbf");
+    int64_t begins_us = token_date_us(claims, "nbf");
 
     assert(out);
-    out->issued_us = date_us(claims, "iat");
-    out->expires_us = date_us(claims, "exp");
+    out->issued_us = token_date_us(claims, "iat");
+    out->expires_us = token_date_us(claims, "exp");
     if (out->expires_us < 0 || out->issued_us < 0)
         return refused(err, "it has no exp or no iat");
     if (now_us >= out->expires_us)
@@ -129,12 +172,24 @@ static int check_times(const struct json *claims, int64_t now_us, struct token *
     return 0;
 }
 
-/* What a token says about its owner. One that says too little is refused, never taken for the
- * admin's. */
+/* Whose it says it is; false for a word we do not know, which is never taken for the admin's. */
+static bool read_kind(struct str word, enum token_kind *out)
+{
+    assert(out);
+    if (str_eq(word, STR("admin")))
+        *out = TOKEN_ADMIN;
+    else if (str_eq(word, STR("attempt")))
+        *out = TOKEN_ATTEMPT;
+    else if (str_eq(word, STR("principal")))
+        *out = TOKEN_PRINCIPAL;
+    else
+        return false;
+    return true;
+}
+
+/* What a token says about its owner. One that says too little is refused. */
 static int read_claims(const struct json *claims, struct token *out, struct error *err)
 {
-    struct str kind = json_str_at(claims, "lazurite.kind");
-
     assert(claims);
     out->audience = json_str_at(claims, "aud");
     out->issuer = json_str_at(claims, "iss");
@@ -142,14 +197,16 @@ static int read_claims(const struct json *claims, struct token *out, struct erro
     out->subject = json_str_at(claims, "sub");
     out->object_id = json_str_at(claims, "oid");
     out->name = json_str_at(claims, "name");
+    out->client_id = json_str_at(claims, "appid");
     out->scope = json_int_at(claims, "lazurite.scope", 0);
     out->run = json_str_at(claims, "lazurite.run");
     out->attempt = (int)json_int_at(claims, "lazurite.attempt", 0);
-    out->kind = str_eq(kind, STR("attempt")) ? TOKEN_ATTEMPT : TOKEN_ADMIN;
-    if (out->kind == TOKEN_ADMIN && !str_eq(kind, STR("admin")))
+    if (!read_kind(json_str_at(claims, "lazurite.kind"), &out->kind))
         return refused(err, "it does not say whose it is");
     if (out->kind == TOKEN_ATTEMPT && (out->scope <= 0 || out->run.len == 0 || out->attempt <= 0))
         return refused(err, "it names no attempt");
+    if (out->kind == TOKEN_PRINCIPAL && out->object_id.len == 0)
+        return refused(err, "it names nobody");
     return 0;
 }
 

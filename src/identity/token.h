@@ -3,7 +3,7 @@
 
 #include "identity/keys.h"
 
-enum token_kind { TOKEN_ADMIN, TOKEN_ATTEMPT };
+enum token_kind { TOKEN_ADMIN, TOKEN_ATTEMPT, TOKEN_PRINCIPAL };
 
 /* What a token of ours says. */
 struct token {
@@ -14,7 +14,15 @@ struct token {
     int64_t scope; /* TOKEN_ATTEMPT: workspace, job and attempt */
     struct str run;
     int attempt;
+    struct str client_id; /* `appid` and `azp`; "": the SDK's own */
+    struct str display;   /* TOKEN_PRINCIPAL: `name`, for people; the claims' */
+    bool program;         /* TOKEN_PRINCIPAL: of a service principal, so without `upn` */
+    bool cae;             /* the client asked for claims challenges */
 };
+
+/* Signs any claims under the active key. Errors: ERROR_UNAVAILABLE while there is no key. */
+int token_sign_claims(struct keys *keys, struct arena *arena, const struct json *claims,
+                      struct str *out, struct error *err);
 
 /* Signs. Errors: ERROR_UNAVAILABLE while there is no key. */
 int token_sign(struct keys *keys, struct arena *arena, const struct token *token, struct str *out,
@@ -29,3 +37,7 @@ struct token_check {
 };
 int token_read(const struct token_check *check, struct arena *arena, struct str text,
                struct token *out, struct error *err);
+
+/* A NumericDate of a token's claims, which may hold a fraction; -1 when it is missing or no
+ * date. Units: microseconds. */
+int64_t token_date_us(const struct json *claims, const char *name);
