@@ -1,8 +1,9 @@
-#include "kinds/kinds.h"
+#include "kinds/datastore.h"
 
 #include "asset/asset.h"
 #include "kinds/fields.h"
-#include "vault/vault.h"
+#include "kinds/kinds.h"
+#include "kinds/secret.h"
 
 #include <assert.h>
 
@@ -10,10 +11,7 @@
  * our own blob surface; others are addresses whose credentials are kept in the vault and leave the
  * server only by listSecrets. */
 
-#define DEFAULT_NAME STR("workspaceblobstore")
 #define ARTIFACT_NAME STR("workspaceartifactstore")
-#define OWNER_KIND STR("datastores")
-#define SLOT STR("credentials")
 
 /* What each type cannot do without. */
 struct datastore_need {
@@ -22,14 +20,15 @@ struct datastore_need {
 };
 
 static const struct datastore_need NEEDS[] = {
-    {"AzureBlob", &fields_datastore_blob},
-    {"AzureFile", &fields_datastore_file},
-    {"AzureDataLakeGen1", &fields_datastore_lake1},
-    {"AzureDataLakeGen2", &fields_datastore_lake2},
+    {"AzureBlob", &fields_datastore_blob},          {"AzureFile", &fields_datastore_file},
+    {"AzureDataLakeGen1", &fields_datastore_lake1}, {"AzureDataLakeGen2", &fields_datastore_lake2},
+    {"OneLake", &fields_datastore_onelake},         {"Hdfs", &fields_datastore_hdfs},
 };
 
 struct prepared {
-    struct str secrets; /* JSON; empty: none came */
+    struct json *secrets;          /* NULL: none came */
+    bool says_default, is_default; /* isDefault of the body, when it has one */
+    bool retyped; /* set by check: credentials of another type than what is sealed */
 };
 
 /* Whether this body's container is one of ours, in this workspace. */
@@ -45,7 +44,47 @@ static bool ours(const struct arm_request *req, const struct json *body)
 static bool built_in(struct str name)
 {
     assert(name.ptr || !name.len);
-    return str_eq_fold(name, DEFAULT_NAME) || str_eq_fold(name, ARTIFACT_NAME);
+    return str_eq_fold(name, DATASTORE_BUILT_IN) || str_eq_fold(name, ARTIFACT_NAME);
+}
+
+/* Of a built-in one only what people say about it may change, and whether it is the default. */
+static int prepare_built_in(struct arm_request *req, struct error *err)
+{
+    static const char *const KEPT[] = {"description", "tags", "properties"};
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(req->engines->store, err);
+    struct document_key key = {req->scope.number, STR("datastores"), 0, req->name};
+    struct json *wanted = json_at(req->body, "properties");
+    struct document document;
+
+    assert(wanted);
+    if (!txn || document_get(txn, &key, &document, err) < 0)
+        return -1;
+    struct json *body = json_parse(req->arena, document.body, err);
+    if (!body)
+        return -1;
+    if (!str_eq(json_str_at(wanted, "containerName"),
+                json_str_at(body, "properties.containerName")))
+        return error_set(err, ERROR_CONFLICT, "name",
+                         "Datastore '%.*s' belongs to the workspace: only its description, tags "
+                         "and properties may change.",
+                         STR_ARG(req->name));
+    for (size_t i = 0; i < COUNT(KEPT); i++) {
+        struct json *value = json_get(wanted, str_from(KEPT[i]));
+        if (value)
+            json_set(req->arena, json_at(body, "properties"), str_from(KEPT[i]), value);
+    }
+    req->body = body;
+    return 0;
+}
+
+/* Whether the client says something about the default; it is no part of what is stored. */
+static void take_default(struct arm_request *req, struct prepared *prepared)
+{
+    struct json *value = json_take(req->body, "properties.isDefault");
+
+    assert(prepared);
+    prepared->says_default = json_kind(value) == JSON_BOOL;
+    prepared->is_default = json_as_bool(value, false);
 }
 
 /* Secrets are taken out of the body before anything is stored. */
@@ -55,38 +94,42 @@ static int datastore_prepare(struct arm_request *req, struct error *err)
 
     assert(req->name.len > 0);
     req->prepared = prepared;
-    if (built_in(req->name))
-        return error_set(err, ERROR_CONFLICT, "name",
-                         "Datastore '%.*s' belongs to the workspace and cannot be changed.",
-                         STR_ARG(req->name));
     if (fields_check(req->arena, req->body, &fields_datastore, err) < 0)
         return -1;
+    take_default(req, prepared);
+    if (built_in(req->name))
+        return prepare_built_in(req, err);
     struct str type = json_str_at(req->body, "properties.datastoreType");
     for (size_t i = 0; i < COUNT(NEEDS); i++)
         if (str_eq(type, str_from(NEEDS[i].type)) &&
             fields_check(req->arena, req->body, NEEDS[i].table, err) < 0)
             return -1;
-    struct json *secrets = json_take(req->body, "properties.credentials.secrets");
-    struct str kind = json_str_at(req->body, "properties.credentials.credentialsType");
-    if (!json_is_null(secrets)) {
-        if (kind.len && json_str_at(secrets, "secretsType").len == 0)
-            json_set_str(req->arena, secrets, "secretsType", kind);
-        prepared->secrets = json_write(req->arena, secrets);
-    }
-    if (kind.len == 0)
-        json_put(req->arena, req->body, "properties.credentials.credentialsType",
-                 json_text(req->arena, STR("None")), NULL);
-    json_take(req->body, "properties.isDefault");
+    if (datastore_credentials(req, &prepared->secrets, err) < 0)
+        return -1;
     fields_asset_defaults(req->arena, req->body);
     return 0;
 }
 
-/* Where a datastore's credentials are in the vault. */
-static struct vault_slot slot_of(const struct arm_request *req, const struct document *document)
+/* Clients send back what a GET gave them, without the secret: one that is sealed already counts, as
+ * long as the type of credentials is the same. */
+static int datastore_check(struct arm_request *req, struct store_txn *,
+                           const struct document *before, struct error *err)
 {
-    assert(document->doc > 0);
-    return (struct vault_slot){
-        .scope = &req->scope, .owner_kind = OWNER_KIND, .owner = document->doc, .slot = SLOT};
+    static const char *const PATH = "properties.credentials.credentialsType";
+    struct prepared *prepared = req->prepared;
+    struct str type = json_str_at(req->body, PATH);
+    const char *secret = datastore_secret_name(type);
+    struct json *stored = before ? json_parse(req->arena, before->body, err) : NULL;
+
+    assert(prepared);
+    if (before && !stored)
+        return -1;
+    prepared->retyped = stored && !str_eq(type, json_str_at(stored, PATH));
+    if (!secret || prepared->secrets || built_in(req->name) || (stored && !prepared->retyped) ||
+        ours(req, req->body))
+        return 0;
+    return error_set(err, ERROR_INVALID, "properties.credentials.secrets",
+                     "Credentials of type %.*s need '%s' here.", STR_ARG(type), secret);
 }
 
 /* Address and credentials are stored together or not at all. */
@@ -94,29 +137,35 @@ static int datastore_change(struct arm_request *req, struct store_txn *txn,
                             const struct document *after, struct error *err)
 {
     const struct prepared *prepared = req->prepared;
-    struct vault_slot slot = slot_of(req, after);
-    struct str sealed;
 
     assert(prepared);
-    if (prepared->secrets.len == 0)
-        return 0;
-    if (vault_seal(req->engines->vault, req->arena, &slot, prepared->secrets, &sealed, err) < 0)
+    if (prepared->says_default && datastore_set_default(txn, after, prepared->is_default, err) < 0)
         return -1;
-    return vault_store(txn, &slot, sealed, err);
+    if (prepared->retyped && secret_forget(req, txn, after, err) < 0)
+        return -1;
+    return prepared->secrets ? secret_store(req, txn, after, prepared->secrets, err) : 0;
 }
 
-/* The credentials go with the datastore. */
+/* The credentials go with the datastore. A workspace is never without a default. */
 static int datastore_remove(struct arm_request *req, struct store_txn *txn,
                             const struct document *document, struct error *err)
 {
-    struct vault_slot slot = slot_of(req, document);
+    struct document is_default;
 
     assert(document->name.len > 0);
     if (built_in(document->name))
         return error_set(err, ERROR_CONFLICT, "name",
                          "Datastore '%.*s' belongs to the workspace and cannot be deleted.",
                          STR_ARG(document->name));
-    return vault_forget(txn, &slot, err);
+    if (datastore_default(txn, document->scope, &is_default, err) < 0)
+        return -1;
+    if (is_default.doc == document->doc) {
+        error_set(err, ERROR_CONFLICT, "name",
+                  "Datastore '%.*s' is the workspace's default and cannot be deleted.",
+                  STR_ARG(document->name));
+        return error_hint(err, "Make another one the default first.");
+    }
+    return secret_forget(req, txn, document, err);
 }
 
 /* The SDK signs what it streams from the artifact store with whatever listSecrets gave it, so this
@@ -127,12 +176,15 @@ static bool by_key(const struct document *document)
 }
 
 /* Ours is shown under the address by which this client reached us. */
-static int datastore_show(struct arm_request *req, struct store_txn *,
-                          const struct document *document, struct json *wire, struct error *)
+static int datastore_show(struct arm_request *req, struct store_txn *txn,
+                          const struct document *document, struct json *wire, struct error *err)
 {
     struct json *properties = json_at(wire, "properties");
+    struct document is_default;
 
     assert(wire);
+    if (datastore_default(txn, document->scope, &is_default, err) < 0)
+        return -1;
     if (ours(req, wire)) {
         json_set_str(req->arena, properties, "accountName",
                      arm_account_name(req->call, &req->scope));
@@ -143,21 +195,8 @@ static int datastore_show(struct arm_request *req, struct store_txn *,
         json_put(req->arena, properties, "credentials.credentialsType",
                  json_text(req->arena, by_key(document) ? STR("AccountKey") : STR("Sas")), NULL);
     }
-    json_set_bool(req->arena, properties, "isDefault", str_eq_fold(document->name, DEFAULT_NAME));
+    json_set_bool(req->arena, properties, "isDefault", document->doc == is_default.doc);
     return 0;
-}
-
-/* ?isDefault=true gives exactly the default one. */
-static int datastore_list(struct arm_request *req, struct store_txn *txn,
-                          const struct document_query *page, document_each *each, void *context,
-                          struct error *err)
-{
-    struct document_key key = {req->scope.number, STR("datastores"), 0, DEFAULT_NAME};
-    struct document document;
-
-    if (!str_eq_fold(call_query(req->call, "isDefault"), STR("true")))
-        return document_list(txn, page, each, context, err);
-    return document_get(txn, &key, &document, err) < 0 ? -1 : each(&document, context, err);
 }
 
 /* The account's key, or a signature for the whole container, as long as asked, a day at most. */
@@ -184,24 +223,21 @@ static int list_secrets(struct arm_request *req, const struct document *document
                         struct arm_reply *out, struct error *err)
 {
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(req->engines->store, err);
-    struct json *stored = json_parse(req->arena, document->body, err);
-    struct vault_slot slot = slot_of(req, document);
-    struct str secrets;
+    struct json *stored = json_parse(req->arena, document->body, err), *secrets = NULL;
 
     assert(document);
     if (!txn || !stored)
         return -1;
     if (ours(req, stored))
         return own_secrets(req, document, json_str_at(stored, "properties.containerName"), out);
-    if (vault_open_secret(req->engines->vault, txn, &slot, &secrets, err) < 0) {
+    if (secret_open(req, txn, document, &secrets, err) < 0) {
         if (err->code == ERROR_NOT_FOUND)
             error_set(err, ERROR_INVALID, "properties.credentials",
                       "Datastore '%.*s' is kept without credentials.", STR_ARG(document->name));
         return -1;
     }
-    struct json *body = json_parse(req->arena, secrets, err);
-    *out = (struct arm_reply){.status = 200, .body = body};
-    return body ? 0 : -1;
+    *out = (struct arm_reply){.status = 200, .body = secrets};
+    return 0;
 }
 
 static const struct arm_action ACTIONS[] = {{.name = "listSecrets", .run = list_secrets}};
@@ -210,6 +246,7 @@ const struct arm_kind datastore_kind = {
     .type = "datastores",
     .wire = "Microsoft.MachineLearningServices/workspaces/datastores",
     .prepare = datastore_prepare,
+    .check = datastore_check,
     .change = datastore_change,
     .remove = datastore_remove,
     .show = datastore_show,

@@ -30,8 +30,13 @@ struct fields_table {
 /* One for each member of api/arm/. */
 extern const struct fields_table fields_workspace, fields_compute;
 extern const struct fields_table fields_datastore, fields_datastore_blob, fields_datastore_file,
-    fields_datastore_lake1, fields_datastore_lake2;
+    fields_datastore_lake1, fields_datastore_lake2, fields_datastore_onelake, fields_datastore_hdfs;
+extern const struct fields_table fields_credentials_key, fields_credentials_sas,
+    fields_credentials_principal, fields_credentials_certificate, fields_credentials_keytab,
+    fields_credentials_kerberos;
 extern const struct fields_table fields_connection;
+extern const struct fields_table fields_schedule, fields_schedule_job, fields_schedule_monitor,
+    fields_schedule_import, fields_schedule_batch;
 extern const struct fields_table fields_code, fields_code_version;
 extern const struct fields_table fields_data, fields_data_version;
 extern const struct fields_table fields_environment, fields_environment_version;

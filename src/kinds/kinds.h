@@ -11,6 +11,7 @@ extern const struct arm_kind environment_kind, environment_version_kind;
 extern const struct arm_kind model_kind, model_version_kind;
 extern const struct arm_kind compute_kind;
 extern const struct arm_kind connection_kind;
+extern const struct arm_kind schedule_kind;
 
 /* The workspace every folder has: subscription …0001, group `default`, name `default`, with its two
  * datastores and the experiment Default. Made when missing; *out lives in `arena`. */

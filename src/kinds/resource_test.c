@@ -6,7 +6,7 @@
 #include "vault/vault.h"
 
 static const struct arm_kind *const KINDS[] = {&workspace_kind, &datastore_kind, &compute_kind,
-                                               &connection_kind};
+                                               &connection_kind, &schedule_kind};
 
 /* Everything of a server that these kinds use. */
 struct world *world_open(void)

@@ -22,6 +22,7 @@ static const struct arm_kind *const KINDS[] = {
     &environment_kind, &environment_version_kind,
     &compute_kind,
     &connection_kind,
+    &schedule_kind,
     &job_kind,
     &online_endpoint_kind, &online_deployment_kind,
 };
