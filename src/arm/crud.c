@@ -48,8 +48,8 @@ struct str arm_system_data(struct arm_request *req, const struct document *befor
 }
 
 /* Followers learn of every change from the event stream, never from the tables. */
-static int append_event(struct arm_request *req, struct store_txn *txn, const char *what,
-                        struct str name, struct error *err)
+int arm_append_event(struct arm_request *req, struct store_txn *txn, const char *what,
+                     struct str name, struct error *err)
 {
     struct str type = str_from(req->kind->type), head = type, tail;
 
@@ -121,6 +121,29 @@ static int merge_body(struct put *put, const struct json *patch, struct error *e
     return 0;
 }
 
+/* What may have happened since the worker looked: the scope was made by somebody else, or retired.
+ */
+static int check_scope(struct arm_request *req, struct store_txn *txn, struct error *err)
+{
+    struct scope scope;
+
+    assert(store_is_writer(txn));
+    if (req->kind->is_scope) {
+        const struct arm_target target = {req->kind->is_scope, req->scope.subscription,
+                                          req->scope.group, .scope = req->name};
+        req->scope.number = 0;
+        if (arm_scope_find(req->arena, txn, &target, &req->scope, err) < 0)
+            return err->code == ERROR_NOT_FOUND ? 0 : -1;
+        return 0;
+    }
+    if (scope_by_number(txn, req->scope.number, &scope, err) < 0)
+        return -1;
+    if (scope.kind != SCOPE_RETIRED)
+        return 0;
+    return error_set(err, ERROR_NOT_FOUND, "", "'%.*s' is being deleted.",
+                     STR_ARG(req->scope.name));
+}
+
 /* Finds container and resource; a missing container is fine when a version's PUT makes it. */
 static int find_before(struct put *put, struct store_txn *txn, struct document *out,
                        struct error *err)
@@ -130,6 +153,10 @@ static int find_before(struct put *put, struct store_txn *txn, struct document *
 
     assert(store_is_writer(txn));
     put->found = false;
+    if (check_scope(req, txn, err) < 0)
+        return -1;
+    if (req->scope.number == 0)
+        return 0;
     if (arm_find_parent(req, txn, err) < 0 && !(kind->makes_parent && err->code == ERROR_NOT_FOUND))
         return -1;
     if (kind->parent && req->parent.doc == 0)
@@ -142,6 +169,8 @@ static int find_before(struct put *put, struct store_txn *txn, struct document *
 /* Names are checked when made, not when read (decisions 2). */
 static int check_names(const struct arm_request *req, struct error *err)
 {
+    if (req->kind->is_scope)
+        return arm_scope_name_check(req->name, err);
     bool orphan = req->kind->parent && req->parent.doc == 0;
 
     if (orphan && name_check(req->kind->parent->names, req->parent_name, "name", err) < 0)
@@ -197,6 +226,8 @@ static int store_document(struct put *put, struct store_txn *txn, const struct d
     struct arm_request *req = put->req;
 
     assert(json_kind(req->body) == JSON_OBJECT);
+    if (!before && req->kind->make_scope && req->kind->make_scope(req, txn, err) < 0)
+        return -1;
     *out = before ? *before
                   : (struct document){.scope = req->scope.number,
                                       .type = str_from(req->kind->type),
@@ -217,6 +248,12 @@ static int store_document(struct put *put, struct store_txn *txn, const struct d
     return document_saw_version(txn, req->parent.doc, req->name, err);
 }
 
+/* Kinds with progress of their own, and all that clients put into registries. */
+bool arm_takes_time(const struct arm_request *req)
+{
+    return req->kind->progress || req->scope.kind == SCOPE_REGISTRY;
+}
+
 /* On the writer thread, perhaps twice: everything it gives is set anew. */
 static int put_apply(struct store_txn *txn, void *context, struct error *err)
 {
@@ -226,6 +263,7 @@ static int put_apply(struct store_txn *txn, void *context, struct error *err)
 
     assert(store_is_writer(txn));
     put->changed = false;
+    put->operation = STR("");
     if (put_check(put, txn, &before, err) < 0)
         return -1;
     if (put->found && put->change == ARM_CHANGE_NONE) {
@@ -236,11 +274,11 @@ static int put_apply(struct store_txn *txn, void *context, struct error *err)
         return -1;
     if (req->kind->change && req->kind->change(req, txn, &after, err) < 0)
         return -1;
-    if (req->kind->progress && arm_operation_insert(txn, req, &after, &put->operation, err) < 0)
+    if (arm_takes_time(req) && arm_operation_insert(txn, req, &after, &put->operation, err) < 0)
         return -1;
     put->changed = true;
     put->after = arm_keep(req->arena, &after);
-    return append_event(req, txn, put->found ? "updated" : "created", after.name, err);
+    return arm_append_event(req, txn, put->found ? "updated" : "created", after.name, err);
 }
 
 /* The reply shows what a GET would: live fields included. */
@@ -280,21 +318,15 @@ static int put_once(struct put *put, const struct json *body, bool patch, struct
     return store_write(req->engines->store, put_apply, put, err);
 }
 
-/* PUT and PATCH, whatever the kind. */
-int arm_put(struct arm_request *req, struct arm_reply *out, struct error *err)
+int arm_put_body(struct arm_request *req, const struct json *body, bool patch,
+                 struct arm_reply *out, struct error *err)
 {
-    bool patch = str_eq(http_method(req->call->ex), STR("PATCH"));
     struct put put = {.req = req};
+    int result, tries = 0;
 
     assert(req->name.len > 0);
-    if (check_media(req, err) < 0)
-        return -1;
-    struct json *body = json_parse(req->arena, http_body(req->call->ex), err);
-    if (!body)
-        return -1;
     if (json_kind(body) != JSON_OBJECT)
         return error_set(err, ERROR_INVALID, "", "A body is a JSON object.");
-    int result, tries = 0;
     do
         result = put_once(&put, body, patch, err);
     while (result < 0 && put.stale && ++tries < 3);
@@ -305,113 +337,14 @@ int arm_put(struct arm_request *req, struct arm_reply *out, struct error *err)
     return put_reply(&put, out, err);
 }
 
-/* --- DELETE ---------------------------------------------------------------------------------- */
-
-struct delete
+/* PUT and PATCH, whatever the kind. */
+int arm_put(struct arm_request *req, struct arm_reply *out, struct error *err)
 {
-    struct arm_request *req;
-    bool missing;
-    struct document document;
-    struct str operation;
-};
+    bool patch = str_eq(http_method(req->call->ex), STR("PATCH"));
 
-#define DELETE_CHILDREN_MAX 1000
-
-struct children {
-    struct arena *arena;
-    struct document *documents;
-    size_t count;
-};
-
-static int note_child(const struct document *document, void *context, struct error *)
-{
-    struct children *children = context;
-
-    if (children->count < DELETE_CHILDREN_MAX)
-        children->documents[children->count++] = arm_keep(children->arena, document);
-    return 0;
-}
-
-/* Versions and members go with their container. */
-static int delete_children(struct arm_request *req, struct store_txn *txn,
-                           const struct document *container, struct error *err)
-{
-    const struct arm_kind *child = arm_kind_child(req->arm, req->kind);
-    struct children children = {.arena = req->arena};
-
-    assert(container->doc > 0);
-    if (!child)
-        return 0;
-    struct document_query query = {.scope = req->scope.number,
-                                   .type = str_from(child->type),
-                                   .parent = container->doc,
-                                   .view = VIEW_ALL,
-                                   .limit = DELETE_CHILDREN_MAX};
-    children.documents = arena_new_array(req->arena, struct document, DELETE_CHILDREN_MAX);
-    do {
-        children.count = 0;
-        if (document_list(txn, &query, note_child, &children, err) < 0)
-            return -1;
-        for (size_t i = 0; i < children.count; i++) {
-            struct arm_request inner = *req;
-            inner.kind = child;
-            inner.parent = *container;
-            inner.parent_name = container->name;
-            inner.name = children.documents[i].name;
-            if (child->remove && child->remove(&inner, txn, &children.documents[i], err) < 0)
-                return -1;
-            if (document_delete(txn, children.documents[i].doc, err) < 0)
-                return -1;
-        }
-    } while (children.count == DELETE_CHILDREN_MAX);
-    return 0;
-}
-
-/* On the writer thread: what refuses is asked first. */
-static int delete_apply(struct store_txn *txn, void *context, struct error *err)
-{
-    struct delete *delete = context;
-    struct arm_request *req = delete->req;
-    struct document document;
-
-    assert(store_is_writer(txn));
-    delete->missing = false;
-    if (arm_find(req, txn, &document, err) < 0) {
-        delete->missing = err->code == ERROR_NOT_FOUND;
-        return delete->missing ? 0 : -1;
-    }
-    if (arm_etag_check(req, &document, err) < 0)
+    assert(req->call);
+    if (check_media(req, err) < 0)
         return -1;
-    delete->document = arm_keep(req->arena, &document);
-    /* A made-up document has only its kind to say what removing it means. */
-    if (document.doc == 0 && !req->kind->remove)
-        return error_set(err, ERROR_CONFLICT, "", "'%.*s' is always there and cannot be deleted.",
-                         STR_ARG(document.name));
-    if (req->kind->remove && req->kind->remove(req, txn, &document, err) < 0)
-        return -1;
-    if (document.doc && (delete_children(req, txn, &delete->document, err) < 0 ||
-                         document_delete(txn, document.doc, err) < 0))
-        return -1;
-    if (req->kind->progress && arm_operation_insert(txn, req, NULL, &delete->operation, err) < 0)
-        return -1;
-    return append_event(req, txn, "deleted", delete->document.name, err);
-}
-
-/* DELETE: 200 when it was there, 204 when not, 202 for kinds that take time. */
-int arm_delete(struct arm_request *req, struct arm_reply *out, struct error *err)
-{
-    struct delete delete = {.req = req};
-
-    assert(req->name.len > 0);
-    if (store_write(req->engines->store, delete_apply, &delete, err) < 0)
-        return -1;
-    if (delete.missing) {
-        *out = (struct arm_reply){.status = 204};
-        return 0;
-    }
-    if (req->kind->after)
-        req->kind->after(req, &delete.document, true);
-    *out = (struct arm_reply){.status = delete.operation.len ? 202 : 200,
-                              .operation = delete.operation};
-    return 0;
+    struct json *body = json_parse(req->arena, http_body(req->call->ex), err);
+    return body ? arm_put_body(req, body, patch, out, err) : -1;
 }

@@ -87,6 +87,7 @@ static const struct arm_kind engine_kind = {
 
 static const struct arm_kind workspace = {
     .type = "workspaces",
+    .is_scope = SCOPE_WORKSPACE,
     .wire = "Microsoft.MachineLearningServices/workspaces",
 };
 
@@ -425,11 +426,6 @@ TEST(workspaces_are_listed_by_subscription_and_group)
         "workspaces",
         STR(""));
     CHECK_INT(0, json_count(json_at(reply.json, "value")));
-    CHECK_INT(501, fake_json(f->fake, "PUT",
-                             "/subscriptions/s1/resourceGroups/rg/providers/"
-                             "Microsoft.MachineLearningServices/workspaces/more",
-                             "{\"properties\":{}}")
-                       .status);
     CHECK_INT(200, fake_send(f->fake, "GET", WS, STR("")).status);
 }
 

@@ -30,7 +30,6 @@ static const char *const UNBUILT[] = {
     "privateEndpointConnections",
     "privateLinkResources",
     "raiBlocklists",
-    "registries",
     "schedules",
     "serverlessEndpoints",
     "services",
@@ -69,22 +68,52 @@ bool arm_type_unbuilt(struct str type)
     return false;
 }
 
-struct str arm_id(struct arena *arena, const struct scope *scope, const struct arm_kind *kind,
-                  struct str parent_name, struct str name)
+/* Types whose resources are shared through registries. */
+bool arm_type_in_registry(struct str type)
 {
-    struct str workspace = scope_arm_id(arena, scope);
-    struct str type = str_from(kind->type), head, tail;
+    static const char *const TYPES[] = {"codes", "components", "data", "environments", "models"};
+    struct str head = type, tail;
 
-    assert(kind->type);
-    if (str_eq(type, STR("workspaces")))
-        return workspace;
-    if (!kind->parent)
-        return arena_printf(arena, "%.*s/%s/%.*s", STR_ARG(workspace), kind->type, STR_ARG(name));
-    bool nested = str_cut(type, '/', &head, &tail);
-    assert(nested);
-    (void)nested;
-    return arena_printf(arena, "%.*s/%.*s/%.*s/%.*s/%.*s", STR_ARG(workspace), STR_ARG(head),
-                        STR_ARG(parent_name), STR_ARG(tail), STR_ARG(name));
+    assert(type.len > 0);
+    str_cut(type, '/', &head, &tail);
+    for (size_t i = 0; i < COUNT(TYPES); i++)
+        if (str_eq_fold(str_from(TYPES[i]), head))
+            return true;
+    return str_eq_fold(type, STR("registries"));
+}
+
+/* Names stand behind their types, one for each: "a/b" with x, y is "a/x/b/y". */
+static struct str interleave(struct arena *arena, struct str type, const struct str *names)
+{
+    struct str path = STR(""), word;
+
+    for (size_t i = 0; type.len > 0 && str_split(&type, '/', &word); i++)
+        path =
+            arena_printf(arena, "%.*s/%.*s/%.*s", STR_ARG(path), STR_ARG(word), STR_ARG(names[i]));
+    return path;
+}
+
+struct str arm_id(const struct arm_request *req, struct str parent_name, struct str name)
+{
+    struct arena *arena = req->arena;
+    const struct arm_kind *kind = req->kind;
+    bool deep = kind->parent && kind->parent->parent;
+    struct str names[3] = {kind->parent ? parent_name : name, name};
+
+    assert(kind->type && req->scope.number > 0);
+    if (deep) {
+        names[0] = req->grand_name;
+        names[1] = parent_name;
+        names[2] = name;
+    }
+    if (kind->is_scope)
+        return scope_arm_id(arena, &req->scope);
+    struct str path = interleave(arena, str_from(kind->type), names);
+    if (req->scope.kind == SCOPE_REGISTRY && kind->parent)
+        return arena_printf(arena, "azureml://registries/%.*s%.*s", STR_ARG(req->scope.name),
+                            STR_ARG(path));
+    return arena_printf(arena, "%.*s%.*s", STR_ARG(scope_arm_id(arena, &req->scope)),
+                        STR_ARG(path));
 }
 
 struct scope arm_keep_scope(struct arena *arena, const struct scope *scope)

@@ -13,15 +13,36 @@ struct arm {
 #define ARM_PROVIDER "Microsoft.MachineLearningServices"
 #define ARM_BODY_BYTES (4 * MIB)
 
+/* --- request.c ------------------------------------------------------------------------------- */
+
+/* Fills kind, names and id of a request whose scope is known. Errors: ERROR_NOT_FOUND,
+ * ERROR_NOT_IMPLEMENTED for types that are not built yet. */
+struct arm_words {
+    struct str type, name, child, version, grandchild, item;
+};
+int arm_open_kind(struct arm_request *req, const struct arm_words *words, struct error *err);
+
 /* --- id.c ------------------------------------------------------------------------------------ */
 
 /* The kind of a type path in any case, or NULL. */
 const struct arm_kind *arm_kind_of(const struct arm *arm, struct str type);
 /* Whether another kind has its versions or members in this one. */
 const struct arm_kind *arm_kind_child(const struct arm *arm, const struct arm_kind *kind);
-/* "/subscriptions/…/data/iris/versions/1". parent_name is empty for kinds without a container. */
-struct str arm_id(struct arena *arena, const struct scope *scope, const struct arm_kind *kind,
-                  struct str parent_name, struct str name);
+/* "/subscriptions/…/data/iris/versions/1", or "azureml://registries/…" for a registry's version.
+ * The names are those of the request. */
+struct str arm_id(const struct arm_request *req, struct str parent_name, struct str name);
+/* --- scope.c --------------------------------------------------------------------------------- */
+
+/* The scope's words in a path of the route table. */
+struct arm_target arm_target_of(const struct call *call);
+/* Errors: ERROR_NOT_FOUND. The texts live in `arena`. */
+int arm_scope_find(struct arena *arena, struct store_txn *txn, const struct arm_target *target,
+                   struct scope *out, struct error *err);
+/* Whether a scope may be called so. Errors: ERROR_INVALID. */
+int arm_scope_name_check(struct str name, struct error *err);
+/* GET …/workspaces and …/registries of a subscription or a group. */
+int arm_list_scopes(struct arm_request *req, struct arm_reply *out, struct error *err);
+
 /* A type that Azure has and we do not yet. */
 bool arm_type_unbuilt(struct str type);
 /* A copy whose texts live in `arena`. */
@@ -86,13 +107,23 @@ int arm_find(struct arm_request *req, struct store_txn *txn, struct document *ou
 struct json *arm_wire(struct arm_request *req, struct store_txn *txn,
                       const struct document *document, struct error *err);
 
-/* --- crud.c, list.c, action.c: one request each ---------------------------------------------- */
+/* --- crud.c, delete.c, list.c, action.c: one request each
+ * ---------------------------------------------- */
 
 int arm_get(struct arm_request *req, struct arm_reply *out, struct error *err);
 int arm_put(struct arm_request *req, struct arm_reply *out, struct error *err);
+/* The same with a body that was read already; patch: it is merged into what is stored. */
+int arm_put_body(struct arm_request *req, const struct json *body, bool patch,
+                 struct arm_reply *out, struct error *err);
+/* Appends "{type}.{what}" for the event stream. */
+int arm_append_event(struct arm_request *req, struct store_txn *txn, const char *what,
+                     struct str name, struct error *err);
+/* Whether PUT and DELETE answer as long-running operations. */
+bool arm_takes_time(const struct arm_request *req);
 int arm_delete(struct arm_request *req, struct arm_reply *out, struct error *err);
 int arm_list(struct arm_request *req, struct arm_reply *out, struct error *err);
-int arm_list_workspaces(struct arm_request *req, struct arm_reply *out, struct error *err);
+/* nextLink, with the position after `last`. */
+void arm_link_next(struct arm_request *req, struct json *page, const struct document *last);
 int arm_act(struct arm_request *req, struct arm_reply *out, struct error *err);
 /* The systemData of a document that is about to be stored; before NULL: it is new. */
 struct str arm_system_data(struct arm_request *req, const struct document *before);

@@ -36,6 +36,7 @@ struct engines {
     struct str plain_endpoint;   /* "http://127.0.0.1:5000" */
     struct str domain;           /* "lazurite.test" */
     int dir;                     /* the data folder */
+    bool sandbox;                /* bubblewrap works: what diagnose says */
 };
 
 struct arm;
@@ -57,6 +58,8 @@ struct arm_request {
     void *prepared;         /* prepare's own result, for check and change */
     struct str parent_name; /* the container as the path spells it; empty: none */
     struct arm *arm;        /* for arm/ itself */
+    struct str grand_name;  /* kinds two levels deep ("featuresets/versions/features"): the name of
+                               the container's container */
 };
 
 /* An operation that takes time: the reply carries Azure-AsyncOperation or Location, and the kind
@@ -77,7 +80,7 @@ struct arm_action {
 };
 
 struct arm_kind {
-    const char *type; /* "data", "data/versions", "onlineEndpoints/deployments" */
+    const char *type; /* "data", "data/versions", "featuresets/versions/features" */
     const char *wire; /* "Microsoft.MachineLearningServices/workspaces/data/versions" */
     const struct arm_kind *parent; /* container kind, or NULL */
     bool makes_parent;             /* PUT of a version makes its container */
@@ -122,7 +125,21 @@ struct arm_kind {
      * container is not there. */
     int (*list)(struct arm_request *req, struct store_txn *txn, const struct document_query *page,
                 document_each *each, void *context, struct error *err);
+
+    /* Kinds that are scopes themselves; 0: none. Their one document lies in the scope it names. */
+    enum scope_kind is_scope;
+    /* In the write, before the document of a new scope is stored: makes the scope's row and what it
+     * is born with, and fills req->scope. */
+    int (*make_scope)(struct arm_request *req, struct store_txn *txn, struct error *err);
+    /* DELETE of a scope, on a worker; it is there. */
+    int (*unmake_scope)(struct arm_request *req, struct arm_reply *out, struct error *err);
 };
+
+/* What lies in registries as well as in workspaces: models, data, environments, components, code.
+ * arm/ serves these kinds in either scope; hooks that differ look at req->scope.kind. In a registry
+ * a version's id is "azureml://registries/{r}/{type}/{name}/versions/{v}", PUT and DELETE are
+ * long-running operations, and the list of an unknown container is empty. */
+bool arm_type_in_registry(struct str type);
 
 /* The rows of all ARM routes over the kinds given (server passes the joined list). */
 struct arm *arm_new(const struct arm_kind *const *kinds, size_t count, struct engines *engines);
@@ -142,6 +159,32 @@ struct document arm_keep(struct arena *arena, const struct document *document);
  * write of its own. */
 int arm_operation_start(struct arm_request *req, const struct document *document,
                         struct str *out_id, struct error *err);
+
+/* --- Requests that the server makes on behalf of a call, request.c -------------------------------
+ */
+
+/* What is asked for. Names of nested types follow their types: type "datastores", name "d". */
+struct arm_target {
+    enum scope_kind scope_kind;
+    struct str subscription, group, scope; /* names */
+    struct str type;                       /* empty: the scope itself */
+    struct str name, child, version;       /* as in {type}/{name}/{child}/{version} */
+};
+
+/* Opens it as a path would. Errors: as for a path. */
+int arm_request_open(struct arm *arm, struct call *call, const struct arm_target *target,
+                     struct arm_request *out, struct error *err);
+/* PUT of a body, with all the checks of one that came by the wire. */
+int arm_request_put(struct arm_request *req, const struct json *body, struct arm_reply *out,
+                    struct error *err);
+/* What a GET would show. */
+int arm_request_get(struct arm_request *req, struct arm_reply *out, struct error *err);
+/* DELETE. */
+int arm_request_delete(struct arm_request *req, struct arm_reply *out, struct error *err);
+
+/* The scope that a path names by {subscription}, {group} and {workspace} or {registry}, in memory
+ * of the call's arena. Errors: ERROR_NOT_FOUND in the words that clients know. */
+int arm_scope(struct call *call, struct store *store, struct scope *out, struct error *err);
 
 /* --- Addresses in replies, address.c: built from the request's Host, since clients reach one
  * server under several names. */

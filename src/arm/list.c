@@ -28,12 +28,17 @@ static int gather_page(struct arm_request *req, struct store_txn *txn, struct do
     const struct arm_kind *kind = req->kind;
 
     assert(query->limit > 0);
-    if (arm_find_parent(req, txn, err) < 0 && !(kind->list && err->code == ERROR_NOT_FOUND))
-        return -1;
+    *out = (struct gather){.arena = req->arena, .size = query->limit + 1};
+    if (arm_find_parent(req, txn, err) < 0) {
+        if (err->code != ERROR_NOT_FOUND)
+            return -1;
+        /* Clients of a registry take an unknown name for one without versions. */
+        if (!kind->list)
+            return req->scope.kind == SCOPE_REGISTRY ? 0 : -1;
+    }
     query->scope = req->scope.number;
     query->type = str_from(kind->type);
     query->parent = req->parent.doc;
-    *out = (struct gather){.arena = req->arena, .size = query->limit + 1};
     out->documents = arena_new_array(req->arena, struct document, out->size);
     query->limit++; /* one more tells whether there is another page */
     int result = kind->list ? kind->list(req, txn, query, gather_one, out, err)
@@ -43,7 +48,7 @@ static int gather_page(struct arm_request *req, struct store_txn *txn, struct do
 }
 
 /* The link repeats the query that was asked, by the host that was asked. */
-static void link_next(struct arm_request *req, struct json *page, const struct document *last)
+void arm_link_next(struct arm_request *req, struct json *page, const struct document *last)
 {
     const struct http_exchange *ex = req->call->ex;
     struct str query = arm_page_query(req->arena, http_query(ex), arm_page_token(req->arena, last));
@@ -77,65 +82,7 @@ int arm_list(struct arm_request *req, struct arm_reply *out, struct error *err)
     }
     json_set(req->arena, page, STR("value"), value);
     if (gather.count > shown)
-        link_next(req, page, &gather.documents[shown - 1]);
-    *out = (struct arm_reply){.status = 200, .body = page};
-    return 0;
-}
-
-/* --- Workspaces of a subscription or a resource group ---------------------------------------- */
-
-struct walk {
-    struct arm_request *req;
-    struct str subscription, group;
-    struct scope *scopes;
-    size_t count, size;
-};
-
-/* Keeps the workspaces that the path names. */
-static int walk_one(const struct scope *scope, void *context)
-{
-    struct walk *walk = context;
-
-    assert(walk->req);
-    if (scope->kind != SCOPE_WORKSPACE || !str_eq_fold(scope->subscription, walk->subscription) ||
-        (walk->group.len > 0 && !str_eq_fold(scope->group, walk->group)))
-        return 0;
-    if (walk->count == walk->size) {
-        size_t size = walk->size ? walk->size * 2 : 16;
-        struct scope *more = arena_new_array(walk->req->arena, struct scope, size);
-        for (size_t i = 0; i < walk->count; i++)
-            more[i] = walk->scopes[i];
-        walk->scopes = more;
-        walk->size = size;
-    }
-    walk->scopes[walk->count++] = arm_keep_scope(walk->req->arena, scope);
-    return 0;
-}
-
-/* All workspaces of a subscription or a group; a server has few, so there are no pages. */
-int arm_list_workspaces(struct arm_request *req, struct arm_reply *out, struct error *err)
-{
-    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(req->engines->store, err);
-    struct json *page = json_object(req->arena), *value = json_array(req->arena);
-    struct walk walk = {.req = req,
-                        .subscription = call_param(req->call, "subscription"),
-                        .group = call_param(req->call, "group")};
-
-    assert(req->kind);
-    if (!txn || scope_each(txn, walk_one, &walk, err) < 0)
-        return -1;
-    for (size_t i = 0; i < walk.count; i++) {
-        struct document document;
-        req->scope = walk.scopes[i];
-        req->name = req->scope.name;
-        if (arm_find(req, txn, &document, err) < 0)
-            return -1;
-        struct json *wire = arm_wire(req, txn, &document, err);
-        if (!wire)
-            return -1;
-        json_append(req->arena, value, wire);
-    }
-    json_set(req->arena, page, STR("value"), value);
+        arm_link_next(req, page, &gather.documents[shown - 1]);
     *out = (struct arm_reply){.status = 200, .body = page};
     return 0;
 }

@@ -11,27 +11,41 @@
  * their own words for it are taken as the same. */
 static int read_view(struct str text, enum document_view *out, struct error *err)
 {
+    /* The Python client sends registries the name of its constant. */
+    static const struct {
+        struct str word;
+        enum document_view view;
+    } WORDS[] = {
+        {STR_INIT(""), VIEW_ACTIVE},
+        {STR_INIT("ActiveOnly"), VIEW_ACTIVE},
+        {STR_INIT("EnabledOnly"), VIEW_ACTIVE},
+        {STR_INIT("ListViewType.ACTIVE_ONLY"), VIEW_ACTIVE},
+        {STR_INIT("ArchivedOnly"), VIEW_ARCHIVED},
+        {STR_INIT("DisabledOnly"), VIEW_ARCHIVED},
+        {STR_INIT("ListViewType.ARCHIVED_ONLY"), VIEW_ARCHIVED},
+        {STR_INIT("All"), VIEW_ALL},
+        {STR_INIT("ListViewType.ALL"), VIEW_ALL},
+    };
+
     assert(out);
-    if (text.len == 0 || str_eq_fold(text, STR("ActiveOnly")) ||
-        str_eq_fold(text, STR("EnabledOnly")))
-        *out = VIEW_ACTIVE;
-    else if (str_eq_fold(text, STR("ArchivedOnly")) || str_eq_fold(text, STR("DisabledOnly")))
-        *out = VIEW_ARCHIVED;
-    else if (str_eq_fold(text, STR("All")))
-        *out = VIEW_ALL;
-    else
-        return error_set(err, ERROR_INVALID, "listViewType",
-                         "listViewType is ActiveOnly, ArchivedOnly or All, not '%.*s'.",
-                         STR_ARG(text));
-    return 0;
+    for (size_t i = 0; i < COUNT(WORDS); i++)
+        if (str_eq_fold(text, WORDS[i].word)) {
+            *out = WORDS[i].view;
+            return 0;
+        }
+    return error_set(err, ERROR_INVALID, "listViewType",
+                     "listViewType is ActiveOnly, ArchivedOnly or All, not '%.*s'.", STR_ARG(text));
 }
 
 /* Newest first is the one order the tables are laid out for. */
 static int read_order(struct str text, struct error *err)
 {
-    if (text.len == 0 || str_eq_fold(text, STR("createdtime desc")) ||
-        str_eq_fold(text, STR("createdtime+desc")))
-        return 0;
+    static const char *const NEWEST[] = {"", "createdtime desc", "createdtime+desc",
+                                         "CreatedTimeDesc", "CreatedAtDesc"};
+
+    for (size_t i = 0; i < COUNT(NEWEST); i++)
+        if (str_eq_fold(text, str_from(NEWEST[i])))
+            return 0;
     return error_set(err, ERROR_NOT_IMPLEMENTED, "$orderBy",
                      "Lists are ordered by 'createdtime desc'; '%.*s' is not built yet.",
                      STR_ARG(text));
@@ -71,16 +85,27 @@ struct str arm_page_token(struct arena *arena, const struct document *last)
     return arena_printf(arena, "%lld.%lld", (long long)last->created_us, (long long)last->doc);
 }
 
-/* `$top` and `count` are the two spellings that clients use. */
+/* The first of several spellings that a client used. */
+static struct str any_query(const struct call *call, const char *const *names, size_t count)
+{
+    struct str value = STR("");
+
+    assert(count > 0);
+    for (size_t i = 0; i < count && value.len == 0; i++)
+        value = call_query(call, names[i]);
+    return value;
+}
+
+/* Azure's own lists spell the same thing in several ways. */
 int arm_page_read(const struct call *call, struct document_query *query, struct error *err)
 {
+    static const char *const SIZE[] = {"$top", "count", "pageSize", "$maxpagesize", "maxpagesize"};
     struct str skip = call_query(call, "$skip");
-    struct str top = call_query(call, "$top");
 
     assert(call && query);
     if (read_view(call_query(call, "listViewType"), &query->view, err) < 0 ||
         read_order(call_query(call, "$orderBy"), err) < 0 ||
-        read_limit(top.len ? top : call_query(call, "count"), &query->limit, err) < 0)
+        read_limit(any_query(call, SIZE, COUNT(SIZE)), &query->limit, err) < 0)
         return -1;
     if (skip.len > 0 && !arm_page_token_read(skip, &query->before_us, &query->before_doc))
         return error_set(err, ERROR_INVALID, "$skip",

@@ -5,12 +5,18 @@
 /* From a document to what a client reads, and from a path to its document. */
 
 /* "versions" of "data/versions". */
-static struct str child_word(const struct arm_kind *kind)
+static struct str last_word(struct str type)
 {
-    struct str head, tail;
+    ptrdiff_t slash = str_find_last(type, '/');
 
-    assert(kind->type);
-    return str_cut(str_from(kind->type), '/', &head, &tail) ? tail : str_from(kind->type);
+    assert(type.len > 0);
+    return str_slice(type, (size_t)(slash + 1), type.len);
+}
+
+/* "registry" or "workspace", for sentences. */
+static const char *scope_word(const struct arm_request *req)
+{
+    return req->scope.kind == SCOPE_REGISTRY ? "registry" : "workspace";
 }
 
 /* "environments" as one of them. */
@@ -19,25 +25,43 @@ static struct str singular(struct str word)
     return str_ends(word, STR("s")) ? str_slice(word, 0, word.len - 1) : word;
 }
 
-/* The container, for kinds that have one and paths that name one. */
+/* A container by name; "in workspace 'w'" when it is missing. */
+static int find_container(struct arm_request *req, struct store_txn *txn,
+                          const struct document_key *key, struct document *out, struct error *err)
+{
+    assert(key->name.len > 0);
+    if (document_get(txn, key, out, err) == 0)
+        return 0;
+    if (err->code != ERROR_NOT_FOUND)
+        return -1;
+    return error_set(err, ERROR_NOT_FOUND, arena_cstr(req->arena, key->type),
+                     "There is no %.*s '%.*s' in %s '%.*s'.",
+                     STR_ARG(singular(last_word(key->type))), STR_ARG(key->name), scope_word(req),
+                     STR_ARG(req->scope.name));
+}
+
+/* The container, and its own, for kinds that have one and paths that name one. */
 int arm_find_parent(struct arm_request *req, struct store_txn *txn, struct error *err)
 {
     const struct arm_kind *parent = req->kind->parent;
+    struct document found;
+    struct document_key key = {.scope = req->scope.number};
 
     assert(req->kind);
     req->parent = (struct document){0};
     if (!parent || req->parent_name.len == 0)
         return 0;
-    struct document_key key = {req->scope.number, str_from(parent->type), 0, req->parent_name};
-    struct document found;
-    if (document_get(txn, &key, &found, err) < 0) {
-        if (err->code == ERROR_NOT_FOUND)
-            error_set(err, ERROR_NOT_FOUND, parent->type,
-                      "There is no %.*s '%.*s' in workspace '%.*s'.",
-                      STR_ARG(singular(str_from(parent->type))), STR_ARG(req->parent_name),
-                      STR_ARG(req->scope.name));
-        return -1;
+    if (parent->parent) {
+        key.type = str_from(parent->parent->type);
+        key.name = req->grand_name;
+        if (find_container(req, txn, &key, &found, err) < 0)
+            return -1;
+        key.parent = found.doc;
     }
+    key.type = str_from(parent->type);
+    key.name = req->parent_name;
+    if (find_container(req, txn, &key, &found, err) < 0)
+        return -1;
     req->parent = arm_keep(req->arena, &found);
     return 0;
 }
@@ -45,16 +69,15 @@ int arm_find_parent(struct arm_request *req, struct store_txn *txn, struct error
 /* The sentence names what was looked for and where. */
 static int not_found(struct arm_request *req, struct error *err)
 {
-    struct str word = singular(child_word(req->kind));
+    struct str word = singular(last_word(str_from(req->kind->type)));
 
     assert(err->code == ERROR_NOT_FOUND);
     if (req->kind->parent)
         return error_set(err, ERROR_NOT_FOUND, req->kind->type,
                          "There is no %.*s '%.*s' of '%.*s'.", STR_ARG(word), STR_ARG(req->name),
                          STR_ARG(req->parent_name));
-    return error_set(err, ERROR_NOT_FOUND, req->kind->type,
-                     "There is no %.*s '%.*s' in workspace '%.*s'.", STR_ARG(word),
-                     STR_ARG(req->name), STR_ARG(req->scope.name));
+    return error_set(err, ERROR_NOT_FOUND, req->kind->type, "There is no %.*s '%.*s' in %s '%.*s'.",
+                     STR_ARG(word), STR_ARG(req->name), scope_word(req), STR_ARG(req->scope.name));
 }
 
 int arm_find(struct arm_request *req, struct store_txn *txn, struct document *out,
@@ -112,6 +135,20 @@ static int parent_name(struct arm_request *req, struct store_txn *txn,
     return 0;
 }
 
+/* "Microsoft…/workspaces/models/versions", in a registry "Microsoft…/registries/models/versions".
+ */
+static struct str wire_type(const struct arm_request *req)
+{
+    struct str wire = str_from(req->kind->wire);
+    struct str prefix = STR(ARM_PROVIDER "/workspaces/");
+
+    assert(wire.len > 0);
+    if (req->scope.kind != SCOPE_REGISTRY || !str_starts(wire, prefix))
+        return wire;
+    return arena_printf(req->arena, ARM_PROVIDER "/registries/%.*s",
+                        STR_ARG(str_slice(wire, prefix.len, wire.len)));
+}
+
 /* Stored body, id, name, type and systemData, then what the kind knows to be live. */
 struct json *arm_wire(struct arm_request *req, struct store_txn *txn,
                       const struct document *document, struct error *err)
@@ -124,10 +161,9 @@ struct json *arm_wire(struct arm_request *req, struct store_txn *txn,
     assert(req->kind && req->arm);
     if (!body || parent_name(req, txn, document, &container, err) < 0)
         return NULL;
-    json_set_str(req->arena, wire, "id",
-                 arm_id(req->arena, &req->scope, kind, container, document->name));
+    json_set_str(req->arena, wire, "id", arm_id(req, container, document->name));
     json_set_str(req->arena, wire, "name", document->name);
-    json_set_str(req->arena, wire, "type", str_from(kind->wire));
+    json_set_str(req->arena, wire, "type", wire_type(req));
     json_merge(req->arena, wire, body);
     struct json *system =
         document->system.len ? json_parse(req->arena, document->system, err) : NULL;

@@ -13,6 +13,9 @@ enum field_type {
     FIELD_OBJECT,
     FIELD_TEXTS, /* an object whose values are texts, as tags are */
     FIELD_WORD,  /* one of `words`, in any case */
+    FIELD_LIST,
+    FIELD_INTEGER,
+    FIELD_DURATION, /* a text like PT1H30M */
 };
 
 struct field {
@@ -28,7 +31,7 @@ struct fields_table {
 };
 
 /* One for each member of api/arm/. */
-extern const struct fields_table fields_workspace, fields_compute;
+extern const struct fields_table fields_workspace, fields_registry, fields_compute;
 extern const struct fields_table fields_datastore, fields_datastore_blob, fields_datastore_file,
     fields_datastore_lake1, fields_datastore_lake2, fields_datastore_onelake, fields_datastore_hdfs;
 extern const struct fields_table fields_credentials_key, fields_credentials_sas,
@@ -41,6 +44,16 @@ extern const struct fields_table fields_code, fields_code_version;
 extern const struct fields_table fields_data, fields_data_version;
 extern const struct fields_table fields_environment, fields_environment_version;
 extern const struct fields_table fields_model, fields_model_version;
+extern const struct fields_table fields_component, fields_component_version;
+extern const struct fields_table fields_batch_endpoint, fields_batch_deployment;
+extern const struct fields_table fields_featureset, fields_featureset_version, fields_entity,
+    fields_entity_version;
+extern const struct fields_table fields_serverless_endpoint, fields_marketplace_subscription,
+    fields_capability_host;
+extern const struct fields_table fields_index, fields_index_version;
+extern const struct fields_table fields_job_command, fields_job_sweep, fields_job_pipeline,
+    fields_job_automl, fields_job_spark, fields_job_finetuning, fields_job_distillation,
+    fields_job_labeling;
 
 /* null counts as absent. Words are put into the table's spelling.
  * Errors: ERROR_INVALID with the path as target. */

@@ -3,7 +3,7 @@
 
 #include "arm/kind.h"
 
-extern const struct arm_kind workspace_kind;
+extern const struct arm_kind workspace_kind, registry_kind;
 extern const struct arm_kind datastore_kind;
 extern const struct arm_kind code_kind, code_version_kind;
 extern const struct arm_kind data_kind, data_version_kind;
@@ -17,6 +17,13 @@ extern const struct arm_kind schedule_kind;
  * datastores and the experiment Default. Made when missing; *out lives in `arena`. */
 int workspace_make_default(struct engines *engines, struct arena *arena, struct scope *out,
                            struct error *err);
+
+/* The registry `azureml`, from birth as well. */
+int registry_make_builtin(struct engines *engines, struct arena *arena, struct scope *out,
+                          struct error *err);
+/* Removes what deleted workspaces and registries left behind when a server died. Long: for a thread
+ * that may take its time. */
+int workspace_purge_retired(struct engines *engines, struct error *err);
 
 /* Cores that one node of an AmlCompute size has, cut to those of this host. */
 int compute_size_cores(struct str vm_size);

@@ -1,51 +1,129 @@
-/* The workspace as a resource, and the making of the first one. A workspace is a row of scope,
- * which every look-up begins with, and a document that holds what people say about it. */
-#include "kinds/kinds.h"
+/* The workspace as a resource. A workspace is a row of scope, which every look-up begins with, and
+ * a document that holds what people say about it. */
+#include "kinds/workspace.h"
 
 #include "asset/asset.h"
 #include "kinds/fields.h"
-#include "os/random.h"
-#include "tracking/tracking.h"
-#include "vault/vault.h"
+#include "os/clock.h"
 
 #include <assert.h>
 
-#define LOCATION "local"
+/* What clients say and we keep. Ids of other resources are kept as they came: what bytes and
+ * secrets we hold lies in our own account and vault, whatever they name. */
+static const char *const KEPT[] = {
+    "friendlyName",
+    "description",
+    "imageBuildCompute",
+    "storageAccount",
+    "keyVault",
+    "applicationInsights",
+    "containerRegistry",
+    "hubResourceId",
+    "hbiWorkspace",
+    "publicNetworkAccess",
+    "managedNetwork",
+    "featureStoreSettings",
+    "serverlessComputeSettings",
+    "encryption",
+    "primaryUserAssignedIdentity",
+    "systemDatastoresAuthMode",
+    "workspaceHubConfig",
+    "enableDataIsolation",
+    "allowRoleAssignmentOnRG",
+    "v1LegacyMode",
+};
 
-/* What may be changed; the rest of what clients send along is the server's to say. */
-static int workspace_prepare(struct arm_request *req, struct error *err)
+/* Networks of jobs cannot be fenced here: to store the wish would be a promise. */
+static int check_network(const struct json *properties, struct error *err)
 {
-    static const char *const KEPT[] = {"friendlyName", "description", "imageBuildCompute"};
+    struct str mode = json_str_at(properties, "managedNetwork.isolationMode");
+
+    if (mode.len == 0 || str_eq(mode, STR("Disabled")))
+        return 0;
+    error_set(err, ERROR_NOT_IMPLEMENTED, "properties.managedNetwork.isolationMode",
+              "Managed networks with isolation mode %.*s are not built yet.", STR_ARG(mode));
+    return error_hint(err, "Leave managedNetwork out, or give it the isolationMode Disabled.");
+}
+
+/* Templates send booleans as texts. */
+static struct json *settled(struct arena *arena, struct json *value)
+{
+    struct str text = json_as_str(value);
+
+    if (str_eq_fold(text, STR("true")) || str_eq_fold(text, STR("false")))
+        return json_bool(arena, str_eq_fold(text, STR("true")));
+    return value;
+}
+
+/* A new body of what is kept; what else clients send along is the server's to say. */
+static struct json *keep_body(struct arm_request *req)
+{
+    static const char *const TOP[] = {"location", "kind", "identity"};
     struct json *properties = json_at(req->body, "properties"), *kept = json_object(req->arena);
     struct json *tags = json_at(req->body, "tags"), *body = json_object(req->arena);
 
     assert(req->body);
-    if (fields_check(req->arena, req->body, &fields_workspace, err) < 0)
-        return -1;
     for (size_t i = 0; i < COUNT(KEPT); i++) {
         struct json *value = json_get(properties, str_from(KEPT[i]));
         if (!json_is_null(value))
-            json_set(req->arena, kept, str_from(KEPT[i]), value);
+            json_set(req->arena, kept, str_from(KEPT[i]), settled(req->arena, value));
+    }
+    for (size_t i = 0; i < COUNT(TOP); i++) {
+        struct json *value = json_get(req->body, str_from(TOP[i]));
+        if (!json_is_null(value))
+            json_set(req->arena, body, str_from(TOP[i]), value);
     }
     json_set(req->arena, body, STR("properties"), kept);
     json_set(req->arena, body, STR("tags"), json_is_null(tags) ? json_object(req->arena) : tags);
-    req->body = body;
+    return body;
+}
+
+static int workspace_prepare(struct arm_request *req, struct error *err)
+{
+    struct scope_seed *seed = arena_make(req->arena, struct scope_seed);
+
+    assert(req->body);
+    if (fields_check(req->arena, req->body, &fields_workspace, err) < 0 ||
+        check_network(json_at(req->body, "properties"), err) < 0)
+        return -1;
+    req->body = keep_body(req);
+    if (workspace_hub_check(req, err) < 0)
+        return -1;
+    req->prepared = seed;
+    return req->scope.number > 0 ? 0 : workspace_seed(req->engines, req->arena, seed, err);
+}
+
+/* What a workspace is does not change: a project's jobs would lose their hub. */
+static int workspace_check(struct arm_request *req, struct store_txn *,
+                           const struct document *before, struct error *err)
+{
+    struct json *stored = before ? json_parse(req->arena, before->body, err) : NULL;
+    struct str old = json_str_at(stored, "kind"), new = json_str_at(req->body, "kind");
+
+    if (!before)
+        return 0;
+    if (!stored)
+        return -1;
+    if (old.len == 0)
+        old = STR("Default");
+    if (new.len > 0 && !str_eq_fold(old, new))
+        return error_set(err, ERROR_INVALID, "kind",
+                         "The workspace is of kind %.*s and cannot become %.*s.", STR_ARG(old),
+                         STR_ARG(new));
+    json_set_str(req->arena, req->body, "kind", old);
+    if (json_str_at(req->body, "location").len == 0)
+        json_set_str(req->arena, req->body, "location", json_str_at(stored, "location"));
     return 0;
 }
 
-/* Ids of what Azure keeps beside a workspace; ours are names only. */
-static struct str provider_id(struct arm_request *req, const char *type, struct str name)
-{
-    assert(name.len > 0);
-    return arena_printf(req->arena, "/subscriptions/%.*s/resourceGroups/%.*s/providers/%s/%.*s",
-                        STR_ARG(req->scope.subscription), STR_ARG(req->scope.group), type,
-                        STR_ARG(name));
-}
-
+/* The account that holds the workspace's bytes, in Azure's words. */
 static struct str account_id(struct arm_request *req)
 {
-    return provider_id(req, "Microsoft.Storage/storageAccounts",
-                       asset_account(req->arena, &req->scope));
+    return arena_printf(req->arena,
+                        "/subscriptions/%.*s/resourceGroups/%.*s/providers/"
+                        "Microsoft.Storage/storageAccounts/%.*s",
+                        STR_ARG(req->scope.subscription), STR_ARG(req->scope.group),
+                        STR_ARG(asset_account(req->arena, &req->scope)));
 }
 
 /* What an SDK reads before anything else: where discovery, tracking and storage are. */
@@ -60,33 +138,63 @@ static void show_addresses(struct arm_request *req, struct json *properties)
     json_set_str(arena, properties, "mlFlowTrackingUri",
                  arena_printf(arena, "azureml://%.*s/mlflow/v1.0%.*s", STR_ARG(arm_host(req->call)),
                               STR_ARG(id)));
-    json_set_str(arena, properties, "storageAccount", account_id(req));
+    if (json_str_at(properties, "storageAccount").len == 0)
+        json_set_str(arena, properties, "storageAccount", account_id(req));
 }
 
-static int workspace_show(struct arm_request *req, struct store_txn *, const struct document *,
-                          struct json *wire, struct error *)
+/* Fields that clients walk without asking whether they are there. */
+static void show_defaults(struct arm_request *req, struct json *properties)
+{
+    static const char *const NULLS[] = {"keyVault", "applicationInsights", "containerRegistry"};
+    static const char *const FALSE[] = {"hbiWorkspace", "v1LegacyMode", "enableDataIsolation"};
+    struct arena *arena = req->arena;
+
+    assert(json_kind(properties) == JSON_OBJECT);
+    for (size_t i = 0; i < COUNT(NULLS); i++)
+        if (!json_get(properties, str_from(NULLS[i])))
+            json_set_null(arena, properties, NULLS[i]);
+    for (size_t i = 0; i < COUNT(FALSE); i++)
+        if (!json_get(properties, str_from(FALSE[i])))
+            json_set_bool(arena, properties, FALSE[i], false);
+    if (json_str_at(properties, "friendlyName").len == 0)
+        json_set_str(arena, properties, "friendlyName", req->scope.name);
+    if (json_str_at(properties, "publicNetworkAccess").len == 0)
+        json_set_str(arena, properties, "publicNetworkAccess", STR("Enabled"));
+    if (!json_get(properties, STR("managedNetwork"))) {
+        struct json *network = json_object(arena);
+        json_set_str(arena, network, "isolationMode", STR("Disabled"));
+        json_set(arena, network, STR("outboundRules"), json_object(arena));
+        json_set(arena, properties, STR("managedNetwork"), network);
+    }
+}
+
+static int workspace_show(struct arm_request *req, struct store_txn *txn, const struct document *,
+                          struct json *wire, struct error *err)
 {
     struct arena *arena = req->arena;
     struct json *properties = json_at(wire, "properties"), *sku = json_object(arena);
+    char text[CLOCK_ISO_BYTES];
 
     assert(req->scope.number > 0);
-    if (json_str_at(properties, "friendlyName").len == 0)
-        json_set_str(arena, properties, "friendlyName", req->scope.name);
     show_addresses(req, properties);
+    show_defaults(req, properties);
     json_set_str(arena, properties, "workspaceId", req->scope.guid);
     json_set_str(arena, properties, "provisioningState", STR("Succeeded"));
-    json_set_str(arena, properties, "publicNetworkAccess", STR("Enabled"));
-    json_set_bool(arena, properties, "hbiWorkspace", false);
-    json_set_null(arena, properties, "keyVault");
-    json_set_null(arena, properties, "applicationInsights");
-    json_set_null(arena, properties, "containerRegistry");
-    json_set_str(arena, wire, "location", STR(LOCATION));
-    json_set_str(arena, wire, "kind", STR("Default"));
+    json_set_str(arena, properties, "creationTime", clock_iso(req->scope.created_us, text));
+    if (json_str_at(wire, "location").len == 0)
+        json_set_str(arena, wire, "location", STR(WORKSPACE_LOCATION));
+    if (json_str_at(wire, "kind").len == 0)
+        json_set_str(arena, wire, "kind", STR("Default"));
     json_set_str(arena, sku, "name", STR("Basic"));
     json_set_str(arena, sku, "tier", STR("Basic"));
     json_set(arena, wire, STR("sku"), sku);
-    return 0;
+    return str_eq(json_str_at(wire, "kind"), STR("Hub"))
+               ? workspace_hub_show(req, txn, properties, err)
+               : 0;
 }
+
+/* --- Actions -----------------------------------------------------------------------------------
+ */
 
 /* The key of storage is that of the day; of the other services there are none. */
 static int list_keys(struct arm_request *req, const struct document *, struct arm_reply *out,
@@ -94,7 +202,9 @@ static int list_keys(struct arm_request *req, const struct document *, struct ar
 {
     struct json *body = json_object(req->arena);
 
+    assert(req->scope.number > 0);
     json_set_str(req->arena, body, "userStorageResourceId", account_id(req));
+    json_set_str(req->arena, body, "userStorageArmId", account_id(req));
     json_set_str(req->arena, body, "userStorageKey", upload_account_key(req));
     json_set_null(req->arena, body, "appInsightsInstrumentationKey");
     json_set_null(req->arena, body, "containerRegistryCredentials");
@@ -103,102 +213,66 @@ static int list_keys(struct arm_request *req, const struct document *, struct ar
     return 0;
 }
 
-static const struct arm_action ACTIONS[] = {{.name = "listKeys", .run = list_keys}};
+static int list_storage_keys(struct arm_request *req, const struct document *,
+                             struct arm_reply *out, struct error *)
+{
+    struct json *body = json_object(req->arena);
+
+    assert(req->scope.number > 0);
+    json_set_str(req->arena, body, "userStorageKey", upload_account_key(req));
+    *out = (struct arm_reply){.status = 200, .body = body};
+    return 0;
+}
+
+/* Keys are derived when they are asked for, so what a workspace hands out is never stale. */
+static int resync_keys(struct arm_request *, const struct document *, struct arm_reply *out,
+                       struct error *)
+{
+    *out = (struct arm_reply){.status = 200};
+    return 0;
+}
+
+static int no_notebooks(struct arm_request *req, const struct document *, struct arm_reply *,
+                        struct error *err)
+{
+    return error_set(err, ERROR_NOT_IMPLEMENTED, "notebooks",
+                     "Notebooks are not built yet, so '%.*s' has nothing to answer.",
+                     STR_ARG(call_param(req->call, "action")));
+}
+
+/* A network that is switched off is all the state there can be; check_network sees to that. */
+static int provision_network(struct arm_request *req, const struct document *,
+                             struct arm_reply *out, struct error *)
+{
+    struct json *body = json_object(req->arena);
+
+    json_set_str(req->arena, body, "status", STR("Inactive"));
+    json_set_bool(req->arena, body, "sparkReady", false);
+    *out = (struct arm_reply){.status = 200, .body = body};
+    return 0;
+}
+
+static const struct arm_action ACTIONS[] = {
+    {.name = "listKeys", .run = list_keys},
+    {.name = "listStorageAccountKeys", .run = list_storage_keys},
+    {.name = "resyncKeys", .run = resync_keys},
+    {.name = "diagnose", .run = workspace_diagnose},
+    {.name = "listNotebookKeys", .run = no_notebooks},
+    {.name = "listNotebookAccessToken", .run = no_notebooks},
+    {.name = "prepareNotebook", .run = no_notebooks},
+    {.name = "provisionManagedNetwork", .run = provision_network},
+};
 
 const struct arm_kind workspace_kind = {
     .type = "workspaces",
     .wire = "Microsoft.MachineLearningServices/workspaces",
+    .is_scope = SCOPE_WORKSPACE,
+    .made_status = 200,
     .prepare = workspace_prepare,
+    .check = workspace_check,
     .show = workspace_show,
+    .make_scope = workspace_make_scope,
+    .unmake_scope = workspace_unmake,
     .actions = ACTIONS,
     .action_count = COUNT(ACTIONS),
 };
-
-/* --- The workspace of a new folder ----------------------------------------------------------- */
-
-struct making {
-    struct arena *arena;
-    struct scope fresh; /* with a GUID and a data key of its own */
-    struct scope made;
-};
-
-/* The two that every workspace is born with; only datastore.c knows how they are shown. */
-static int insert_datastore(struct store_txn *txn, const struct scope *scope, struct str name,
-                            struct str container, struct error *err)
-{
-    struct arena *arena = store_arena(txn);
-    struct document datastore = {
-        .scope = scope->number,
-        .type = STR("datastores"),
-        .name = name,
-        .created_by = STR("lazurite"),
-        .system = STR("{}"),
-        .body = arena_printf(
-            arena,
-            "{\"properties\":{\"datastoreType\":\"AzureBlob\",\"accountName\":\"%.*s\","
-            "\"containerName\":\"%.*s\",\"credentials\":{\"credentialsType\":\"Sas\"},"
-            "\"description\":null,\"tags\":{},\"properties\":{}}}",
-            STR_ARG(asset_account(arena, scope)), STR_ARG(container)),
-    };
-
-    assert(scope->number > 0);
-    return document_insert(txn, &datastore, err);
-}
-
-/* On the writer thread: found, or scope, documents and experiment in one commit. */
-static int make_default(struct store_txn *txn, void *context, struct error *err)
-{
-    struct making *making = context;
-    struct scope scope = making->fresh, found;
-    struct arena *arena = store_arena(txn);
-    struct document workspace = {.type = STR("workspaces"),
-                                 .name = scope.name,
-                                 .created_by = STR("lazurite"),
-                                 .system = STR("{}"),
-                                 .body = STR("{\"properties\":{},\"tags\":{}}")};
-
-    assert(store_is_writer(txn));
-    if (scope_find(txn, scope.subscription, scope.group, scope.name, &found, err) == 0) {
-        making->made = found;
-    } else {
-        if (err->code != ERROR_NOT_FOUND || scope_insert(txn, &scope, err) < 0)
-            return -1;
-        workspace.scope = scope.number;
-        if (document_insert(txn, &workspace, err) < 0 ||
-            insert_datastore(txn, &scope, STR("workspaceblobstore"),
-                             asset_blob_container(arena, &scope), err) < 0 ||
-            insert_datastore(txn, &scope, STR("workspaceartifactstore"),
-                             asset_artifact_container(arena, &scope), err) < 0 ||
-            experiment_make_default(txn, scope.number, err) < 0)
-            return -1;
-        making->made = scope;
-    }
-    making->made.subscription = arena_str(making->arena, making->made.subscription);
-    making->made.group = arena_str(making->arena, making->made.group);
-    making->made.name = arena_str(making->arena, making->made.name);
-    making->made.guid = arena_str(making->arena, making->made.guid);
-    making->made.data_key = arena_str(making->arena, making->made.data_key);
-    return 0;
-}
-
-/* The keys are made before the write: a function of the writer draws no chance, for it may run
- * twice. */
-int workspace_make_default(struct engines *engines, struct arena *arena, struct scope *out,
-                           struct error *err)
-{
-    struct making making = {
-        .arena = arena,
-        .fresh = {.kind = SCOPE_WORKSPACE,
-                  .subscription = STR("00000000-0000-0000-0000-000000000001"),
-                  .group = STR("default"),
-                  .name = STR("default"),
-                  .guid = random_uuid(arena)},
-    };
-
-    assert(engines->store && engines->vault);
-    if (vault_new_data_key(engines->vault, arena, &making.fresh.data_key, err) < 0 ||
-        store_write(engines->store, make_default, &making, err) < 0)
-        return -1;
-    *out = making.made;
-    return 0;
-}

@@ -2,8 +2,14 @@
 
 #include "blob/blob.h"
 #include "dataplane/dataplane.h"
+#include "kinds/batch.h"
+#include "kinds/component.h"
+#include "kinds/feature.h"
+#include "kinds/hosted.h"
+#include "kinds/index.h"
 #include "kinds/job.h"
 #include "kinds/kinds.h"
+#include "kinds/lineage.h"
 #include "kinds/online_deployment.h"
 #include "kinds/online_endpoint.h"
 #include "mlflow/mlflow.h"
@@ -14,17 +20,23 @@
 
 /* clang-format off */
 static const struct arm_kind *const KINDS[] = {
-    &workspace_kind,
+    &workspace_kind, &registry_kind,
     &datastore_kind,
     &code_kind, &code_version_kind,
     &data_kind, &data_version_kind,
     &model_kind, &model_version_kind,
     &environment_kind, &environment_version_kind,
     &compute_kind,
+    &component_kind, &component_version_kind,
+    &batch_endpoint_kind, &batch_deployment_kind,
+    &featureset_kind, &featureset_version_kind, &feature_kind,
+    &entity_kind, &entity_version_kind,
+    &index_kind, &index_version_kind,
+    &serverless_endpoint_kind, &marketplace_subscription_kind, &capability_host_kind,
     &connection_kind,
     &schedule_kind,
     &job_kind,
-    &online_endpoint_kind, &online_deployment_kind,
+    &online_endpoint_kind, &online_deployment_kind, &online_sku_kind,
 };
 /* clang-format on */
 
@@ -39,11 +51,14 @@ int faces_join(struct server *server, struct error *err)
 
     server->arm = arm_new(KINDS, COUNT(KINDS), &server->engines);
     server->mlflow = mlflow_new(&mlflow);
+    server->oauth = oauth_new(&server->engines);
     const struct route_table tables[] = {
         admin_routes(server),           arm_routes(server->arm),
         job_routes(&server->engines),   blob_routes(&server->engines),
         mlflow_routes(server->mlflow),  dataplane_routes(&server->engines),
-        oauth_routes(&server->engines),
+        oauth_routes(server->oauth),
+        batch_routes(&server->engines), lineage_routes(&server->engines),
+        index_routes(server->arm),
     };
     return router_new(tables, COUNT(tables), &server->router, err);
 }

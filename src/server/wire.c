@@ -13,6 +13,7 @@
 #include "job/job.h"
 #include "kinds/kinds.h"
 #include "mlflow/mlflow.h"
+#include "oauth/oauth.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "server/faces.h"
@@ -53,7 +54,10 @@ static int open_engines(struct server *server, struct error *err)
     engines->tracking = tracking_open(engines->store, err);
     if (!engines->tracking)
         return -1;
-    return workspace_make_default(engines, server->arena, &server->workspace, err);
+    struct scope registry;
+    if (workspace_make_default(engines, server->arena, &server->workspace, err) < 0)
+        return -1;
+    return registry_make_builtin(engines, server->arena, &registry, err);
 }
 
 /* The hosts are told later, once the ports are known. */
@@ -154,7 +158,7 @@ int wire_open(struct server *server, struct error *err)
     assert(server->folder.lock >= 0);
     server->started_us = clock_now_us();
     server->pool = pool_new((unsigned)server->config.workers);
-    server->sandbox = sandbox_works();
+    server->sandbox = server->engines.sandbox = sandbox_works();
     if (open_engines(server, err) < 0 || open_identity(server, err) < 0 ||
         open_tls(server, err) < 0)
         return -1;
@@ -309,6 +313,7 @@ void wire_close(struct server *server)
     router_free(&server->router);
     arm_free(&server->arm);
     mlflow_free(&server->mlflow);
+    oauth_free(&server->oauth);
     identity_close(&engines->identity);
     tracking_close(&engines->tracking);
     content_close(&engines->content);

@@ -47,8 +47,8 @@ int scope_find(struct store_txn *txn, struct str subscription, struct str group,
     struct sql *q =
         registry ? sql(txn, "SELECT " COLUMNS " FROM scope WHERE kind = 2 AND name_key = ?", err)
                  : sql(txn,
-                       "SELECT " COLUMNS " FROM scope WHERE kind IN (1, 2) AND subscription = ? AND"
-                       " rgroup_key = ? AND name_key = ? ORDER BY kind LIMIT 1",
+                       "SELECT " COLUMNS " FROM scope WHERE kind = 1 AND subscription = ? AND"
+                       " rgroup_key = ? AND name_key = ?",
                        err);
 
     if (!q)
@@ -76,7 +76,7 @@ int scope_by_number(struct store_txn *txn, int64_t number, struct scope *out, st
 
 int scope_by_guid(struct store_txn *txn, struct str guid, struct scope *out, struct error *err)
 {
-    struct sql *q = sql(txn, "SELECT " COLUMNS " FROM scope WHERE guid = ?", err);
+    struct sql *q = sql(txn, "SELECT " COLUMNS " FROM scope WHERE guid = ? AND kind <> 3", err);
 
     if (!q)
         return -1;
@@ -132,6 +132,29 @@ int scope_insert(struct store_txn *txn, struct scope *scope, struct error *err)
         error_set(err, ERROR_EXISTS, "", "There is a workspace '%.*s' in this group already.",
                   STR_ARG(scope->name));
     return -1;
+}
+
+/* The GUID stands in for the name: unique, and never asked for. */
+int scope_retire(struct store_txn *txn, int64_t number, struct error *err)
+{
+    struct sql *q = sql(txn, "UPDATE scope SET kind = 3, name_key = guid WHERE scope = ?", err);
+
+    assert(number > 0);
+    if (!q)
+        return -1;
+    sql_bind_int(q, 1, number);
+    return sql_run(q, err);
+}
+
+int scope_remove(struct store_txn *txn, int64_t number, struct error *err)
+{
+    struct sql *q = sql(txn, "DELETE FROM scope WHERE scope = ? AND kind = 3", err);
+
+    assert(number > 0);
+    if (!q)
+        return -1;
+    sql_bind_int(q, 1, number);
+    return sql_run(q, err);
 }
 
 int scope_each(struct store_txn *txn, int (*each)(const struct scope *, void *), void *context,

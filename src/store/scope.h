@@ -6,7 +6,8 @@
 
 #include "store/store.h"
 
-enum scope_kind { SCOPE_WORKSPACE = 1, SCOPE_REGISTRY = 2 };
+/* A retired scope is one whose rows are being removed: nothing a client says finds it. */
+enum scope_kind { SCOPE_WORKSPACE = 1, SCOPE_REGISTRY = 2, SCOPE_RETIRED = 3 };
 
 struct scope {
     int64_t number;
@@ -19,11 +20,17 @@ struct scope {
     int64_t created_us;
 };
 
-/* Finds by subscription, group and name, any case. Errors: ERROR_NOT_FOUND. */
+/* Finds a workspace by subscription, group and name, any case; without subscription and group a
+ * registry, whose name stands alone. Errors: ERROR_NOT_FOUND. */
 int scope_find(struct store_txn *txn, struct str subscription, struct str group, struct str name,
                struct scope *out, struct error *err);
 int scope_by_number(struct store_txn *txn, int64_t number, struct scope *out, struct error *err);
 int scope_by_guid(struct store_txn *txn, struct str guid, struct scope *out, struct error *err);
+
+/* Takes the name away from a scope, so that a new one may bear it; the rows that hang on its number
+ * are removed by whoever knows them, and scope_remove ends it. */
+int scope_retire(struct store_txn *txn, int64_t number, struct error *err);
+int scope_remove(struct store_txn *txn, int64_t number, struct error *err);
 
 /* Inserts; number is given. Errors: ERROR_EXISTS. */
 int scope_insert(struct store_txn *txn, struct scope *scope, struct error *err);

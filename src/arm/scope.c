@@ -1,0 +1,166 @@
+/* Workspaces and registries as paths name them, and the lists of both. */
+#include "arm/internal.h"
+
+#include <assert.h>
+
+/* By subscription, group and name. A registry is found by its name alone, which is unique; a path
+ * that says another group for it names nothing. */
+int arm_scope_find(struct arena *arena, struct store_txn *txn, const struct arm_target *target,
+                   struct scope *out, struct error *err)
+{
+    bool registry = target->scope_kind == SCOPE_REGISTRY;
+    struct str none = {0};
+    struct scope scope;
+
+    assert(txn);
+    int result = scope_find(txn, registry ? none : target->subscription,
+                            registry ? none : target->group, target->scope, &scope, err);
+    bool elsewhere = result == 0 && registry &&
+                     (!str_eq_fold(scope.subscription, target->subscription) ||
+                      !str_eq_fold(scope.group, target->group));
+    if (result < 0 && err->code != ERROR_NOT_FOUND)
+        return -1;
+    if (result < 0 || elsewhere)
+        return error_set(err, ERROR_NOT_FOUND, "",
+                         "The Resource '" ARM_PROVIDER "/%s/%.*s' under resource group '%.*s' was "
+                         "not found.",
+                         registry ? "registries" : "workspaces", STR_ARG(target->scope),
+                         STR_ARG(target->group));
+    *out = arm_keep_scope(arena, &scope);
+    return 0;
+}
+
+struct arm_target arm_target_of(const struct call *call)
+{
+    struct str registry = call_param(call, "registry");
+    struct arm_target target = {
+        .scope_kind = registry.len > 0 ? SCOPE_REGISTRY : SCOPE_WORKSPACE,
+        .subscription = call_param(call, "subscription"),
+        .group = call_param(call, "group"),
+        .scope = registry.len > 0 ? registry : call_param(call, "workspace"),
+    };
+
+    assert(call);
+    return target;
+}
+
+int arm_scope(struct call *call, struct store *store, struct scope *out, struct error *err)
+{
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(store, err);
+    struct arm_target target = arm_target_of(call);
+
+    assert(out);
+    return txn ? arm_scope_find(call->arena, txn, &target, out, err) : -1;
+}
+
+#define SCOPE_NAME_MIN 2
+#define SCOPE_NAME_MAX 33
+
+/* As Azure takes them: they become part of host names and of container names elsewhere. */
+int arm_scope_name_check(struct str name, struct error *err)
+{
+    bool fine = name.len >= SCOPE_NAME_MIN && name.len <= SCOPE_NAME_MAX;
+
+    for (size_t i = 0; i < name.len && fine; i++) {
+        char c = name.ptr[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        fine = letter || (i > 0 && (c == '-' || c == '_'));
+    }
+    if (fine)
+        return 0;
+    return error_set(err, ERROR_INVALID, "name",
+                     "The name has %d to %d letters, digits, - or _ and begins with a letter or "
+                     "digit, unlike '%.*s'.",
+                     SCOPE_NAME_MIN, SCOPE_NAME_MAX, STR_ARG(str_slice(name, 0, 80)));
+}
+
+/* --- Lists of a subscription or a resource group -----------------------------------------------
+ */
+
+struct walk {
+    struct arm_request *req;
+    struct str subscription, group;
+    int64_t after; /* the number of the last scope of the page before */
+    struct scope *scopes;
+    size_t count, size; /* size: one more than the page, which tells whether there is another */
+};
+
+/* Keeps the scopes that the path names, up to a page. */
+static int walk_one(const struct scope *scope, void *context)
+{
+    struct walk *walk = context;
+
+    assert(walk->req);
+    if (scope->number <= walk->after || scope->kind != walk->req->kind->is_scope ||
+        !str_eq_fold(scope->subscription, walk->subscription) ||
+        (walk->group.len > 0 && !str_eq_fold(scope->group, walk->group)))
+        return 0;
+    if (walk->count == walk->size)
+        return -1;
+    walk->scopes[walk->count++] = arm_keep_scope(walk->req->arena, scope);
+    return 0;
+}
+
+/* Whether ?kind=hub,project leaves this one in. */
+static bool kind_wanted(const struct arm_request *req, const struct json *wire)
+{
+    struct str wanted = call_query(req->call, "kind"), one;
+    struct str kind = json_str_at(wire, "kind");
+
+    assert(wire);
+    if (wanted.len == 0)
+        return true;
+    while (wanted.len > 0 && str_split(&wanted, ',', &one))
+        if (str_eq_fold(str_trim(one), kind))
+            return true;
+    return false;
+}
+
+static int show_scopes(struct arm_request *req, struct store_txn *txn, const struct walk *walk,
+                       struct json *value, struct error *err)
+{
+    struct document document;
+
+    assert(walk->count <= walk->size);
+    for (size_t i = 0; i < walk->count && i + 1 < walk->size; i++) {
+        req->scope = walk->scopes[i];
+        req->name = req->scope.name;
+        if (arm_find(req, txn, &document, err) < 0)
+            return -1;
+        struct json *wire = arm_wire(req, txn, &document, err);
+        if (!wire)
+            return -1;
+        if (kind_wanted(req, wire))
+            json_append(req->arena, value, wire);
+    }
+    return 0;
+}
+
+/* In the order of their making; the token is the number of the last one shown. */
+int arm_list_scopes(struct arm_request *req, struct arm_reply *out, struct error *err)
+{
+    CLEANUP(store_read_end) struct store_txn *txn = NULL;
+    struct json *page = json_object(req->arena), *value = json_array(req->arena);
+    struct document_query query = {0};
+    struct walk walk = {.req = req,
+                        .subscription = call_param(req->call, "subscription"),
+                        .group = call_param(req->call, "group")};
+
+    assert(req->kind && req->kind->is_scope);
+    if (arm_page_read(req->call, &query, err) < 0)
+        return -1;
+    walk.after = query.before_doc;
+    walk.size = query.limit + 1;
+    walk.scopes = arena_new_array(req->arena, struct scope, walk.size);
+    txn = store_read_begin(req->engines->store, err);
+    if (!txn || scope_each(txn, walk_one, &walk, err) < 0 ||
+        show_scopes(req, txn, &walk, value, err) < 0)
+        return -1;
+    json_set(req->arena, page, STR("value"), value);
+    if (walk.count == walk.size) {
+        struct document last = {.doc = walk.scopes[walk.count - 2].number};
+        arm_link_next(req, page, &last);
+    }
+    *out = (struct arm_reply){.status = 200, .body = page};
+    return 0;
+}
