@@ -260,6 +260,24 @@ void router_free(struct router **router)
     *router = NULL;
 }
 
+/* As deep as a template has pieces. */
+static int node_each(const struct node *node, route_each *each, void *context)
+{
+    int result = 0;
+
+    for (const struct row *row = node->rows; row && result == 0; row = row->next)
+        result = each(row->route, context);
+    for (const struct node *child = node->first; child && result == 0; child = child->next)
+        result = node_each(child, each, context);
+    return result;
+}
+
+int router_each(const struct router *router, route_each *each, void *context)
+{
+    assert(router && each);
+    return node_each(&router->root, each, context);
+}
+
 /* --- Matching ------------------------------------------------------------------------------------
  */
 

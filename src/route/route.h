@@ -108,6 +108,11 @@ int router_new(const struct route_table *tables, size_t count, struct router **o
                struct error *err);
 void router_free(struct router **router);
 
+/* Every row of a router, in no order that means anything: what a description of the surface is made
+ * of. Ends early when `each` gives not 0, and gives that. */
+typedef int route_each(const struct route *route, void *context);
+int router_each(const struct router *router, route_each *each, void *context);
+
 /* Finds the row for a method and a raw path; fills route, face and params of *call.
  * Errors: ERROR_NOT_FOUND; ERROR_METHOD (the path is known: *out_allow lists its methods);
  * ERROR_INVALID for bad escapes, dot segments, doubled slashes. call->route is then the row nearest

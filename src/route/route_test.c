@@ -248,3 +248,32 @@ TEST(the_face_travels_with_its_rows)
     CHECK(call.face == &second);
     CHECK(call.route->run == run && call.route->refuse == refuse);
 }
+
+/* Counts rows; stops at the one whose path is `stop`. */
+struct tally {
+    size_t rows;
+    const char *stop;
+};
+
+static int count_row(const struct route *route, void *context)
+{
+    struct tally *tally = context;
+
+    tally->rows++;
+    return tally->stop && strcmp(route->path, tally->stop) == 0 ? 7 : 0;
+}
+
+TEST(every_row_is_listed_once_and_a_listing_can_end_early)
+{
+    struct route_table table = {.rows = ROWS, .count = COUNT(ROWS)};
+    CLEANUP(router_free) struct router *router = NULL;
+    struct tally tally = {0};
+    struct error err = {0};
+
+    CHECK_OK(router_new(&table, 1, &router, &err), &err);
+    CHECK_INT(0, router_each(router, count_row, &tally));
+    CHECK_INT(COUNT(ROWS), tally.rows);
+    tally = (struct tally){.stop = "/api/runs/create"};
+    CHECK_INT(7, router_each(router, count_row, &tally));
+    CHECK(tally.rows < COUNT(ROWS));
+}
