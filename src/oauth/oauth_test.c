@@ -1,109 +1,7 @@
-/* The token service over real listeners: in the words of OAuth, open only where it is public. */
-#include "oauth/oauth.h"
+/* The token service over a real listener: its metadata, and that all its rows are what they say. */
+#include "oauth/world_test.h"
 
-#include "base/test.h"
-#include "http/client.h"
-#include "identity/identity.h"
-#include "os/file.h"
-
-#include <stdlib.h>
-#include <unistd.h>
-
-struct world {
-    struct arena *arena;
-    struct engines engines;
-    struct router *router;
-    struct pool *pool;
-    struct http_server *server;
-    struct http_app app;
-    int dir;
-};
-
-static void world_run(struct http_exchange *, void *context)
-{
-    struct call *call = context;
-
-    call->route->run(call);
-}
-
-/* Dispatch without its guard: every row here is public, which one test makes sure of. */
-static enum http_verdict world_head(struct http_exchange *ex, struct http_plan *plan, void *context)
-{
-    struct world *w = context;
-    struct call *call = arena_make(http_arena(ex), struct call);
-    struct str allow;
-    struct error err = {0};
-
-    call->ex = ex;
-    call->arena = http_arena(ex);
-    if (router_match(w->router, call, LISTEN_SOCKET, &allow, &err) < 0) {
-        if (call->route)
-            call->route->refuse(call, &err);
-        else
-            http_reply(ex, 404, "text/plain", STR("no row"));
-        return HTTP_REPLIED;
-    }
-    *plan = (struct http_plan){.body_limit = call->route->body_limit,
-                               .where = HTTP_ON_WORKER,
-                               .run = world_run,
-                               .context = call};
-    return HTTP_GO;
-}
-
-static struct world *world_open(void)
-{
-    struct world *w = calloc(1, sizeof(*w));
-    struct error err = {0};
-    uint16_t port;
-
-    CHECK(w);
-    w->arena = arena_new(16 * MIB);
-    w->dir = dir_open(test_folder(), &err);
-    const struct identity_options options = {.dir = w->dir, .domain = STR("lazurite.test")};
-    w->engines.identity = identity_open(&options, NULL, &err);
-    CHECK_OK(w->engines.identity ? 0 : -1, &err);
-    w->engines.arm_endpoint = STR("https://localhost:10443");
-    w->engines.domain = STR("lazurite.test");
-    const struct route_table table = oauth_routes(&w->engines);
-    CHECK_OK(router_new(&table, 1, &w->router, &err), &err);
-    w->pool = pool_new(2);
-    w->app = (struct http_app){.head = world_head, .context = w};
-    w->server = http_server_new(w->pool, &w->app, 1, &err);
-    unlinkat(w->dir, "oauth.sock", 0);
-    const struct http_listener listener = {.unix_path = "oauth.sock", .unix_dir = w->dir};
-    CHECK_OK(http_server_listen(w->server, &listener, &port, &err), &err);
-    return w;
-}
-
-static void world_close(struct world **w)
-{
-    http_server_free(&(*w)->server);
-    pool_free(&(*w)->pool);
-    router_free(&(*w)->router);
-    identity_close(&(*w)->engines.identity);
-    fd_close(&(*w)->dir);
-    arena_free(&(*w)->arena);
-    free(*w);
-}
-
-/* Asks; *out is the body as JSON. */
-static int ask(struct world *w, const char *method, const char *target, const char *body,
-               struct json **out)
-{
-    struct str socket = arena_printf(w->arena, "/proc/self/fd/%d/oauth.sock", w->dir);
-    CLEANUP(http_client_free)
-    struct http_client *client =
-        http_client_new(&(struct http_address){.unix_path = socket, .host = STR("localhost")});
-    const struct http_call call = {
-        .method = method, .target = str_from(target), .body = str_from(body), .timeout_ms = 10000};
-    struct http_response reply;
-    struct error err = {0};
-
-    CHECK_OK(http_client_send(client, w->arena, &call, &reply, &err), &err);
-    *out = json_parse(w->arena, arena_str(w->arena, reply.body), &err);
-    CHECK_OK(*out ? 0 : -1, &err);
-    return reply.status;
-}
+#include <string.h>
 
 TEST(the_configuration_names_our_addresses_for_our_tenant)
 {
@@ -111,54 +9,60 @@ TEST(the_configuration_names_our_addresses_for_our_tenant)
     struct str tenant = identity_tenant(w->engines.identity);
     struct str target =
         arena_printf(w->arena, "/%.*s/v2.0/.well-known/openid-configuration", STR_ARG(tenant));
-    struct json *body;
+    struct reply reply = world_get(w, target.ptr);
+    struct str base = arena_printf(w->arena, WORLD_AUDIENCE "/%.*s", STR_ARG(tenant));
 
-    CHECK_INT(200, ask(w, "GET", target.ptr, "", &body));
-    CHECK(str_eq(arena_printf(w->arena, "https://localhost:10443/%.*s/v2.0", STR_ARG(tenant)),
-                 json_str_at(body, "issuer")));
-    CHECK(str_eq(
-        arena_printf(w->arena, "https://localhost:10443/%.*s/oauth2/v2.0/token", STR_ARG(tenant)),
-        json_str_at(body, "token_endpoint")));
-    CHECK(json_str_at(body, "authorization_endpoint").len > 0);
-    CHECK(json_str_at(body, "device_authorization_endpoint").len > 0);
-    CHECK_STR("RS256", json_str_at(body, "id_token_signing_alg_values_supported[0]"));
+    CHECK_INT(200, reply.status);
+    CHECK(str_eq(arena_printf(w->arena, "%.*s/v2.0", STR_ARG(base)),
+                 json_str_at(reply.body, "issuer")));
+    CHECK(str_eq(arena_printf(w->arena, "%.*s/oauth2/v2.0/token", STR_ARG(base)),
+                 json_str_at(reply.body, "token_endpoint")));
+    CHECK(json_str_at(reply.body, "authorization_endpoint").len > 0);
+    CHECK(json_str_at(reply.body, "device_authorization_endpoint").len > 0);
+    CHECK_STR("RS256", json_str_at(reply.body, "id_token_signing_alg_values_supported[0]"));
+    CHECK_STR("S256", json_str_at(reply.body, "code_challenge_methods_supported[0]"));
 }
 
 TEST(adfs_is_another_name_of_the_tenant_whose_issuer_stays_one)
 {
     CLEANUP(world_close) struct world *w = world_open();
-    struct json *body, *other;
+    struct reply reply = world_get(w, "/adfs/.well-known/openid-configuration");
+    struct reply other = world_get(w, "/ADFS/v2.0/.well-known/openid-configuration");
 
-    CHECK_INT(200, ask(w, "GET", "/adfs/.well-known/openid-configuration", "", &body));
-    CHECK_STR("https://localhost:10443/adfs/discovery/v2.0/keys", json_str_at(body, "jwks_uri"));
-    CHECK_INT(200, ask(w, "GET", "/ADFS/v2.0/.well-known/openid-configuration", "", &other));
-    CHECK(str_eq(json_str_at(body, "issuer"), json_str_at(other, "issuer")));
+    CHECK_INT(200, reply.status);
+    CHECK_INT(200, other.status);
+    CHECK_STR(WORLD_AUDIENCE "/adfs/discovery/v2.0/keys", json_str_at(reply.body, "jwks_uri"));
+    CHECK(str_eq(json_str_at(reply.body, "issuer"), json_str_at(other.body, "issuer")));
 }
 
 TEST(another_tenant_is_not_there_and_no_hint_of_ours_is_given)
 {
-    static const char *const TARGETS[] = {"/common/v2.0/.well-known/openid-configuration",
-                                          "/organizations/.well-known/openid-configuration",
-                                          "/%20/discovery/v2.0/keys"};
+    static const char *const TARGETS[] = {
+        "/common/v2.0/.well-known/openid-configuration",
+        "/organizations/.well-known/openid-configuration", "/%20/discovery/v2.0/keys",
+        "/contoso/oauth2/v2.0/authorize?client_id=x", "/contoso/oauth2/deviceauth"};
     CLEANUP(world_close) struct world *w = world_open();
-    struct json *body;
 
     for (size_t i = 0; i < COUNT(TARGETS); i++) {
-        CHECK_INT(404, ask(w, "GET", TARGETS[i], "", &body));
-        CHECK_STR("invalid_request", json_str_at(body, "error"));
-        CHECK_STR("There is no tenant of this name.", json_str_at(body, "error_description"));
+        struct reply reply = world_get(w, TARGETS[i]);
+        world_check_error(reply, 404, "invalid_request");
+        CHECK_STR("There is no tenant of this name.", json_str_at(reply.body, "error_description"));
     }
+    world_check_error(world_post(w, "/contoso/oauth2/v2.0/token", "grant_type=x"), 404,
+                      "invalid_request");
+    world_check_error(world_post(w, "/contoso/oauth2/v2.0/devicecode", "client_id=x"), 404,
+                      "invalid_request");
 }
 
 TEST(the_keys_are_public_halves_that_verify)
 {
     static const char *const PRIVATE[] = {"d", "p", "q", "dp", "dq", "qi"};
     CLEANUP(world_close) struct world *w = world_open();
-    struct json *body;
+    struct reply reply = world_get(w, "/adfs/discovery/v2.0/keys");
 
-    CHECK_INT(200, ask(w, "GET", "/adfs/discovery/v2.0/keys", "", &body));
-    struct json_iter it = json_iter(json_at(body, "keys"));
-    CHECK(json_count(json_at(body, "keys")) > 0);
+    CHECK_INT(200, reply.status);
+    struct json_iter it = json_iter(json_at(reply.body, "keys"));
+    CHECK(json_count(json_at(reply.body, "keys")) > 0);
     while (json_next(&it)) {
         CHECK_STR("RSA", json_str_at(it.value, "kty"));
         CHECK(json_str_at(it.value, "kid").len > 0);
@@ -168,47 +72,62 @@ TEST(the_keys_are_public_halves_that_verify)
     }
 }
 
-TEST(no_way_gives_a_token_yet_and_all_say_so_in_oauths_form)
+TEST(an_authority_of_ours_is_known_and_no_other)
 {
-    static const struct {
-        const char *method, *target, *body;
-    } WAYS[] = {
-        {"POST", "/adfs/oauth2/v2.0/token", "grant_type=client_credentials&client_secret=x"},
-        {"POST", "/adfs/oauth2/v2.0/token", "grant_type=password&username=a&password=b"},
-        {"POST", "/adfs/oauth2/v2.0/token", ""},
-        {"POST", "/adfs/oauth2/token", "resource=x"},
-        {"POST", "/adfs/oauth2/v2.0/devicecode", "client_id=x"},
-        {"GET", "/adfs/oauth2/v2.0/authorize", ""},
-    };
+    static const char *const FOREIGN[] = {
+        "",
+        "?authorization_endpoint=https%3A%2F%2Flogin.test%2Fadfs%2Foauth2%2Fv2.0%2Fauthorize",
+        "?authorization_endpoint=https%3A%2F%2Flocalhost%3A10443%2Fcontoso%2Foauth2",
+        "?authorization_endpoint=https%3A%2F%2Flocalhost%3A10443%2F",
+        "?authorization_endpoint=https%3A%2F%2Flocalhost%3A104430%2Fadfs%2Foauth2",
+        "?authorization_endpoint=https%3A%2F%2Flocalhost%3A10443.test%2Fadfs%2Foauth2"};
     CLEANUP(world_close) struct world *w = world_open();
-    struct json *body;
+    struct reply reply = world_get(w, "/common/discovery/instance?api-version=1.1&"
+                                      "authorization_endpoint=https%3A%2F%2Flocalhost%3A10443%2F"
+                                      "adfs%2Foauth2%2Fv2.0%2Fauthorize");
 
-    for (size_t i = 0; i < COUNT(WAYS); i++) {
-        CHECK_INT(501, ask(w, WAYS[i].method, WAYS[i].target, WAYS[i].body, &body));
-        CHECK_STR("unsupported_grant_type", json_str_at(body, "error"));
-        CHECK(json_str_at(body, "error_description").len > 0);
-        CHECK(!json_at(body, "access_token"));
+    CHECK_INT(200, reply.status);
+    CHECK_STR(WORLD_AUDIENCE "/adfs/v2.0/.well-known/openid-configuration",
+              json_str_at(reply.body, "tenant_discovery_endpoint"));
+    CHECK(json_count(json_at(reply.body, "metadata")) == 1);
+    CHECK_STR("localhost", json_str_at(reply.body, "metadata[0].aliases[0]"));
+    for (size_t i = 0; i < COUNT(FOREIGN); i++) {
+        struct str target = arena_printf(w->arena, "/common/discovery/instance%s", FOREIGN[i]);
+        world_check_error(world_get(w, target.ptr), 400, "invalid_instance");
     }
 }
 
 TEST(a_wrong_method_is_refused_in_oauths_form)
 {
     CLEANUP(world_close) struct world *w = world_open();
-    struct json *body;
 
-    CHECK_INT(405, ask(w, "GET", "/adfs/oauth2/v2.0/token", "", &body));
-    CHECK_STR("invalid_request", json_str_at(body, "error"));
+    world_check_error(world_get(w, "/adfs/oauth2/v2.0/token"), 405, "invalid_request");
+    world_check_error(world_get(w, "/adfs/oauth2/v2.0/devicecode"), 405, "invalid_request");
 }
 
-TEST(every_row_is_public_on_purpose_and_takes_no_more_than_a_form)
+TEST(all_rows_are_public_and_take_no_more_than_a_form)
 {
-    struct engines engines = {0};
-    const struct route_table table = oauth_routes(&engines);
+    CLEANUP(world_close) struct world *w = world_open();
+    const struct route_table table = oauth_routes(w->oauth);
 
-    CHECK(table.count > 0 && table.face == &engines);
+    CHECK(table.count > 0);
     for (size_t i = 0; i < table.count; i++) {
         CHECK_INT(PERMIT_PUBLIC, table.rows[i].permit);
         CHECK(table.rows[i].body_limit <= 64 * KIB);
-        CHECK_INT(0, table.rows[i].flags & (ROUTE_LOCAL_USER | ROUTE_SAS | ROUTE_STREAM_IN));
+        CHECK(table.rows[i].refuse);
     }
+}
+
+TEST(script_and_style_are_files_of_ours)
+{
+    CLEANUP(world_close) struct world *w = world_open();
+    struct reply script = world_get(w, "/oauth2/signin.js");
+    struct reply style = world_get(w, "/oauth2/signin.css");
+
+    CHECK_INT(200, script.status);
+    CHECK(
+        str_starts(http_response_header(&script.response, "Content-Type"), STR("text/javascript")));
+    CHECK_STR("nosniff", http_response_header(&script.response, "X-Content-Type-Options"));
+    CHECK_INT(200, style.status);
+    CHECK(str_starts(http_response_header(&style.response, "Content-Type"), STR("text/css")));
 }

@@ -10,6 +10,7 @@
 #include "server/folder.h"
 
 struct mlflow;
+struct oauth;
 struct housekeeping;
 
 /* What the rows of this folder know. */
@@ -26,6 +27,7 @@ struct server {
     struct router *router;
     struct arm *arm;
     struct mlflow *mlflow;
+    struct oauth *oauth;
     struct http_tls *tls;
     struct http_server *http;
     struct housekeeping *housekeeping;

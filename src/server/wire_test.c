@@ -229,10 +229,10 @@ TEST(discovery_gives_the_data_plane_without_a_final_slash)
     CHECK(str_eq(w->server.engines.arm_endpoint, json_str_at(answer.body, "api")));
 }
 
-TEST(the_token_service_shows_its_keys_and_gives_no_token)
+TEST(the_token_service_shows_its_keys_and_takes_forms_only)
 {
     WORLD(w);
-    static const char *const CLOSED[] = {"/adfs/oauth2/v2.0/token", "/adfs/oauth2/token",
+    static const char *const TAKERS[] = {"/adfs/oauth2/v2.0/token", "/adfs/oauth2/token",
                                          "/adfs/oauth2/v2.0/devicecode"};
     struct answer answer = ask(w, DOOR_TLS, "GET", "/adfs/.well-known/openid-configuration", "");
 
@@ -241,10 +241,10 @@ TEST(the_token_service_shows_its_keys_and_gives_no_token)
     answer = ask(w, DOOR_TLS, "GET", "/adfs/discovery/v2.0/keys", "");
     CHECK_INT(2, json_count(json_at(answer.body, "keys")));
     CHECK(str_find(answer.text, STR("\"d\"")) < 0);
-    for (size_t i = 0; i < COUNT(CLOSED); i++) {
-        answer = ask(w, DOOR_TLS, "POST", CLOSED[i], "grant_type=client_credentials");
-        CHECK_INT(501, answer.status);
-        CHECK_STR("unsupported_grant_type", json_str_at(answer.body, "error"));
+    for (size_t i = 0; i < COUNT(TAKERS); i++) {
+        answer = ask(w, DOOR_TLS, "POST", TAKERS[i], "{\"grant_type\":\"client_credentials\"}");
+        CHECK_INT(400, answer.status);
+        CHECK_STR("invalid_request", json_str_at(answer.body, "error"));
     }
     answer = ask(w, DOOR_TLS, "GET", "/nobody/discovery/v2.0/keys", "");
     CHECK_INT(404, answer.status);

@@ -178,6 +178,31 @@ static const char PEOPLE[] =
     " created_by TEXT NOT NULL, UNIQUE (scope_path, principal, role)) WITHOUT ROWID;"
     "CREATE INDEX grant_principal ON \"grant\" (principal);";
 
+/* Refresh tokens of the token service, by their SHA-256. One that was used stays until it expires, so
+ * that its second use is seen. */
+static const char SIGN_INS[] =
+    "CREATE TABLE refresh_token (hash BLOB PRIMARY KEY, family TEXT NOT NULL,"
+    " principal TEXT NOT NULL, client TEXT NOT NULL, wanted TEXT NOT NULL,"
+    " issued_us BIGINT NOT NULL, expires_us BIGINT NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX refresh_family ON refresh_token (family);"
+    "CREATE INDEX refresh_expiry ON refresh_token (expires_us);";
+
+/* The blocks that blobs were made of, in order: clients ask for them, and build on them. They hold no
+ * reference of their own, since the blob's object has one to each chunk. */
+static const char BLOCKS[] =
+    "CREATE TABLE committed (container TEXT NOT NULL, name TEXT NOT NULL,"
+    " position BIGINT NOT NULL, block_id TEXT NOT NULL, chunk TEXT NOT NULL, size BIGINT NOT NULL,"
+    " PRIMARY KEY (container, name, position)) WITHOUT ROWID;"
+    "CREATE INDEX committed_block ON committed (container, name, block_id);";
+
+/* What was deleted and whose rows and bytes still have to go (asset/doom.h); and runs of an
+ * experiment by their creation, for pages of run history. */
+static const char DELETIONS[] =
+    "CREATE TABLE doomed (doomed INTEGER PRIMARY KEY, scope BIGINT NOT NULL,"
+    " kind INTEGER NOT NULL, owner BIGINT NOT NULL, container TEXT NOT NULL, prefix TEXT NOT NULL,"
+    " at_us BIGINT NOT NULL);"
+    "CREATE INDEX run_experiment_created ON run (scope, experiment, created_us DESC, run DESC);";
+
 /* One migration: the scripts that lead from its number - 1 to its number. */
 struct migration {
     const char *scripts[4];
@@ -185,7 +210,7 @@ struct migration {
 
 static const struct migration MIGRATIONS[STORE_SCHEMA] = {
     {{RESOURCES, TRACKING, CONTENT}},
-    {{PEOPLE}},
+    {{PEOPLE, SIGN_INS, BLOCKS, DELETIONS}},
 };
 
 /* Names both numbers, since the cure is another program, not another database. */

@@ -1,0 +1,185 @@
+/* What all rows say alike: errors, addresses, who is asking. */
+#include "oauth/oauth_private.h"
+
+#include "http/text.h"
+#include "identity/identity.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+
+struct wire_row {
+    enum error_code code;
+    int status;
+    const char *name; /* RFC 6749, 5.2 and 4.1.2.1 */
+};
+
+static const struct wire_row WIRE[] = {
+    {ERROR_INVALID, 400, "invalid_request"},
+    {ERROR_UNAUTHENTICATED, 401, "invalid_client"},
+    {ERROR_FORBIDDEN, 403, "access_denied"},
+    {ERROR_NOT_FOUND, 404, "invalid_request"},
+    {ERROR_METHOD, 405, "invalid_request"},
+    {ERROR_TOO_LARGE, 413, "invalid_request"},
+    {ERROR_MISDIRECTED, 421, "invalid_request"},
+    {ERROR_TOO_MANY, 429, "temporarily_unavailable"},
+    {ERROR_NOT_IMPLEMENTED, 501, "unsupported_grant_type"},
+    {ERROR_UNAVAILABLE, 503, "temporarily_unavailable"},
+};
+
+/* Names that an error's target may bring: RFC 6749, RFC 8628, OpenID, and `invalid_resource` of
+ * version 1. Any other target is about something else. */
+static const char *const NAMES[] = {
+    "invalid_request",        "invalid_client", "invalid_grant",  "unauthorized_client",
+    "unsupported_grant_type", "invalid_scope",  "access_denied",  "unsupported_response_type",
+    "authorization_pending",  "slow_down",      "expired_token",  "invalid_resource",
+    "invalid_instance",       "server_error",   "login_required",
+};
+
+static bool is_name(struct str target)
+{
+    for (size_t i = 0; i < COUNT(NAMES); i++)
+        if (str_eq(target, str_from(NAMES[i])))
+            return true;
+    return false;
+}
+
+void oauth_refuse(struct call *call, const struct error *err)
+{
+    struct json *body = json_object(call->arena);
+    int status = 500;
+    const char *name = "server_error";
+
+    assert(err->code != ERROR_NONE);
+    for (size_t i = 0; i < COUNT(WIRE); i++)
+        if (WIRE[i].code == err->code) {
+            status = WIRE[i].status;
+            name = WIRE[i].name;
+        }
+    if (is_name(str_from(err->target)))
+        name = err->target;
+    json_set_str(call->arena, body, "error", str_from(name));
+    /* What broke inside is nobody's business outside. */
+    json_set_str(call->arena, body, "error_description",
+                 status == 500 ? STR("The server failed to answer; its log says why.")
+                               : str_from(err->message));
+    if (err->code == ERROR_TOO_MANY)
+        http_add_header(call->ex, "Retry-After", STR("60"));
+    http_add_header(call->ex, "Cache-Control", STR("no-store"));
+    http_reply(call->ex, status, "application/json", json_write(call->arena, body));
+}
+
+void oauth_reply(struct call *call, const struct json *body)
+{
+    assert(json_kind(body) == JSON_OBJECT);
+    http_add_header(call->ex, "Cache-Control", STR("no-store"));
+    http_add_header(call->ex, "Pragma", STR("no-cache"));
+    http_reply(call->ex, 200, "application/json", json_write(call->arena, body));
+}
+
+/* Another tenant's name and one that never was look alike. */
+bool oauth_tenant(struct call *call, struct str *out)
+{
+    const struct oauth *oauth = call->face;
+    struct str tenant = call_param(call, "tenant");
+    struct error err = {0};
+
+    assert(out);
+    if (tenant.len == 0)
+        tenant = STR("adfs");
+    if (str_eq_fold(tenant, STR("adfs")) ||
+        str_eq_fold(tenant, identity_tenant(oauth->engines->identity))) {
+        *out = tenant;
+        return true;
+    }
+    error_set(&err, ERROR_NOT_FOUND, "", "There is no tenant of this name.");
+    oauth_refuse(call, &err);
+    return false;
+}
+
+/* The guard has compared the Host with our own names; on the other listeners it is none by which
+ * the token service could be reached over TLS. */
+struct str oauth_url(const struct call *call, struct str tenant, const char *rest)
+{
+    const struct oauth *oauth = call->face;
+    struct str host = http_header(call->ex, "Host");
+    struct str base = oauth->engines->arm_endpoint;
+
+    assert(base.len > 0 && tenant.len > 0);
+    if (http_peer(call->ex)->tls && host.len > 0)
+        base = arena_printf(call->arena, "https://%.*s", STR_ARG(host));
+    return arena_printf(call->arena, "%.*s/%.*s/%s", STR_ARG(base), STR_ARG(tenant), rest);
+}
+
+struct str oauth_address(const struct call *call)
+{
+    const struct http_peer *peer = http_peer(call->ex);
+    char text[INET6_ADDRSTRLEN] = "";
+
+    if (peer->unix_socket)
+        return arena_printf(call->arena, "user %lld", (long long)peer->uid);
+    if (peer->remote.ss_family == AF_INET)
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)&peer->remote)->sin_addr, text,
+                  sizeof(text));
+    else if (peer->remote.ss_family == AF_INET6)
+        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)&peer->remote)->sin6_addr, text,
+                  sizeof(text));
+    assert(text[sizeof(text) - 1] == '\0');
+    return arena_str(call->arena, str_from(text));
+}
+
+struct str oauth_public_client(struct str client)
+{
+    if (str_eq_fold(client, STR(OAUTH_CLIENT_SDK)))
+        return STR("the Azure SDK or command line");
+    if (str_eq_fold(client, STR(OAUTH_CLIENT_OWN)))
+        return STR("the lazurite command line");
+    return STR("");
+}
+
+/* What stands in an address ends up in logs and histories. */
+static int refuse_secrets(const struct call *call, struct error *err)
+{
+    static const char *const SECRETS[] = {
+        "client_secret", "client_assertion", "password",    "refresh_token",
+        "code",          "code_verifier",    "device_code", "assertion"};
+    struct str value;
+
+    for (size_t i = 0; i < COUNT(SECRETS); i++)
+        if (http_query_get(call->arena, http_query(call->ex), SECRETS[i], 0, &value))
+            return error_set(err, ERROR_INVALID, "invalid_request",
+                             "'%s' belongs in the form, not in the address; change it, since it "
+                             "may have been logged.",
+                             SECRETS[i]);
+    return 0;
+}
+
+int oauth_form(struct call *call, struct form *out, struct error *err)
+{
+    assert(out);
+    if (refuse_secrets(call, err) < 0)
+        return -1;
+    if (!form_is_type(http_header(call->ex, "Content-Type")))
+        return error_set(err, ERROR_INVALID, "invalid_request",
+                         "The body must be a form: application/x-www-form-urlencoded.");
+    return form_read(call->arena, http_body(call->ex), out, err);
+}
+
+int oauth_wish(struct oauth *oauth, struct str scope, struct wish *out, struct error *err)
+{
+    struct wish wish;
+
+    assert(out);
+    if (wish_read(scope, &wish, err) < 0)
+        return -1;
+    if (wish.audience.len == 0)
+        return error_set(err, ERROR_INVALID, "invalid_scope",
+                         "The scope names no audience; ask for '%.*s/.default'.",
+                         STR_ARG(oauth->engines->arm_endpoint));
+    if (!identity_audience_accepted(oauth->engines->identity, wish.audience))
+        return error_set(err, ERROR_INVALID, "invalid_scope",
+                         "No tokens are given for '%.*s'; ask for '%.*s/.default'.",
+                         STR_ARG(str_slice(wish.audience, 0, 128)),
+                         STR_ARG(oauth->engines->arm_endpoint));
+    *out = wish;
+    return 0;
+}
