@@ -88,11 +88,13 @@ static int name_free(struct store_txn *txn, int64_t scope, struct str name, stru
 
 static int next_id(struct store_txn *txn, int64_t scope, int64_t *out, struct error *err)
 {
-    struct sql *q = sql(txn, "SELECT MAX(id) FROM experiment WHERE scope = ?", err);
+    /* Deleted ones stand under the negative scope: an id is given once. */
+    struct sql *q = sql(txn, "SELECT MAX(id) FROM experiment WHERE scope IN (?, ?)", err);
 
     if (!q)
         return -1;
     sql_bind_int(q, 1, scope);
+    sql_bind_int(q, 2, -scope);
     *out = sql_step(q) > 0 && !sql_is_null(q, 0) ? sql_int(q, 0) + 1 : 0;
     return sql_end(q, err);
 }

@@ -161,6 +161,17 @@ int pairs_set(struct tracking *tracking, struct store_txn *txn, const struct pai
     return 0;
 }
 
+static int tag_remove(struct store_txn *txn, int64_t owner, int64_t word, struct error *err)
+{
+    struct sql *q = sql(txn, "DELETE FROM tag WHERE run = ? AND key = ?", err);
+
+    if (!q)
+        return -1;
+    sql_bind_int(q, 1, owner);
+    sql_bind_int(q, 2, word);
+    return sql_run(q, err);
+}
+
 int tag_delete(struct tracking *tracking, struct store_txn *txn, const struct pair_owner *owner,
                struct str key, struct error *err)
 {
@@ -170,12 +181,7 @@ int tag_delete(struct tracking *tracking, struct store_txn *txn, const struct pa
     if (word_find(tracking->words, txn, key, &word, err) < 0)
         return -1;
     if (word > 0) {
-        struct sql *q = sql(txn, "DELETE FROM tag WHERE run = ? AND key = ?", err);
-        if (!q)
-            return -1;
-        sql_bind_int(q, 1, owner->owner);
-        sql_bind_int(q, 2, word);
-        if (sql_run(q, err) < 0)
+        if (tag_remove(txn, owner->owner, word, err) < 0)
             return -1;
         changes = sql_changes(txn);
     }
@@ -193,6 +199,37 @@ int run_set_tag(struct store_txn *txn, const struct run *run, struct str key, st
     struct pair_owner owner = {run->scope, run->run, run->run_id};
 
     return pair_set(NULL, txn, &owner, PAIR_TAG, &pair, err);
+}
+
+int run_delete_tag(struct store_txn *txn, const struct run *run, struct str key, struct error *err)
+{
+    int64_t word;
+
+    assert(store_is_writer(txn) && run->run > 0);
+    if (word_find(NULL, txn, key, &word, err) < 0)
+        return -1;
+    return word ? tag_remove(txn, run->run, word, err) : 0;
+}
+
+int run_replace_tags(struct store_txn *txn, const struct run *run, const struct json *tags,
+                     struct error *err)
+{
+    struct json *held = json_object(store_arena(txn));
+    struct json_iter it;
+
+    assert(store_is_writer(txn));
+    if (run_tags(txn, run, held, err) < 0)
+        return -1;
+    it = json_iter(held);
+    while (json_next(&it))
+        if (!json_get(tags, it.key) && !str_starts(it.key, STR("mlflow.")) &&
+            run_delete_tag(txn, run, it.key, err) < 0)
+            return -1;
+    it = json_iter(tags);
+    while (json_next(&it))
+        if (run_set_tag(txn, run, it.key, json_as_str(it.value), err) < 0)
+            return -1;
+    return 0;
 }
 
 int run_tags(struct store_txn *txn, const struct run *run, struct json *out_object,

@@ -227,28 +227,32 @@ int run_each_of(struct store_txn *txn, int64_t scope, int64_t experiment, run_ea
     return run_walk(q, each, context, err);
 }
 
+#define RUN_PAGE                                                   \
+    " AND archived BETWEEN ? AND ? AND (created_us, run) < (?, ?)" \
+    " ORDER BY created_us DESC, run DESC LIMIT ?"
+
 /* A position of 0 is the newest; rows at the same instant are told apart by their number. */
 int run_list(struct store_txn *txn, const struct run_query *query, run_each *each, void *context,
              struct error *err)
 {
     int at = 1;
-    struct sql *q = query->parent
-                        ? sql(txn,
-                              "SELECT " RUN_COLUMNS " FROM run WHERE scope = ? AND parent = ?"
-                              " AND archived BETWEEN ? AND ? AND (created_us, run) < (?, ?)"
-                              " ORDER BY created_us DESC, run DESC LIMIT ?",
-                              err)
-                        : sql(txn,
-                              "SELECT " RUN_COLUMNS " FROM run WHERE scope = ?"
-                              " AND archived BETWEEN ? AND ? AND (created_us, run) < (?, ?)"
-                              " ORDER BY created_us DESC, run DESC LIMIT ?",
-                              err);
+    struct sql *q;
+
+    assert(!query->parent || !query->by_experiment);
+    if (query->parent)
+        q = sql(txn, "SELECT " RUN_COLUMNS " FROM run WHERE scope = ? AND parent = ?" RUN_PAGE,
+                err);
+    else if (query->by_experiment)
+        q = sql(txn, "SELECT " RUN_COLUMNS " FROM run WHERE scope = ? AND experiment = ?" RUN_PAGE,
+                err);
+    else
+        q = sql(txn, "SELECT " RUN_COLUMNS " FROM run WHERE scope = ?" RUN_PAGE, err);
     if (!q)
         return -1;
     assert(query->limit > 0);
     sql_bind_int(q, at++, query->scope);
-    if (query->parent)
-        sql_bind_int(q, at++, query->parent);
+    if (query->parent || query->by_experiment)
+        sql_bind_int(q, at++, query->parent ? query->parent : query->experiment);
     sql_bind_int(q, at++, query->archived_only && !query->all ? 1 : 0);
     sql_bind_int(q, at++, query->archived_only || query->all ? 1 : 0);
     sql_bind_int(q, at++, query->before_us ? query->before_us : INT64_MAX);

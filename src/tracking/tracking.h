@@ -79,12 +79,20 @@ int run_set_tag(struct store_txn *txn, const struct run *run, struct str key, st
                 struct error *err);
 int run_tags(struct store_txn *txn, const struct run *run, struct json *out_object,
              struct error *err);
+/* Takes a tag away; one that is not there is no error. */
+int run_delete_tag(struct store_txn *txn, const struct run *run, struct str key, struct error *err);
+/* For a PUT, which says all there is: tags that `tags` lacks go, but for those that MLflow keeps
+ * for itself ("mlflow.…"), which ARM's clients do not send back; the others are set. */
+int run_replace_tags(struct store_txn *txn, const struct run *run, const struct json *tags,
+                     struct error *err);
 
 /* Runs newest first, for lists of jobs. */
 struct run_query {
     int64_t scope;
     int64_t parent; /* 0: any */
     bool archived_only, all;
+    bool by_experiment; /* only of `experiment`; not together with a parent */
+    int64_t experiment;
     int64_t before_us, before_run;
     size_t limit;
 };
