@@ -1,25 +1,25 @@
 /* PATCH of a run: what people write about it. Name, tags and the archive are the run's own;
- * description and properties lie in the job's document, so ARM shows the same. */
+ * description and properties lie in the job's document, so ARM shows the same. A run without a
+ * document is MLflow's, and its state may be said here too. */
 #include "dataplane/internal.h"
+
+#include "dataplane/change.h"
+#include "os/clock.h"
 
 #include "store/document.h"
 #include "store/event.h"
 
 #include <assert.h>
 
-struct patch {
-    struct call *call;
-    const struct json *body;
-};
-
-/* Tags that are sent are set; the others stay. */
+/* Tags that are sent are set, null takes one away, the others stay. */
 static int set_tags(struct store_txn *txn, const struct run *run, const struct json *tags,
                     struct error *err)
 {
     struct json_iter it = json_iter(tags);
 
     while (json_next(&it))
-        if (run_set_tag(txn, run, it.key, json_as_str(it.value), err) < 0)
+        if (json_is_null(it.value) ? run_delete_tag(txn, run, it.key, err) < 0
+                                   : run_set_tag(txn, run, it.key, json_as_str(it.value), err) < 0)
             return -1;
     return 0;
 }
@@ -74,55 +74,107 @@ static int patch_document(struct store_txn *txn, const struct run *run, const st
     return document_update(txn, &document, err);
 }
 
-static int tell(struct store_txn *txn, const struct patch *patch, const struct run *run,
+int change_tell(struct store_txn *txn, const struct call *call, const struct run *run,
                 struct error *err)
 {
     struct event event = {.scope = run->scope,
                           .type = STR("jobs.updated"),
                           .subject_kind = STR("jobs"),
                           .subject = run->run_id,
-                          .actor = patch->call->caller.name,
+                          .actor = call->caller.name,
                           .body = STR("{}")};
 
     return event_append(txn, &event, err);
 }
 
-/* On the writer thread. All that may refuse comes before what changes. */
-static int patch_apply(struct store_txn *txn, void *context, struct error *err)
+/* A job is moved by its attempt, never by a client (decisions 8): what one says of its state is
+ * not wrong, only not for it to say. */
+void change_state(struct run *run, enum run_status status)
 {
-    struct patch *patch = context;
-    struct str name = json_str_at(patch->body, "displayName");
-    struct str run_id = call_param(patch->call, "run");
-    struct json *hidden = json_get(patch->body, STR("hidden"));
+    if (run->doc || status == 0)
+        return;
+    if (status == RUN_RUNNING && run->start_us == 0)
+        run->start_us = clock_now_us();
+    if (run_status_final(status) && run->end_us == 0)
+        run->end_us = clock_now_us();
+    if (!run_status_final(status))
+        run->end_us = 0;
+    run->status = status;
+}
+
+int change_find(struct store_txn *txn, const struct call *call, struct str name, struct run *out,
+                struct error *err)
+{
     struct scope scope;
-    struct run run;
 
     assert(store_is_writer(txn));
-    if (plane_scope(patch->call, txn, &scope, err) < 0)
+    if (plane_scope(call, txn, &scope, err) < 0 ||
+        plane_row(call, txn, scope.number, name, out, err) < 0)
         return -1;
-    if (run_get(txn, scope.number, run_id, &run, err) < 0)
-        return error_set(err, ERROR_NOT_FOUND, "run", "There is no run '%.*s'.", STR_ARG(run_id));
+    return plane_may_write(call, txn, out, err);
+}
+
+/* All that may refuse comes before what changes. */
+static int patch_run(struct store_txn *txn, const struct call *call, struct run *run,
+                     const struct json *body, struct error *err)
+{
+    struct str name = json_str_at(body, "displayName");
+    struct json *hidden = json_get(body, STR("hidden"));
+
     if (name.len > 0)
-        run.name = name;
+        run->name = name;
     if (json_kind(hidden) == JSON_BOOL)
-        run.archived = json_as_bool(hidden, false);
-    if (run.doc == 0 ? patch_mlflow_run(txn, &run, patch->body, err) < 0
-                     : patch_document(txn, &run, patch->body, err) < 0)
+        run->archived = json_as_bool(hidden, false);
+    change_state(run, change_status(json_str_at(body, "status")));
+    if (run->doc == 0 ? patch_mlflow_run(txn, run, body, err) < 0
+                      : patch_document(txn, run, body, err) < 0)
         return -1;
-    if (set_tags(txn, &run, json_get(patch->body, STR("tags")), err) < 0 ||
-        run_update(txn, &run, err) < 0)
+    if (set_tags(txn, run, json_get(body, STR("tags")), err) < 0 || run_update(txn, run, err) < 0)
         return -1;
-    return tell(txn, patch, &run, err);
+    return change_tell(txn, call, run, err);
+}
+
+struct patch {
+    struct call *call;
+    const struct json *body;
+};
+
+static int patch_apply(struct store_txn *txn, void *context, struct error *err)
+{
+    const struct patch *patch = context;
+    struct run run;
+
+    if (change_find(txn, patch->call, call_param(patch->call, "run"), &run, err) < 0)
+        return -1;
+    return patch_run(txn, patch->call, &run, patch->body, err);
+}
+
+enum run_status change_status(struct str name)
+{
+    for (int status = 1; status < RUN_STATUS_COUNT_; status++)
+        if (str_eq_fold(name, str_from(run_status_name((enum run_status)status))))
+            return (enum run_status)status;
+    return 0;
+}
+
+static int check_status(struct str name, struct error *err)
+{
+    if (name.len == 0 || change_status(name))
+        return 0;
+    return error_set(err, ERROR_INVALID, "status",
+                     "'%.*s' is no state of a run; Running, Completed, Failed and Canceled are.",
+                     STR_ARG(str_slice(name, 0, 60)));
 }
 
 /* Kinds of values, before anything is stored. */
-static int check_body(const struct json *body, struct error *err)
+int change_check(const struct json *body, struct error *err)
 {
     static const struct {
         const char *key;
         enum json_kind kind;
         const char *expected;
     } FIELDS[] = {{"displayName", JSON_STRING, "a text"},
+                  {"status", JSON_STRING, "the name of a state"},
                   {"description", JSON_STRING, "a text"},
                   {"hidden", JSON_BOOL, "true or false"},
                   {"tags", JSON_OBJECT, "an object of texts"},
@@ -137,11 +189,12 @@ static int check_body(const struct json *body, struct error *err)
                              FIELDS[i].expected);
         struct json_iter it = json_iter(FIELDS[i].kind == JSON_OBJECT ? value : NULL);
         while (json_next(&it))
-            if (json_kind(it.value) != JSON_STRING)
+            if (json_kind(it.value) != JSON_STRING &&
+                !(json_is_null(it.value) && str_eq(str_from(FIELDS[i].key), STR("tags"))))
                 return error_set(err, ERROR_INVALID, FIELDS[i].key, "'%s' is %s; '%.*s' is none.",
                                  FIELDS[i].key, FIELDS[i].expected, STR_ARG(it.key));
     }
-    return 0;
+    return check_status(json_str_at(body, "status"), err);
 }
 
 void plane_patch_run(struct call *call)
@@ -152,9 +205,103 @@ void plane_patch_run(struct call *call)
     struct patch patch = {.call = call, .body = body};
 
     assert(engines->store);
-    if (!body || check_body(body, &err) < 0 ||
+    if (!body || change_check(body, &err) < 0 ||
         store_write(engines->store, patch_apply, &patch, &err) < 0)
         arm_refuse(call, &err);
     else
         plane_get_run(call);
+}
+
+/* --- Many at once: each for itself, so that one name that is wrong does not stop the others.
+ * ------ */
+
+#define BATCH_MAX 500
+
+struct batch {
+    struct call *call;
+    const struct json *body;
+    struct str name;
+};
+
+static int batch_apply(struct store_txn *txn, void *context, struct error *err)
+{
+    const struct batch *batch = context;
+    struct run run;
+
+    if (change_find(txn, batch->call, batch->name, &run, err) < 0)
+        return -1;
+    return patch_run(txn, batch->call, &run, batch->body, err);
+}
+
+static struct json *error_view(struct arena *arena, const struct error *err)
+{
+    struct json *outer = json_object(arena), *inner = json_object(arena);
+
+    json_set_str(arena, inner, "code",
+                 err->code == ERROR_NOT_FOUND ? STR("NotFound") : STR("UserError"));
+    json_set_str(arena, inner, "message", str_from(err->message));
+    json_set(arena, outer, STR("error"), inner);
+    return outer;
+}
+
+/* The run as it is after its patch. */
+static struct json *patched_view(struct call *call, struct str name, struct error *err)
+{
+    struct engines *engines = call->face;
+    struct plane_run at = {
+        .call = call, .engines = engines, .txn = store_read_begin(engines->store, err)};
+    struct json *view = NULL;
+
+    if (at.txn && plane_find_run(&at, name, err) == 0)
+        view = plane_run_view(&at, err);
+    store_read_end(&at.txn);
+    return view;
+}
+
+/* One that our side cannot store is no error of the run: the client shall try all again. */
+static int batch_one(struct batch *batch, struct json *runs, struct json *errors, struct error *err)
+{
+    struct engines *engines = batch->call->face;
+    struct arena *arena = batch->call->arena;
+    struct error one = {0};
+    struct json *view = NULL;
+
+    if (change_check(batch->body, &one) == 0 &&
+        store_write(engines->store, batch_apply, batch, &one) == 0)
+        view = patched_view(batch->call, batch->name, &one);
+    if (view) {
+        json_set(arena, runs, batch->name, view);
+        return 0;
+    }
+    if (one.code > ERROR_NOT_FOUND && one.code != ERROR_NOT_IMPLEMENTED) {
+        *err = one;
+        return -1;
+    }
+    json_set(arena, errors, batch->name, error_view(arena, &one));
+    return 0;
+}
+
+void plane_batch_patch_runs(struct call *call)
+{
+    struct arena *arena = call->arena;
+    struct error err = {0};
+    struct json *ask = plane_body(call, &err), *body = json_object(arena);
+    struct json *list = ask ? json_get(ask, STR("runs")) : NULL;
+    struct json *runs = json_object(arena), *errors = json_object(arena);
+    struct json_iter it = json_iter(list);
+    int result = ask ? 0 : -1;
+
+    if (ask && (json_kind(list) != JSON_ARRAY || json_count(list) > BATCH_MAX))
+        result = error_set(&err, ERROR_INVALID, "runs", "'runs' is a list of at most %d runs.",
+                           BATCH_MAX);
+    while (result == 0 && json_next(&it)) {
+        struct batch batch = {call, it.value, json_str_at(it.value, "runId")};
+        result = batch_one(&batch, runs, errors, &err);
+    }
+    json_set(arena, body, STR("runs"), runs);
+    json_set(arena, body, STR("errors"), errors);
+    if (result < 0)
+        arm_refuse(call, &err);
+    else
+        arm_reply(call, 200, body);
 }

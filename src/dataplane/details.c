@@ -3,15 +3,11 @@
 
 #include "asset/asset.h"
 #include "content/content.h"
-#include "http/text.h"
 #include "job/attempt.h"
 #include "job/finish.h"
-#include "os/clock.h"
-#include "vault/sas.h"
 
 #include <assert.h>
 
-#define LOG_LIFE_US (3600 * US_PER_S)
 #define LOGS_MAX 200
 
 struct log_files {
@@ -20,26 +16,6 @@ struct log_files {
     struct str container, folder; /* "ExperimentRun/dcid.{run}/" */
 };
 
-/* An address that opens this one file, for an hour. */
-static struct str signed_url(const struct log_files *logs, struct str name)
-{
-    struct arena *arena = logs->at->call->arena;
-    int64_t now = clock_now_us();
-    struct sas sas = {.account = asset_account(arena, &logs->at->scope),
-                      .container = logs->container,
-                      .blob = name,
-                      .permissions = STR("r"),
-                      .start_us = now,
-                      .end_us = now + LOG_LIFE_US};
-    struct str base =
-        arm_container_url(logs->at->call, logs->at->engines, &logs->at->scope, logs->container);
-
-    assert(name.len > 0);
-    return arena_printf(arena, "%.*s/%.*s?%.*s", STR_ARG(base),
-                        STR_ARG(http_encode(arena, name, true)),
-                        STR_ARG(sas_make(logs->at->engines->vault, arena, &sas)));
-}
-
 static int add_log(const struct blob *blob, void *context, struct error *)
 {
     struct log_files *logs = context;
@@ -47,7 +23,7 @@ static int add_log(const struct blob *blob, void *context, struct error *)
     struct str name = arena_str(arena, blob->name);
 
     json_set(arena, logs->files, str_slice(name, logs->folder.len, name.len),
-             json_text(arena, signed_url(logs, name)));
+             json_text(arena, plane_sign(logs->at, logs->container, name, "r")));
     return 0;
 }
 
@@ -65,7 +41,8 @@ static void add_growing(struct log_files *logs)
         struct str name =
             arena_printf(arena, "%.*s%.*s", STR_ARG(logs->folder), STR_ARG(JOB_LOGS[i]));
         if (content_log_size(at->engines->content, key) >= 0)
-            json_set(arena, logs->files, JOB_LOGS[i], json_text(arena, signed_url(logs, name)));
+            json_set(arena, logs->files, JOB_LOGS[i],
+                     json_text(arena, plane_sign(logs->at, logs->container, name, "r")));
     }
 }
 
@@ -92,24 +69,12 @@ static struct json *log_files(struct plane_run *at, struct error *err)
     return logs.files;
 }
 
-/* Why it failed, where the SDK looks for it; null while nothing is wrong. */
-static struct json *error_of(struct plane_run *at)
-{
-    struct arena *arena = at->call->arena;
-    struct json *outer = json_object(arena), *inner = json_object(arena);
-
-    if (at->run.status != RUN_FAILED)
-        return json_null(arena);
-    json_set_str(arena, inner, "code", STR("UserError"));
-    json_set_str(arena, inner, "message", at->run.reason);
-    json_set(arena, outer, STR("error"), inner);
-    return outer;
-}
-
 static struct json *details_view(struct plane_run *at, struct error *err)
 {
-    static const char *const KEPT[] = {"runId",      "status",     "startTimeUtc",
-                                       "endTimeUtc", "properties", "revision"};
+    static const char *const KEPT[] = {
+        "runId",    "status",   "parentRunId", "rootRunId", "startTimeUtc", "endTimeUtc",
+        "duration", "revision", "properties",  "tags",      "target",       "createdBy",
+        "inputs",   "outputs",  "error",       "warnings",  "runNumber"};
     struct arena *arena = at->call->arena;
     struct json *view = plane_run_view(at, err), *body = json_object(arena);
     struct json *logs = view ? log_files(at, err) : NULL;
@@ -123,24 +88,13 @@ static struct json *details_view(struct plane_run *at, struct error *err)
     }
     json_set_str(arena, body, "submittedBy", json_str_at(view, "createdBy.userName"));
     json_set(arena, body, STR("services"), json_object(arena));
-    json_set(arena, body, STR("warnings"), json_array(arena));
-    json_set(arena, body, STR("error"), error_of(at));
+    json_set(arena, body, STR("createdTimeUtc"),
+             json_copy(arena, json_get(view, STR("createdUtc"))));
     json_set(arena, body, STR("logFiles"), logs);
     return body;
 }
 
 void plane_get_details(struct call *call)
 {
-    struct engines *engines = call->face;
-    struct error err = {0};
-    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(engines->store, &err);
-    struct plane_run at = {.call = call, .engines = engines, .txn = txn};
-    struct json *body = NULL;
-
-    if (txn && plane_find_run(&at, call_param(call, "run"), &err) == 0)
-        body = details_view(&at, &err);
-    if (body)
-        arm_reply(call, 200, body);
-    else
-        arm_refuse(call, &err);
+    plane_answer_run(call, call_param(call, "run"), details_view);
 }

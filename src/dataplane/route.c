@@ -1,5 +1,9 @@
 /* What the SDK asks beside ARM. Cloud metadata and discovery are public: they hold addresses,
- * nothing else. The rest is about runs and is guarded as ARM is. */
+ * nothing else. The rest is about runs and is guarded as ARM is.
+ *
+ * Run history has three spellings of one run: by its name alone, below its experiment's name, and
+ * below its experiment's id. They are one handler; find.c reads the difference. Rows that a job's
+ * own token may write say so; their handlers ask whose run it is (decisions 25). */
 #include "dataplane/internal.h"
 
 #include <assert.h>
@@ -7,12 +11,23 @@
 #define PROVIDER "Microsoft.MachineLearningServices/workspaces/"
 #define RUNS_READ PROVIDER "experiments/runs/read"
 #define RUNS_WRITE PROVIDER "experiments/runs/write"
+#define RUNS_DELETE PROVIDER "experiments/runs/delete"
+#define EXPERIMENTS_READ PROVIDER "experiments/read"
+#define EXPERIMENTS_WRITE PROVIDER "experiments/write"
+#define EXPERIMENTS_DELETE PROVIDER "experiments/delete"
+#define FILES_READ PROVIDER "metadata/artifacts/read"
+#define FILES_WRITE PROVIDER "metadata/artifacts/write"
+#define FILES_DELETE PROVIDER "metadata/artifacts/delete"
 #define WS                                                            \
     "/subscriptions/{subscription}/resourceGroups/{group}/providers/" \
     "Microsoft.MachineLearningServices/workspaces/{workspace}"
 #define HISTORY "/history/v1.0" WS
-#define RUN HISTORY "/runs/{run}"
-#define EXPERIMENT_RUN HISTORY "/experiments/{experiment}/runs/{run}"
+#define BY_NAME HISTORY "/experiments/{experiment}"
+#define BY_ID HISTORY "/experimentids/{experiment_id}"
+#define RUN "/runs/{run}"
+#define METRIC "/metric/v2.0" WS RUN
+#define ARTIFACT "/artifact/v2.0" WS "/artifacts"
+#define STORED ARTIFACT "/{origin}/{container}"
 
 #define ASK_BYTES (4 * MIB)
 
@@ -24,33 +39,133 @@
      .listeners = LISTEN_ALL,   \
      .run = handler,            \
      .refuse = arm_refuse}
-#define ROW(verb, template, what, handler) \
-    {.method = verb,                       \
-     .path = template,                     \
-     .permit = PERMIT_ACTION,              \
-     .action = what,                       \
-     .body_limit = ASK_BYTES,              \
-     .flags = ROUTE_FOLD,                  \
-     .listeners = LISTEN_ALL,              \
-     .run = handler,                       \
+#define ANY_ROW(verb, template, what, handler, bits) \
+    {.method = verb,                                 \
+     .path = template,                               \
+     .permit = PERMIT_ACTION,                        \
+     .action = what,                                 \
+     .body_limit = ASK_BYTES,                        \
+     .flags = bits,                                  \
+     .listeners = LISTEN_ALL,                        \
+     .run = handler,                                 \
      .refuse = arm_refuse}
+#define ROW(verb, template, what, handler) ANY_ROW(verb, template, what, handler, ROUTE_FOLD)
+#define JOB_ROW(verb, template, what, handler) \
+    ANY_ROW(verb, template, what, handler, ROUTE_FOLD | ROUTE_ATTEMPT)
+
+/* One row for each spelling of a run, or of an experiment's runs. */
+#define RUN_ROWS(verb, rest, what, handler)                                                 \
+    ROW(verb, HISTORY RUN rest, what, handler), ROW(verb, BY_NAME RUN rest, what, handler), \
+        ROW(verb, BY_ID RUN rest, what, handler)
+#define JOB_RUN_ROWS(verb, rest, what, handler)         \
+    JOB_ROW(verb, HISTORY RUN rest, what, handler),     \
+        JOB_ROW(verb, BY_NAME RUN rest, what, handler), \
+        JOB_ROW(verb, BY_ID RUN rest, what, handler)
+#define EACH_ROWS(verb, rest, what, handler)                                        \
+    ROW(verb, HISTORY rest, what, handler), ROW(verb, BY_NAME rest, what, handler), \
+        ROW(verb, BY_ID rest, what, handler)
 
 static const struct route ROUTES[] = {
     OPEN("/metadata/endpoints", plane_metadata),
     OPEN("/discovery", plane_discovery),
-    ROW("GET", RUN, RUNS_READ, plane_get_run),
-    ROW("GET", RUN "/details", RUNS_READ, plane_get_details),
-    ROW("GET", RUN "/children", RUNS_READ, plane_list_children),
-    ROW("GET", RUN "/serviceinstances/{node}", RUNS_READ, plane_list_services),
-    ROW("GET", EXPERIMENT_RUN, RUNS_READ, plane_get_run),
-    ROW("GET", EXPERIMENT_RUN "/details", RUNS_READ, plane_get_details),
-    ROW("PATCH", EXPERIMENT_RUN, RUNS_WRITE, plane_patch_run),
+
+    /* one run */
+    RUN_ROWS("GET", "", RUNS_READ, plane_get_run),
+    JOB_RUN_ROWS("PATCH", "", RUNS_WRITE, plane_patch_run),
+    JOB_RUN_ROWS("POST", "", RUNS_WRITE, plane_add_run),
+    RUN_ROWS("DELETE", "", RUNS_DELETE, plane_delete_run),
+    RUN_ROWS("GET", "/details", RUNS_READ, plane_get_details),
+    RUN_ROWS("GET", "/children", RUNS_READ, plane_list_children),
+    RUN_ROWS("POST", "/cancel", RUNS_WRITE, plane_cancel_run),
+    JOB_RUN_ROWS("DELETE", "/tags", RUNS_WRITE, plane_delete_tags),
+    JOB_RUN_ROWS("PATCH", "/tags", RUNS_WRITE, plane_modify_tags),
+    RUN_ROWS("DELETE", "/services", RUNS_WRITE, plane_not_built),
+    RUN_ROWS("GET", "/serviceinstances/{node}", RUNS_READ, plane_list_services),
+    RUN_ROWS("PATCH", "/serviceinstances/{node}", RUNS_WRITE, plane_not_built),
+    JOB_RUN_ROWS("POST", "/events", RUNS_WRITE, plane_post_events),
+
+    /* several runs */
+    EACH_ROWS("GET", "/runs", RUNS_READ, plane_list_runs),
+    EACH_ROWS("POST", "/runs:query", RUNS_READ, plane_query_runs),
+    EACH_ROWS("POST", "/runs/query", RUNS_READ, plane_query_runs),
+    EACH_ROWS("POST", "/runs/runIds", RUNS_READ, plane_runs_by_ids),
+    EACH_ROWS("PATCH", "/batch/runs", RUNS_WRITE, plane_batch_patch_runs),
+    JOB_ROW("POST", HISTORY "/batch/events", RUNS_WRITE, plane_batch_events),
+    JOB_ROW("POST", BY_NAME "/batch/events", RUNS_WRITE, plane_batch_events),
+    JOB_ROW("POST", BY_ID "/batch/events", RUNS_WRITE, plane_batch_events),
     ROW("POST", HISTORY "/rundata", RUNS_READ, plane_run_data),
+    ROW("POST", HISTORY "/batchrundata", RUNS_READ, plane_batch_run_data),
+    ROW("GET", HISTORY "/computes/{compute}/runs", RUNS_READ, plane_compute_runs),
+
+    /* experiments */
+    ROW("GET", BY_NAME, EXPERIMENTS_READ, plane_get_experiment),
+    ROW("GET", BY_ID, EXPERIMENTS_READ, plane_get_experiment),
+    ROW("POST", BY_NAME, EXPERIMENTS_WRITE, plane_create_experiment),
+    ROW("PATCH", BY_ID, EXPERIMENTS_WRITE, plane_patch_experiment),
+    ROW("PATCH", BY_NAME, EXPERIMENTS_WRITE, plane_patch_experiment),
+    ROW("DELETE", BY_ID, EXPERIMENTS_DELETE, plane_delete_experiment),
+    ROW("POST", HISTORY "/experiments:query", EXPERIMENTS_READ, plane_query_experiments),
+    ROW("POST", BY_ID "/tags:delete", EXPERIMENTS_WRITE, plane_delete_experiment_tags),
+    ROW("GET", BY_ID "/metrics/{metric}", RUNS_READ, plane_not_built),
+    ROW("GET", BY_NAME "/metrics/{metric}", RUNS_READ, plane_not_built),
+
+    /* metrics */
+    ROW("POST", METRIC "/list", RUNS_READ, plane_list_metrics),
+    ROW("POST", METRIC "/full", RUNS_READ, plane_full_metric),
+    ROW("POST", METRIC "/sample", RUNS_READ, plane_sample_metric),
+    JOB_ROW("POST", METRIC "/batch", RUNS_WRITE, plane_post_metrics),
+    ROW("DELETE", METRIC "/deleteMetrics", RUNS_WRITE, plane_not_built),
+    ROW("DELETE",
+        "/metric/v2.0" WS "/experiments/{experiment}/containers/{container}/deleteMetrics",
+        RUNS_WRITE, plane_not_built),
+    ROW("POST", "/metric/v2.0" WS "/azuremonitor/list", RUNS_READ, plane_not_built),
+
+    /* files of runs */
+    RUN_ROWS("GET", "/artifacts", FILES_READ, plane_list_artifacts),
+    RUN_ROWS("GET", "/artifacts/path", FILES_READ, plane_list_artifacts),
+    RUN_ROWS("GET", "/artifacts/prefix/contentinfo", FILES_READ, plane_list_artifact_addresses),
+    RUN_ROWS("GET", "/artifacts/metadata", FILES_READ, plane_artifact),
+    RUN_ROWS("GET", "/artifacts/contentinfo", FILES_READ, plane_artifact_address),
+    RUN_ROWS("GET", "/artifacts/artifacturi", FILES_READ, plane_artifact_location),
+    JOB_RUN_ROWS("POST", "/artifacts/batch/metadata", FILES_WRITE, plane_create_artifacts),
+
+    /* files by origin and container */
+    ROW("GET", STORED, FILES_READ, plane_list_artifacts),
+    ROW("GET", STORED "/prefix/contentinfo", FILES_READ, plane_list_artifact_addresses),
+    ROW("GET", STORED "/metadata", FILES_READ, plane_artifact),
+    ROW("GET", STORED "/contentinfo", FILES_READ, plane_artifact_address),
+    ROW("GET", STORED "/content", FILES_READ, plane_artifact_content),
+    JOB_ROW("POST", STORED "/batch/metadata", FILES_WRITE, plane_create_artifacts),
+    ROW("DELETE", STORED "/metadata", FILES_DELETE, plane_delete_artifact),
+    ROW("POST", ARTIFACT "/register", FILES_WRITE, plane_register_artifact),
+    ROW("POST", ARTIFACT "/metadata", FILES_WRITE, plane_register_artifact),
+
+    /* ids to addresses */
     ROW("POST", "/data/v1.0" WS "/dataversion/batchGetResolvedUris", PROVIDER "data/versions/read",
         plane_resolve_data),
     ROW("POST", "/modelregistry/v1.0" WS "/models/batchGetResolvedUris",
         PROVIDER "models/versions/read", plane_resolve_models),
+
+    /* known and not built */
+    ROW("GET", "/history/v1.0/private" WS "/deleteConfiguration", RUNS_READ, plane_not_built),
+    ROW("PATCH", "/history/v1.0/private" WS "/deleteConfiguration", RUNS_WRITE, plane_not_built),
+    ROW("POST", "/history/v1.0/private" WS RUN "/spans", RUNS_WRITE, plane_not_built),
+    ROW("GET", "/history/v1.0/private" WS RUN "/spans", RUNS_READ, plane_not_built),
+    ROW("GET", "/history/v1.0/private" WS RUN "/spans/active", RUNS_READ, plane_not_built),
 };
+
+/* The end of the template says what was asked for. */
+void plane_not_built(struct call *call)
+{
+    struct str path = str_from(call->route->path), workspace = STR("{workspace}");
+    struct error err = {0};
+    ssize_t at = str_find(path, workspace);
+
+    assert(at > 0);
+    error_set(&err, ERROR_NOT_IMPLEMENTED, "", "%s %.*s is not built yet.", call->route->method,
+              STR_ARG(str_slice(path, (size_t)at + workspace.len, path.len)));
+    arm_refuse(call, &err);
+}
 
 struct route_table dataplane_routes(struct engines *engines)
 {

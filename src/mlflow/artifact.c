@@ -1,6 +1,7 @@
 /* artifact.c - files of runs and logged models: put, get, list, delete */
 #include "content/content.h"
 #include "http/text.h"
+#include "mlflow/address.h"
 #include "mlflow/place.h"
 #include "mlflow/work.h"
 
@@ -357,7 +358,7 @@ int mlflow_artifact_list_run(struct ask *ask, struct out *out, struct error *err
         list_place(ask, txn, &place, &listing, err) < 0)
         return -1;
     out_begin(out, NULL, '{');
-    out_text(out, "root_uri", run_artifact_uri(ask->arena, &place.run, location));
+    out_text(out, "root_uri", address_run(ask, &place.run, location));
     listing_show(&listing, path, out);
     out_end(out, '}');
     return 0;
@@ -378,9 +379,7 @@ int mlflow_artifact_list_model(struct ask *ask, struct out *out, struct error *e
         list_place(ask, txn, &place, &listing, err) < 0)
         return -1;
     out_begin(out, NULL, '{');
-    out_text(out, "root_uri",
-             arena_printf(ask->arena, "mlflow-artifacts:/%lld/models/%.*s/artifacts",
-                          (long long)model.experiment, STR_ARG(model.model_id)));
+    out_text(out, "root_uri", address_model(ask, &model));
     listing_show(&listing, path, out);
     out_end(out, '}');
     return 0;

@@ -60,8 +60,10 @@ int ask_read(struct call *call, struct ask *out, struct error *err)
         /* Very old clients send a JSON text inside a JSON string. */
         if (yyjson_is_str(ask.body))
             ask.body = parse(call->arena, value_str(ask.body));
-        if (!yyjson_is_obj(ask.body))
-            ask.body = NULL;
+        /* No body at all is an empty one: what is required then says that it is missing. */
+        if (!yyjson_is_obj(ask.body) && http_body(call->ex).len > 0)
+            return error_set(err, ERROR_INVALID, "",
+                             "Invalid value for the request body: it is not a JSON object.");
     }
     *out = ask;
     return 0;

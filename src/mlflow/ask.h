@@ -1,8 +1,8 @@
 /* ask.h - one MLflow request: whom it concerns, and its fields
  *
  * GET takes its fields from the query, everything else from a JSON body, with the leniency of the
- * real server: numbers may come as strings, unknown fields are ignored, a body that is no JSON is
- * an empty one. Never 500 for a bad request: a wrong type is ERROR_INVALID with the real sentence.
+ * real server: numbers may come as strings, unknown fields are ignored, no body is an empty one.
+ * Never 500 for a bad request: a wrong type is ERROR_INVALID with the real sentence.
  */
 #pragma once
 

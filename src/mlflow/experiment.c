@@ -9,12 +9,12 @@
 #define TAG_TEXT_MAX 20000
 #define LOCATION_MAX 2048
 
-static int show_one(struct store_txn *txn, const struct experiment *experiment, struct out *out,
-                    struct error *err)
+static int show_one(struct ask *ask, struct store_txn *txn, const struct experiment *experiment,
+                    struct out *out, struct error *err)
 {
     out_begin(out, NULL, '{');
     out_begin(out, "experiment", '{');
-    if (show_experiment(txn, experiment, out, err) < 0)
+    if (show_experiment(ask, txn, experiment, out, err) < 0)
         return -1;
     out_end(out, '}');
     out_end(out, '}');
@@ -32,7 +32,7 @@ int mlflow_experiment_get(struct ask *ask, struct out *out, struct error *err)
     if (!txn || ask_scope_number(ask, txn, &scope, err) < 0 ||
         experiment_get(txn, scope, id, &experiment, err) < 0)
         return -1;
-    return show_one(txn, &experiment, out, err);
+    return show_one(ask, txn, &experiment, out, err);
 }
 
 int mlflow_experiment_by_name(struct ask *ask, struct out *out, struct error *err)
@@ -47,7 +47,7 @@ int mlflow_experiment_by_name(struct ask *ask, struct out *out, struct error *er
     if (!txn || ask_scope_number(ask, txn, &scope, err) < 0 ||
         experiment_by_name(txn, scope, name, &experiment, err) < 0)
         return -1;
-    return show_one(txn, &experiment, out, err);
+    return show_one(ask, txn, &experiment, out, err);
 }
 
 /* Tags of the body, checked. */
@@ -346,7 +346,7 @@ static int show_found(struct ask *ask, const struct found *found, size_t offset,
         out_begin(out, "experiments", '[');
         for (size_t i = offset; i < end; i++) {
             out_begin(out, NULL, '{');
-            if (show_experiment(found->txn, &found->at[i], out, &err) < 0)
+            if (show_experiment(ask, found->txn, &found->at[i], out, &err) < 0)
                 return -1;
             out_end(out, '}');
         }

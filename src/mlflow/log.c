@@ -438,7 +438,7 @@ static void create_done(struct store_job *job, int result, const struct error *e
     }
     out_begin(&out, NULL, '{');
     out_begin(&out, "run", '{');
-    show_run_info(&out, "info", log->ask.arena, &log->run, log->location);
+    show_run_info(&out, "info", &log->ask, &log->run, log->location);
     out_begin(&out, "data", '{');
     show_pairs(&out, "tags", &log->tags);
     out_end(&out, '}');

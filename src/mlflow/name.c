@@ -9,7 +9,6 @@
 #define KEY_MAX 250
 #define EXPERIMENT_MAX 500
 #define MODEL_MAX 256
-#define PATH_MAX_BYTES 1024
 
 static size_t characters(struct str text)
 {
@@ -123,26 +122,6 @@ int name_check_registered_model(struct str name, struct error *err)
                      "Invalid model name: '%.*s'. Model names are at most %d bytes of text without "
                      "'/' and ':'.",
                      STR_ARG(str_slice(name, 0, 200)), MODEL_MAX);
-}
-
-static bool bad_piece(struct str piece)
-{
-    return piece.len == 0 || str_eq(piece, STR(".")) || str_eq(piece, STR(".."));
-}
-
-int name_check_path(struct str path, struct error *err)
-{
-    struct str rest = path, piece;
-    bool bad = path.len > PATH_MAX_BYTES || str_find_char(path, '\\') >= 0 ||
-               (path.len > 1 && path.ptr[1] == ':');
-
-    for (size_t i = 0; i < path.len && !bad; i++)
-        bad = (unsigned char)path.ptr[i] < 0x20;
-    while (!bad && rest.len > 0 && str_split(&rest, '/', &piece))
-        bad = bad_piece(piece);
-    if (!bad && path.len > 0 && path.ptr[path.len - 1] == '/')
-        bad = true;
-    return bad ? error_set(err, ERROR_INVALID, "path", "Invalid path") : 0;
 }
 
 struct str name_for_run(struct arena *arena)

@@ -15,9 +15,5 @@ int name_check_experiment(struct str name, struct error *err);
 int name_check_logged_model(struct str name, struct error *err);
 int name_check_registered_model(struct str name, struct error *err);
 
-/* Relative, without empty, '.' or '..' pieces, '\' or drives: what may become part of a blob's
- * name. Errors: ERROR_INVALID «Invalid path». */
-int name_check_path(struct str path, struct error *err);
-
 /* "bold-heron-417". */
 struct str name_for_run(struct arena *arena);

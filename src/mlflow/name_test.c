@@ -46,20 +46,6 @@ TEST(lengths_count_characters)
     CHECK_STR("'value' exceeds the maximum length of 2 characters", str_from(err.message));
 }
 
-TEST(artifact_paths_stay_below_their_root)
-{
-    const char *const bad[] = {"../x", "a/../b", "/a",    "a//b", "a/",
-                               "a\\b", "c:/x",   "a/./b", "a\nb"};
-    struct error err = {0};
-
-    CHECK_OK(name_check_path(STR("a/b c/100%.csv"), &err), &err);
-    CHECK_OK(name_check_path(STR(""), &err), &err);
-    for (size_t i = 0; i < COUNT(bad); i++)
-        CHECK_ERROR(ERROR_INVALID, name_check_path(str_from(bad[i]), &err), &err);
-    CHECK_ERROR(ERROR_INVALID, name_check_path((struct str){"a\0b", 3}, &err), &err);
-    CHECK_STR("Invalid path", str_from(err.message));
-}
-
 TEST(model_names_refuse_what_addresses_need)
 {
     struct error err = {0};

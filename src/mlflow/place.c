@@ -1,8 +1,8 @@
 #include "mlflow/place.h"
 
 #include "asset/asset.h"
-#include "mlflow/name.h"
 #include "tracking/logged_model.h"
+#include "tracking/path.h"
 
 #include <assert.h>
 
@@ -20,7 +20,7 @@ static int place_base(struct ask *ask, struct store_txn *txn, struct str path, s
 {
     struct scope scope;
 
-    if (name_check_path(path, err) < 0 || ask_scope(ask, txn, &scope, err) < 0)
+    if (path_check(path, err) < 0 || ask_scope(ask, txn, &scope, err) < 0)
         return -1;
     *out = (struct place){.container = asset_artifact_container(ask->arena, &scope),
                           .prefix = STR(""),
@@ -117,7 +117,7 @@ int place_of(struct ask *ask, struct store_txn *txn, struct str address, struct 
     struct str experiment = next_piece(&rest), second = next_piece(&rest);
     int64_t number;
 
-    if (name_check_path(address, err) < 0)
+    if (path_check(address, err) < 0)
         return -1;
     if (str_eq(experiment, STR("versions")))
         return place_of_version(ask, txn, second, rest, out, err);

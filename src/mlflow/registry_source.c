@@ -1,6 +1,8 @@
 #include "mlflow/registry_source.h"
 
 #include "content/content.h"
+#include "mlflow/address.h"
+#include "tracking/path.h"
 
 #include <assert.h>
 
@@ -127,6 +129,87 @@ static int from_artifacts(struct ask *ask, struct store_txn *txn, struct registr
     return take_place(ask, txn, &place, io, err);
 }
 
+/* "azureml://HOST/…/runs/{run}/artifacts/{path}", as artifact_uri is told to the plugin; the run
+ * may be a logged model. */
+static int from_plugin_run(struct ask *ask, struct store_txn *txn, const struct address *address,
+                           struct registry_source *io, struct error *err)
+{
+    struct error none = {0};
+    struct place place;
+
+    if (hides_dots(address->path))
+        return not_of(io, "run_id", err);
+    if (place_of_run(ask, txn, address->run, address->path, &place, &none) < 0 &&
+        place_of_model(ask, txn, address->run, address->path, &place, &none) < 0)
+        return not_of(io, "run_id", err);
+    bool model = str_starts(place.prefix, STR("LoggedModels/"));
+    if (io->run_id.len && !str_eq_fold(place.run.run_id, io->run_id))
+        return not_of(io, "run_id", err);
+    if (model && io->model_id.len && !str_eq(address->run, io->model_id))
+        return not_of(io, "model_id", err);
+    if (model)
+        io->model_id = address->run;
+    return take_place(ask, txn, &place, io, err);
+}
+
+/* "azureml://artifacts/LocalUpload/{container}/{path}": what the plugin uploaded from a folder of
+ * its machine. */
+static int from_upload(struct ask *ask, struct store_txn *txn, const struct address *address,
+                       struct registry_source *io, struct error *err)
+{
+    struct arena *arena = ask->arena;
+    struct scope scope;
+    struct str name = arena_printf(arena, "%.*s/%.*s/%.*s", STR_ARG(address->origin),
+                                   STR_ARG(address->container), STR_ARG(address->path));
+    struct blob blob;
+
+    if (ask->call->caller.kind == CALLER_ATTEMPT)
+        return error_set(err, ERROR_FORBIDDEN, "source",
+                         "A job may register models of its own runs.");
+    if (hides_dots(name) || path_check(name, err) < 0 || ask_scope(ask, txn, &scope, err) < 0)
+        return invalid_source(io, "The path is not understood.", err);
+    const struct asset_place place = {.container = asset_artifact_container(arena, &scope),
+                                      .prefix = name};
+    io->uri = arena_str(arena, asset_uri(arena, &scope, &place));
+    io->mlflow = blob_get(txn, place.container, arena_printf(arena, "%.*s/MLmodel", STR_ARG(name)),
+                          &blob, NULL) == 0;
+    struct asset_place there;
+    if (asset_place(txn, &scope, io->uri, &there, err) < 0)
+        return invalid_source(io, "Nothing was uploaded there.", err);
+    return 0;
+}
+
+/* A version by its row: registered again under another name. */
+static int from_version(struct ask *ask, struct store_txn *txn, const struct address *address,
+                        struct registry_source *io, struct error *err)
+{
+    struct error none = {0};
+    struct place place;
+
+    if (place_of(ask, txn, arena_printf(ask->arena, "versions/%.*s", STR_ARG(address->container)),
+                 &place, &none) < 0)
+        return invalid_source(io, "There is no such version.", err);
+    return take_place(ask, txn, &place, io, err);
+}
+
+static int from_plugin(struct ask *ask, struct store_txn *txn, const struct address *address,
+                       struct registry_source *io, struct error *err)
+{
+    struct address run = {.path = address->path};
+
+    if (address->run.len > 0)
+        return from_plugin_run(ask, txn, address, io, err);
+    if (str_eq(address->origin, STR("ModelVersion")))
+        return from_version(ask, txn, address, io, err);
+    if (str_eq(address->origin, STR("LoggedModels")))
+        run.run = address->container;
+    else if (str_eq(address->origin, STR("ExperimentRun")) &&
+             str_starts(address->container, STR("dcid.")))
+        run.run = str_slice(address->container, 5, address->container.len);
+    return run.run.len > 0 ? from_plugin_run(ask, txn, &run, io, err)
+                           : from_upload(ask, txn, address, io, err);
+}
+
 /* Addresses of the workspace's own stores. */
 static int from_store(struct ask *ask, struct store_txn *txn, struct registry_source *io,
                       struct error *err)
@@ -149,11 +232,18 @@ static int from_store(struct ask *ask, struct store_txn *txn, struct registry_so
 int registry_source(struct ask *ask, struct store_txn *txn, struct registry_source *io,
                     struct error *err)
 {
+    struct address address;
+    struct scope scope;
+
     assert(!store_is_writer(txn));
     if (io->prompt) {
         io->uri = io->text;
         return 0;
     }
+    if (ask_scope(ask, txn, &scope, err) < 0)
+        return -1;
+    if (address_read(ask, &scope, io->text, &address))
+        return from_plugin(ask, txn, &address, io, err);
     if (str_starts(io->text, STR("runs:/")))
         return from_run(ask, txn, io, err);
     if (str_starts(io->text, STR("models:/")))

@@ -1,3 +1,4 @@
+#include "mlflow/address.h"
 #include "mlflow/name.h"
 #include "mlflow/registry_source.h"
 
@@ -56,6 +57,21 @@ int mlflow_version_get(struct ask *ask, struct out *out, struct error *err)
     return show_result(&work, txn, &model, &version, err);
 }
 
+/* The last piece of where a version's bytes lie; "" when they lie nowhere. */
+static struct str version_folder(struct ask *ask, struct store_txn *txn,
+                                 const struct registry_entry *version)
+{
+    struct error none = {0};
+    struct asset_place place;
+    struct scope scope;
+
+    if (ask_scope(ask, txn, &scope, &none) < 0 ||
+        asset_place(txn, &scope, json_str_at(version->properties, "modelUri"), &place, &none) < 0)
+        return STR("model");
+    return str_slice(place.prefix, (size_t)(str_find_last(place.prefix, '/') + 1),
+                     place.prefix.len);
+}
+
 /* An address of ours is given back; other bytes are reached by the version's row, whatever store
  * they lie in. */
 int mlflow_version_uri(struct ask *ask, struct out *out, struct error *err)
@@ -69,12 +85,13 @@ int mlflow_version_uri(struct ask *ask, struct out *out, struct error *err)
     if (!txn || find(&work, txn, &model, &version, err) < 0)
         return -1;
     struct str source = registry_extra(&version, "mlflow.source");
-    bool direct = model.prompt || str_starts(source, STR("mlflow-artifacts:/"));
+    bool direct =
+        model.prompt || (str_starts(source, STR("mlflow-artifacts:/")) && !address_is_azureml(ask));
     out_begin(out, NULL, '{');
     out_text(out, "artifact_uri",
-             direct ? source
-                    : arena_printf(ask->arena, "mlflow-artifacts:/versions/%lld",
-                                   (long long)version.document.doc));
+             direct
+                 ? source
+                 : address_version(ask, version.document.doc, version_folder(ask, txn, &version)));
     out_end(out, '}');
     return 0;
 }

@@ -56,6 +56,9 @@ struct mlflow_row {
 static const struct mlflow_row ROWS[] = {
     HOT("/runs/log-metric", mlflow_log_metric),
     HOT("/runs/log-batch", mlflow_log_batch),
+    /* The plugin's way of not waiting. What was answered is stored, so there is nothing to ask for
+     * later and no tracking id. */
+    HOT("/runs/log-batch-async", mlflow_log_batch),
     HOT("/runs/log-parameter", mlflow_log_parameter),
     HOT("/runs/set-tag", mlflow_set_tag),
     HOT("/runs/create", mlflow_create_run),

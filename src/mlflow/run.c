@@ -107,7 +107,7 @@ static int update_apply(struct store_txn *txn, void *context, struct error *err)
         return -1;
     buf_clear(&work->out->buf);
     out_begin(work->out, NULL, '{');
-    show_run_info(work->out, "run_info", store_arena(txn), &run, location);
+    show_run_info(work->out, "run_info", work->ask, &run, location);
     out_end(work->out, '}');
     return 0;
 }

@@ -1,12 +1,15 @@
 #include "mlflow/show.h"
 
+#include "mlflow/address.h"
 #include "tracking/lineage.h"
 
 #include <assert.h>
 
-void show_run_info(struct out *out, const char *key, struct arena *arena, const struct run *run,
+void show_run_info(struct out *out, const char *key, const struct ask *ask, const struct run *run,
                    struct str location)
 {
+    struct arena *arena = ask->arena;
+
     out_begin(out, key, '{');
     out_text(out, "run_uuid", run->run_id);
     out_text(out, "run_id", run->run_id);
@@ -17,7 +20,7 @@ void show_run_info(struct out *out, const char *key, struct arena *arena, const 
     out_int(out, "start_time", (run->start_us ? run->start_us : run->created_us) / US_PER_MS);
     if (run->end_us)
         out_int(out, "end_time", run->end_us / US_PER_MS);
-    out_text(out, "artifact_uri", run_artifact_uri(arena, run, location));
+    out_text(out, "artifact_uri", address_run(ask, run, location));
     out_text(out, "lifecycle_stage", run->deleted_us ? STR("deleted") : STR("active"));
     out_end(out, '}');
 }
@@ -119,7 +122,7 @@ int show_run(struct ask *ask, struct store_txn *txn, const struct run *run, stru
         lineage_read(txn, run->run, &lineage, err) < 0)
         return -1;
     out_begin(out, NULL, '{');
-    show_run_info(out, "info", ask->arena, run, location);
+    show_run_info(out, "info", ask, run, location);
     out_begin(out, "data", '{');
     show_metrics(out, &metrics);
     show_pairs(out, "params", &params);
@@ -131,8 +134,8 @@ int show_run(struct ask *ask, struct store_txn *txn, const struct run *run, stru
     return 0;
 }
 
-int show_experiment(struct store_txn *txn, const struct experiment *experiment, struct out *out,
-                    struct error *err)
+int show_experiment(const struct ask *ask, struct store_txn *txn,
+                    const struct experiment *experiment, struct out *out, struct error *err)
 {
     struct arena *arena = store_arena(txn);
     struct str id = arena_printf(arena, "%lld", (long long)experiment->id);
@@ -142,9 +145,7 @@ int show_experiment(struct store_txn *txn, const struct experiment *experiment, 
         return -1;
     out_text(out, "experiment_id", id);
     out_text(out, "name", experiment->name);
-    out_text(out, "artifact_location",
-             experiment->location.len ? experiment->location
-                                      : arena_printf(arena, "mlflow-artifacts:/%.*s", STR_ARG(id)));
+    out_text(out, "artifact_location", address_experiment(ask, experiment));
     out_text(out, "lifecycle_stage", experiment->deleted_us ? STR("deleted") : STR("active"));
     out_int(out, "last_update_time", experiment->updated_us / US_PER_MS);
     out_int(out, "creation_time", experiment->created_us / US_PER_MS);
@@ -205,9 +206,7 @@ int show_logged_model(struct ask *ask, struct store_txn *txn, const struct logge
     out_text(out, "name", model->name);
     out_int(out, "creation_timestamp_ms", model->created_us / US_PER_MS);
     out_int(out, "last_updated_timestamp_ms", model->updated_us / US_PER_MS);
-    out_text(out, "artifact_uri",
-             arena_printf(ask->arena, "mlflow-artifacts:/%lld/models/%.*s/artifacts",
-                          (long long)model->experiment, STR_ARG(model->model_id)));
+    out_text(out, "artifact_uri", address_model(ask, model));
     out_text(out, "status", str_from(MODEL_STATUSES[model->status]));
     if (model->kind.len)
         out_text(out, "model_type", model->kind);

@@ -8,7 +8,7 @@
 #include "tracking/run.h"
 
 /* The members of RunInfo under `key`. */
-void show_run_info(struct out *out, const char *key, struct arena *arena, const struct run *run,
+void show_run_info(struct out *out, const char *key, const struct ask *ask, const struct run *run,
                    struct str location);
 
 /* A whole run: info, data, inputs, outputs. `location` is its experiment's. */
@@ -19,8 +19,8 @@ int show_run(struct ask *ask, struct store_txn *txn, const struct run *run, stru
 void show_pairs(struct out *out, const char *key, const struct pairs *pairs);
 
 /* The members of Experiment. */
-int show_experiment(struct store_txn *txn, const struct experiment *experiment, struct out *out,
-                    struct error *err);
+int show_experiment(const struct ask *ask, struct store_txn *txn,
+                    const struct experiment *experiment, struct out *out, struct error *err);
 
 /* info and data of a logged model, as an object under `key`. */
 int show_logged_model(struct ask *ask, struct store_txn *txn, const struct logged_model *model,

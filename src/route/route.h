@@ -27,6 +27,8 @@ enum route_flags {
     ROUTE_ON_LOOP = 4,    /* run is called on the IO thread: hot calls that never block */
     ROUTE_LOCAL_USER = 8, /* answers without a token as decisions 23 allows: MLflow rows only */
     ROUTE_SAS = 16,       /* blob rows: a signature in the query is a credential */
+    ROUTE_ATTEMPT = 32,   /* a job's own token may write here although the row folds; the handler
+                             asks whose run it is */
 };
 
 /* Which listeners carry a row (decisions 22). */
