@@ -1,6 +1,8 @@
 #include "kinds/kinds.h"
 
 #include "kinds/fields.h"
+#include "kinds/filter.h"
+#include "kinds/plain.h"
 #include "route/reference.h"
 
 #include <assert.h>
@@ -90,22 +92,12 @@ static int code_version_list(struct arm_request *req, struct store_txn *txn,
     assert(page);
     if (hash.len > 0)
         return list_by_hash(req, txn, hash, each, context, err);
-    if (req->parent.doc == 0)
-        return error_set(err, ERROR_NOT_FOUND, "codes", "There is no code '%.*s'.",
-                         STR_ARG(req->parent_name));
-    return document_list(txn, page, each, context, err);
-}
-
-static int code_version_show(struct arm_request *req, struct store_txn *, const struct document *,
-                             struct json *wire, struct error *)
-{
-    assert(wire);
-    json_set_str(req->arena, json_at(wire, "properties"), "provisioningState", STR("Succeeded"));
-    return 0;
+    return filter_list(req, txn, page, each, context, err);
 }
 
 static const struct arm_action ACTIONS[] = {
     {.name = "startPendingUpload", .run = upload_start, .without_document = true},
+    {.name = "publish", .run = plain_publish},
 };
 
 const struct arm_kind code_kind = {
@@ -122,7 +114,7 @@ const struct arm_kind code_version_kind = {
     .immutable = true,
     .prepare = code_version_prepare,
     .change = code_version_change,
-    .show = code_version_show,
+    .show = plain_show,
     .list = code_version_list,
     .actions = ACTIONS,
     .action_count = COUNT(ACTIONS),

@@ -3,6 +3,8 @@
 #include "kinds/kinds.h"
 
 #include "kinds/fields.h"
+#include "kinds/filter.h"
+#include "kinds/plain.h"
 #include "route/reference.h"
 
 #include <assert.h>
@@ -53,12 +55,43 @@ static int data_version_prepare(struct arm_request *req, struct error *err)
             err, ERROR_INVALID, "properties.dataUri",
             "'%.*s' is no address of data: azureml://datastores/NAME/paths/PATH or https.",
             STR_ARG(uri));
+    /* A folder's address ends where a file's may not. */
+    if (str_ends(uri, STR("/")) &&
+        str_eq(json_str_at(req->body, "properties.dataType"), STR("uri_file")))
+        return error_set(err, ERROR_INVALID, "properties.dataUri",
+                         "'%.*s' is a folder; a version of type uri_file points to a file.",
+                         STR_ARG(uri));
     fields_asset_defaults(req->arena, req->body);
     return 0;
 }
 
+/* A name stands for one type of data: programs that read a version by its name rely on it. */
+static int data_version_check(struct arm_request *req, struct store_txn *txn,
+                              const struct document *before, struct error *err)
+{
+    struct str wanted = json_str_at(req->body, "properties.dataType");
+    struct document latest;
+
+    assert(store_is_writer(txn));
+    if (before || req->parent.doc == 0)
+        return 0;
+    if (document_latest(txn, req->scope.number, req->parent.doc, &latest, err) < 0)
+        return err->code == ERROR_NOT_FOUND ? 0 : -1;
+    struct json *body = json_parse(req->arena, latest.body, err);
+    if (!body)
+        return -1;
+    struct str have = json_str_at(body, "properties.dataType");
+    if (have.len == 0 || str_eq(have, wanted))
+        return 0;
+    error_set(err, ERROR_INVALID, "properties.dataType",
+              "The data asset '%.*s' is of type %.*s; a version of it cannot be %.*s.",
+              STR_ARG(req->parent_name), STR_ARG(have), STR_ARG(wanted));
+    return error_hint(err, "Give it another name, or archive the versions that are there.");
+}
+
 static const struct arm_action ACTIONS[] = {
     {.name = "startPendingUpload", .run = upload_start, .without_document = true},
+    {.name = "publish", .run = plain_publish},
 };
 
 const struct arm_kind data_kind = {
@@ -66,6 +99,7 @@ const struct arm_kind data_kind = {
     .wire = "Microsoft.MachineLearningServices/workspaces/data",
     .prepare = data_prepare,
     .show = data_show,
+    .list = filter_list,
 };
 
 const struct arm_kind data_version_kind = {
@@ -75,6 +109,8 @@ const struct arm_kind data_version_kind = {
     .makes_parent = true,
     .immutable = true,
     .prepare = data_version_prepare,
+    .check = data_version_check,
+    .list = filter_list,
     .actions = ACTIONS,
     .action_count = COUNT(ACTIONS),
 };

@@ -2,17 +2,39 @@
  * than any one server uses, and read it back. */
 #include "kinds/fields.h"
 
+#include "os/clock.h"
+
 #include <assert.h>
 
 static const char *const WANTED[] = {
-    [FIELD_TEXT] = "a text",      [FIELD_BOOL] = "true or false",       [FIELD_NUMBER] = "a number",
-    [FIELD_OBJECT] = "an object", [FIELD_TEXTS] = "an object of texts", [FIELD_WORD] = "a word",
+    [FIELD_TEXT] = "a text",
+    [FIELD_BOOL] = "true or false",
+    [FIELD_NUMBER] = "a number",
+    [FIELD_OBJECT] = "an object",
+    [FIELD_TEXTS] = "an object of texts",
+    [FIELD_WORD] = "a word",
+    [FIELD_LIST] = "a list",
+    [FIELD_INTEGER] = "a whole number",
+    [FIELD_DURATION] = "a duration like PT1H30M",
 };
+
+/* tags and their like: null takes one away, all else is a text. */
+static bool all_texts(const struct json *value)
+{
+    struct json_iter it = json_iter(value);
+
+    if (json_kind(value) != JSON_OBJECT)
+        return false;
+    while (json_next(&it))
+        if (json_kind(it.value) != JSON_STRING && !json_is_null(it.value))
+            return false;
+    return true;
+}
 
 /* Whether a value is of a field's type. */
 static bool fits(const struct json *value, enum field_type type)
 {
-    struct json_iter it = json_iter(value);
+    int64_t us;
 
     switch (type) {
     case FIELD_TEXT:
@@ -25,12 +47,13 @@ static bool fits(const struct json *value, enum field_type type)
     case FIELD_OBJECT:
         return json_kind(value) == JSON_OBJECT;
     case FIELD_TEXTS:
-        if (json_kind(value) != JSON_OBJECT)
-            return false;
-        while (json_next(&it))
-            if (json_kind(it.value) != JSON_STRING && !json_is_null(it.value))
-                return false;
-        return true;
+        return all_texts(value);
+    case FIELD_LIST:
+        return json_kind(value) == JSON_ARRAY;
+    case FIELD_INTEGER:
+        return json_is_integer(value);
+    case FIELD_DURATION:
+        return clock_parse_duration(json_as_str(value), &us);
     }
     return false;
 }

@@ -3,16 +3,22 @@
 #include "job/attempt.h"
 #include "job/job.h"
 #include "job/watch.h"
+#include "kinds/fields.h"
+#include "kinds/filter.h"
 #include "kinds/job_stream.h"
+#include "kinds/job_types.h"
+#include "kinds/lineage.h"
 #include "route/name.h"
 
 #include <assert.h>
+#include <string.h>
 
 /* What prepare found out: a new job is checked and resolved, an old one keeps what runs. */
 struct job_prepared {
     bool exists;
     struct job_spec *spec;
     struct job_submit submit;
+    struct lineage lineage;
 };
 
 static struct str property(const struct json *body, const char *path)
@@ -21,31 +27,94 @@ static struct str property(const struct json *body, const char *path)
     return json_str_at(json_get(body, STR("properties")), path);
 }
 
+/* What people write about a job, and may change as long as it is kept. */
+static const struct field MAY_CHANGE[] = {
+    {"properties.displayName", FIELD_TEXT, false, NULL},
+    {"properties.description", FIELD_TEXT, false, NULL},
+    {"properties.tags", FIELD_TEXTS, false, NULL},
+    {"properties.properties", FIELD_OBJECT, false, NULL},
+    {"properties.isArchived", FIELD_BOOL, false, NULL},
+};
+
+/* Texts that say what a job is; clients that send back what they read repeat them. */
+static int check_same(struct arm_request *req, const struct json *stored, struct error *err)
+{
+    static const char *const SAME[] = {"properties.jobType", "properties.command",
+                                       "properties.codeId"};
+
+    for (size_t i = 0; i < COUNT(SAME); i++) {
+        struct str wanted = json_str_at(req->body, SAME[i]), have = json_str_at(stored, SAME[i]);
+        bool same = wanted.len == 0 || str_eq(wanted, have) ||
+                    (i != 1 && str_eq_fold(wanted, have)); /* all but the command are ids */
+        if (same)
+            continue;
+        error_set(err, ERROR_CONFLICT, SAME[i], "The job '%.*s' exists already with another %s.",
+                  STR_ARG(req->name), SAME[i] + strlen("properties."));
+        return error_hint(err, "Submit it under another name.");
+    }
+    return 0;
+}
+
 /* A job is never started again by a PUT: only what people write about it may change. */
 static int prepare_update(struct arm_request *req, const struct document *before, struct error *err)
 {
-    static const char *const MAY_CHANGE[] = {"displayName", "description", "tags", "properties",
-                                             "isArchived"};
+    const struct fields_table table = {MAY_CHANGE, COUNT(MAY_CHANGE)};
     struct json *stored = json_parse(req->arena, before->body, err);
-    struct json *wanted = json_get(req->body, STR("properties"));
 
     assert(json_kind(req->body) == JSON_OBJECT);
-    if (!stored)
+    if (!stored || fields_check(req->arena, req->body, &table, err) < 0 ||
+        check_same(req, stored, err) < 0)
         return -1;
-    struct json *properties = json_get(stored, STR("properties"));
-    struct str command = json_str_at(wanted, "command");
-    if (command.len && !str_eq(command, json_str_at(properties, "command"))) {
-        error_set(err, ERROR_CONFLICT, "properties.command",
-                  "The job '%.*s' exists already with another command.", STR_ARG(req->name));
-        return error_hint(err, "Submit it under another name.");
-    }
     for (size_t i = 0; i < COUNT(MAY_CHANGE); i++) {
-        struct json *value = json_get(wanted, str_from(MAY_CHANGE[i]));
-        if (value)
-            json_set(req->arena, properties, str_from(MAY_CHANGE[i]), value);
+        struct json *value = json_at(req->body, MAY_CHANGE[i].path);
+        if (value && json_put(req->arena, stored, MAY_CHANGE[i].path, value, err) < 0)
+            return -1;
     }
     req->body = stored;
     return 0;
+}
+
+/* Which versions the names meant at submission: code, and the assets among the inputs. */
+static int note_lineage(struct arm_request *req, struct lineage *lineage, struct error *err)
+{
+    const struct lineage_query code = {"properties.codeId", "code", "codes",
+                                       property(req->body, "codeId")};
+    struct json_iter it = json_iter(json_at(req->body, "properties.inputs"));
+
+    if (lineage_add(req, lineage, &code, err) < 0)
+        return -1;
+    while (json_next(&it)) {
+        bool model = str_ends(json_str_at(it.value, "jobInputType"), STR("_model"));
+        const struct lineage_query input = {
+            arena_printf(req->arena, "properties.inputs.%.*s.uri", STR_ARG(it.key)).ptr,
+            arena_cstr(req->arena, it.key), model ? "models" : "data",
+            json_str_at(it.value, "uri")};
+        struct error ignored;
+        /* The engine has resolved it already, by its own rules: what is not found here is no asset
+         * of a type that lineage knows. */
+        lineage_add(req, lineage, &input, &ignored);
+    }
+    return 0;
+}
+
+/* The parent that a job names is one of this workspace. */
+static int check_parent(struct arm_request *req, struct error *err)
+{
+    struct str parent = property(req->body, "parentJobName");
+    struct run run;
+
+    if (parent.len == 0)
+        return 0;
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(req->engines->store, err);
+    if (!txn)
+        return -1;
+    if (run_get(txn, req->scope.number, parent, &run, err) < 0)
+        return err->code != ERROR_NOT_FOUND
+                   ? -1
+                   : error_set(err, ERROR_NOT_FOUND, "properties.parentJobName",
+                               "There is no job '%.*s'.", STR_ARG(parent));
+    return error_set(err, ERROR_NOT_IMPLEMENTED, "properties.parentJobName",
+                     "Submitting a job as the child of another is not built yet.");
 }
 
 static int job_kind_prepare(struct arm_request *req, struct error *err)
@@ -70,6 +139,8 @@ static int job_kind_prepare(struct arm_request *req, struct error *err)
     store_read_end(&txn);
     if (name_check(NAME_JOB, req->name, "name", err) < 0)
         return -1;
+    if (job_types_check(req, err) < 0 || check_parent(req, err) < 0)
+        return -1;
     prepared->submit = (struct job_submit){.scope = &req->scope,
                                            .name = req->name,
                                            .properties = json_get(req->body, STR("properties")),
@@ -77,7 +148,7 @@ static int job_kind_prepare(struct arm_request *req, struct error *err)
     if (job_prepare(req->engines->jobs, req->arena, &prepared->submit, &prepared->spec, err) < 0)
         return -1;
     json_set(req->arena, req->body, STR("resolved"), job_spec_resolved(prepared->spec));
-    return 0;
+    return note_lineage(req, &prepared->lineage, err);
 }
 
 /* A second PUT of a new name won the race: the client may simply try again. */
@@ -135,8 +206,11 @@ static int job_kind_change(struct arm_request *req, struct store_txn *txn,
     const struct job_prepared *prepared = req->prepared;
 
     assert(prepared);
+    const struct lineage_link made = {.kind = STR("job"), .id = req->name};
     if (prepared->exists ? update_run(req, txn, after, err) < 0
                          : job_insert(txn, &prepared->submit, prepared->spec, after, err) < 0)
+        return -1;
+    if (lineage_store(req, txn, &prepared->lineage, &made, err) < 0)
         return -1;
     return store_tags(req, txn, err);
 }
@@ -222,46 +296,96 @@ static int job_kind_find(struct arm_request *req, struct store_txn *txn, struct 
     return 0;
 }
 
+#define BATCH 200
+
 struct listing {
     struct arm_request *req;
     struct store_txn *txn;
+    struct filter filter;
+    bool scheduled; /* only what a schedule made */
     document_each *each;
     void *context;
+    size_t left, seen;
+    int64_t before_us, before_run;
 };
+
+/* Whether the list's query leaves this job in it; its tags are those of the run. */
+static int wanted(struct listing *listing, const struct document *document, const struct run *run,
+                  bool *out, struct error *err)
+{
+    struct arena *arena = listing->req->arena;
+    struct json *body, *tags;
+
+    *out = !listing->scheduled;
+    if (filter_empty(&listing->filter) && !listing->scheduled)
+        return 0;
+    body = json_parse(arena, document->body, err);
+    tags = json_object(arena);
+    if (!body || run_tags(listing->txn, run, tags, err) < 0)
+        return -1;
+    const struct json *properties = json_at(body, "properties");
+    *out = (!listing->scheduled || json_str_at(properties, "properties.ScheduleId").len) &&
+           filter_match(&listing->filter, document, properties, tags);
+    return 0;
+}
 
 /* The position of a page is the run's, whether it has a document or not. */
 static int list_run(const struct run *run, void *context, struct error *err)
 {
     struct listing *listing = context;
     struct document document;
+    bool stays;
 
     assert(listing->txn);
-    if (run->kind == RUN_BUILD)
+    listing->seen++;
+    listing->before_us = run->created_us;
+    listing->before_run = run->run;
+    if (run->kind == RUN_BUILD || listing->left == 0)
         return 0;
     if (run->doc == 0)
         document = document_of_run(listing->req->arena, run);
     else if (document_by_id(listing->txn, run->doc, &document, err) < 0)
         return -1;
+    if (wanted(listing, &document, run, &stays, err) < 0)
+        return -1;
+    if (!stays)
+        return 0;
     document.created_us = run->created_us;
     document.doc = run->run;
+    listing->left--;
     return listing->each(&document, listing->context, err);
 }
 
-/* By runs, not by documents: those of MLflow are jobs as well. */
+/* By runs, not by documents: those of MLflow are jobs as well. In batches until the page is full,
+ * since a query may leave few of them. */
 static int job_kind_list(struct arm_request *req, struct store_txn *txn,
                          const struct document_query *page, document_each *each, void *context,
                          struct error *err)
 {
-    struct listing listing = {req, txn, each, context};
-    struct run_query query = {.scope = req->scope.number,
-                              .archived_only = page->view == VIEW_ARCHIVED,
-                              .all = page->view == VIEW_ALL,
+    struct listing listing = {.req = req,
+                              .txn = txn,
+                              .filter = filter_read(req->call),
+                              .scheduled =
+                                  str_eq_fold(call_query(req->call, "scheduled"), STR("true")),
+                              .each = each,
+                              .context = context,
+                              .left = page->limit,
                               .before_us = page->before_us,
-                              .before_run = page->before_doc,
-                              .limit = page->limit};
+                              .before_run = page->before_doc};
 
-    assert(page);
-    return run_list(txn, &query, list_run, &listing, err);
+    assert(page->limit > 0);
+    do {
+        const struct run_query query = {.scope = req->scope.number,
+                                        .archived_only = page->view == VIEW_ARCHIVED,
+                                        .all = page->view == VIEW_ALL,
+                                        .before_us = listing.before_us,
+                                        .before_run = listing.before_run,
+                                        .limit = BATCH};
+        listing.seen = 0;
+        if (run_list(txn, &query, list_run, &listing, err) < 0)
+            return -1;
+    } while (listing.left > 0 && listing.seen == BATCH);
+    return 0;
 }
 
 /* 202, and an operation to follow, also when nothing is left to stop: clients poll either way. */

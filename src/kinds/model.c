@@ -5,6 +5,8 @@
 #include "asset/asset.h"
 #include "content/content.h"
 #include "kinds/fields.h"
+#include "kinds/filter.h"
+#include "kinds/plain.h"
 
 #include <assert.h>
 
@@ -116,14 +118,26 @@ static int model_version_show(struct arm_request *req, struct store_txn *, const
     return 0;
 }
 
+/* An image with the model inside: there is nothing here that builds images. */
+static int model_package(struct arm_request *, const struct document *document, struct arm_reply *,
+                         struct error *err)
+{
+    assert(document);
+    (void)document;
+    return plain_unbuilt("package", "Packaging a model into an image", err);
+}
+
 static const struct arm_action ACTIONS[] = {
     {.name = "startPendingUpload", .run = upload_start, .without_document = true},
+    {.name = "publish", .run = plain_publish},
+    {.name = "package", .run = model_package},
 };
 
 const struct arm_kind model_kind = {
     .type = "models",
     .wire = "Microsoft.MachineLearningServices/workspaces/models",
     .prepare = model_prepare,
+    .list = filter_list,
 };
 
 const struct arm_kind model_version_kind = {
@@ -135,6 +149,7 @@ const struct arm_kind model_version_kind = {
     .prepare = model_version_prepare,
     .change = model_version_change,
     .show = model_version_show,
+    .list = filter_list,
     .actions = ACTIONS,
     .action_count = COUNT(ACTIONS),
 };

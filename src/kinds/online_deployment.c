@@ -6,6 +6,7 @@
 
 #include "endpoint/endpoint.h"
 #include "kinds/fields.h"
+#include "kinds/lineage.h"
 #include "kinds/online_endpoint.h"
 
 #include <assert.h>
@@ -65,12 +66,37 @@ static int deployment_defaults(struct arm_request *req, struct error *err)
     return 0;
 }
 
+/* What the write stores beside the document. */
+struct deployment_prepared {
+    struct json *plan;
+    struct lineage lineage;
+};
+
+/* The versions that the names meant: the plan has resolved them, so a miss here is no error. */
+static void note_lineage(struct arm_request *req, struct lineage *lineage)
+{
+    const struct json *properties = json_at(req->body, "properties");
+    const struct lineage_query queries[] = {
+        {"properties.model", "model", "models", json_str_at(properties, "model")},
+        {"properties.environmentId", "environment", "environments",
+         json_str_at(properties, "environmentId")},
+        {"properties.codeConfiguration.codeId", "code", "codes",
+         json_str_at(properties, "codeConfiguration.codeId")},
+    };
+    struct error ignored;
+
+    assert(lineage);
+    for (size_t i = 0; i < COUNT(queries); i++)
+        lineage_add(req, lineage, &queries[i], &ignored);
+}
+
 /* Everything that can be refused is refused here, before anything is stored; the plan waits in
  * `prepared` for the write. */
 static int online_deployment_prepare(struct arm_request *req, struct error *err)
 {
-    struct json *plan = NULL;
+    struct deployment_prepared *prepared = arena_make(req->arena, struct deployment_prepared);
 
+    req->prepared = prepared;
     if (fields_check(req->arena, req->body, &(struct fields_table){FIELDS, COUNT(FIELDS)}, err) <
             0 ||
         deployment_defaults(req, err) < 0)
@@ -86,9 +112,9 @@ static int online_deployment_prepare(struct arm_request *req, struct error *err)
         .properties = json_at(req->body, "properties"),
         .instances = json_int_at(req->body, "sku.capacity", 0),
     };
-    if (deployment_plan(req->engines->endpoints, req->arena, &request, &plan, err) < 0)
+    if (deployment_plan(req->engines->endpoints, req->arena, &request, &prepared->plan, err) < 0)
         return -1;
-    req->prepared = plan;
+    note_lineage(req, &prepared->lineage);
     return 0;
 }
 
@@ -96,8 +122,13 @@ static int online_deployment_prepare(struct arm_request *req, struct error *err)
 static int online_deployment_change(struct arm_request *req, struct store_txn *txn,
                                     const struct document *after, struct error *err)
 {
-    assert(req->prepared);
-    return deployment_insert(txn, after, req->prepared, err);
+    const struct deployment_prepared *prepared = req->prepared;
+    const struct lineage_link made = {.kind = str_from(req->kind->type), .id = req->id};
+
+    assert(prepared && prepared->plan);
+    if (deployment_insert(txn, after, prepared->plan, err) < 0)
+        return -1;
+    return lineage_store(req, txn, &prepared->lineage, &made, err);
 }
 
 /* The endpoint's traffic must not name what is no longer there. */
@@ -188,4 +219,62 @@ const struct arm_kind online_deployment_kind = {
     .progress = online_deployment_progress,
     .actions = ACTIONS,
     .action_count = COUNT(ACTIONS),
+};
+
+/* --- GET …/deployments/{d}/skus --------------------------------------------------------------- */
+
+#define INSTANCES_MAX 50 /* what the service offers as well */
+
+/* The one size there is: this host, as many times as it is asked for. */
+static int sku_list(struct arm_request *req, struct store_txn *, const struct document_query *,
+                    document_each *each, void *context, struct error *err)
+{
+    const struct document sku = {.scope = req->scope.number,
+                                 .type = STR("onlineEndpoints/deployments/skus"),
+                                 .parent = req->parent.doc,
+                                 .name = STR("Default"),
+                                 .body = STR("{\"properties\":{}}"),
+                                 .system = STR("{}")};
+
+    if (req->parent.doc == 0)
+        return error_set(err, ERROR_NOT_FOUND, "deployments", "There is no deployment '%.*s'.",
+                         STR_ARG(req->parent_name));
+    return each(&sku, context, err);
+}
+
+/* A size has no id and no state: it is what a deployment's capacity may be. */
+static int sku_show(struct arm_request *req, struct store_txn *, const struct document *,
+                    struct json *wire, struct error *)
+{
+    struct json *sku = json_object(req->arena), *capacity = json_object(req->arena);
+    static const char *const NOT[] = {"id", "name", "type", "systemData", "properties"};
+
+    assert(wire);
+    for (size_t i = 0; i < COUNT(NOT); i++)
+        json_remove(wire, str_from(NOT[i]));
+    json_set_str(req->arena, sku, "name", STR("Default"));
+    json_set_int(req->arena, capacity, "minimum", 1);
+    json_set_int(req->arena, capacity, "maximum", INSTANCES_MAX);
+    json_set_int(req->arena, capacity, "default", 1);
+    json_set_str(req->arena, capacity, "scaleType", STR("Manual"));
+    json_set_str(req->arena, wire, "resourceType",
+                 STR("Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments"));
+    json_set(req->arena, wire, STR("sku"), sku);
+    json_set(req->arena, wire, STR("capacity"), capacity);
+    return 0;
+}
+
+/* Sizes are not made by clients. */
+static int sku_prepare(struct arm_request *, struct error *err)
+{
+    return error_set(err, ERROR_METHOD, "skus", "Sizes of a deployment can only be listed.");
+}
+
+const struct arm_kind online_sku_kind = {
+    .type = "onlineEndpoints/deployments/skus",
+    .wire = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments/skus",
+    .parent = &online_deployment_kind,
+    .prepare = sku_prepare,
+    .list = sku_list,
+    .show = sku_show,
 };

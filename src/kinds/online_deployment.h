@@ -4,3 +4,4 @@
 #include "arm/kind.h"
 
 extern const struct arm_kind online_deployment_kind;
+extern const struct arm_kind online_sku_kind; /* GET …/deployments/{name}/skus */

@@ -11,9 +11,9 @@
 #include "vault/vault.h"
 
 static const struct arm_kind *const KINDS[] = {
-    &workspace_kind,       &datastore_kind,           &code_kind,  &code_version_kind,
-    &environment_kind,     &environment_version_kind, &model_kind, &model_version_kind,
-    &online_endpoint_kind, &online_deployment_kind,
+    &workspace_kind,       &datastore_kind,           &code_kind,       &code_version_kind,
+    &environment_kind,     &environment_version_kind, &model_kind,      &model_version_kind,
+    &online_endpoint_kind, &online_deployment_kind,   &online_sku_kind,
 };
 
 #define WS                                                                                  \
@@ -273,6 +273,40 @@ TEST(a_deployment_rolls_out_behind_an_operation)
     CHECK(str_starts(json_str_at(reply.json, "content"),
                      STR("Instance status:\nDeployment: Creating\n")));
     CHECK_STR("blue", json_str_at(get(o, EP "/deployments").json, "value[0].name"));
+}
+
+/* How many edges lead into a resource. */
+static int64_t edges_into(struct online *o, const char *id)
+{
+    struct error err = {0};
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(o->engines.store, &err);
+    struct sql *q = sql(txn, "SELECT COUNT(*) FROM edge WHERE to_id = ?", &err);
+
+    CHECK(q);
+    sql_bind_text(q, 1, str_from(id));
+    CHECK_INT(1, sql_step(q));
+    int64_t count = sql_int(q, 0);
+    CHECK_OK(sql_end(q, &err), &err);
+    return count;
+}
+
+TEST(a_deployment_has_one_size_and_is_linked_to_its_model)
+{
+    CLEANUP(online_close) struct online *o = online_open();
+
+    CHECK_INT(201, put(o, EP, KEY_BODY("")).status);
+    CHECK_INT(404, get(o, BLUE "/skus").status);
+    put_blob(o, "LocalUpload/x/line/line.onnx");
+    put_model(o, "line");
+    CHECK_INT(201, put(o, BLUE, DEPLOYMENT(MODEL("line"))).status);
+    struct fake_reply skus = get(o, BLUE "/skus");
+    CHECK_INT(200, skus.status);
+    CHECK_INT(1, json_count(json_at(skus.json, "value")));
+    CHECK_STR("Default", json_str_at(skus.json, "value[0].sku.name"));
+    CHECK_INT(1, json_int_at(skus.json, "value[0].capacity.minimum", 0));
+    CHECK(!json_at(skus.json, "value[0].id"));
+    CHECK_INT(405, put(o, BLUE "/skus/Default", "{\"properties\":{}}").status);
+    CHECK_INT(1, edges_into(o, BLUE));
 }
 
 TEST(what_serves_is_chosen_by_the_models_files)

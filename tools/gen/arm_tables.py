@@ -10,7 +10,8 @@ import json
 import sys
 
 TYPES = {"text": "FIELD_TEXT", "bool": "FIELD_BOOL", "number": "FIELD_NUMBER", "object": "FIELD_OBJECT",
-         "texts": "FIELD_TEXTS", "word": "FIELD_WORD"}
+         "texts": "FIELD_TEXTS", "word": "FIELD_WORD", "list": "FIELD_LIST", "integer": "FIELD_INTEGER",
+         "duration": "FIELD_DURATION"}
 
 
 def quoted(text):

@@ -1,0 +1,260 @@
+/* Components: the specification is YAML turned to JSON by the client, kept to the letter and given
+ * back so; it is checked for what its type cannot do without, and for references that lead nowhere.
+ */
+#include "kinds/component.h"
+
+#include "kinds/fields.h"
+#include "kinds/filter.h"
+#include "kinds/kinds.h"
+#include "kinds/plain.h"
+
+#include <assert.h>
+
+#define SPEC "properties.componentSpec"
+
+/* What a type of component cannot do without, and which of its members are references. */
+struct component_type {
+    const char *name;
+    const char *texts[3];   /* members that are texts and not empty */
+    const char *objects[2]; /* members that are objects */
+    const char *inner;      /* the object that holds `code` and `environment`; "" itself */
+    bool environment;       /* needs one there */
+};
+
+static const struct component_type TYPES[] = {
+    {"command", {"command"}, {0}, "", true},
+    {"parallel", {0}, {"task"}, "task", false},
+    {"pipeline", {0}, {"jobs"}, NULL, false},
+    {"spark", {"code"}, {"entry"}, "", false},
+    {"sweep", {"sampling_algorithm"}, {"search_space", "objective"}, "trial", false},
+    {"automl", {"task"}, {0}, NULL, false},
+    {"data_transfer", {"task"}, {0}, NULL, false},
+    {"import", {0}, {"source"}, NULL, false},
+    {"flow_parallel", {0}, {0}, "", false},
+    {"promptflow_parallel", {0}, {0}, "", false},
+};
+
+static const char *const TRANSFERS[] = {"copy_data", "import_data", "export_data"};
+
+/* "properties.componentSpec.inputs.x" */
+static const char *below(struct arm_request *req, const char *path, const char *member,
+                         struct str name)
+{
+    assert(path && member);
+    return arena_printf(req->arena, "%s.%s%s%.*s", path, member, name.len ? "." : "", STR_ARG(name))
+        .ptr;
+}
+
+static const struct component_type *type_of(struct str name)
+{
+    for (size_t i = 0; i < COUNT(TYPES); i++)
+        if (str_eq(str_from(TYPES[i].name), name))
+            return &TYPES[i];
+    return NULL;
+}
+
+static int unknown_type(const char *path, struct str name, struct error *err)
+{
+    struct str known = STR("command, pipeline, parallel, sweep, spark, automl, data_transfer, "
+                           "import, flow_parallel");
+
+    return error_set(err, ERROR_INVALID, path, "'%.*s' is no type of component; there are: %.*s.",
+                     STR_ARG(name), STR_ARG(known));
+}
+
+/* Inputs and outputs are objects by name, each with its type. */
+static int check_ports(struct arm_request *req, const char *path, const struct json *spec,
+                       const char *group, struct error *err)
+{
+    struct json_iter it = json_iter(json_at(spec, group));
+
+    if (!json_is_null(json_at(spec, group)) && json_kind(json_at(spec, group)) != JSON_OBJECT)
+        return error_set(err, ERROR_INVALID, below(req, path, group, STR("")),
+                         "Expected an object here.");
+    while (json_next(&it)) {
+        const char *at = below(req, path, group, it.key);
+        if (json_kind(it.value) != JSON_OBJECT)
+            return error_set(err, ERROR_INVALID, at, "Expected an object with a `type` here.");
+        if (json_str_at(it.value, "type").len == 0)
+            return error_set(err, ERROR_INVALID, arena_printf(req->arena, "%s.type", at).ptr,
+                             "This field is required.");
+    }
+    return 0;
+}
+
+/* The members that its type cannot do without. */
+static int check_members(struct arm_request *req, const char *path, const struct json *spec,
+                         const struct component_type *type, struct error *err)
+{
+    for (size_t i = 0; i < COUNT(type->texts) && type->texts[i]; i++)
+        if (str_trim(json_str_at(spec, type->texts[i])).len == 0)
+            return error_set(err, ERROR_INVALID, below(req, path, type->texts[i], STR("")),
+                             "A component of type %s needs this text.", type->name);
+    for (size_t i = 0; i < COUNT(type->objects) && type->objects[i]; i++)
+        if (json_kind(json_at(spec, type->objects[i])) != JSON_OBJECT)
+            return error_set(err, ERROR_INVALID, below(req, path, type->objects[i], STR("")),
+                             "A component of type %s needs this object.", type->name);
+    if (str_eq(str_from(type->name), STR("data_transfer"))) {
+        struct str task = json_str_at(spec, "task");
+        for (size_t i = 0; i < COUNT(TRANSFERS); i++)
+            if (str_eq(task, str_from(TRANSFERS[i])))
+                return 0;
+        return error_set(err, ERROR_INVALID, below(req, path, "task", STR("")),
+                         "'%.*s' is none of: copy_data, import_data, export_data.", STR_ARG(task));
+    }
+    return 0;
+}
+
+/* Every ${{inputs.x}} and ${{outputs.y}} of a command is declared. */
+static int check_command(struct arm_request *req, const char *path, const struct json *spec,
+                         struct error *err)
+{
+    struct str rest = json_str_at(spec, "command");
+    const char *at = below(req, path, "command", STR(""));
+
+    assert(rest.len > 0);
+    for (ssize_t begin; (begin = str_find(rest, STR("${{"))) >= 0;) {
+        rest = str_slice(rest, (size_t)begin + 3, rest.len);
+        ssize_t end = str_find(rest, STR("}}"));
+        if (end < 0)
+            return error_set(err, ERROR_INVALID, at, "A '${{' is never closed by '}}'.");
+        struct str target = str_trim(str_slice(rest, 0, (size_t)end)), group, name;
+        bool known = str_cut(target, '.', &group, &name) &&
+                     (str_eq(group, STR("inputs")) || str_eq(group, STR("outputs")));
+        rest = str_slice(rest, (size_t)end + 2, rest.len);
+        /* Groups of parameters are spelled inputs.group.member: the group is what is declared. */
+        if (known)
+            str_cut(name, '.', &name, &(struct str){0});
+        if (known && !json_get(json_get(spec, group), name))
+            return error_set(err, ERROR_INVALID, at,
+                             "The command uses '${{%.*s}}', but the component has no such %s.",
+                             STR_ARG(target), group.ptr[0] == 'i' ? "input" : "output");
+    }
+    return 0;
+}
+
+/* `code` and `environment` as texts; an object is one that the client wrote in line. */
+static int check_references(struct arm_request *req, const char *path, const struct json *holder,
+                            struct lineage *lineage, struct error *err)
+{
+    const struct lineage_query queries[] = {
+        {below(req, path, "code", STR("")), "code", "codes", json_str_at(holder, "code")},
+        {below(req, path, "environment", STR("")), "environment", "environments",
+         json_str_at(holder, "environment")},
+    };
+
+    assert(lineage);
+    for (size_t i = 0; i < COUNT(queries); i++)
+        if (lineage_add(req, lineage, &queries[i], err) < 0)
+            return -1;
+    return 0;
+}
+
+/* The nodes of a pipeline: objects, each with a type or a component. */
+static int check_nodes(struct arm_request *req, const char *path, const struct json *spec,
+                       struct lineage *lineage, struct error *err)
+{
+    struct json_iter it = json_iter(json_at(spec, "jobs"));
+
+    while (json_next(&it)) {
+        const char *at = below(req, path, "jobs", it.key);
+        struct str id = json_str_at(it.value, "componentId");
+        if (id.len == 0)
+            id = json_str_at(it.value, "component");
+        if (json_kind(it.value) != JSON_OBJECT ||
+            (id.len == 0 && json_str_at(it.value, "type").len == 0))
+            return error_set(err, ERROR_INVALID, at,
+                             "A node is an object with a `type` or a `componentId`.");
+        const struct lineage_query query = {at, "component", "components", id};
+        if (lineage_add(req, lineage, &query, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int component_check(struct arm_request *req, const char *path, const struct json *spec,
+                    struct lineage *lineage, struct error *err)
+{
+    struct str name = json_str_at(spec, "type");
+    const struct component_type *type = type_of(name);
+
+    assert(json_kind(spec) == JSON_OBJECT);
+    if (!type)
+        return unknown_type(below(req, path, "type", STR("")), name, err);
+    if (check_ports(req, path, spec, "inputs", err) < 0 ||
+        check_ports(req, path, spec, "outputs", err) < 0 ||
+        check_members(req, path, spec, type, err) < 0)
+        return -1;
+    if (str_eq(name, STR("command")) && check_command(req, path, spec, err) < 0)
+        return -1;
+    if (type->environment && json_is_null(json_at(spec, "environment")))
+        return error_set(err, ERROR_INVALID, below(req, path, "environment", STR("")),
+                         "A component of type %s needs an environment.", type->name);
+    if (type->inner) {
+        const struct json *holder = type->inner[0] ? json_at(spec, type->inner) : spec;
+        const char *at = type->inner[0] ? below(req, path, type->inner, STR("")) : path;
+        if (check_references(req, at, holder, lineage, err) < 0)
+            return -1;
+    }
+    return str_eq(name, STR("pipeline")) ? check_nodes(req, path, spec, lineage, err) : 0;
+}
+
+/* --- The kinds ------------------------------------------------------------------------------- */
+
+static int component_prepare(struct arm_request *req, struct error *err)
+{
+    assert(req->body);
+    if (fields_check(req->arena, req->body, &fields_component, err) < 0)
+        return -1;
+    fields_asset_defaults(req->arena, req->body);
+    return 0;
+}
+
+static int component_version_prepare(struct arm_request *req, struct error *err)
+{
+    struct lineage *lineage = arena_make(req->arena, struct lineage);
+
+    assert(req->name.len > 0);
+    req->prepared = lineage;
+    if (fields_check(req->arena, req->body, &fields_component_version, err) < 0)
+        return -1;
+    if (component_check(req, SPEC, json_at(req->body, SPEC), lineage, err) < 0)
+        return -1;
+    fields_asset_defaults(req->arena, req->body);
+    return 0;
+}
+
+static int component_version_change(struct arm_request *req, struct store_txn *txn,
+                                    const struct document *after, struct error *err)
+{
+    const struct lineage_link made = {.kind = str_from(req->kind->type), .id = req->id};
+
+    assert(after->doc > 0);
+    return lineage_store(req, txn, req->prepared, &made, err);
+}
+
+static const struct arm_action ACTIONS[] = {
+    {.name = "publish", .run = plain_publish},
+    {.name = "startPendingUpload", .run = upload_start, .without_document = true},
+};
+
+const struct arm_kind component_kind = {
+    .type = "components",
+    .wire = "Microsoft.MachineLearningServices/workspaces/components",
+    .prepare = component_prepare,
+    .list = filter_list,
+};
+
+const struct arm_kind component_version_kind = {
+    .type = "components/versions",
+    .wire = "Microsoft.MachineLearningServices/workspaces/components/versions",
+    .parent = &component_kind,
+    .makes_parent = true,
+    .immutable = true,
+    .prepare = component_version_prepare,
+    .change = component_version_change,
+    .show = plain_show,
+    .list = filter_list,
+    .actions = ACTIONS,
+    .action_count = COUNT(ACTIONS),
+};

@@ -1,0 +1,208 @@
+/* Components: what each type cannot do without, what stays to the letter, and what is linked. */
+#include "kinds/shelf_test.h"
+
+#include "base/test.h"
+
+#define VERSION "/components/train/versions/1"
+#define COMMAND                                                                                   \
+    "{\"properties\":{\"componentSpec\":{\"name\":\"train\",\"type\":\"command\",\"command\":"    \
+    "\"python main.py ${{inputs.d}} ${{outputs.o}}\",\"code\":\"azureml:c:1\",\"environment\":"   \
+    "\"azureml:" SHELF_SCOPE "/environments/e/versions/1\",\"is_deterministic\":true,\"inputs\":" \
+    "{\"d\":{\"type\":\"uri_folder\"}},\"outputs\":{\"o\":{\"type\":\"uri_folder\"}},"            \
+    "\"_source\":\"YAML.COMPONENT\"}}}"
+
+/* A specification in its place. */
+static const char *spec(struct shelf *s, const char *members)
+{
+    return arena_printf(s->arena, "{\"properties\":{\"componentSpec\":{\"name\":\"n\",%s}}}",
+                        members)
+        .ptr;
+}
+
+TEST(a_component_comes_back_to_the_letter)
+{
+    CLEANUP(shelf_close) struct shelf *s = shelf_open();
+    shelf_stock(s);
+    struct fake_reply made = shelf_put(s, VERSION, COMMAND);
+
+    CHECK_INT(201, made.status);
+    CHECK_STR(SHELF_SCOPE VERSION, json_str_at(made.json, "id"));
+    CHECK_STR("Succeeded", json_str_at(made.json, "properties.provisioningState"));
+    struct json *sent = json_parse(s->arena, STR(COMMAND), NULL);
+    struct fake_reply got = shelf_get(s, VERSION);
+    CHECK(json_equal(json_at(sent, "properties.componentSpec"),
+                     json_at(got.json, "properties.componentSpec")));
+    CHECK_STR("2", json_str_at(shelf_get(s, "/components/train").json, "properties.nextVersion"));
+    CHECK_STR("1", json_str_at(shelf_get(s, "/components/train").json, "properties.latestVersion"));
+}
+
+TEST(a_component_is_linked_to_what_it_refers_to)
+{
+    CLEANUP(shelf_close) struct shelf *s = shelf_open();
+    shelf_stock(s);
+    CHECK_INT(201, shelf_put(s, VERSION, COMMAND).status);
+
+    CHECK_INT(1, shelf_edges(s, SHELF_SCOPE "/codes/c/versions/1", SHELF_SCOPE VERSION));
+    CHECK_INT(1, shelf_edges(s, SHELF_SCOPE "/environments/e/versions/1", SHELF_SCOPE VERSION));
+    CHECK_INT(200, shelf_put(s, VERSION, COMMAND).status);
+    CHECK_INT(1, shelf_edges(s, SHELF_SCOPE "/codes/c/versions/1", SHELF_SCOPE VERSION));
+}
+
+TEST(a_second_put_of_a_component_may_change_what_describes_it)
+{
+    CLEANUP(shelf_close) struct shelf *s = shelf_open();
+    static const char ONE[] = "{\"properties\":{\"componentSpec\":{\"name\":\"n\",\"type\":"
+                              "\"pipeline\",\"jobs\":{}}}}";
+    static const char TAGGED[] = "{\"properties\":{\"tags\":{\"a\":\"b\"},\"componentSpec\":"
+                                 "{\"name\":\"n\",\"type\":\"pipeline\",\"jobs\":{}}}}";
+    static const char OTHER[] =
+        "{\"properties\":{\"componentSpec\":{\"name\":\"n\",\"type\":\"pipeline\",\"jobs\":"
+        "{\"a\":{\"type\":\"command\"}}}}}";
+
+    CHECK_INT(201, shelf_put(s, VERSION, ONE).status);
+    CHECK_INT(200, shelf_put(s, VERSION, TAGGED).status);
+    CHECK_STR("b", json_str_at(shelf_get(s, VERSION).json, "properties.tags.a"));
+    shelf_refused(s, VERSION, OTHER, (struct shelf_refusal){409, "properties", "componentSpec"});
+    CHECK_INT(0, json_count(json_at(shelf_get(s, VERSION).json, "properties.componentSpec.jobs")));
+}
+
+TEST(each_type_of_component_names_what_it_misses)
+{
+    CLEANUP(shelf_close) struct shelf *s = shelf_open();
+    static const struct {
+        const char *members, *target;
+    } CASES[] = {
+        {"\"type\":\"dance\"", "properties.componentSpec.type"},
+        {"\"version\":\"1\"", "properties.componentSpec.type"},
+        {"\"type\":\"command\"", "properties.componentSpec.command"},
+        {"\"type\":\"command\",\"command\":\"ls\"", "properties.componentSpec.environment"},
+        {"\"type\":\"command\",\"command\":\"ls ${{inputs.x}}\",\"environment\":\"\"",
+         "properties.componentSpec.command"},
+        {"\"type\":\"command\",\"command\":\"ls ${{inputs.x\",\"environment\":\"\"",
+         "properties.componentSpec.command"},
+        {"\"type\":\"pipeline\"", "properties.componentSpec.jobs"},
+        {"\"type\":\"pipeline\",\"jobs\":{\"a\":7}", "properties.componentSpec.jobs.a"},
+        {"\"type\":\"pipeline\",\"jobs\":{\"a\":{}}", "properties.componentSpec.jobs.a"},
+        {"\"type\":\"parallel\"", "properties.componentSpec.task"},
+        {"\"type\":\"spark\",\"entry\":{}", "properties.componentSpec.code"},
+        {"\"type\":\"data_transfer\",\"task\":\"swim\"", "properties.componentSpec.task"},
+        {"\"type\":\"import\"", "properties.componentSpec.source"},
+        {"\"type\":\"pipeline\",\"jobs\":{},\"inputs\":[]", "properties.componentSpec.inputs"},
+        {"\"type\":\"pipeline\",\"jobs\":{},\"inputs\":{\"x\":1}",
+         "properties.componentSpec.inputs.x"},
+        {"\"type\":\"pipeline\",\"jobs\":{},\"outputs\":{\"x\":{}}",
+         "properties.componentSpec.outputs.x.type"},
+    };
+
+    for (size_t i = 0; i < COUNT(CASES); i++)
+        shelf_refused(s, VERSION, spec(s, CASES[i].members),
+                      (struct shelf_refusal){400, CASES[i].target, NULL});
+    shelf_refused(s, VERSION, "{\"properties\":{}}",
+                  (struct shelf_refusal){400, "properties.componentSpec", NULL});
+    shelf_refused(s, VERSION, "{\"properties\":{\"componentSpec\":{\"type\":\"pipeline\"}}}",
+                  (struct shelf_refusal){400, "properties.componentSpec.name", NULL});
+    CHECK_INT(404, shelf_get(s, "/components/train").status);
+}
+
+TEST(a_component_of_any_other_type_is_kept)
+{
+    CLEANUP(shelf_close) struct shelf *s = shelf_open();
+    static const char *const GOOD[] = {
+        "\"type\":\"parallel\",\"task\":{\"type\":\"run_function\",\"environment\":{\"image\":"
+        "\"x\"}}",
+        "\"type\":\"sweep\",\"search_space\":{},\"objective\":{},\"sampling_algorithm\":"
+        "\"random\"",
+        "\"type\":\"automl\",\"task\":\"regression\"",
+        "\"type\":\"data_transfer\",\"task\":\"copy_data\"",
+        "\"type\":\"import\",\"source\":{}",
+    };
+
+    for (size_t i = 0; i < COUNT(GOOD); i++)
+        CHECK_INT(201, shelf_put(s, arena_printf(s->arena, "/components/n/versions/%zu", i).ptr,
+                                 spec(s, GOOD[i]))
+                           .status);
+}
+
+TEST(a_reference_that_leads_nowhere_is_told_by_its_field)
+{
+    CLEANUP(shelf_close) struct shelf *s = shelf_open();
+    shelf_stock(s);
+    static const struct {
+        const char *members, *target;
+        int status;
+    } CASES[] = {
+        {"\"type\":\"command\",\"command\":\"ls\",\"environment\":\"azureml:no:1\"",
+         "properties.componentSpec.environment", 404},
+        {"\"type\":\"command\",\"command\":\"ls\",\"environment\":\"azureml:e:1\",\"code\":"
+         "\"azureml:" SHELF_SCOPE "/codes/no/versions/1\"",
+         "properties.componentSpec.code", 404},
+        {"\"type\":\"command\",\"command\":\"ls\",\"environment\":"
+         "\"azureml:" SHELF_OTHER "/environments/e/versions/1\"",
+         "properties.componentSpec.environment", 404},
+        {"\"type\":\"command\",\"command\":\"ls\",\"environment\":"
+         "\"azureml:" SHELF_SCOPE "/models/m/versions/1\"",
+         "properties.componentSpec.environment", 400},
+        {"\"type\":\"pipeline\",\"jobs\":{\"a\":{\"componentId\":"
+         "\"" SHELF_SCOPE "/components/no/versions/1\"}}",
+         "properties.componentSpec.jobs.a", 404},
+        {"\"type\":\"parallel\",\"task\":{\"environment\":\"azureml:no:1\"}",
+         "properties.componentSpec.task.environment", 404},
+    };
+
+    for (size_t i = 0; i < COUNT(CASES); i++)
+        shelf_refused(s, VERSION, spec(s, CASES[i].members),
+                      (struct shelf_refusal){CASES[i].status, CASES[i].target, NULL});
+}
+
+TEST(anonymous_components_are_kept_and_not_listed)
+{
+    CLEANUP(shelf_close) struct shelf *s = shelf_open();
+    static const char BODY[] =
+        "{\"properties\":{\"isAnonymous\":true,\"componentSpec\":{\"name\":\"azureml_anonymous\","
+        "\"type\":\"pipeline\",\"jobs\":{}}}}";
+    static const char GUID[] =
+        "/components/azureml_anonymous/versions/38a57c29-6195-2f95-b1ce-7d3457148f0c";
+
+    CHECK_INT(201, shelf_put(s, GUID, BODY).status);
+    CHECK_INT(200, shelf_put(s, GUID, BODY).status);
+    CHECK_INT(201, shelf_put(s, VERSION, BODY).status);
+    struct fake_reply list = shelf_get(s, "/components?listViewType=ActiveOnly");
+    CHECK_INT(1, json_count(json_at(list.json, "value")));
+    CHECK_STR("train", json_str_at(list.json, "value[0].name"));
+    CHECK_INT(200, shelf_get(s, GUID).status);
+}
+
+TEST(components_are_archived_listed_and_deleted)
+{
+    CLEANUP(shelf_close) struct shelf *s = shelf_open();
+    static const char BODY[] = "{\"properties\":{\"isArchived\":%s,\"componentSpec\":{\"name\":"
+                               "\"n\",\"type\":\"pipeline\",\"jobs\":{}}}}";
+    const char *live = arena_printf(s->arena, BODY, "false").ptr;
+    const char *gone = arena_printf(s->arena, BODY, "true").ptr;
+
+    CHECK_INT(201, shelf_put(s, "/components/n/versions/1", live).status);
+    CHECK_INT(201, shelf_put(s, "/components/n/versions/b", live).status);
+    CHECK_INT(200, shelf_put(s, "/components/n/versions/b", gone).status);
+    CHECK_STR("1", json_str_at(shelf_get(s, "/components/n").json, "properties.latestVersion"));
+    struct fake_reply list =
+        shelf_get(s, "/components/n/versions?$orderBy=createdtime%20desc&$top=1");
+    CHECK_STR("1", json_str_at(list.json, "value[0].name"));
+    CHECK_INT(
+        1, json_count(json_at(shelf_get(s, "/components/n/versions?listViewType=ArchivedOnly").json,
+                              "value")));
+    CHECK_INT(200, shelf_delete(s, "/components/n/versions/1").status);
+    CHECK_INT(204, shelf_delete(s, "/components/n/versions/1").status);
+    CHECK_INT(200, shelf_delete(s, "/components/n").status);
+    CHECK_INT(404, shelf_get(s, "/components/n/versions/b").status);
+    CHECK_INT(404, shelf_get(s, "/components/n/versions").status);
+}
+
+TEST(a_component_is_published_by_nobody_yet)
+{
+    CLEANUP(shelf_close) struct shelf *s = shelf_open();
+
+    CHECK_INT(404, shelf_post(s, VERSION "/publish", "{}").status);
+    CHECK_INT(201, shelf_put(s, VERSION, spec(s, "\"type\":\"pipeline\",\"jobs\":{}")).status);
+    CHECK_INT(501, shelf_post(s, VERSION "/publish", "{}").status);
+    CHECK_INT(404, shelf_get(s, "@" SHELF_OTHER VERSION).status);
+}
