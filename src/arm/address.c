@@ -27,9 +27,20 @@ struct str arm_base_url(const struct call *call)
                         STR_ARG(arm_host(call)));
 }
 
-struct str arm_account_name(const struct call *call, const struct scope *scope)
+struct str arm_storage_suffix(const struct call *call, const struct engines *engines)
+{
+    assert(engines->domain.len > 0);
+    if (engines->storage_by_host && engines->storage_suffix.len > 0)
+        return engines->storage_suffix;
+    return arena_printf(call->arena, "core.%.*s", STR_ARG(engines->domain));
+}
+
+struct str arm_account_name(const struct call *call, const struct engines *engines,
+                            const struct scope *scope)
 {
     assert(scope->guid.len > 0);
+    if (engines->storage_by_host)
+        return asset_account(call->arena, scope);
     return arena_printf(call->arena, "%.*s/%.*s", STR_ARG(arm_host(call)),
                         STR_ARG(asset_account(call->arena, scope)));
 }
@@ -37,8 +48,8 @@ struct str arm_account_name(const struct call *call, const struct scope *scope)
 struct str arm_container_url(const struct call *call, const struct engines *engines,
                              const struct scope *scope, struct str container)
 {
-    assert(engines->domain.len > 0 && container.len > 0);
-    return arena_printf(call->arena, "https://%.*s.blob.core.%.*s/%.*s",
-                        STR_ARG(arm_account_name(call, scope)), STR_ARG(engines->domain),
-                        STR_ARG(container));
+    assert(container.len > 0);
+    return arena_printf(call->arena, "https://%.*s.blob.%.*s/%.*s",
+                        STR_ARG(arm_account_name(call, engines, scope)),
+                        STR_ARG(arm_storage_suffix(call, engines)), STR_ARG(container));
 }

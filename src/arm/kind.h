@@ -35,6 +35,8 @@ struct engines {
     struct str scoring_endpoint; /* "https://localhost:10444" */
     struct str plain_endpoint;   /* "http://127.0.0.1:5000" */
     struct str domain;           /* "lazurite.test" */
+    struct str storage_suffix;   /* "core.lazurite.test:10443"; set once ports are known */
+    bool storage_by_host;        /* storage accounts are host names, not pieces of the path */
     int dir;                     /* the data folder */
     bool sandbox;                /* bubblewrap works: what diagnose says */
 };
@@ -145,6 +147,7 @@ bool arm_type_in_registry(struct str type);
 struct arm *arm_new(const struct arm_kind *const *kinds, size_t count, struct engines *engines);
 void arm_free(struct arm **arm);
 struct route_table arm_routes(struct arm *arm);
+struct engines *arm_engines(struct arm *arm);
 
 /* The ARM error envelope, for every row that speaks it. */
 void arm_refuse(struct call *call, const struct error *err);
@@ -177,6 +180,9 @@ int arm_request_open(struct arm *arm, struct call *call, const struct arm_target
 /* PUT of a body, with all the checks of one that came by the wire. */
 int arm_request_put(struct arm_request *req, const struct json *body, struct arm_reply *out,
                     struct error *err);
+/* PATCH of what is there. */
+int arm_request_patch(struct arm_request *req, const struct json *patch, struct arm_reply *out,
+                      struct error *err);
 /* What a GET would show. */
 int arm_request_get(struct arm_request *req, struct arm_reply *out, struct error *err);
 /* DELETE. */
@@ -193,8 +199,12 @@ int arm_scope(struct call *call, struct store *store, struct scope *out, struct 
 struct str arm_base_url(const struct call *call);
 /* "localhost:10443": the host of this request. */
 struct str arm_host(const struct call *call);
-/* What clients put before ".blob.{suffix}": "localhost:10443/lz…" (decisions 21, by path). */
-struct str arm_account_name(const struct call *call, const struct scope *scope);
+/* What clients put before ".blob.{suffix}": "localhost:10443/lz…" by path (decisions 21), or "lz…"
+ * where accounts are host names (storage.addresses). */
+struct str arm_account_name(const struct call *call, const struct engines *engines,
+                            const struct scope *scope);
+/* What they put behind it: "core.{domain}", with the port where accounts are host names. */
+struct str arm_storage_suffix(const struct call *call, const struct engines *engines);
 /* "https://localhost:10443/lz….blob.core.{domain}/{container}". */
 struct str arm_container_url(const struct call *call, const struct engines *engines,
                              const struct scope *scope, struct str container);

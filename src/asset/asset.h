@@ -67,6 +67,15 @@ struct str asset_upload_container(struct arena *arena, const struct scope *scope
 /* The GUID in the name of a container of ours; false for other names. */
 bool asset_container_guid(struct str container, struct str *out_guid);
 
+/* Whether a name can be an account's, and the workspace of an account. Errors: ERROR_NOT_FOUND. */
+bool asset_is_account(struct str account);
+int asset_account_scope(struct store_txn *txn, struct str account, struct scope *out,
+                        struct error *err);
+/* Under what name the content store keeps a container of an account: ours as they are, those that
+ * clients made as "{account}/{container}", since their names repeat. */
+struct str asset_container_key(struct arena *arena, const struct scope *scope,
+                               struct str container);
+
 /* One lineage edge; doing it again does nothing. */
 struct asset_edge {
     int64_t scope;

@@ -79,6 +79,61 @@ bool asset_container_guid(struct str container, struct str *out_guid)
     return true;
 }
 
+bool asset_is_account(struct str account)
+{
+    if (account.len != 22 || !str_starts(account, STR("lz")))
+        return false;
+    for (size_t i = 2; i < account.len; i++)
+        if (!((account.ptr[i] >= '0' && account.ptr[i] <= '9') ||
+              (account.ptr[i] >= 'a' && account.ptr[i] <= 'f')))
+            return false;
+    return true;
+}
+
+struct wanted {
+    struct arena *arena;
+    struct str account;
+    struct scope found;
+};
+
+/* Registries have no account. */
+static int is_wanted(const struct scope *scope, void *context)
+{
+    struct wanted *wanted = context;
+
+    if (scope->kind != SCOPE_WORKSPACE || scope->guid.len != GUID_LEN ||
+        !str_eq(asset_account(wanted->arena, scope), wanted->account))
+        return 0;
+    wanted->found = *scope;
+    return -1;
+}
+
+/* The account holds the head of the GUID only. */
+int asset_account_scope(struct store_txn *txn, struct str account, struct scope *out,
+                        struct error *err)
+{
+    struct wanted wanted = {.arena = store_arena(txn), .account = account};
+
+    assert(txn);
+    if (asset_is_account(account) && scope_each(txn, is_wanted, &wanted, err) < 0)
+        return -1;
+    if (wanted.found.number == 0)
+        return error_set(err, ERROR_NOT_FOUND, "", "There is no storage account '%.*s'.",
+                         STR_ARG(account));
+    *out = wanted.found;
+    return 0;
+}
+
+struct str asset_container_key(struct arena *arena, const struct scope *scope, struct str container)
+{
+    struct str guid;
+
+    if (asset_container_guid(container, &guid))
+        return container;
+    return arena_printf(arena, "%.*s/%.*s", STR_ARG(asset_account(arena, scope)),
+                        STR_ARG(container));
+}
+
 /* The SDK can download from these only. */
 struct str asset_uri(struct arena *arena, const struct scope *scope,
                      const struct asset_place *place)

@@ -235,7 +235,8 @@ TEST(blocks_become_a_blob_in_the_order_of_their_list)
     CHECK_STR("hello world", get(f, BARE "/x").body);
     CHECK_INT(400, put(f, BARE "/x?comp=block", "z"));
     CHECK_INT(400, put(f, BARE "/y", "no type"));
-    CHECK_INT(501, put(f, BARE "/y?comp=appendblock", "z"));
+    CHECK_INT(404, put(f, BARE "/y?comp=appendblock", "z"));
+    CHECK_INT(501, put(f, BARE "/x?comp=tier", ""));
 }
 
 /* --- Lists ----------------------------------------------------------------------------------- */
@@ -453,7 +454,7 @@ TEST(block_lists_that_are_none_are_refused)
     };
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     struct error err = {0};
-    struct str *ids;
+    struct content_pick *ids;
     size_t count;
 
     for (size_t i = 0; i < COUNT(BAD); i++)
@@ -468,14 +469,25 @@ TEST(block_lists_that_are_none_are_refused)
                         &ids, &count, &err),
         &err);
     CHECK_INT(2, count);
-    CHECK_STR("Qg==", ids[1]);
+    CHECK_STR("Qg==", ids[1].block_id);
+    CHECK_INT(CONTENT_LATEST, ids[0].from);
+    CHECK_INT(CONTENT_STAGED, ids[1].from);
 }
 
 TEST(the_crc_is_the_known_one_and_goes_on_in_pieces)
 {
-    uint64_t whole = blob_crc64(0, STR("123456789"));
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    const struct blob_crc *tables = blob_crc_new(arena);
+    char bytes[1000];
 
-    CHECK(whole == 0xae8b14860a799888ULL);
-    CHECK(blob_crc64(blob_crc64(0, STR("1234")), STR("56789")) == whole);
-    CHECK(blob_crc64(0, STR("")) == 0);
+    CHECK(blob_crc64(tables, 0, STR("123456789")) == 0xae8b14860a799888ULL);
+    CHECK(blob_crc64(tables, 0, STR("")) == 0);
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (char)(i * 7);
+    uint64_t whole = blob_crc64(tables, 0, (struct str){bytes, sizeof(bytes)});
+    /* However it is cut, eight bytes at a time or one. */
+    for (size_t cut = 0; cut <= sizeof(bytes); cut += 13) {
+        uint64_t part = blob_crc64(tables, 0, (struct str){bytes, cut});
+        CHECK(blob_crc64(tables, part, (struct str){bytes + cut, sizeof(bytes) - cut}) == whole);
+    }
 }

@@ -54,42 +54,46 @@ static struct str write_marker(struct arena *arena, struct str name)
     return str_from(text);
 }
 
-/* Names of metadata are words by Azure's rule, so they can be elements. */
-static void add_metadata(struct listing *listing, const struct json *meta)
+/* What clients may say of the content, under the names of lists. */
+static void add_properties(struct listing *listing, const struct blob *blob,
+                           const struct json *meta)
 {
-    struct json_iter it = json_iter(json_get(meta, STR("meta")));
+    struct buf *out = &listing->blobs;
 
-    assert(listing->metadata);
-    buf_add(&listing->blobs, STR("<Metadata>"));
-    while (json_next(&it))
-        blob_xml_element(&listing->blobs, arena_cstr(listing->call->arena, it.key),
-                         json_as_str(it.value));
-    buf_add(&listing->blobs, STR("</Metadata>"));
+    for (size_t i = 0; i < BLOB_PROPERTY_COUNT; i++) {
+        const struct blob_property *one = &BLOB_PROPERTIES[i];
+        struct str value = json_str_at(meta, one->key);
+        if (value.len == 0 && str_eq(str_from(one->key), STR("contentType")))
+            value = STR("application/octet-stream");
+        if (value.len == 0 && str_eq(str_from(one->key), STR("contentMd5")))
+            value = blob_md5_text(listing->call->arena, blob->md5);
+        if (value.len > 0)
+            blob_xml_element(out, one->header, value);
+    }
 }
 
 static void add_blob(struct listing *listing, const struct blob *blob)
 {
     struct arena *arena = listing->call->arena;
     struct json *meta = json_parse(arena, blob->meta.len ? blob->meta : STR("{}"), NULL);
-    struct str type = json_str_at(meta, "contentType");
+    struct str type = json_str_at(meta, "type");
     struct buf *out = &listing->blobs;
     char text[CLOCK_ISO_BYTES];
 
     assert(blob->name.len > 0);
     buf_add(out, STR("<Blob>"));
-    blob_xml_element(out, "Name", blob->name);
+    blob_xml_name(arena, out, blob->name);
     buf_add(out, STR("<Properties>"));
     blob_xml_element(out, "Creation-Time", clock_http_date(blob->created_us, text));
     blob_xml_element(out, "Last-Modified", clock_http_date(blob->updated_us, text));
     blob_xml_element(out, "Etag", blob->etag);
     buf_printf(out, "<Content-Length>%lld</Content-Length>", (long long)blob->size);
-    blob_xml_element(out, "Content-Type", type.len ? type : STR("application/octet-stream"));
-    blob_xml_element(out, "Content-MD5", blob_md5_text(arena, blob->md5));
-    buf_add(out, STR("<BlobType>BlockBlob</BlobType><LeaseStatus>unlocked</LeaseStatus>"
-                     "<LeaseState>available</LeaseState><ServerEncrypted>false</ServerEncrypted>"
-                     "</Properties>"));
+    add_properties(listing, blob, meta);
+    blob_xml_element(out, "BlobType", type.len ? type : STR("BlockBlob"));
+    buf_add(out, STR("<LeaseStatus>unlocked</LeaseStatus><LeaseState>available</LeaseState>"
+                     "<ServerEncrypted>false</ServerEncrypted></Properties>"));
     if (listing->metadata)
-        add_metadata(listing, meta);
+        blob_xml_metadata(arena, out, meta);
     buf_add(out, STR("</Blob>"));
 }
 
@@ -124,7 +128,7 @@ static int add_one(const struct blob *blob, void *context, struct error *)
         return 0;
     }
     buf_add(&listing->blobs, STR("<BlobPrefix>"));
-    blob_xml_element(&listing->blobs, "Name", folder);
+    blob_xml_name(arena, &listing->blobs, folder);
     buf_add(&listing->blobs, STR("</BlobPrefix>"));
     /* No name begins with 0xff: what follows lies behind the whole folder. */
     listing->after = arena_printf(arena, "%.*s\xff", STR_ARG(folder));
@@ -155,7 +159,7 @@ static int walk(struct listing *listing, struct error *err)
     if (!txn)
         return -1;
     do {
-        struct blob_query query = {.container = listing->target.container,
+        struct blob_query query = {.container = listing->target.key,
                                    .prefix = listing->prefix,
                                    .after = listing->after,
                                    .limit = listing->limit + 1};
@@ -185,64 +189,47 @@ static int read_query(struct listing *listing, struct error *err)
     return read_marker(call->arena, call_query(call, "marker"), &listing->after, err);
 }
 
-/* The XML is put together at the end: head, blobs, marker. */
-static int list(struct call *call, struct error *err)
+/* Lists say whose they are: the address of the account, as this client reaches it. */
+static void add_head(const struct listing *listing, struct buf *head)
 {
-    struct listing listing = {.call = call, .blobs = buf_make(LIST_XML_BYTES)};
-    CLEANUP(buf_free) struct buf head = buf_make(LIST_XML_BYTES + MIB);
-    int result = -1;
+    struct call *call = listing->call;
+    struct str first = blob_first_piece(call);
 
-    if (blob_open_target(call, 'l', &listing.target, err) == 0 && read_query(&listing, err) == 0)
-        result = walk(&listing, err);
-    if (result == 0) {
-        buf_add(&head, STR("<?xml version=\"1.0\" encoding=\"utf-8\"?>"
-                           "<EnumerationResults ServiceEndpoint=\"https://"));
-        blob_xml_text(&head, arm_host(call));
-        buf_add(&head, STR("/\" ContainerName=\""));
-        blob_xml_text(&head, listing.target.container);
-        buf_add(&head, STR("\">"));
-        blob_xml_element(&head, "Prefix", listing.prefix);
-        if (listing.delimiter.len)
-            blob_xml_element(&head, "Delimiter", listing.delimiter);
-        buf_printf(&head, "<MaxResults>%zu</MaxResults><Blobs>", listing.limit);
-        buf_add(&head, buf_str(&listing.blobs));
-        buf_add(&head, STR("</Blobs>"));
-        blob_xml_element(&head, "NextMarker",
-                         listing.more ? write_marker(call->arena, listing.after) : STR(""));
-        buf_add(&head, STR("</EnumerationResults>"));
-        blob_headers(call);
-        http_reply(call->ex, 200, "application/xml", arena_str(call->arena, buf_str(&head)));
-    }
-    buf_free(&listing.blobs);
-    return result;
+    buf_add(head, STR("<?xml version=\"1.0\" encoding=\"utf-8\"?>"
+                      "<EnumerationResults ServiceEndpoint=\"https://"));
+    blob_xml_text(head, arm_host(call));
+    buf_add(head, STR("/"));
+    blob_xml_text(head, first);
+    buf_printf(head, "%s\" ContainerName=\"", first.len ? "/" : "");
+    blob_xml_text(head, listing->target.container);
+    buf_add(head, STR("\">"));
+    blob_xml_element(head, "Prefix", listing->prefix);
+    if (call_query(call, "marker").len)
+        blob_xml_element(head, "Marker", call_query(call, "marker"));
+    if (listing->delimiter.len)
+        blob_xml_element(head, "Delimiter", listing->delimiter);
+    buf_printf(head, "<MaxResults>%zu</MaxResults><Blobs>", listing->limit);
 }
 
-/* A list, or the container's own properties. */
-void blob_get_container(struct call *call)
+/* The XML is put together at the end: head, blobs, marker. */
+int blob_list_blobs(struct call *call, struct error *err)
 {
-    struct error err = {0};
-    struct blob_target target;
-    struct str comp = call_query(call, "comp");
+    struct listing listing = {.call = call, .blobs = buf_make(LIST_XML_BYTES)};
+    struct buf xml = buf_make(LIST_XML_BYTES + MIB);
+    int result = -1;
 
-    assert(call->face);
-    if (str_eq_fold(comp, STR("list"))) {
-        if (list(call, &err) < 0)
-            blob_refuse(call, &err);
-        return;
+    if (blob_open_target(call, "l", &listing.target, err) == 0 && read_query(&listing, err) == 0)
+        result = walk(&listing, err);
+    if (result == 0) {
+        add_head(&listing, &xml);
+        buf_add(&xml, buf_str(&listing.blobs));
+        buf_add(&xml, STR("</Blobs>"));
+        blob_xml_element(&xml, "NextMarker",
+                         listing.more ? write_marker(call->arena, listing.after) : STR(""));
+        buf_add(&xml, STR("</EnumerationResults>"));
+        blob_reply_xml(call, &xml);
     }
-    if (comp.len > 0)
-        error_set(&err, ERROR_NOT_IMPLEMENTED, "", "'comp=%.*s' of a container is not built yet.",
-                  STR_ARG(comp));
-    if (comp.len > 0 || blob_open_target(call, 'r', &target, &err) < 0) {
-        blob_refuse(call, &err);
-        return;
-    }
-    char text[CLOCK_ISO_BYTES];
-    http_add_header(call->ex, "ETag", STR("\"0x1\""));
-    http_add_header(call->ex, "Last-Modified", clock_http_date(target.scope.created_us, text));
-    http_add_header(call->ex, "x-ms-lease-status", STR("unlocked"));
-    http_add_header(call->ex, "x-ms-lease-state", STR("available"));
-    http_add_header(call->ex, "x-ms-has-immutability-policy", STR("false"));
-    http_add_header(call->ex, "x-ms-has-legal-hold", STR("false"));
-    blob_reply(call, 200);
+    buf_free(&listing.blobs);
+    buf_free(&xml);
+    return result;
 }

@@ -5,24 +5,9 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* GET, HEAD and DELETE of one blob. */
-
-/* The conditions a client may set; a download in pieces holds each to the first one's etag. */
-static int check_conditions(struct call *call, const struct blob *blob, bool *out_unchanged,
-                            struct error *err)
-{
-    struct str etag = arena_printf(call->arena, "\"%.*s\"", STR_ARG(blob->etag));
-    struct str match = http_header(call->ex, "If-Match");
-    struct str none = http_header(call->ex, "If-None-Match");
-
-    assert(blob->etag.len > 0);
-    *out_unchanged = none.len > 0 && (str_eq(none, STR("*")) || str_find(none, etag) >= 0);
-    if (match.len > 0 && !str_eq(match, STR("*")) && str_find(match, etag) < 0)
-        return error_set(err, ERROR_PRECONDITION, "ConditionNotMet",
-                         "The blob has changed: its etag is %.*s.", STR_ARG(etag));
-    return 0;
-}
 
 /* Types that a browser shows without running anything; all else goes as octets. */
 static const char *passive_type(struct arena *arena, struct str type)
@@ -44,6 +29,7 @@ struct found {
     struct str log; /* the content store's key of a log that still grows; "": a blob at rest */
     struct content_object object;
     struct json *meta;
+    struct blob_target target;
 };
 
 /* What a transaction's arena holds is gone with it. */
@@ -69,7 +55,7 @@ static int find(struct call *call, const struct blob_target *target, struct foun
     *out = (struct found){0};
     if (!txn)
         return -1;
-    if (blob_get(txn, target->container, target->blob, &out->blob, err) == 0) {
+    if (blob_get(txn, target->key, target->blob, &out->blob, err) == 0) {
         if (content_object_get(txn, out->blob.object, &out->object, err) < 0)
             return -1;
     } else {
@@ -153,7 +139,74 @@ static int read_range(struct call *call, int64_t size, struct range *out, struct
                      (long long)size);
 }
 
-/* Headers of a whole or a part. Content of users is never shown as a page (security 3.6). */
+/* --- What is said of it ---------------------------------------------------------------------- */
+
+/* Whether the reply may end up in a browser that followed a link: only those need no header of ours
+ * to be made. */
+static bool by_link(struct call *call)
+{
+    return http_header(call->ex, "authorization").len == 0 && call->caller.kind == CALLER_SAS;
+}
+
+/* What a query says becomes a header only without what could end one. */
+static struct str clean(struct arena *arena, struct str text)
+{
+    struct str copy = arena_str(arena, str_slice(text, 0, 512));
+    char *at = (char *)copy.ptr;
+
+    for (size_t i = 0; i < copy.len; i++)
+        if ((unsigned char)at[i] < 0x20 || at[i] == 0x7f)
+            at[i] = ' ';
+    return str_trim(copy);
+}
+
+/* A property of the blob, or what the signature puts in its place for this reply. */
+static struct str property(struct call *call, const struct json *meta, const char *key)
+{
+    for (size_t i = 0; i < BLOB_PROPERTY_COUNT; i++) {
+        const struct blob_property *one = &BLOB_PROPERTIES[i];
+        if (!str_eq(str_from(one->key), str_from(key)))
+            continue;
+        struct str override = one->override && by_link(call)
+                                  ? clean(call->arena, call_query(call, one->override))
+                                  : STR("");
+        return override.len ? override : json_str_at(meta, key);
+    }
+    return STR("");
+}
+
+/* Content of users is never shown as a page (security 3.6): whoever follows a link gets it as a
+ * file, of a type that runs nothing; a client that signs its requests is told the truth. */
+static void describe_content(struct call *call, const struct found *found)
+{
+    static const char *const SHOWN[][2] = {{"contentEncoding", "Content-Encoding"},
+                                           {"contentLanguage", "Content-Language"},
+                                           {"cacheControl", "Cache-Control"}};
+    struct str disposition = property(call, found->meta, "contentDisposition");
+
+    for (size_t i = 0; i < COUNT(SHOWN); i++) {
+        struct str value = property(call, found->meta, SHOWN[i][0]);
+        if (value.len > 0)
+            http_add_header(call->ex, SHOWN[i][1], value);
+    }
+    if (by_link(call) && !str_starts_fold(disposition, STR("attachment")))
+        disposition = STR("attachment");
+    if (disposition.len > 0)
+        http_add_header(call->ex, "Content-Disposition", disposition);
+    http_add_header(call->ex, "X-Content-Type-Options", STR("nosniff"));
+    http_add_header(call->ex, "Content-Security-Policy", STR("default-src 'none'; sandbox"));
+}
+
+static const char *type_of(struct call *call, const struct found *found)
+{
+    struct str type = property(call, found->meta, "contentType");
+
+    if (by_link(call))
+        return passive_type(call->arena, type);
+    return type.len ? arena_cstr(call->arena, type) : "application/octet-stream";
+}
+
+/* Headers of a whole or a part. */
 static void describe(struct call *call, const struct found *found, const struct range *range)
 {
     struct str md5 = json_str_at(found->meta, "contentMd5");
@@ -161,9 +214,8 @@ static void describe(struct call *call, const struct found *found, const struct 
     assert(range->length >= 0);
     blob_headers(call);
     blob_describe(call, &found->blob);
+    describe_content(call, found);
     http_add_header(call->ex, "Accept-Ranges", STR("bytes"));
-    http_add_header(call->ex, "X-Content-Type-Options", STR("nosniff"));
-    http_add_header(call->ex, "Content-Disposition", STR("attachment"));
     if (md5.len == 0)
         md5 = blob_md5_text(call->arena, found->blob.md5);
     if (md5.len > 0)
@@ -175,52 +227,134 @@ static void describe(struct call *call, const struct found *found, const struct 
                                      (long long)found->blob.size));
 }
 
+/* --- Digests of a range ---------------------------------------------------------------------- */
+
+/* Whether the client wants one, which is made of at most 4 MiB. */
+static int wants_digest(struct call *call, const char *header, const struct range *range, bool *out,
+                        struct error *err)
+{
+    *out = str_eq_fold(http_header(call->ex, header), STR("true"));
+    if (*out && (!range->partial || range->length > (int64_t)BLOB_DIGEST_BYTES))
+        return error_set(err, ERROR_INVALID, "InvalidHeaderValue",
+                         "%s needs a range of at most 4 MiB.", header);
+    return 0;
+}
+
+/* Read once for the digest and once for the reply: it is small, and in memory by then. */
+static int add_digests(struct call *call, int fd, const struct range *range, struct error *err)
+{
+    bool md5, crc;
+
+    if (wants_digest(call, "x-ms-range-get-content-md5", range, &md5, err) < 0 ||
+        wants_digest(call, "x-ms-range-get-content-crc64", range, &crc, err) < 0)
+        return -1;
+    if (!md5 && !crc)
+        return 0;
+    char *bytes = arena_alloc(call->arena, (size_t)range->length + 1);
+    if (pread(fd, bytes, (size_t)range->length, range->offset) != range->length)
+        return error_set(err, ERROR_IO, "", "The range could not be read.");
+    struct str text = {bytes, (size_t)range->length};
+    if (md5)
+        http_add_header(call->ex, "Content-MD5", blob_md5_of(call->arena, text));
+    if (crc)
+        http_add_header(
+            call->ex, "x-ms-content-crc64",
+            blob_crc64_text(call->arena, blob_crc64(blob_crc_new(call->arena), 0, text)));
+    return 0;
+}
+
+/* --- Handlers -------------------------------------------------------------------------------- */
+
+/* What a condition lets through, and of which part. */
+static int look(struct call *call, struct found *out, struct range *range, bool *out_done,
+                struct error *err)
+{
+    struct blob_target target;
+    bool unchanged;
+
+    *out_done = false;
+    if (blob_open_target(call, "r", &target, err) < 0 || blob_check_headers(call, err) < 0 ||
+        find(call, &target, out, err) < 0 || blob_check_read(call, &out->blob, &unchanged, err) < 0)
+        return -1;
+    out->target = target;
+    if (unchanged) {
+        blob_describe(call, &out->blob);
+        blob_reply(call, 304);
+        *out_done = true;
+        return 0;
+    }
+    return read_range(call, out->blob.size, range, err);
+}
+
 /* GET and HEAD. */
 static int get(struct call *call, struct error *err)
 {
-    struct blob_target target;
     struct found found;
     struct range range;
-    bool unchanged;
+    bool done;
 
     assert(call->face);
-    if (blob_open_target(call, 'r', &target, err) < 0 || find(call, &target, &found, err) < 0 ||
-        check_conditions(call, &found.blob, &unchanged, err) < 0)
+    if (look(call, &found, &range, &done, err) < 0)
         return -1;
-    if (unchanged) {
-        blob_describe(call, &found.blob);
-        blob_reply(call, 304);
+    if (done)
         return 0;
-    }
-    if (read_range(call, found.blob.size, &range, err) < 0)
-        return -1;
-    const char *type = passive_type(call->arena, json_str_at(found.meta, "contentType"));
+    const char *type = type_of(call, &found);
     if (str_eq(http_method(call->ex), STR("HEAD"))) {
         describe(call, &found, &range);
         reply_head(call, type, found.blob.size);
         return 0;
     }
-    int fd = open_bytes(call, &target, &found, err);
+    int fd = open_bytes(call, &found.target, &found, err);
     if (fd < 0)
         return -1;
+    if (add_digests(call, fd, &range, err) < 0) {
+        fd_close(&fd);
+        return -1;
+    }
     describe(call, &found, &range);
     http_reply_file(call->ex, range.partial ? 206 : 200, type, fd, range.offset, range.length);
+    return 0;
+}
+
+/* What describes the blob, without the blob. */
+static int get_metadata(struct call *call, struct error *err)
+{
+    struct found found;
+    struct range range;
+    bool done;
+
+    if (look(call, &found, &range, &done, err) < 0)
+        return -1;
+    if (done)
+        return 0;
+    blob_describe(call, &found.blob);
+    blob_reply(call, 200);
     return 0;
 }
 
 void blob_get_item(struct call *call)
 {
     struct error err = {0};
+    struct str comp = call_query(call, "comp");
+    int result;
 
     assert(call->face);
-    if (call_param(call, "blob").len == 0)
+    if (call_param(call, "blob").len == 0) {
         blob_get_container(call);
-    else if (call_query(call, "comp").len > 0 &&
-             !str_eq(call_query(call, "comp"), STR("metadata"))) {
-        error_set(&err, ERROR_NOT_IMPLEMENTED, "", "'comp=%.*s' of a blob is not built yet.",
-                  STR_ARG(call_query(call, "comp")));
-        blob_refuse(call, &err);
-    } else if (get(call, &err) < 0)
+        return;
+    }
+    if (str_eq_fold(call_query(call, "restype"), STR("account")))
+        result = blob_account_info(call, &err);
+    else if (comp.len == 0)
+        result = get(call, &err);
+    else if (str_eq_fold(comp, STR("metadata")))
+        result = get_metadata(call, &err);
+    else if (str_eq_fold(comp, STR("blocklist")))
+        result = blob_get_blocks(call, &err);
+    else
+        result = error_set(&err, ERROR_NOT_IMPLEMENTED, "",
+                           "'comp=%.*s' of a blob is not built yet.", STR_ARG(comp));
+    if (result < 0)
         blob_refuse(call, &err);
 }
 
@@ -234,16 +368,15 @@ static int remove_apply(struct store_txn *txn, void *context, struct error *err)
 {
     const struct removal *removal = context;
     struct blob blob;
-    bool unchanged;
 
     assert(store_is_writer(txn));
-    if (blob_get(txn, removal->target->container, removal->target->blob, &blob, err) < 0)
+    if (blob_get(txn, removal->target->key, removal->target->blob, &blob, err) < 0)
         return err->code != ERROR_NOT_FOUND ? -1
                                             : error_set(err, ERROR_NOT_FOUND, "BlobNotFound",
                                                         "The specified blob does not exist.");
-    if (check_conditions(removal->call, &blob, &unchanged, err) < 0)
+    if (blob_check_write(removal->call, &blob, err) < 0)
         return -1;
-    return blob_delete(txn, removal->target->container, removal->target->blob, err);
+    return blob_delete(txn, removal->target->key, removal->target->blob, err);
 }
 
 void blob_delete_item(struct call *call)
@@ -253,9 +386,15 @@ void blob_delete_item(struct call *call)
     struct removal removal = {call, &target};
     struct error err = {0};
 
-    if (blob_open_target(call, 'd', &target, &err) < 0 ||
-        store_write(engines->store, remove_apply, &removal, &err) < 0)
+    if (call_param(call, "blob").len == 0) {
+        blob_delete_container(call);
+        return;
+    }
+    if (blob_open_target(call, "d", &target, &err) < 0 || blob_check_headers(call, &err) < 0 ||
+        store_write(engines->store, remove_apply, &removal, &err) < 0) {
         blob_refuse(call, &err);
-    else
-        blob_reply(call, 202);
+        return;
+    }
+    http_add_header(call->ex, "x-ms-delete-type-permanent", STR("true"));
+    blob_reply(call, 202);
 }

@@ -80,6 +80,20 @@ void blob_refuse(struct call *call, const struct error *err)
     http_reply(call->ex, status, "application/xml", arena_str(call->arena, buf_str(&xml)));
 }
 
+void blob_reply_xml(struct call *call, struct buf *xml)
+{
+    struct error err = {0};
+
+    assert(xml);
+    if (buf_ok(xml, &err) < 0) {
+        blob_refuse(call, &err);
+    } else {
+        blob_headers(call);
+        http_reply(call->ex, 200, "application/xml", arena_str(call->arena, buf_str(xml)));
+    }
+    buf_free(xml);
+}
+
 void blob_reply(struct call *call, int status)
 {
     assert(status >= 200 && status < 400);
@@ -90,18 +104,28 @@ void blob_reply(struct call *call, int status)
 void blob_describe(struct call *call, const struct blob *blob)
 {
     struct json *meta = blob->meta.len ? json_parse(call->arena, blob->meta, NULL) : NULL;
-    struct json_iter it = json_iter(json_get(meta, STR("meta")));
+    struct str type = json_str_at(meta, "type");
     char text[CLOCK_ISO_BYTES];
 
     assert(blob->etag.len > 0);
     http_add_header(call->ex, "ETag", arena_printf(call->arena, "\"%.*s\"", STR_ARG(blob->etag)));
     http_add_header(call->ex, "Last-Modified", clock_http_date(blob->updated_us, text));
     http_add_header(call->ex, "x-ms-creation-time", clock_http_date(blob->created_us, text));
-    http_add_header(call->ex, "x-ms-blob-type", STR("BlockBlob"));
+    http_add_header(call->ex, "x-ms-blob-type", type.len ? type : STR("BlockBlob"));
+    if (type.len)
+        http_add_header(
+            call->ex, "x-ms-blob-committed-block-count",
+            arena_printf(call->arena, "%lld", (long long)json_int_at(meta, "appended", 0)));
+    if (json_str_at(meta, "copyId").len) {
+        http_add_header(call->ex, "x-ms-copy-id", json_str_at(meta, "copyId"));
+        http_add_header(call->ex, "x-ms-copy-status", STR("success"));
+        http_add_header(call->ex, "x-ms-copy-completion-time", json_str_at(meta, "copyTime"));
+        http_add_header(
+            call->ex, "x-ms-copy-progress",
+            arena_printf(call->arena, "%lld/%lld", (long long)blob->size, (long long)blob->size));
+    }
     http_add_header(call->ex, "x-ms-server-encrypted", STR("false"));
     http_add_header(call->ex, "x-ms-lease-status", STR("unlocked"));
     http_add_header(call->ex, "x-ms-lease-state", STR("available"));
-    while (json_next(&it))
-        http_add_header(call->ex, arena_printf(call->arena, "x-ms-meta-%.*s", STR_ARG(it.key)).ptr,
-                        json_as_str(it.value));
+    blob_meta_show(call, meta);
 }

@@ -107,6 +107,21 @@ static struct str text_start(struct call *call)
     return text;
 }
 
+/* Line ends go and tabs are blanks: a header may have been folded on its way. */
+static struct str unfold(struct arena *arena, struct str value)
+{
+    struct str trimmed = str_trim(value), copy = arena_str(arena, trimmed);
+    char *to = (char *)copy.ptr;
+    size_t len = 0;
+
+    for (size_t i = 0; i < trimmed.len; i++) {
+        char c = trimmed.ptr[i] == '\t' ? ' ' : trimmed.ptr[i];
+        if (c != '\r' && c != '\n')
+            to[len++] = c;
+    }
+    return (struct str){copy.ptr, len};
+}
+
 /* "x-ms-…:value" of each such header, in the service's order. */
 static struct str text_headers(struct call *call)
 {
@@ -117,7 +132,8 @@ static struct str text_headers(struct call *call)
 
     for (size_t i = 0; i < count; i++)
         if (str_starts_fold(headers[i].name, STR("x-ms-")))
-            pairs[used++] = (struct pair){lower(call->arena, headers[i].name), headers[i].value};
+            pairs[used++] = (struct pair){lower(call->arena, headers[i].name),
+                                          unfold(call->arena, headers[i].value)};
     qsort(pairs, used, sizeof(*pairs), compare_headers);
     for (size_t i = 0; i < used; i++)
         text = arena_printf(call->arena, "%.*s%.*s:%.*s\n", STR_ARG(text), STR_ARG(pairs[i].name),
@@ -141,33 +157,23 @@ static int text_query(struct call *call, struct str *out, struct error *err)
                              "There are more than %d query parameters.", QUERY_MAX);
         *pair = (struct pair){.name = piece};
         str_cut(piece, '=', &pair->name, &pair->value);
-        if (http_decode(call->arena, pair->value, &pair->value, err) < 0)
+        if (http_decode(call->arena, pair->name, &pair->name, err) < 0 ||
+            http_decode(call->arena, pair->value, &pair->value, err) < 0)
             return -1;
         pair->name = lower(call->arena, pair->name);
         count++;
     }
     qsort(pairs, count, sizeof(*pairs), compare_query);
-    for (size_t i = 0; i < count; i++)
-        text = arena_printf(call->arena, "%.*s\n%.*s:%.*s", STR_ARG(text), STR_ARG(pairs[i].name),
-                            STR_ARG(pairs[i].value));
+    /* A name that is there twice has one line, its values behind each other. */
+    for (size_t i = 0; i < count; i++) {
+        bool again = i > 0 && str_eq(pairs[i].name, pairs[i - 1].name);
+        text = again
+                   ? arena_printf(call->arena, "%.*s,%.*s", STR_ARG(text), STR_ARG(pairs[i].value))
+                   : arena_printf(call->arena, "%.*s\n%.*s:%.*s", STR_ARG(text),
+                                  STR_ARG(pairs[i].name), STR_ARG(pairs[i].value));
+    }
     *out = text;
     return 0;
-}
-
-/* "Sat, 21 Nov 2026 12:00:00 GMT". */
-static bool read_date(struct arena *arena, struct str text, int64_t *out_us)
-{
-    static const char MONTHS[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-
-    if (text.len != 29 || !str_ends(text, STR(" GMT")))
-        return false;
-    ssize_t month = str_find(str_from(MONTHS), str_slice(text, 8, 11));
-    if (month < 0 || month % 3 != 0)
-        return false;
-    struct str iso = arena_printf(arena, "%.*s-%02zd-%.*sT%.*sZ", STR_ARG(str_slice(text, 12, 16)),
-                                  month / 3 + 1, STR_ARG(str_slice(text, 5, 7)),
-                                  STR_ARG(str_slice(text, 17, 25)));
-    return clock_parse_iso(iso, out_us);
 }
 
 static int check_date(struct call *call, int64_t now_us, struct error *err)
@@ -177,7 +183,7 @@ static int check_date(struct call *call, int64_t now_us, struct error *err)
 
     if (text.len == 0)
         text = http_header(call->ex, "date");
-    if (!read_date(call->arena, text, &at))
+    if (!blob_date_read(call->arena, text, &at))
         return error_set(err, ERROR_FORBIDDEN, "AuthenticationFailed",
                          "A signed request says its date in x-ms-date.");
     if (at < now_us - SKEW_US || at > now_us + SKEW_US)
@@ -191,28 +197,42 @@ static int check_date(struct call *call, int64_t now_us, struct error *err)
  * storage libraries make of an address on localhost. */
 static bool names_account(struct call *call, struct str name, struct str account)
 {
-    struct str host = http_header(call->ex, "host"), first, rest;
-    struct str path = http_path(call->ex);
+    struct str host = http_header(call->ex, "host");
 
-    if (str_eq(name, account) ||
-        str_eq(name, arena_printf(call->arena, "%.*s/%.*s", STR_ARG(host), STR_ARG(account))))
-        return true;
-    return call_param(call, "account").len > 0 &&
-           str_cut(str_slice(path, 1, path.len), '/', &first, &rest) && str_eq(name, first);
+    return str_eq(name, account) ||
+           str_eq(name, arena_printf(call->arena, "%.*s/%.*s", STR_ARG(host), STR_ARG(account))) ||
+           (name.len > 0 && str_eq(name, blob_first_piece(call)));
+}
+
+/* The one scheme there is; its shorter brother signs too little of a request. */
+static int read_header(struct call *call, struct str *out_name, struct str *out_signature,
+                       struct error *err)
+{
+    struct str header = http_header(call->ex, "authorization");
+
+    if (str_starts_fold(header, STR("SharedKeyLite ")))
+        return error_set(err, ERROR_FORBIDDEN, "AuthenticationFailed",
+                         "SharedKeyLite is not taken; sign with SharedKey.");
+    if (!str_starts_fold(header, STR("SharedKey ")) ||
+        !str_cut(str_trim(str_slice(header, 10, header.len)), ':', out_name, out_signature))
+        return error_set(err, ERROR_FORBIDDEN, "AuthenticationFailed",
+                         "Authorization is 'SharedKey account:signature'.");
+    return 0;
 }
 
 int blob_shared_key_check(struct call *call, struct vault *vault, struct str account,
                           struct error *err)
 {
-    struct str header = http_header(call->ex, "authorization"), name, signature, query;
+    struct str name, signature, query;
     int64_t now = clock_now_us();
 
     assert(vault && account.len > 0);
-    if (!str_starts_fold(header, STR("SharedKey ")) ||
-        !str_cut(str_trim(str_slice(header, 10, header.len)), ':', &name, &signature) ||
-        !names_account(call, name, account))
+    if (read_header(call, &name, &signature, err) < 0)
+        return -1;
+    if (!names_account(call, name, account))
         return error_set(err, ERROR_FORBIDDEN, "AuthenticationFailed",
-                         "Authorization is 'SharedKey account:signature' of this account.");
+                         "The request is signed for account '%.*s' and sent to '%.*s'.",
+                         STR_ARG(str_slice(name, 0, 128)), STR_ARG(account));
     if (check_date(call, now, err) < 0 || text_query(call, &query, err) < 0)
         return -1;
     struct account_signature ask = {

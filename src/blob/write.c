@@ -1,31 +1,11 @@
-#include "blob/internal.h"
+/* PUT: a blob, a block of one, a list of blocks, a copy, or what is said of a blob. The body goes
+ * through a sink into the content store (or, for a list, into memory); names change only at the
+ * end, in one write, so that a torn upload leaves what was there. */
+#include "blob/put.h"
 
-#include "base/buf.h"
+#include "os/random.h"
 
 #include <assert.h>
-
-/* PUT: a blob, a block of one, a list of blocks, or metadata. The body goes through a sink into the
- * content store (or, for a list, into memory); names change only at the end, in one write, so that
- * a torn upload leaves what was there. */
-
-enum put_kind { PUT_BLOB, PUT_BLOCK, PUT_LIST, PUT_METADATA };
-
-struct put {
-    struct http_sink sink;
-    struct call *call;
-    enum put_kind kind;
-    struct blob_target target;
-    struct content_writer *writer; /* PUT_BLOB, PUT_BLOCK */
-    struct buf xml;                /* PUT_LIST */
-    bool wants_crc;
-    uint64_t crc;
-    struct content_object object;
-    struct str block_id;
-    struct str *block_ids;
-    size_t block_count;
-    bool only_new;
-    struct blob blob;
-};
 
 static void put_release(struct put *put)
 {
@@ -39,11 +19,11 @@ static int put_write(struct http_sink *sink, struct str bytes, struct error *err
     struct put *put = CONTAINER_OF(sink, struct put, sink);
 
     assert(put->call);
-    if (put->kind == PUT_METADATA)
+    if (!put->writer && put->kind != PUT_LIST)
         return error_set(err, ERROR_INVALID, "InvalidInput",
-                         "Metadata comes in headers, without a body.");
-    if (put->wants_crc)
-        put->crc = blob_crc64(put->crc, bytes);
+                         "What this request says comes in headers, without a body.");
+    if (put->crc_tables)
+        put->crc = blob_crc64(put->crc_tables, put->crc, bytes);
     if (put->kind == PUT_LIST) {
         buf_add(&put->xml, bytes);
         return buf_ok(&put->xml, err);
@@ -56,49 +36,102 @@ static void put_abandon(struct http_sink *sink)
     put_release(CONTAINER_OF(sink, struct put, sink));
 }
 
+/* --- What is asked for ----------------------------------------------------------------------- */
+
+/* A whole blob, or a copy of one. */
+static int read_blob(struct call *call, struct put *put, struct error *err)
+{
+    struct str type = http_header(call->ex, "x-ms-blob-type");
+
+    put->kind = PUT_BLOB;
+    if (http_header(call->ex, "x-ms-copy-source").len > 0) {
+        put->kind = PUT_COPY;
+        return 0;
+    }
+    if (type.len == 0)
+        return error_set(err, ERROR_INVALID, "MissingRequiredHeader",
+                         "A blob is put with the header x-ms-blob-type: BlockBlob.");
+    if (str_eq_fold(type, STR("PageBlob")))
+        return error_set(err, ERROR_NOT_IMPLEMENTED, "", "Page blobs are not built.");
+    if (!str_eq_fold(type, STR("BlockBlob")) && !str_eq_fold(type, STR("AppendBlob")))
+        return error_set(err, ERROR_INVALID, "InvalidHeaderValue",
+                         "'%.*s' is no type of blobs: BlockBlob or AppendBlob.",
+                         STR_ARG(str_slice(type, 0, 64)));
+    if (str_eq_fold(type, STR("AppendBlob")) && http_content_length(call->ex) != 0)
+        return error_set(err, ERROR_INVALID, "InvalidHeaderValue",
+                         "An append blob is made without a body.");
+    return 0;
+}
+
+static int read_block_id(struct call *call, struct put *put, struct error *err)
+{
+    put->block_id = call_query(call, "blockid");
+    if (put->block_id.len == 0)
+        return error_set(err, ERROR_INVALID, "MissingRequiredQueryParameter",
+                         "A block has a blockid.");
+    if (!blob_xml_is_id(put->block_id)) /* no list could name it */
+        return error_set(err, ERROR_INVALID, "InvalidQueryParameterValue",
+                         "A blockid is base64 of at most 64 bytes.");
+    return 0;
+}
+
 /* What the query and the headers ask for. */
 static int read_kind(struct call *call, struct put *put, struct error *err)
 {
+    static const struct {
+        const char *comp;
+        enum put_kind kind;
+    } KINDS[] = {{"block", PUT_BLOCK},
+                 {"blocklist", PUT_LIST},
+                 {"metadata", PUT_METADATA},
+                 {"properties", PUT_PROPERTIES},
+                 {"appendblock", PUT_APPEND}};
     struct str comp = call_query(call, "comp");
-    struct str type = http_header(call->ex, "x-ms-blob-type");
 
-    assert(call->ex);
-    put->block_id = call_query(call, "blockid");
-    if (comp.len == 0) {
-        put->kind = PUT_BLOB;
+    if (comp.len == 0)
+        return read_blob(call, put, err);
+    for (size_t i = 0; i < COUNT(KINDS); i++) {
+        if (!str_eq_fold(comp, str_from(KINDS[i].comp)))
+            continue;
+        put->kind = KINDS[i].kind;
         if (http_header(call->ex, "x-ms-copy-source").len > 0)
-            return error_set(err, ERROR_NOT_IMPLEMENTED, "", "Copying a blob is not built yet.");
-        if (type.len == 0)
-            return error_set(err, ERROR_INVALID, "MissingRequiredHeader",
-                             "A blob is put with the header x-ms-blob-type: BlockBlob.");
-        if (!str_eq_fold(type, STR("BlockBlob")))
-            return error_set(err, ERROR_NOT_IMPLEMENTED, "", "Blobs of type '%.*s' are not built.",
-                             STR_ARG(type));
-        return 0;
+            return error_set(err, ERROR_NOT_IMPLEMENTED, "",
+                             "Blocks from another address are not built; copy the whole blob.");
+        return put->kind == PUT_BLOCK ? read_block_id(call, put, err) : 0;
     }
-    if (str_eq_fold(comp, STR("block"))) {
-        put->kind = PUT_BLOCK;
-        if (put->block_id.len == 0)
-            return error_set(err, ERROR_INVALID, "MissingRequiredQueryParameter",
-                             "A block has a blockid.");
-        if (!blob_xml_is_id(put->block_id)) /* no list could name it */
-            return error_set(err, ERROR_INVALID, "InvalidQueryParameterValue",
-                             "A blockid is base64.");
-    } else if (str_eq_fold(comp, STR("blocklist")))
-        put->kind = PUT_LIST;
-    else if (str_eq_fold(comp, STR("metadata")))
-        put->kind = PUT_METADATA;
-    else
-        return error_set(err, ERROR_NOT_IMPLEMENTED, "", "'comp=%.*s' is not built yet.",
-                         STR_ARG(comp));
-    return 0;
+    return error_set(err, ERROR_NOT_IMPLEMENTED, "", "'comp=%.*s' of a blob is not built yet.",
+                     STR_ARG(str_slice(comp, 0, 100)));
+}
+
+/* The letters of sp that each kind asks for, one of them. */
+static const char *rights_of(const struct put *put)
+{
+    switch (put->kind) {
+    case PUT_METADATA:
+    case PUT_PROPERTIES:
+        return "w";
+    case PUT_APPEND:
+        return "aw";
+    default:
+        return "wc";
+    }
 }
 
 /* With the right to create and not to write, only new names may be made. */
 static bool may_overwrite(const struct put *put)
 {
     return put->call->caller.kind != CALLER_SAS ||
-           blob_sas_allows(&put->call->caller, &put->target, 'w');
+           blob_sas_allows(&put->call->caller, &put->target, "w");
+}
+
+/* The source is looked up when the copy is made; whether the caller may read it, before. */
+static int open_copy(struct put *put, struct error *err)
+{
+    struct call *call = put->call;
+
+    put->copy_id = random_uuid(call->arena);
+    return blob_open_source(call, &put->target, http_header(call->ex, "x-ms-copy-source"),
+                            &put->source, err);
 }
 
 /* Before the body: everything that can be refused without it is refused. */
@@ -112,15 +145,18 @@ struct http_sink *blob_put_open(struct call *call, struct error *err)
     put->sink = (struct http_sink){put_write, put_abandon};
     put->xml = buf_make(BLOB_XML_BYTES);
     if (call_param(call, "blob").len == 0) {
-        error_set(err, ERROR_NOT_IMPLEMENTED, "", "Containers are made by the server.");
+        error_set(err, ERROR_INVALID, "InvalidUri", "The address names no blob.");
         return NULL;
     }
-    if (read_kind(call, put, err) < 0 || blob_open_target(call, 'w', &put->target, err) < 0)
+    if (read_kind(call, put, err) < 0 ||
+        blob_open_target(call, rights_of(put), &put->target, err) < 0 ||
+        blob_check_headers(call, err) < 0 || blob_meta_read(call, &put->meta, err) < 0 ||
+        (put->kind == PUT_COPY && open_copy(put, err) < 0))
         return NULL;
-    put->only_new = str_eq(http_header(call->ex, "If-None-Match"), STR("*")) || !may_overwrite(put);
-    put->wants_crc = http_header(call->ex, "x-ms-content-crc64").len > 0;
-    put->blob = (struct blob){.container = put->target.container, .name = put->target.blob};
-    if (put->kind == PUT_BLOB || put->kind == PUT_BLOCK) {
+    put->only_new = !may_overwrite(put);
+    if (http_header(call->ex, "x-ms-content-crc64").len > 0)
+        put->crc_tables = blob_crc_new(call->arena);
+    if (put->kind == PUT_BLOB || put->kind == PUT_BLOCK || put->kind == PUT_APPEND) {
         put->writer = content_writer_new(engines->content, err);
         if (!put->writer)
             return NULL;
@@ -128,108 +164,24 @@ struct http_sink *blob_put_open(struct call *call, struct error *err)
     return &put->sink;
 }
 
+/* --- The end --------------------------------------------------------------------------------- */
+
 /* What the client said about its bytes must be what arrived. */
 static int check_digests(struct put *put, struct error *err)
 {
     struct call *call = put->call;
     struct str md5 = http_header(call->ex, "Content-MD5");
     struct str crc = http_header(call->ex, "x-ms-content-crc64");
-    struct str came = blob_md5_text(call->arena, str_from(put->object.md5));
+    struct str came = put->kind == PUT_LIST ? blob_md5_of(call->arena, buf_str(&put->xml))
+                                            : blob_md5_text(call->arena, str_from(put->object.md5));
 
-    assert(put->call);
-    if (put->writer && md5.len > 0 && !str_eq(md5, came))
+    if ((put->writer || put->kind == PUT_LIST) && md5.len > 0 && !str_eq(md5, came))
         return error_set(err, ERROR_INVALID, "Md5Mismatch",
                          "The body's MD5 is %.*s, not %.*s as said.", STR_ARG(came), STR_ARG(md5));
-    if (put->wants_crc && !str_eq(crc, blob_crc64_text(call->arena, put->crc)))
+    if (put->crc_tables && !str_eq(crc, blob_crc64_text(call->arena, put->crc)))
         return error_set(err, ERROR_INVALID, "Crc64Mismatch",
                          "The body's CRC64 is not %.*s as said.", STR_ARG(crc));
     return 0;
-}
-
-/* If-Match on a write, and the present blob for those who build on it. */
-static int check_match(struct put *put, struct store_txn *txn, struct blob *before, bool *out_found,
-                       struct error *err)
-{
-    struct str match = http_header(put->call->ex, "If-Match");
-
-    assert(store_is_writer(txn));
-    *out_found = blob_get(txn, put->blob.container, put->blob.name, before, err) == 0;
-    if (!*out_found && err->code != ERROR_NOT_FOUND)
-        return -1;
-    if (match.len == 0)
-        return 0;
-    if (*out_found && (str_eq(match, STR("*")) || str_find(match, before->etag) >= 0))
-        return 0;
-    return error_set(err, ERROR_PRECONDITION, "ConditionNotMet", "The blob is another one by now.");
-}
-
-/* The name points to the new object from this commit on, or still to the old one. */
-static int apply_blob(struct put *put, struct store_txn *txn, struct error *err)
-{
-    struct blob blob = put->blob, before;
-    bool found;
-
-    assert(put->kind == PUT_BLOB || put->kind == PUT_LIST);
-    if (check_match(put, txn, &before, &found, err) < 0)
-        return -1;
-    if (found && put->only_new)
-        return error_set(err, ERROR_EXISTS, "BlobAlreadyExists",
-                         "The specified blob already exists.");
-    if (put->kind == PUT_LIST) {
-        struct content_block_list list = {blob.container, blob.name, put->block_ids,
-                                          put->block_count};
-        if (content_commit_blocks(txn, &list, &put->object, err) < 0)
-            return err->code != ERROR_INVALID
-                       ? -1
-                       : error_set(err, ERROR_INVALID, "InvalidBlockList", "%s", err->message);
-    } else if (content_keep(txn, &put->object, err) < 0) {
-        return -1;
-    }
-    blob.object = put->object.object;
-    if (blob_put(txn, &blob, put->only_new, err) < 0)
-        return -1;
-    put->blob.etag = arena_str(put->call->arena, blob.etag);
-    put->blob.created_us = blob.created_us;
-    put->blob.updated_us = blob.updated_us;
-    return 0;
-}
-
-/* Metadata changes the etag, the bytes stay. */
-static int apply_metadata(struct put *put, struct store_txn *txn, struct error *err)
-{
-    struct blob before;
-    bool found;
-
-    assert(put->kind == PUT_METADATA);
-    if (check_match(put, txn, &before, &found, err) < 0)
-        return -1;
-    if (!found)
-        return error_set(err, ERROR_NOT_FOUND, "BlobNotFound",
-                         "The specified blob does not exist.");
-    before.meta = blob_meta_replace(put->call, before.meta);
-    if (blob_set_meta(txn, &before, err) < 0)
-        return -1;
-    put->blob.etag = arena_str(put->call->arena, before.etag);
-    put->blob.created_us = before.created_us;
-    put->blob.updated_us = before.updated_us;
-    return 0;
-}
-
-static int put_apply(struct store_txn *txn, void *context, struct error *err)
-{
-    struct put *put = context;
-    struct content_block block = {put->target.container, put->target.blob, put->block_id};
-
-    switch (put->kind) {
-    case PUT_BLOB:
-    case PUT_LIST:
-        return apply_blob(put, txn, err);
-    case PUT_BLOCK:
-        return content_stage(txn, &block, &put->object, err);
-    case PUT_METADATA:
-        return apply_metadata(put, txn, err);
-    }
-    return -1;
 }
 
 /* The body is whole: bytes to disk, digests, then one write. */
@@ -242,29 +194,45 @@ static int finish(struct put *put, struct error *err)
         return -1;
     if (check_digests(put, err) < 0)
         return -1;
-    if (put->kind == PUT_LIST && blob_xml_blocks(put->call->arena, buf_str(&put->xml),
-                                                 &put->block_ids, &put->block_count, err) < 0)
+    if (put->kind == PUT_LIST && blob_xml_blocks(put->call->arena, buf_str(&put->xml), &put->picks,
+                                                 &put->pick_count, err) < 0)
         return -1;
-    put->blob.meta = blob_meta_read(put->call);
-    return store_write(engines->store, put_apply, put, err);
+    return store_write(engines->store, blob_put_apply, put, err);
 }
 
-/* What clients check: etag, digests, 201 or 200. */
+/* A copy is done at once; it has a number all the same. */
+static int reply_copy(struct put *put)
+{
+    struct call *call = put->call;
+
+    http_add_header(call->ex, "x-ms-copy-id", put->copy_id);
+    http_add_header(call->ex, "x-ms-copy-status", STR("success"));
+    return http_header(call->ex, "x-ms-blob-type").len > 0 ? 201 : 202;
+}
+
+/* What clients check: etag, digests, the status of its kind. */
 static void put_reply(struct put *put)
 {
     struct call *call = put->call;
     struct str md5 = blob_md5_text(call->arena, str_from(put->object.md5));
+    int status = put->kind == PUT_METADATA || put->kind == PUT_PROPERTIES ? 200 : 201;
 
-    assert(put->kind <= PUT_METADATA);
     if (put->writer && md5.len > 0)
         http_add_header(call->ex, "Content-MD5", md5);
-    if (put->wants_crc)
+    if (put->crc_tables)
         http_add_header(call->ex, "x-ms-content-crc64", blob_crc64_text(call->arena, put->crc));
     http_add_header(call->ex, "x-ms-request-server-encrypted", STR("false"));
-    put->blob.meta = (struct str){0};
+    if (put->kind == PUT_COPY)
+        status = reply_copy(put);
+    if (put->kind == PUT_APPEND) {
+        http_add_header(call->ex, "x-ms-blob-append-offset",
+                        arena_printf(call->arena, "%lld", (long long)put->append_from));
+        http_add_header(call->ex, "x-ms-blob-committed-block-count",
+                        arena_printf(call->arena, "%lld", (long long)put->appended));
+    }
     if (put->kind != PUT_BLOCK)
         blob_describe(call, &put->blob);
-    blob_reply(call, put->kind == PUT_METADATA ? 200 : 201);
+    blob_reply(call, status);
 }
 
 void blob_put_run(struct call *call)

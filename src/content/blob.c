@@ -90,6 +90,8 @@ int blob_put(struct store_txn *txn, struct blob *blob, bool only_new, struct err
     if (found && only_new)
         return error_set(err, ERROR_EXISTS, arena_cstr(store_arena(txn), new.name),
                          "The blob '%.*s' exists already.", STR_ARG(new.name));
+    if (!new.of_blocks && block_forget(txn, new.container, new.name, err) < 0)
+        return -1;
     blob_stamp(txn, &new, before.updated_us);
     new.created_us = found ? before.created_us : new.updated_us;
     if (!new.meta.len)
@@ -144,11 +146,14 @@ int blob_set_meta(struct store_txn *txn, struct blob *blob, struct error *err)
 /* Only the name goes; bytes that nothing names any more are collected a day later. */
 int blob_delete(struct store_txn *txn, struct str container, struct str name, struct error *err)
 {
-    struct sql *q = sql(txn, "DELETE FROM blob WHERE container = ? AND name = ?", err);
+    struct sql *q;
 
+    assert(container.len);
+    if (block_forget(txn, container, name, err) < 0)
+        return -1;
+    q = sql(txn, "DELETE FROM blob WHERE container = ? AND name = ?", err);
     if (!q)
         return -1;
-    assert(container.len);
     sql_bind_text(q, 1, container);
     sql_bind_text(q, 2, name);
     if (sql_run(q, err) < 0)

@@ -86,31 +86,121 @@ int content_stage(struct store_txn *txn, const struct content_block *block,
     return object_count(txn, chunks, 1, 0, err);
 }
 
-/* Reads the chunks of every block named, in order. */
-static int block_gather(struct store_txn *txn, const struct content_block_list *list,
-                        struct buf *chunks, int64_t *out_size, struct error *err)
+/* A block that the blob has. */
+static int committed_find(struct store_txn *txn, const struct content_block *block,
+                          struct staged *out, bool *out_found, struct error *err)
 {
-    int64_t size = 0;
+    struct sql *q = sql(txn,
+                        "SELECT chunk, size FROM committed WHERE container = ? AND name = ? AND"
+                        " block_id = ? LIMIT 1",
+                        err);
 
-    assert(list->block_ids || !list->count);
+    if (!q)
+        return -1;
+    assert(block->container.len);
+    sql_bind_text(q, 1, block->container);
+    sql_bind_text(q, 2, block->name);
+    sql_bind_text(q, 3, block->block_id);
+    *out_found = sql_step(q) > 0;
+    if (*out_found)
+        *out = (struct staged){block->container, block->name, block->block_id, sql_text(q, 0),
+                               sql_int(q, 1)};
+    return sql_end(q, err);
+}
+
+/* One that waits is newer than one of the same id that the blob has. */
+static int block_pick(struct store_txn *txn, const struct content_block_list *list,
+                      const struct content_pick *pick, struct staged *out, struct error *err)
+{
+    struct content_block block = {list->container, list->name, pick->block_id};
+    bool found = false;
+
+    assert(pick->from <= CONTENT_COMMITTED);
+    if (pick->from != CONTENT_COMMITTED && block_find(txn, &block, out, &found, err) < 0)
+        return -1;
+    if (!found && pick->from != CONTENT_STAGED && committed_find(txn, &block, out, &found, err) < 0)
+        return -1;
+    if (found)
+        return 0;
+    return error_set(err, ERROR_INVALID, arena_cstr(store_arena(txn), block.block_id),
+                     "The block '%.*s' was never staged.", STR_ARG(block.block_id));
+}
+
+/* Reads every block named, in order, and joins their chunks. */
+static int block_gather(struct store_txn *txn, const struct content_block_list *list,
+                        struct staged *blocks, struct buf *chunks, struct error *err)
+{
+    assert(list->picks || !list->count);
     for (size_t i = 0; i < list->count; i++) {
-        struct content_block block = {list->container, list->name, list->block_ids[i]};
-        struct staged staged;
-        bool found = false;
-        if (block_find(txn, &block, &staged, &found, err) < 0)
+        if (block_pick(txn, list, &list->picks[i], &blocks[i], err) < 0)
             return -1;
-        if (!found)
-            return error_set(err, ERROR_INVALID, arena_cstr(store_arena(txn), block.block_id),
-                             "The block '%.*s' was never staged.", STR_ARG(block.block_id));
-        if (!staged.size) /* the empty chunk has no place in a list */
+        if (!blocks[i].size) /* the empty chunk has no place in a list */
             continue;
         if (chunks->len)
             buf_add_char(chunks, ' ');
-        buf_add(chunks, staged.chunks);
-        size += staged.size;
+        buf_add(chunks, blocks[i].chunks);
     }
-    *out_size = size;
     return buf_ok(chunks, err);
+}
+
+int block_forget(struct store_txn *txn, struct str container, struct str name, struct error *err)
+{
+    struct sql *q = sql(txn, "DELETE FROM committed WHERE container = ? AND name = ?", err);
+
+    if (!q)
+        return -1;
+    assert(container.len);
+    sql_bind_text(q, 1, container);
+    sql_bind_text(q, 2, name);
+    return sql_run(q, err);
+}
+
+/* What the blob is made of from now on. */
+static int block_remember(struct store_txn *txn, const struct content_block_list *list,
+                          const struct staged *blocks, struct error *err)
+{
+    if (block_forget(txn, list->container, list->name, err) < 0)
+        return -1;
+    for (size_t i = 0; i < list->count; i++) {
+        struct sql *q = sql(txn,
+                            "INSERT INTO committed (container, name, position, block_id, chunk,"
+                            " size) VALUES (?, ?, ?, ?, ?, ?)",
+                            err);
+        if (!q)
+            return -1;
+        sql_bind_text(q, 1, list->container);
+        sql_bind_text(q, 2, list->name);
+        sql_bind_int(q, 3, (int64_t)i);
+        sql_bind_text(q, 4, blocks[i].block_id);
+        sql_bind_text(q, 5, blocks[i].chunks);
+        sql_bind_int(q, 6, blocks[i].size);
+        if (sql_run(q, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int content_blocks_each(struct store_txn *txn, const struct content_block_list *of, bool staged,
+                        content_block_each *each, void *context, struct error *err)
+{
+    struct sql *q = staged ? sql(txn,
+                                 "SELECT block_id, size FROM staged WHERE container = ? AND"
+                                 " name = ? ORDER BY block_id",
+                                 err)
+                           : sql(txn,
+                                 "SELECT block_id, size FROM committed WHERE container = ? AND"
+                                 " name = ? ORDER BY position",
+                                 err);
+    int result = 0;
+
+    if (!q)
+        return -1;
+    assert(of->container.len && each);
+    sql_bind_text(q, 1, of->container);
+    sql_bind_text(q, 2, of->name);
+    while (result == 0 && sql_step(q) > 0)
+        result = each(sql_peek(q, 0), sql_int(q, 1), context, err);
+    return sql_end(q, result < 0 ? NULL : err) < 0 ? -1 : result;
 }
 
 /* One page of rows in the order of their key, after `after`. */
@@ -156,10 +246,13 @@ int content_commit_blocks(struct store_txn *txn, const struct content_block_list
                           struct content_object *out, struct error *err)
 {
     CLEANUP(buf_free) struct buf chunks = buf_make(LIST_CAP_BYTES);
+    struct staged *blocks = arena_new_array(store_arena(txn), struct staged, list->count + 1);
     struct content_object object = {0};
 
-    if (block_gather(txn, list, &chunks, &object.size, err) < 0)
+    if (block_gather(txn, list, blocks, &chunks, err) < 0)
         return -1;
+    for (size_t i = 0; i < list->count; i++)
+        object.size += blocks[i].size;
     object.chunks = arena_str(store_arena(txn), buf_str(&chunks));
     if (!object.size) { /* nothing: the empty chunk, which content_open made */
         object_hash((struct str){0}, object.hash);
@@ -171,7 +264,8 @@ int content_commit_blocks(struct store_txn *txn, const struct content_block_list
         if (object_insert(txn, &object, err) < 0)
             return -1;
     }
-    if (block_drop_all(txn, list->container, list->name, err) < 0)
+    if (block_remember(txn, list, blocks, err) < 0 ||
+        block_drop_all(txn, list->container, list->name, err) < 0)
         return -1;
     *out = object;
     return 0;

@@ -47,6 +47,7 @@ struct blob {
     struct str etag;
     struct str meta; /* JSON object: {"contentType":…, "meta":{…}} */
     int64_t created_us, updated_us;
+    bool of_blocks; /* blob_put: its object was just made by content_commit_blocks */
 };
 
 /* Inside a write. `blob->object` and meta are set by the caller; etag and times are given. With
@@ -82,15 +83,31 @@ struct content_block {
 };
 int content_stage(struct store_txn *txn, const struct content_block *block,
                   const struct content_object *bytes, struct error *err);
+/* Which of the blocks of that id: one that waits, one the blob has, or whichever is newer. */
+enum content_from { CONTENT_LATEST, CONTENT_STAGED, CONTENT_COMMITTED };
+struct content_pick {
+    struct str block_id;
+    enum content_from from;
+};
 struct content_block_list {
     struct str container, name;
-    const struct str *block_ids;
+    const struct content_pick *picks;
     size_t count;
 };
-/* Errors: ERROR_INVALID naming a block that was never staged. The staged rows are removed. The row
- * of the object is made (out->object); its md5 is empty unless the same bytes were there before. */
+/* Errors: ERROR_INVALID naming a block that is not there. The staged rows are removed, and those of
+ * the blob replaced: blob_put with `of_blocks` must follow. The row of the object is made
+ * (out->object); its md5 is empty unless the same bytes were there before. */
 int content_commit_blocks(struct store_txn *txn, const struct content_block_list *list,
                           struct content_object *out, struct error *err);
+/* The blocks of a blob in order, or those that wait for a list by their ids. */
+typedef int content_block_each(struct str block_id, int64_t size, void *context, struct error *err);
+int content_blocks_each(struct store_txn *txn, const struct content_block_list *of, bool staged,
+                        content_block_each *each, void *context, struct error *err);
+
+/* Inside a write: an object of the bytes of two, the second just finished by a writer. Sets
+ * out->object. */
+int content_join(struct store_txn *txn, int64_t first, const struct content_object *second,
+                 struct content_object *out, struct error *err);
 
 /* A log that grows while its attempt runs: a plain file in content/open/. Bytes are taken only at
  * the next offset, so a resend is harmless. Returns 1 taken, 0 seen before, -1 (ERROR_RANGE for a

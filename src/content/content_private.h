@@ -70,5 +70,8 @@ void object_hash(struct str chunks, char out[HASH_CHARS + 1]);
 int block_expire(struct store_txn *txn, int64_t before_us, size_t limit, size_t *out_count,
                  struct error *err);
 
+/* Forgets what blocks a blob was made of. */
+int block_forget(struct store_txn *txn, struct str container, struct str name, struct error *err);
+
 /* Digests as lower-case hex. */
 void content_hex(const unsigned char *bytes, size_t size, char *out);

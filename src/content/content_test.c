@@ -346,7 +346,8 @@ static void stage_block(struct bench *bench, const char *id, struct str bytes)
 TEST(blocks_are_joined_in_the_order_of_the_list)
 {
     CLEANUP(bench_end) struct bench bench = bench_start();
-    struct str ids[] = {STR_INIT("2"), STR_INIT("1"), STR_INIT("2")};
+    struct content_pick ids[] = {
+        {.block_id = STR_INIT("2")}, {.block_id = STR_INIT("1")}, {.block_id = STR_INIT("2")}};
     struct step list = {.run = commit, .list = {STR("c"), STR("n"), ids, COUNT(ids)}};
     char bytes[32] = "";
 
@@ -361,14 +362,122 @@ TEST(blocks_are_joined_in_the_order_of_the_list)
     CHECK_STR("two one two ", str_from(bytes));
     CHECK_INT(0, number(&bench, "SELECT count(*) FROM staged"));
     CHECK_INT(3, number(&bench, "SELECT sum(refs) FROM chunk"));
+    ids[0].from = CONTENT_STAGED; /* none waits any more */
     CHECK_ERROR(ERROR_INVALID, step(&bench, &list), &bench.err);
     CHECK_STR("2", str_from(bench.err.target));
+}
+
+static int commit_as_blob(struct store_txn *txn, struct step *step, struct error *err)
+{
+    if (content_commit_blocks(txn, &step->list, &step->object, err) < 0)
+        return -1;
+    step->blob.object = step->object.object;
+    return blob_put(txn, &step->blob, false, err);
+}
+
+struct seen {
+    char text[64];
+};
+
+static int see_block(struct str block_id, int64_t size, void *context, struct error *)
+{
+    struct seen *seen = context;
+    size_t len = strlen(seen->text);
+
+    snprintf(seen->text + len, sizeof(seen->text) - len, "%.*s=%lld ", STR_ARG(block_id),
+             (long long)size);
+    return 0;
+}
+
+static struct str blocks(struct bench *bench, bool staged, struct seen *out)
+{
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(bench->store, &bench->err);
+    const struct content_block_list of = {.container = STR("c"), .name = STR("n")};
+
+    *out = (struct seen){0};
+    CHECK_OK(content_blocks_each(txn, &of, staged, see_block, out, &bench->err), &bench->err);
+    return str_from(out->text);
+}
+
+TEST(a_blob_knows_its_blocks_and_is_built_upon)
+{
+    CLEANUP(bench_end) struct bench bench = bench_start();
+    struct content_pick picks[] = {{.block_id = STR_INIT("1")}, {.block_id = STR_INIT("2")}};
+    struct step list = {.run = commit_as_blob,
+                        .list = {STR("c"), STR("n"), picks, COUNT(picks)},
+                        .blob = {.container = STR("c"), .name = STR("n"), .of_blocks = true}};
+    struct seen seen;
+    char bytes[32] = "";
+
+    stage_block(&bench, "1", STR("one "));
+    stage_block(&bench, "2", STR("two "));
+    CHECK_STR("1=4 2=4 ", blocks(&bench, true, &seen));
+    CHECK_OK(step(&bench, &list), &bench.err);
+    CHECK_STR("", blocks(&bench, true, &seen));
+    CHECK_STR("1=4 2=4 ", blocks(&bench, false, &seen));
+    /* A newer block of the same id waits; both can be named. */
+    stage_block(&bench, "2", STR("zwei "));
+    picks[0] = (struct content_pick){STR("2"), CONTENT_COMMITTED};
+    picks[1] = (struct content_pick){STR("2"), CONTENT_LATEST};
+    CHECK_OK(step(&bench, &list), &bench.err);
+    CHECK_INT(9, read_object(&bench, list.object.object, bytes, sizeof(bytes)));
+    CHECK_STR("two zwei ", str_from(bytes));
+    CHECK_STR("2=4 2=5 ", blocks(&bench, false, &seen));
+    picks[0].block_id = STR("1"); /* gone with the list that did not name it */
+    CHECK_ERROR(ERROR_INVALID, step(&bench, &list), &bench.err);
+    CHECK_STR("2=4 2=5 ", blocks(&bench, false, &seen));
+    put_blob(&bench, "n", STR("whole"));
+    CHECK_STR("", blocks(&bench, false, &seen));
+}
+
+TEST(a_deleted_blob_forgets_its_blocks)
+{
+    CLEANUP(bench_end) struct bench bench = bench_start();
+    struct content_pick pick = {.block_id = STR_INIT("1")};
+    struct step list = {.run = commit_as_blob,
+                        .list = {STR("c"), STR("n"), &pick, 1},
+                        .blob = {.container = STR("c"), .name = STR("n"), .of_blocks = true}};
+    struct seen seen;
+
+    stage_block(&bench, "1", STR("one "));
+    CHECK_OK(step(&bench, &list), &bench.err);
+    list.run = remove_blob;
+    CHECK_OK(step(&bench, &list), &bench.err);
+    CHECK_STR("", blocks(&bench, false, &seen));
+    CHECK_INT(0, number(&bench, "SELECT count(*) FROM committed"));
+}
+
+static int join(struct store_txn *txn, struct step *step, struct error *err)
+{
+    return content_join(txn, step->blob.object, &step->object, &step->object, err);
+}
+
+TEST(two_objects_are_joined_without_reading_either)
+{
+    CLEANUP(bench_end) struct bench bench = bench_start();
+    struct blob first = put_blob(&bench, "a", STR("first, "));
+    struct blob none = put_blob(&bench, "b", STR(""));
+    struct step both = {.run = join, .object = write_bytes(&bench, STR("second"), 3)};
+    struct content_object second = both.object;
+    char bytes[32] = "";
+
+    both.blob.object = first.object;
+    CHECK_OK(step(&bench, &both), &bench.err);
+    CHECK_INT(13, both.object.size);
+    CHECK_INT(13, read_object(&bench, both.object.object, bytes, sizeof(bytes)));
+    CHECK_STR("first, second", str_from(bytes));
+    /* Nothing in front: the object is the second one. */
+    both = (struct step){.run = join, .object = second, .blob.object = none.object};
+    CHECK_OK(step(&bench, &both), &bench.err);
+    CHECK_STR(second.hash, str_from(both.object.hash));
+    both = (struct step){.run = join, .object = second, .blob.object = 999};
+    CHECK_ERROR(ERROR_NOT_FOUND, step(&bench, &both), &bench.err);
 }
 
 TEST(a_missing_block_changes_nothing)
 {
     CLEANUP(bench_end) struct bench bench = bench_start();
-    struct str ids[] = {STR_INIT("1"), STR_INIT("9")};
+    struct content_pick ids[] = {{.block_id = STR_INIT("1")}, {.block_id = STR_INIT("9")}};
     struct step list = {.run = commit, .list = {STR("c"), STR("n"), ids, COUNT(ids)}};
 
     stage_block(&bench, "1", STR("one "));

@@ -175,6 +175,30 @@ int content_object_get(struct store_txn *txn, int64_t object, struct content_obj
     return found ? 0 : error_set(err, ERROR_NOT_FOUND, "", "The object is not there.");
 }
 
+/* The chunks of one behind those of the other: the bytes are on the disk, and stay where they are.
+ */
+int content_join(struct store_txn *txn, int64_t first, const struct content_object *second,
+                 struct content_object *out, struct error *err)
+{
+    struct content_object before, joined = {0};
+
+    assert(first > 0);
+    if (content_object_get(txn, first, &before, err) < 0 || object_touch(txn, second, err) < 0)
+        return -1;
+    if (before.size == 0 || second->size == 0) {
+        joined = before.size == 0 ? *second : before;
+    } else {
+        struct str head = object_chunks(&before), tail = object_chunks(second);
+        joined.size = before.size + second->size;
+        joined.chunks = arena_printf(store_arena(txn), "%.*s %.*s", STR_ARG(head), STR_ARG(tail));
+        object_hash(joined.chunks, joined.hash);
+    }
+    if (object_insert(txn, &joined, err) < 0)
+        return -1;
+    *out = joined;
+    return 0;
+}
+
 /* --- Reading -------------------------------------------------------------------------------- */
 
 /* Where the file system cannot share blocks between files. */

@@ -58,7 +58,7 @@ void plane_metadata(struct call *call)
     json_set_str(arena, cloud, "resourceManager", base_url(call));
     set_name(call, cloud, "portal", "https://portal", "/");
     json_set(arena, cloud, STR("authentication"), authentication(call));
-    set_name(call, suffixes, "storage", "core", "");
+    json_set_str(arena, suffixes, "storage", arm_storage_suffix(call, call->face));
     set_name(call, suffixes, "keyVaultDns", "vault", "");
     set_name(call, suffixes, "acrLoginServer", "registry", "");
     json_set(arena, cloud, STR("suffixes"), suffixes);

@@ -187,9 +187,9 @@ static int datastore_show(struct arm_request *req, struct store_txn *txn,
         return -1;
     if (ours(req, wire)) {
         json_set_str(req->arena, properties, "accountName",
-                     arm_account_name(req->call, &req->scope));
+                     arm_account_name(req->call, req->engines, &req->scope));
         json_set_str(req->arena, properties, "endpoint",
-                     arena_printf(req->arena, "core.%.*s", STR_ARG(req->engines->domain)));
+                     arm_storage_suffix(req->call, req->engines));
         json_set_str(req->arena, properties, "protocol", STR("https"));
         json_set_str(req->arena, properties, "serviceDataAccessAuthIdentity", STR("None"));
         json_put(req->arena, properties, "credentials.credentialsType",

@@ -81,6 +81,12 @@ static bool take_anonymous(struct config *config, const struct value *value)
     return config->anonymous || str_eq(value->text, STR("off"));
 }
 
+static bool take_addresses(struct config *config, const struct value *value)
+{
+    config->storage_by_host = str_eq(value->text, STR("host"));
+    return config->storage_by_host || str_eq(value->text, STR("path"));
+}
+
 static bool take_users(struct config *config, const struct value *value)
 {
     config->separate_users = str_eq(value->text, STR("separate"));
@@ -154,6 +160,13 @@ static const struct key KEYS[] = {
      "# Who may use MLflow on the plain port without a token: processes of the folder's own user, "
      "or\n"
      "# nobody. Off as soon as a listener leaves loopback.\n"},
+    {"storage", "addresses", VALUE_TEXT, take_addresses, "\"path\" or \"host\"", "\"path\"",
+     "# Storage accounts as clients are told of them: by path, "
+     "https://HOST/ACCOUNT.blob.core.DOMAIN/…, "
+     "which\n"
+     "# needs no DNS; or by host, https://ACCOUNT.blob.core.DOMAIN:PORT/…, whose names must lead "
+     "here.\n"
+     "# Both are answered, whichever is told.\n"},
     {"jobs", "users", VALUE_TEXT, take_users, "\"same-user\" or \"separate\"", "\"same-user\"",
      "# Jobs run as the server's user, or each attempt as a user of its own (server started as "
      "root).\n"},

@@ -17,6 +17,7 @@ struct config {
     struct str names[CONFIG_NAMES_MAX]; /* more names that clients use for this server */
     size_t name_count;
     struct str domain;
+    bool storage_by_host; /* storage.addresses = "host" */
     int64_t workers;
     bool anonymous;      /* auth.anonymous = "same-user" */
     bool separate_users; /* jobs.users = "separate" */

@@ -17,6 +17,7 @@ struct dispatch {
     struct pool *pool;
     struct router *router;
     struct identity *identity;
+    struct str storage; /* ".blob.core.lazurite.test": hosts that end so are storage accounts */
     atomic_bool serving;
 };
 
@@ -45,6 +46,12 @@ void dispatch_free(struct dispatch **dispatch)
     assert(dispatch);
     free(*dispatch);
     *dispatch = NULL;
+}
+
+void dispatch_storage(struct dispatch *dispatch, struct str suffix)
+{
+    assert(str_starts(suffix, STR(".blob.")));
+    dispatch->storage = suffix;
 }
 
 /* From here on calls are let through; what they reach must be there. */
@@ -145,6 +152,23 @@ static unsigned listener_of(const struct http_exchange *ex)
     return (unsigned)tag;
 }
 
+/* Storage clients name the account by the host or by the first piece of the path; the table knows
+ * the second form, so the first is matched as if it were that. */
+static int match(struct dispatch *dispatch, struct call *call, struct str *out_allow,
+                 struct error *err)
+{
+    struct str host = http_header(call->ex, "host"), path = http_path(call->ex), port;
+    struct route_ask ask = {.method = http_method(call->ex), .listener = listener_of(call->ex)};
+
+    str_cut(host, ':', &host, &port);
+    if (dispatch->storage.len == 0 || !str_ends(host, dispatch->storage) ||
+        str_find_char(host, '.') != (ssize_t)(host.len - dispatch->storage.len))
+        return router_match(dispatch->router, call, ask.listener, out_allow, err);
+    ask.path = arena_printf(call->arena, "/%.*s%.*s", STR_ARG(host),
+                            STR_ARG(str_eq(path, STR("/")) ? STR("") : path));
+    return router_find(dispatch->router, &ask, call, out_allow, err);
+}
+
 /* On the IO thread, with the head whole and the body still to come: nothing here may wait. */
 static enum http_verdict dispatch_head(struct http_exchange *ex, struct http_plan *plan,
                                        void *context)
@@ -163,7 +187,7 @@ static enum http_verdict dispatch_head(struct http_exchange *ex, struct http_pla
         refuse(call, &err);
         return HTTP_REPLIED;
     }
-    if (router_match(dispatch->router, call, listener_of(ex), &allow, &err) < 0) {
+    if (match(dispatch, call, &allow, &err) < 0) {
         if (allow.len > 0)
             http_add_header(ex, "Allow", allow);
         refuse(call, &err);

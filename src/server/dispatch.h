@@ -15,6 +15,10 @@ struct dispatch;
 struct dispatch *dispatch_new(struct pool *pool);
 void dispatch_free(struct dispatch **dispatch);
 
+/* Requests whose Host is "{account}" and this suffix (".blob.core.…") are for the path
+ * "/{account}{suffix}/…". Before dispatch_serve. */
+void dispatch_storage(struct dispatch *dispatch, struct str suffix);
+
 /* From now on requests are answered; router and identity outlive the server's last request. */
 void dispatch_serve(struct dispatch *dispatch, struct router *router, struct identity *identity);
 

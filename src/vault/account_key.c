@@ -39,7 +39,20 @@ struct str account_key(struct vault *vault, struct arena *arena, struct str acco
     return text;
 }
 
-/* Every day is tried, also after a hit: how long it takes tells nothing. */
+/* In constant time: how long it takes tells nothing of how much of a guess was right. */
+static bool signed_by(struct arena *arena, const unsigned char key[KEY_BYTES],
+                      const struct account_signature *ask)
+{
+    unsigned char mac[crypto_auth_hmacsha256_BYTES];
+    crypto_auth_hmacsha256_state state;
+
+    crypto_auth_hmacsha256_init(&state, key, KEY_BYTES);
+    crypto_auth_hmacsha256_update(&state, (const unsigned char *)ask->text.ptr, ask->text.len);
+    crypto_auth_hmacsha256_final(&state, mac);
+    return str_eq_secret(base64(arena, mac), ask->signature);
+}
+
+/* Every day is tried, also after a hit. */
 bool account_key_signed(struct vault *vault, struct arena *arena,
                         const struct account_signature *ask)
 {
@@ -47,14 +60,48 @@ bool account_key_signed(struct vault *vault, struct arena *arena,
 
     assert(vault && ask->now_us > 0);
     for (int64_t back = 0; back < DAYS_HONOURED; back++) {
-        unsigned char key[KEY_BYTES], mac[crypto_auth_hmacsha256_BYTES];
-        crypto_auth_hmacsha256_state state;
+        unsigned char key[KEY_BYTES];
         derive(vault, arena, ask->account, ask->now_us / DAY_US - back, key);
-        crypto_auth_hmacsha256_init(&state, key, sizeof(key));
-        crypto_auth_hmacsha256_update(&state, (const unsigned char *)ask->text.ptr, ask->text.len);
-        crypto_auth_hmacsha256_final(&state, mac);
-        fits |= str_eq_secret(base64(arena, mac), ask->signature);
+        fits |= signed_by(arena, key, ask);
         sodium_memzero(key, sizeof(key));
     }
+    return fits;
+}
+
+/* --- Delegation ------------------------------------------------------------------------------ */
+
+struct str account_delegation_text(struct arena *arena, const struct account_delegation *about)
+{
+    return arena_printf(arena, "%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s", STR_ARG(about->object_id),
+                        STR_ARG(about->tenant), STR_ARG(about->start), STR_ARG(about->end),
+                        STR_ARG(about->service), STR_ARG(about->version));
+}
+
+static void derive_delegation(struct vault *vault, struct arena *arena, struct str account,
+                              struct str text, unsigned char out[KEY_BYTES])
+{
+    assert(account.len > 0 && text.len > 0);
+    vault_derive(vault, arena_printf(arena, "delegation key %.*s", STR_ARG(account)), text, out);
+}
+
+struct str account_delegation_key(struct vault *vault, struct arena *arena, struct str account,
+                                  struct str text)
+{
+    unsigned char key[KEY_BYTES];
+
+    derive_delegation(vault, arena, account, text, key);
+    struct str out = base64(arena, key);
+    sodium_memzero(key, sizeof(key));
+    return out;
+}
+
+bool account_delegation_signed(struct vault *vault, struct arena *arena,
+                               const struct account_signature *ask, struct str text)
+{
+    unsigned char key[KEY_BYTES];
+
+    derive_delegation(vault, arena, ask->account, text, key);
+    bool fits = signed_by(arena, key, ask);
+    sodium_memzero(key, sizeof(key));
     return fits;
 }

@@ -23,3 +23,16 @@ struct account_signature {
 /* Whether a key that still counts, today's or yesterday's, made the signature. */
 bool account_key_signed(struct vault *vault, struct arena *arena,
                         const struct account_signature *ask);
+
+/* A key that somebody who may do something here lends to others: derived from what it says, so
+ * nothing is stored for it. Texts as the request for it and the signatures spell them. */
+struct account_delegation {
+    struct str object_id, tenant, start, end, service, version;
+};
+struct str account_delegation_text(struct arena *arena, const struct account_delegation *about);
+/* The key in base64; `text` is that of account_delegation_text. */
+struct str account_delegation_key(struct vault *vault, struct arena *arena, struct str account,
+                                  struct str text);
+/* Whether it made the signature; ask->now_us is not looked at. */
+bool account_delegation_signed(struct vault *vault, struct arena *arena,
+                               const struct account_signature *ask, struct str text);

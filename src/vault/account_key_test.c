@@ -145,9 +145,13 @@ TEST(parameters_that_would_narrow_a_signature_are_not_passed_over)
     CLEANUP(vault_close) struct vault *vault = vault_for_test();
     struct error err = {0};
     struct sas out = {0};
-    struct sas_ask ask = ask_for(client_query(arena, vault, "lz0123", "&sip=10.0.0.1"));
+    struct sas_ask ask = ask_for(client_query(arena, vault, "lz0123", "&si=policy"));
 
     CHECK_ERROR(ERROR_NOT_IMPLEMENTED, sas_check(vault, arena, &ask, &out, &err), &err);
+    ask.query = client_query(arena, vault, "lz0123", "&ses=scope");
+    CHECK_ERROR(ERROR_NOT_IMPLEMENTED, sas_check(vault, arena, &ask, &out, &err), &err);
+    ask.query = client_query(arena, vault, "lz0123", "&sip=10.0.0.1"); /* was not signed */
+    CHECK_ERROR(ERROR_FORBIDDEN, sas_check(vault, arena, &ask, &out, &err), &err);
     ask.query = client_query(arena, vault, "lz0123", "&sp=rwdl");
     CHECK_ERROR(ERROR_INVALID, sas_check(vault, arena, &ask, &out, &err), &err);
 }

@@ -4,15 +4,16 @@
 
 #include "http/text.h"
 #include "os/clock.h"
-#include "vault/account_key.h"
+#include "vault/sas_private.h"
 #include "vault/vault.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <sodium.h>
 #include <string.h>
 
 #define VERSION "2021-08-06"
-#define CLIENT_VERSION_MIN "2020-12-06" /* older ones sign another text */
+#define VERSION_BYTES 10
 #define SKEW_US (15 * 60 * US_PER_S)
 
 /* "2026-11-21T12:00:00Z": the form of the parameters, without the fraction. */
@@ -25,35 +26,8 @@ static struct str time_text(struct arena *arena, int64_t us)
     return arena_printf(arena, "%.*sZ", 19, iso.ptr);
 }
 
-/* The parameters a signature may have. Those from SI on narrow it in ways we do not build. */
-enum field {
-    SV,
-    SR,
-    SP,
-    ST,
-    SE,
-    SPR,
-    SIG,
-    SI,
-    SIP,
-    SES,
-    RSCC,
-    RSCD,
-    RSCE,
-    RSCL,
-    RSCT,
-    FIELD_COUNT
-};
-static const char *const FIELD_NAMES[FIELD_COUNT] = {"sv",   "sr",   "sp",   "st",   "se",
-                                                     "spr",  "sig",  "si",   "sip",  "ses",
-                                                     "rscc", "rscd", "rsce", "rscl", "rsct"};
-
-struct fields {
-    struct str at[FIELD_COUNT];
-};
-
 /* Bound to everything that it says. */
-static struct str sign(struct vault *vault, struct arena *arena, const struct fields *fields,
+static struct str sign(struct vault *vault, struct arena *arena, const struct sas_fields *fields,
                        const struct sas *target)
 {
     unsigned char mac[32];
@@ -73,14 +47,14 @@ static struct str sign(struct vault *vault, struct arena *arena, const struct fi
 
 struct str sas_make(struct vault *vault, struct arena *arena, const struct sas *sas)
 {
-    struct fields fields = {.at = {
-                                [SV] = STR(VERSION),
-                                [SR] = sas->blob.len ? STR("b") : STR("c"),
-                                [SP] = sas->permissions,
-                                [ST] = time_text(arena, sas->start_us),
-                                [SE] = time_text(arena, sas->end_us),
-                                [SPR] = STR("https"),
-                            }};
+    struct sas_fields fields = {.at = {
+                                    [SV] = STR(VERSION),
+                                    [SR] = sas->blob.len ? STR("b") : STR("c"),
+                                    [SP] = sas->permissions,
+                                    [ST] = time_text(arena, sas->start_us),
+                                    [SE] = time_text(arena, sas->end_us),
+                                    [SPR] = STR("https"),
+                                }};
     const struct str *f = fields.at;
 
     assert(sas->container.len > 0 && sas->permissions.len > 0);
@@ -103,107 +77,218 @@ bool sas_present(struct str raw_query)
     return false;
 }
 
-/* One parameter, spelled exactly so, at most once. */
-static int field(struct arena *arena, struct str query, const char *name, struct str *out,
-                 struct error *err)
-{
-    struct str piece, key, value, found = {0};
-    size_t count = 0;
+/* --- What a signature says ------------------------------------------------------------------- */
 
-    assert(name[0]);
-    while (query.len > 0 && str_split(&query, '&', &piece)) {
-        if (!str_cut(piece, '=', &key, &value) || !str_eq_fold(key, str_from(name)))
-            continue;
-        found = value;
-        count++;
-    }
-    if (count > 1)
-        return error_set(err, ERROR_INVALID, name, "The signature says '%s' twice.", name);
-    *out = (struct str){0};
-    return found.len ? http_decode(arena, found, out, err) : 0;
+/* Letters that each may be there, in any order. */
+static bool only_of(struct str text, const char *letters)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!strchr(letters, text.ptr[i]))
+            return false;
+    return text.len > 0;
 }
 
-/* Parameters are read from the raw query: what was signed is what was sent. */
-static int read_fields(struct arena *arena, struct str query, struct fields *out, struct error *err)
+/* The whole is of one kind: for the account, for a delegation, or for a container and what is in
+ * it. Errors name the parameter. */
+static int check_form(const struct sas_fields *fields, struct error *err)
 {
-    for (size_t i = 0; i < FIELD_COUNT; i++)
-        if (field(arena, query, FIELD_NAMES[i], &out->at[i], err) < 0)
-            return -1;
-    if (!str_eq(out->at[SR], STR("c")) && !str_eq(out->at[SR], STR("b")))
-        return error_set(err, ERROR_INVALID, "sr",
-                         "A signature here is for a container (sr=c) or "
-                         "a blob (sr=b).");
-    for (size_t i = SI; i < FIELD_COUNT; i++)
-        if (out->at[i].len > 0)
-            return error_set(err, ERROR_NOT_IMPLEMENTED, "",
-                             "Signatures with '%s' are not built yet.", FIELD_NAMES[i]);
+    const struct str *f = fields->at;
+    const char *wrong = NULL;
+    bool account = f[SS].len > 0 || f[SRT].len > 0;
+
+    if (f[SV].len != VERSION_BYTES || f[SV].ptr[4] != '-' || f[SV].ptr[7] != '-')
+        wrong = "sv";
+    else if (account && !only_of(f[SS], "bqtf"))
+        wrong = "ss";
+    else if (account && !only_of(f[SRT], "sco"))
+        wrong = "srt";
+    else if (account && f[SR].len > 0)
+        wrong = "sr";
+    else if (!account && !str_eq(f[SR], STR("c")) && !str_eq(f[SR], STR("b")) &&
+             !str_eq(f[SR], STR("d")) && !str_eq(f[SR], STR("bs")) && !str_eq(f[SR], STR("bv")))
+        wrong = "sr";
+    else if (str_eq(f[SR], STR("d")) == (f[SDD].len == 0))
+        wrong = "sdd";
+    else if (f[SPR].len > 0 && !str_eq(f[SPR], STR("https")) &&
+             !str_eq(f[SPR], STR("https,http")) && !str_eq(f[SPR], STR("http,https")))
+        wrong = "spr";
+    if (wrong)
+        return error_set(err, ERROR_INVALID, "InvalidQueryParameterValue",
+                         "The parameter '%s' of the signature is missing or not valid.", wrong);
     return 0;
 }
 
-/* What a client signs with the account's key, since version 2020-12-06. The fields between the
- * resource and the version (identifier, address), and the six behind the snapshot, are empty:
- * others were refused. */
-static struct str client_text(struct arena *arena, const struct fields *fields, struct str account,
-                              const struct sas_ask *ask)
+/* What would narrow it in ways that are not built is refused, never ignored. */
+static int check_built(const struct sas_fields *fields, struct error *err)
 {
     const struct str *f = fields->at;
-    bool blob = str_eq(f[SR], STR("b"));
 
-    return arena_printf(arena,
-                        "%.*s\n%.*s\n%.*s\n/blob/%.*s/%.*s%s%.*s\n\n\n%.*s\n%.*s\n%.*s"
-                        "\n\n\n\n\n\n\n",
-                        STR_ARG(f[SP]), STR_ARG(f[ST]), STR_ARG(f[SE]), STR_ARG(account),
-                        STR_ARG(ask->container), blob ? "/" : "",
-                        STR_ARG(blob ? ask->blob : STR("")), STR_ARG(f[SPR]), STR_ARG(f[SV]),
-                        STR_ARG(f[SR]));
+    if (f[SI].len > 0)
+        return error_set(err, ERROR_NOT_IMPLEMENTED, "FeatureNotYetSupported",
+                         "Stored access policies (si) are not built; sign with sp and se.");
+    if (str_eq(f[SR], STR("bs")) || str_eq(f[SR], STR("bv")))
+        return error_set(err, ERROR_NOT_IMPLEMENTED, "FeatureNotYetSupported",
+                         "Signatures for snapshots and versions (sr=%.*s) are not built.",
+                         STR_ARG(f[SR]));
+    for (size_t i = SI; i < SAS_FIELDS; i++)
+        if (f[i].len > 0)
+            return error_set(err, ERROR_NOT_IMPLEMENTED, "FeatureNotYetSupported",
+                             "Signatures with '%s' are not built.", sas_field_name(i));
+    return 0;
 }
 
-/* Clients name the account as the datastore told them: alone, or behind the host they reach. */
-static bool client_signed(struct vault *vault, struct arena *arena, const struct fields *fields,
-                          const struct sas_ask *ask)
+/* A date alone, minutes or seconds: the three forms that the service takes. */
+static bool read_time(struct arena *arena, struct str text, int64_t *out_us)
 {
-    struct account_signature signature = {
-        .account = ask->account, .signature = fields->at[SIG], .now_us = ask->now_us};
-    struct str names[] = {
-        ask->account, arena_printf(arena, "%.*s/%.*s", STR_ARG(ask->host), STR_ARG(ask->account))};
-    bool fits = false;
+    if (text.len == 10)
+        text = arena_printf(arena, "%.*sT00:00:00Z", STR_ARG(text));
+    else if (text.len == 17 && text.ptr[16] == 'Z')
+        text = arena_printf(arena, "%.*s:00Z", STR_ARG(str_slice(text, 0, 16)));
+    return clock_parse_iso(text, out_us);
+}
 
-    if (str_cmp(fields->at[SV], STR(CLIENT_VERSION_MIN)) < 0)
+/* One end of its life. */
+static int check_time(struct arena *arena, const struct sas_fields *fields, int64_t now_us,
+                      struct sas *sas, struct error *err)
+{
+    struct str start = fields->at[ST], end = fields->at[SE];
+
+    if (!read_time(arena, end, &sas->end_us))
+        return error_set(err, ERROR_FORBIDDEN, "AuthenticationFailed",
+                         "The signature has no end (se) that can be read.");
+    if (now_us >= sas->end_us)
+        return error_set(err, ERROR_FORBIDDEN, "AuthenticationFailed",
+                         "The signature ended at %.*s.", STR_ARG(end));
+    if (start.len == 0)
+        return 0;
+    if (!read_time(arena, start, &sas->start_us))
+        return error_set(err, ERROR_FORBIDDEN, "AuthenticationFailed",
+                         "The start of the signature (st) cannot be read.");
+    if (now_us + SKEW_US < sas->start_us)
+        return error_set(err, ERROR_FORBIDDEN, "AuthenticationFailed",
+                         "The signature is not valid before %.*s.", STR_ARG(start));
+    return 0;
+}
+
+/* Sixteen bytes, those of IPv4 in the form that IPv6 gives them. */
+static bool read_address(struct str text, unsigned char out[16])
+{
+    static const unsigned char MAPPED[12] = {[10] = 0xff, [11] = 0xff};
+    char copy[INET6_ADDRSTRLEN];
+
+    if (text.len >= sizeof(copy))
         return false;
-    for (size_t i = 0; i < COUNT(names); i++) {
-        signature.text = client_text(arena, fields, names[i], ask);
-        fits |= account_key_signed(vault, arena, &signature);
-    }
-    return fits;
+    memcpy(copy, text.ptr ? text.ptr : "", text.len);
+    copy[text.len] = '\0';
+    memcpy(out, MAPPED, sizeof(MAPPED));
+    return inet_pton(AF_INET, copy, out + 12) == 1 || inet_pton(AF_INET6, copy, out) == 1;
+}
+
+/* "a" or "a-b", both ends counted in. Whoever came by the socket is this machine. */
+static int check_address(const struct sas_fields *fields, struct str remote, struct error *err)
+{
+    struct str range = fields->at[SIP], from = range, until = range;
+    unsigned char low[16], high[16], at[16];
+
+    if (range.len == 0)
+        return 0;
+    str_cut(range, '-', &from, &until);
+    if (!read_address(from, low) || !read_address(until, high))
+        return error_set(err, ERROR_INVALID, "InvalidQueryParameterValue",
+                         "The addresses of the signature (sip=%.*s) cannot be read.",
+                         STR_ARG(range));
+    if (!read_address(remote.len ? remote : STR("127.0.0.1"), at) || memcmp(at, low, 16) < 0 ||
+        memcmp(at, high, 16) > 0)
+        return error_set(err, ERROR_FORBIDDEN, "AuthorizationSourceIPMismatch",
+                         "The signature is for clients at %.*s only.", STR_ARG(range));
+    return 0;
+}
+
+/* An account's signature says which services and which levels it opens. */
+static int check_levels(const struct sas_fields *fields, const struct sas_ask *ask,
+                        struct error *err)
+{
+    char level = ask->blob.len ? 'o' : ask->container.len ? 'c' : 's';
+
+    if (fields->at[SS].len == 0)
+        return 0;
+    if (str_find_char(fields->at[SS], 'b') < 0)
+        return error_set(err, ERROR_FORBIDDEN, "AuthorizationServiceMismatch",
+                         "The signature is not for blobs (ss=%.*s).", STR_ARG(fields->at[SS]));
+    if (str_find_char(fields->at[SRT], level) < 0)
+        return error_set(err, ERROR_FORBIDDEN, "AuthorizationResourceTypeMismatch",
+                         "The signature is for resource types '%.*s'; this needs '%c'.",
+                         STR_ARG(fields->at[SRT]), level);
+    return 0;
+}
+
+/* A delegation key has a life of its own and is for one service. */
+static int check_delegation(struct arena *arena, const struct sas_fields *fields, int64_t now_us,
+                            struct error *err)
+{
+    const struct str *f = fields->at;
+    int64_t start, end;
+
+    if (f[SKOID].len == 0)
+        return 0;
+    if (!str_eq(f[SKS], STR("b")) || !read_time(arena, f[SKT], &start) ||
+        !read_time(arena, f[SKE], &end) || now_us >= end || now_us + SKEW_US < start)
+        return error_set(err, ERROR_FORBIDDEN, "AuthenticationFailed",
+                         "The delegation key of the signature is not for blobs, or not for now.");
+    if (f[SUOID].len > 0 || f[SDUOID].len > 0)
+        return error_set(err, ERROR_NOT_IMPLEMENTED, "FeatureNotYetSupported",
+                         "Signatures for one other user (suoid, sduoid) are not built.");
+    return 0;
+}
+
+/* What is left once it fits: what it opens. */
+static struct sas opened(const struct sas_fields *fields, const struct sas_ask *ask)
+{
+    const struct str *f = fields->at;
+    struct sas sas = {.account = ask->account, .permissions = f[SP], .delegator = f[SKOID]};
+
+    if (f[SS].len == 0)
+        sas.container = ask->container;
+    if (str_eq(f[SR], STR("b")))
+        sas.blob = ask->blob;
+    if (str_eq(f[SR], STR("d")))
+        sas.folder = sas_folder(fields, ask->blob);
+    return sas;
+}
+
+/* A signature for something in a container needs that something to be asked for. */
+static bool reaches(const struct sas_fields *fields, const struct sas *sas)
+{
+    struct str sr = fields->at[SR];
+
+    if (sr.len == 0)
+        return true;
+    return sas->container.len > 0 && (!str_eq(sr, STR("b")) || sas->blob.len > 0) &&
+           (!str_eq(sr, STR("d")) || sas->folder.len > 0);
 }
 
 /* The signature first: nothing it says counts before it fits. */
 int sas_check(struct vault *vault, struct arena *arena, const struct sas_ask *ask, struct sas *out,
               struct error *err)
 {
-    struct fields fields;
-    const struct str *f = fields.at;
-    struct sas sas = {.account = ask->account, .container = ask->container, .blob = ask->blob};
+    struct sas_fields fields;
+    const struct sas bound = {
+        .account = ask->account, .container = ask->container, .blob = ask->blob};
 
     assert(vault && ask->account.len > 0);
-    if (read_fields(arena, ask->query, &fields, err) < 0)
+    if (sas_fields_read(arena, ask->query, &fields, err) < 0 || check_form(&fields, err) < 0 ||
+        check_built(&fields, err) < 0)
         return -1;
-    if (!str_eq_secret(sign(vault, arena, &fields, &sas), f[SIG]) &&
-        !client_signed(vault, arena, &fields, ask))
-        return error_set(err, ERROR_FORBIDDEN, "sig",
+    struct sas sas = opened(&fields, ask);
+    bool ours = fields.at[SS].len == 0 && fields.at[SKOID].len == 0 &&
+                str_eq_secret(sign(vault, arena, &fields, &bound), fields.at[SIG]);
+    if (!reaches(&fields, &sas) || (!ours && !sas_client_signed(vault, arena, &fields, ask)))
+        return error_set(err, ERROR_FORBIDDEN, "AuthenticationFailed",
                          "The signature does not fit what is asked for.");
-    if (!clock_parse_iso(f[SE], &sas.end_us))
-        return error_set(err, ERROR_FORBIDDEN, "se", "The signature has no end.");
-    if (ask->now_us >= sas.end_us)
-        return error_set(err, ERROR_FORBIDDEN, "se", "The signature ended at %.*s.",
-                         STR_ARG(f[SE]));
-    if (f[ST].len > 0 &&
-        (!clock_parse_iso(f[ST], &sas.start_us) || ask->now_us + SKEW_US < sas.start_us))
-        return error_set(err, ERROR_FORBIDDEN, "st", "The signature is not valid before %.*s.",
-                         STR_ARG(f[ST]));
-    if (str_eq(f[SR], STR("c")))
-        sas.blob = (struct str){0};
-    sas.permissions = f[SP];
+    if (check_time(arena, &fields, ask->now_us, &sas, err) < 0 ||
+        check_delegation(arena, &fields, ask->now_us, err) < 0 ||
+        check_address(&fields, ask->remote, err) < 0 || check_levels(&fields, ask, err) < 0)
+        return -1;
     *out = sas;
     return 0;
 }
