@@ -28,6 +28,8 @@
 /* Requests under way are finished for this long; streams end then, and clients resume them. */
 #define STOP_GRACE_MS 10000
 
+#define HTTPS_PORT 443
+
 /* Not in the first minutes, which belong to whoever waits for `ready`; then every hour. */
 #define HOUSEKEEPING_FIRST_US (5 * 60 * US_PER_S)
 #define HOUSEKEEPING_EVERY_US (3600 * US_PER_S)
@@ -139,10 +141,13 @@ static void make_lives(struct server *server)
 /* Names that were added since the last start are put into a new certificate. */
 static int open_tls(struct server *server, struct error *err)
 {
-    struct str names[CONFIG_NAMES_MAX + 3] = {STR("localhost"), STR("127.0.0.1"), STR("::1")};
+    struct str names[CONFIG_NAMES_MAX + 5] = {STR("localhost"), STR("127.0.0.1"), STR("::1")};
     size_t count = 3;
 
     assert(server->folder.dir >= 0);
+    /* A wildcard covers one label: accounts lie two below the first. */
+    names[count++] = arena_printf(server->arena, "*.%.*s", STR_ARG(server->config.domain));
+    names[count++] = arena_printf(server->arena, "*.blob.core.%.*s", STR_ARG(server->config.domain));
     for (size_t i = 0; i < server->config.name_count; i++)
         names[count++] = server->config.names[i];
     CLEANUP(fd_close) int dir = dir_open_at(server->folder.dir, "tls", 0755, err);
@@ -229,7 +234,9 @@ static int open_listeners(struct server *server, struct error *err)
 /* Every Host that is ours: loopback's names and those of the configuration, with the TLS port. */
 static void tell_hosts(struct server *server)
 {
-    struct str hosts[CONFIG_NAMES_MAX + 3];
+    struct str hosts[2 * (CONFIG_NAMES_MAX + 4)];
+    struct str accounts =
+        arena_printf(server->arena, "*.blob.core.%.*s", STR_ARG(server->config.domain));
     size_t count = 0;
     static const char *const LOOPBACK[] = {"localhost", "127.0.0.1", "[::1]"};
 
@@ -239,6 +246,10 @@ static void tell_hosts(struct server *server)
     for (size_t i = 0; i < server->config.name_count; i++)
         hosts[count++] = arena_printf(server->arena, "%.*s:%u", STR_ARG(server->config.names[i]),
                                       server->ports.tls);
+    hosts[count++] = arena_printf(server->arena, "%.*s:%u", STR_ARG(accounts), server->ports.tls);
+    /* Clients leave out the port that https has by itself. */
+    for (size_t i = 0, all = count; server->ports.tls == HTTPS_PORT && i < all; i++)
+        hosts[count++] = str_slice(hosts[i], 0, (size_t)str_find_last(hosts[i], ':'));
     identity_set_hosts(server->engines.identity, hosts, count);
 }
 
@@ -253,6 +264,12 @@ int wire_listen(struct server *server, struct error *err)
     engines->arm_endpoint = arena_printf(server->arena, "https://localhost:%u", server->ports.tls);
     engines->plain_endpoint =
         arena_printf(server->arena, "http://127.0.0.1:%u", server->ports.plain);
+    engines->storage_by_host = server->config.storage_by_host;
+    engines->storage_suffix =
+        server->ports.tls == HTTPS_PORT
+            ? arena_printf(server->arena, "core.%.*s", STR_ARG(server->config.domain))
+            : arena_printf(server->arena, "core.%.*s:%u", STR_ARG(server->config.domain),
+                           server->ports.tls);
     tell_hosts(server);
     return 0;
 }
@@ -266,6 +283,8 @@ int wire_start(struct server *server, struct error *err)
         arena_printf(server->arena, "%.*s/run/lazurite.sock", STR_ARG(server->folder.path));
 
     assert(engines->arm_endpoint.len > 0);
+    dispatch_storage(server->dispatch, arena_printf(server->arena, ".blob.core.%.*s",
+                                                    STR_ARG(server->config.domain)));
     dispatch_serve(server->dispatch, server->router, engines->identity);
     jobs_set_endpoints(engines->jobs, engines->arm_endpoint, host);
     endpoints_set_server(engines->endpoints, socket, host);
