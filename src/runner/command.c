@@ -4,8 +4,10 @@
 #include "base/buf.h"
 #include "runner/bring.h"
 #include "runner/collect.h"
+#include "runner/managed.h"
 
 #include <assert.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -153,6 +155,46 @@ static void add_bindings(const struct attempt *attempt, struct json *variables)
         command_replace(attempt, STR("{folder}/inputs")));
 }
 
+/* Whether the azureml-mlflow plugin is installed where the command's Python looks. */
+static bool has_plugin(const struct attempt *attempt)
+{
+    static const char *const HOST[] = {"/usr/lib/python3/dist-packages/azureml/mlflow",
+                                       "/usr/local/lib/python3*/dist-packages/azureml/mlflow"};
+    glob_t found = {0};
+    bool any = false;
+
+    if (attempt->environment_path.len) {
+        struct str pattern =
+            arena_printf(attempt->arena, "%.*s/lib/python3*/site-packages/azureml/mlflow",
+                         STR_ARG(attempt->environment_path));
+        any = glob(pattern.ptr, GLOB_NOSORT, NULL, &found) == 0;
+        globfree(&found);
+        return any;
+    }
+    for (size_t i = 0; i < COUNT(HOST) && !any; i++) {
+        any = glob(HOST[i], GLOB_NOSORT, NULL, &found) == 0;
+        globfree(&found);
+    }
+    return any;
+}
+
+/* Stock MLflow knows no azureml scheme, and the plugin, where it is installed, finds artifacts only
+ * under it: so the environment decides how the same address is written. It would also ask public
+ * addresses for its cloud if that had no name. Another address than ours is the user's. */
+static void choose_scheme(const struct attempt *attempt, struct json *variables)
+{
+    struct str uri = json_as_str(json_get(variables, STR("MLFLOW_TRACKING_URI")));
+
+    assert(attempt->arena);
+    if (!str_starts(uri, STR("https://")) ||
+        str_find(uri, STR("/mlflow/v2.0/subscriptions/")) < 0 || !has_plugin(attempt))
+        return;
+    set(attempt, variables, "MLFLOW_TRACKING_URI",
+        arena_printf(attempt->arena, "azureml://%.*s", STR_ARG(str_slice(uri, 8, uri.len))));
+    if (!json_get(variables, STR("AZUREML_CURRENT_CLOUD")))
+        set(attempt, variables, "AZUREML_CURRENT_CLOUD", STR("Lazurite"));
+}
+
 /* Ours first, then the job's own, which win; nothing that begins with LAZURITE_. */
 const char *const *command_environment(const struct attempt *attempt)
 {
@@ -165,6 +207,7 @@ const char *const *command_environment(const struct attempt *attempt)
     add_path(attempt, variables);
     add_authorities(attempt, variables);
     add_bindings(attempt, variables);
+    managed_variables(attempt, variables);
     while (json_next(&said)) {
         struct str value = json_as_str(said.value);
         if (str_starts(said.key, STR("LAZURITE_")))
@@ -172,6 +215,7 @@ const char *const *command_environment(const struct attempt *attempt)
         json_set(arena, variables, said.key,
                  json_text(arena, attempt->replica ? command_replace(attempt, value) : value));
     }
+    choose_scheme(attempt, variables);
     const char **list = arena_new_array(arena, const char *, json_count(variables) + 1);
     struct json_iter it = json_iter(variables);
     while (json_next(&it))

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 TEST(ends_are_told_apart)
 {
@@ -186,6 +187,51 @@ TEST(the_environment_says_where_things_are)
     list = command_environment(&attempt);
     CHECK(str_starts(variable(list, "PATH"), STR("/data/envs/ab/bin:")));
     CHECK_STR("/data/envs/ab", variable(list, "VIRTUAL_ENV"));
+}
+
+/* Makes `{test folder}/{name}/lib/python3.11/site-packages/azureml/mlflow` for a plugin. */
+static struct str environment_with(struct arena *arena, const char *name, bool plugin)
+{
+    struct str path = arena_printf(arena, "%s/%s", test_folder(), name);
+    const char *const parts[] = {"",
+                                 "/lib",
+                                 "/lib/python3.11",
+                                 "/lib/python3.11/site-packages",
+                                 "/lib/python3.11/site-packages/azureml",
+                                 "/lib/python3.11/site-packages/azureml/mlflow"};
+
+    for (size_t i = 0; i < COUNT(parts) - (plugin ? 0 : 1); i++)
+        mkdir(arena_printf(arena, "%.*s%s", STR_ARG(path), parts[i]).ptr, 0700);
+    return path;
+}
+
+TEST(the_plugin_decides_how_the_tracking_address_is_written)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    const char *spec = "{\"variables\":{\"MLFLOW_TRACKING_URI\":\"https://localhost:1/mlflow/v2.0"
+                       "/subscriptions/s/x\"}}";
+    struct attempt attempt = with_spec(arena, spec);
+
+    attempt.environment_path = environment_with(arena, "plain", false);
+    const char *const *list = command_environment(&attempt);
+    CHECK_STR("https://localhost:1/mlflow/v2.0/subscriptions/s/x",
+              variable(list, "MLFLOW_TRACKING_URI"));
+    CHECK_STR("(none)", variable(list, "AZUREML_CURRENT_CLOUD"));
+    attempt.environment_path = environment_with(arena, "plugged", true);
+    list = command_environment(&attempt);
+    CHECK_STR("azureml://localhost:1/mlflow/v2.0/subscriptions/s/x",
+              variable(list, "MLFLOW_TRACKING_URI"));
+    CHECK_STR("Lazurite", variable(list, "AZUREML_CURRENT_CLOUD"));
+}
+
+TEST(a_users_own_tracking_address_is_left_alone)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    struct attempt attempt =
+        with_spec(arena, "{\"variables\":{\"MLFLOW_TRACKING_URI\":\"https://elsewhere/\"}}");
+
+    attempt.environment_path = environment_with(arena, "plugged2", true);
+    CHECK_STR("https://elsewhere/", variable(command_environment(&attempt), "MLFLOW_TRACKING_URI"));
 }
 
 TEST(places_are_put_into_a_replicas_words)
