@@ -54,6 +54,13 @@ struct place_decision *place_decide(struct arena *arena, const struct place_inpu
                 STR_ARG(input->jobs[i].pool));
             continue;
         }
+        if (pool->stopped) {
+            decisions[i].reason =
+                arena_printf(arena, "Its compute instance '%.*s' is stopped; start it, or cancel the "
+                                    "job.",
+                             STR_ARG(pool->name));
+            continue;
+        }
         decisions[i].before = waiting[at];
         if (pool->busy + taken[at] < pool->slots && waiting[at] == 0) {
             taken[at]++;

@@ -12,6 +12,7 @@ struct place_pool {
     int slots;             /* nodes it has; 0: it does not exist */
     struct str *busy_with; /* names of the jobs that hold a slot */
     int busy;
+    bool stopped; /* an instance that is switched off */
 };
 
 struct place_job {

@@ -47,6 +47,18 @@ TEST(place_a_compute_that_is_gone_is_named)
     CHECK(strstr(d[1].reason.ptr, "'never' does not exist") != NULL);
 }
 
+TEST(place_a_compute_that_is_switched_off_starts_nothing)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    struct place_pool pools[] = {{.name = STR("desk"), .slots = 1, .stopped = true}};
+    struct place_job jobs[] = {{STR("a"), STR("desk"), 1}};
+    struct place_input input = {jobs, COUNT(jobs), pools, COUNT(pools)};
+    struct place_decision *d = place_decide(arena, &input);
+
+    CHECK(!d[0].start);
+    CHECK(strstr(d[0].reason.ptr, "'desk' is stopped") != NULL);
+}
+
 /* Whatever comes, a pool never gets more than its nodes and nobody overtakes on it. */
 TEST(place_never_overfills_and_never_overtakes)
 {

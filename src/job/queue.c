@@ -15,8 +15,9 @@ struct pools {
     size_t count;
 };
 
-/* Nodes of a pool: this host's cores for `serverless`, max instances for a cluster, 0 when gone. */
-static int pool_slots(struct store_txn *txn, int64_t scope, struct str name)
+/* Nodes of a pool: this host's cores for `serverless`, max instances for a cluster, one for an
+ * instance, which may be switched off; 0 when it is gone. */
+static int pool_slots(struct store_txn *txn, int64_t scope, struct str name, bool *out_stopped)
 {
     struct document_key key = {.scope = scope, .type = STR("computes"), .name = name};
     struct document compute;
@@ -28,6 +29,7 @@ static int pool_slots(struct store_txn *txn, int64_t scope, struct str name)
     if (document_get(txn, &key, &compute, NULL) < 0)
         return 0;
     struct json *body = json_parse(store_arena(txn), compute.body, NULL);
+    *out_stopped = str_eq(json_str_at(body, "power.state"), STR("Stopped"));
     int64_t nodes = json_int_at(body, "properties.properties.scaleSettings.maxNodeCount", 1);
     return nodes > 0 ? (int)nodes : 0;
 }
@@ -43,7 +45,8 @@ static struct place_pool *pool_of(struct store_txn *txn, int64_t scope, struct p
     if (pools->count == POOLS_MAX)
         return NULL;
     struct place_pool *pool = &pools->list[pools->count++];
-    *pool = (struct place_pool){.name = name, .slots = pool_slots(txn, scope, name)};
+    *pool = (struct place_pool){.name = name};
+    pool->slots = pool_slots(txn, scope, name, &pool->stopped);
     pool->busy_with = arena_new_array(store_arena(txn), struct str, 8);
     return pool;
 }

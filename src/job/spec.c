@@ -282,6 +282,27 @@ static int read_code(struct reading *r, const struct json *properties, struct er
     return 0;
 }
 
+/* Clusters and instances are places of this host; what is attached from elsewhere is a name. */
+static int check_compute(struct arena *arena, const struct document *compute, struct error *err)
+{
+    struct json *body = json_parse(arena, compute->body, err);
+    struct str type = json_str_at(body, "properties.computeType");
+
+    if (!body)
+        return -1;
+    if (str_eq(json_str_at(body, "power.state"), STR("Stopped"))) {
+        error_set(err, ERROR_CONFLICT, "properties.computeId",
+                  "The compute instance '%.*s' is stopped.", STR_ARG(compute->name));
+        return error_hint(err, "Start it, or leave the compute out to use this host.");
+    }
+    if (str_eq(type, STR("AmlCompute")) || str_eq(type, STR("ComputeInstance")))
+        return 0;
+    error_set(err, ERROR_INVALID, "properties.computeId",
+              "Compute '%.*s' (%.*s) lies elsewhere and cannot be reached from this server.",
+              STR_ARG(compute->name), STR_ARG(type));
+    return error_hint(err, "Name a cluster, or leave the compute out to use this host.");
+}
+
 /* The compute's name out of an ARM id, azureml:NAME or a bare name; it must exist. */
 static int read_compute(struct reading *r, const struct json *properties, struct job_spec *out,
                         struct error *err)
@@ -305,7 +326,7 @@ static int read_compute(struct reading *r, const struct json *properties, struct
         return 0;
     key.name = name;
     if (document_get(r->txn, &key, &compute, &missing) == 0)
-        return 0;
+        return check_compute(r->arena, &compute, err);
     if (missing.code != ERROR_NOT_FOUND) {
         *err = missing;
         return -1;

@@ -1,10 +1,11 @@
-#include "kinds/kinds.h"
+#include "kinds/compute.h"
 
 #include "kinds/fields.h"
+#include "kinds/kinds.h"
+#include "kinds/secret.h"
 #include "os/clock.h"
 
 #include <assert.h>
-#include <unistd.h>
 
 /* Where jobs may run (decisions 35): this host is always there as `serverless`, also called
  * `local`; an AmlCompute of any size name is a named pool of this host with maxNodeCount places. */
@@ -12,54 +13,10 @@
 #define NODES_MAX 1000
 #define DEFAULT_SIZE "STANDARD_DS3_V2"
 
-/* Sizes whose cores do not stand in their name. */
-struct compute_size {
-    const char *size;
-    int cores;
+/* What prepare found out. */
+struct prepared {
+    struct json *secrets; /* NULL: none */
 };
-
-static const struct compute_size SIZES[] = {
-    {"STANDARD_DS1_V2", 1},  {"STANDARD_DS2_V2", 2},  {"STANDARD_DS3_V2", 4},
-    {"STANDARD_DS4_V2", 8},  {"STANDARD_DS5_V2", 16}, {"STANDARD_DS11_V2", 2},
-    {"STANDARD_DS12_V2", 4}, {"STANDARD_DS13_V2", 8}, {"STANDARD_DS14_V2", 16},
-    {"STANDARD_D1_V2", 1},   {"STANDARD_D2_V2", 2},   {"STANDARD_D3_V2", 4},
-    {"STANDARD_D4_V2", 8},
-};
-
-static int host_cores(void)
-{
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
-    return cores > 0 && cores < 100000 ? (int)cores : 1;
-}
-
-/* "Standard_E4s_v3" has 4: the number behind the family's letters. */
-static int named_cores(struct str size)
-{
-    struct str rest = size;
-    size_t at = 0;
-    int cores = 0;
-
-    if (str_starts_fold(rest, STR("STANDARD_")))
-        rest = str_slice(rest, 9, rest.len);
-    while (at < rest.len && !(rest.ptr[at] >= '0' && rest.ptr[at] <= '9'))
-        at++;
-    for (; at < rest.len && rest.ptr[at] >= '0' && rest.ptr[at] <= '9' && cores < 1000; at++)
-        cores = cores * 10 + (rest.ptr[at] - '0');
-    return cores > 0 ? cores : 1;
-}
-
-/* A size promises cores; a host cannot give more than it has. */
-int compute_size_cores(struct str vm_size)
-{
-    int cores = named_cores(vm_size), host = host_cores();
-
-    for (size_t i = 0; i < COUNT(SIZES); i++)
-        if (str_eq_fold(vm_size, str_from(SIZES[i].size)))
-            cores = SIZES[i].cores;
-    assert(cores > 0);
-    return cores < host ? cores : host;
-}
 
 /* Names of this host. */
 static bool always_there(struct str name)
@@ -95,72 +52,137 @@ static int check_scale(struct arm_request *req, struct error *err)
 }
 
 /* Passwords for nodes are dropped: there is no node to log in to. */
+static int prepare_cluster(struct arm_request *req, struct error *err)
+{
+    assert(req->body);
+    json_take(req->body, "properties.properties.userAccountCredentials.adminUserPassword");
+    if (check_scale(req, err) < 0)
+        return -1;
+    fields_default(req->arena, req->body, "properties.properties.vmPriority", "Dedicated");
+    return 0;
+}
+
+/* What every type has in common comes before and after what each is checked for. */
 static int compute_prepare(struct arm_request *req, struct error *err)
 {
+    struct prepared *prepared = arena_make(req->arena, struct prepared);
+
     assert(req->name.len > 0);
+    req->prepared = prepared;
     if (always_there(req->name))
         return error_set(err, ERROR_CONFLICT, "name",
                          "'%.*s' is this host and always there; choose another name.",
                          STR_ARG(req->name));
+    json_remove(req->body, STR("power"));
     if (fields_check(req->arena, req->body, &fields_compute, err) < 0)
         return -1;
     struct str type = json_str_at(req->body, "properties.computeType");
-    if (!str_eq(type, STR("AmlCompute")))
-        return error_set(
-            err, ERROR_NOT_IMPLEMENTED, "properties.computeType",
-            "Computes of type %.*s are not built yet; AmlCompute is a pool of this host.",
-            STR_ARG(type));
-    json_take(req->body, "properties.properties.userAccountCredentials.adminUserPassword");
-    json_take(req->body, "properties.properties.userAccountCredentials.adminUserSshPublicKey");
-    if (check_scale(req, err) < 0)
-        return -1;
-    fields_default(req->arena, req->body, "properties.properties.vmSize", DEFAULT_SIZE);
-    fields_default(req->arena, req->body, "properties.properties.vmPriority", "Dedicated");
+    if (compute_is_attached(type)) {
+        if (compute_attached_prepare(req, &prepared->secrets, err) < 0)
+            return -1;
+    } else {
+        bool cluster = str_eq(type, STR("AmlCompute"));
+        if ((cluster ? prepare_cluster(req, err) : compute_instance_prepare(req, err)) < 0)
+            return -1;
+        fields_default(req->arena, req->body, "properties.properties.vmSize", DEFAULT_SIZE);
+    }
     fields_default(req->arena, req->body, "properties.computeLocation", "local");
     fields_default(req->arena, req->body, "location", "local");
     return 0;
 }
 
-/* Jobs that wait for a deleted pool are told so by the scheduler. */
-static int compute_remove(struct arm_request *, struct store_txn *, const struct document *document,
-                          struct error *err)
+/* A name keeps its type: jobs and schedules that name it rely on what it is. */
+static int compute_check(struct arm_request *req, struct store_txn *, const struct document *before,
+                         struct error *err)
 {
+    struct str type = json_str_at(req->body, "properties.computeType");
+    struct json *stored = before ? json_parse(req->arena, before->body, err) : NULL;
+
+    assert(req->prepared);
+    if (before && !stored)
+        return -1;
+    struct str was = stored ? json_str_at(stored, "properties.computeType") : type;
+    if (!str_eq(type, was))
+        return error_set(err, ERROR_CONFLICT, "properties.computeType",
+                         "'%.*s' is a compute of type %.*s; delete it to make one of type %.*s.",
+                         STR_ARG(req->name), STR_ARG(was), STR_ARG(type));
+    return str_eq(type, STR("ComputeInstance")) ? compute_instance_check(req, before, err) : 0;
+}
+
+static int compute_change(struct arm_request *req, struct store_txn *txn,
+                          const struct document *after, struct error *err)
+{
+    const struct prepared *prepared = req->prepared;
+
+    assert(prepared);
+    return prepared->secrets ? secret_store(req, txn, after, prepared->secrets, err) : 0;
+}
+
+/* Deleting and detaching are the same for what lies elsewhere, and nothing but deleting is left of
+ * them for what is here. Jobs that wait for a deleted pool are told so by the scheduler. */
+static int compute_remove(struct arm_request *req, struct store_txn *txn,
+                          const struct document *document, struct error *err)
+{
+    struct str action = call_query(req->call, "underlyingResourceAction");
+
     assert(document->name.len > 0);
-    if (!always_there(document->name))
-        return 0;
-    return error_set(err, ERROR_CONFLICT, "name",
-                     "'%.*s' is this host: it is always there and cannot be deleted.",
-                     STR_ARG(document->name));
+    if (always_there(document->name))
+        return error_set(err, ERROR_CONFLICT, "name",
+                         "'%.*s' is this host: it is always there and cannot be deleted.",
+                         STR_ARG(document->name));
+    if (action.len && !str_eq_fold(action, STR("Delete")) && !str_eq_fold(action, STR("Detach")))
+        return error_set(err, ERROR_INVALID, "underlyingResourceAction",
+                         "underlyingResourceAction is Delete or Detach, not '%.*s'.",
+                         STR_ARG(action));
+    return secret_forget(req, txn, document, err);
 }
 
 static int compute_progress(struct arm_request *, struct store_txn *, const struct document *,
                             struct error *)
 {
-    return 1; /* a pool of this host is ready when its row is */
+    return 1; /* what is here is ready when its row is, and of the rest there is but the row */
 }
 
-/* Live fields; a pool has no nodes of its own to count. */
-static int compute_show(struct arm_request *req, struct store_txn *,
-                        const struct document *document, struct json *wire, struct error *)
+/* When it was made and changed. */
+static void show_times(struct arm_request *req, const struct document *document,
+                       struct json *properties)
 {
-    struct json *properties = json_at(wire, "properties"), *inner;
     char created[CLOCK_ISO_BYTES], modified[CLOCK_ISO_BYTES];
 
-    assert(wire);
-    inner = json_get(properties, STR("properties"));
-    if (json_kind(inner) != JSON_OBJECT)
-        return 0;
-    json_set_str(req->arena, properties, "provisioningState", STR("Succeeded"));
-    json_set_null(req->arena, properties, "provisioningErrors");
-    json_set_bool(req->arena, properties, "isAttachedCompute", false);
+    assert(properties);
     /* The made-up one is as old as its workspace. */
     json_set_str(req->arena, properties, "createdOn",
                  clock_iso(document->doc ? document->created_us : req->scope.created_us, created));
     json_set_str(req->arena, properties, "modifiedOn", clock_iso(document->updated_us, modified));
-    json_set_str(req->arena, inner, "allocationState", STR("Steady"));
+}
+
+/* Live fields. */
+static int compute_show(struct arm_request *req, struct store_txn *txn,
+                        const struct document *document, struct json *wire, struct error *err)
+{
+    struct json *properties = json_at(wire, "properties");
+    struct json *power = json_take(wire, "power");
+    struct str type = json_str_at(properties, "computeType");
+
+    assert(wire);
+    json_set_str(req->arena, properties, "provisioningState", STR("Succeeded"));
+    show_times(req, document, properties);
+    if (compute_is_attached(type)) {
+        compute_attached_show(req, properties);
+        return 0;
+    }
+    json_set_null(req->arena, properties, "provisioningErrors");
+    json_set_bool(req->arena, properties, "isAttachedCompute", false);
+    struct json *inner = json_get(properties, STR("properties"));
+    if (json_kind(inner) != JSON_OBJECT)
+        return 0;
+    if (str_eq(type, STR("ComputeInstance"))) {
+        compute_instance_show(req, document, power, inner);
+        return 0;
+    }
     json_set_int(req->arena, inner, "coresPerNode",
                  compute_size_cores(json_str_at(inner, "vmSize")));
-    return 0;
+    return compute_nodes_show(req, txn, document, inner, err);
 }
 
 /* This host, under either of its names. */
@@ -208,33 +230,26 @@ static int compute_list(struct arm_request *req, struct store_txn *txn,
     return document_list(txn, page, each, context, err);
 }
 
-static int list_nodes(struct arm_request *, const struct document *, struct arm_reply *,
-                      struct error *err)
-{
-    return error_set(err, ERROR_NOT_IMPLEMENTED, "listNodes",
-                     "Listing the nodes of a pool is not built yet: all of them are this host.");
-}
-
-static int refuse_power(struct arm_request *, const struct document *document, struct arm_reply *,
-                        struct error *err)
-{
-    assert(document);
-    return error_set(err, ERROR_CONFLICT, "",
-                     "'%.*s' is a cluster: only compute instances start and stop.",
-                     STR_ARG(document->name));
-}
-
 static const struct arm_action ACTIONS[] = {
-    {.name = "listNodes", .run = list_nodes},
-    {.name = "start", .run = refuse_power},
-    {.name = "stop", .run = refuse_power},
-    {.name = "restart", .run = refuse_power},
+    {.name = "listNodes", .run = compute_list_nodes},
+    {.name = "listKeys", .run = compute_list_keys},
+    {.name = "start", .run = compute_start},
+    {.name = "stop", .run = compute_stop},
+    {.name = "restart", .run = compute_restart},
+    {.name = "resize", .run = compute_resize},
+    {.name = "getAllowedResizeSizes", .run = compute_resize_sizes},
+    {.name = "updateIdleShutdownSetting", .run = compute_idle_shutdown},
+    {.name = "customServices", .run = compute_custom_services},
+    {.name = "updateCustomServices", .run = compute_custom_services},
+    {.name = "enableSso", .run = compute_sso},
 };
 
 const struct arm_kind compute_kind = {
     .type = "computes",
     .wire = "Microsoft.MachineLearningServices/workspaces/computes",
     .prepare = compute_prepare,
+    .check = compute_check,
+    .change = compute_change,
     .remove = compute_remove,
     .show = compute_show,
     .progress = compute_progress,

@@ -37,6 +37,11 @@ extern const struct fields_table fields_datastore, fields_datastore_blob, fields
 extern const struct fields_table fields_credentials_key, fields_credentials_sas,
     fields_credentials_principal, fields_credentials_certificate, fields_credentials_keytab,
     fields_credentials_kerberos;
+extern const struct fields_table fields_compute_instance, fields_compute_kubernetes,
+    fields_compute_machine, fields_compute_resource, fields_compute_databricks, fields_compute_lake,
+    fields_compute_aks, fields_compute_other;
+extern const struct fields_table fields_outbound_rule, fields_outbound_fqdn,
+    fields_outbound_endpoint, fields_outbound_tag;
 extern const struct fields_table fields_connection;
 extern const struct fields_table fields_schedule, fields_schedule_job, fields_schedule_monitor,
     fields_schedule_import, fields_schedule_batch;

@@ -459,10 +459,10 @@ TEST(a_cluster_is_a_pool_of_this_host)
                              "{\"properties\":{\"computeType\":\"AmlCompute\",\"properties\":{"
                              "\"scaleSettings\":{\"minNodeCount\":3,\"maxNodeCount\":2}}}}")
                        .status);
-    CHECK_INT(501, fake_json(f->fake, "PUT", WS "/computes/c2",
-                             "{\"properties\":{\"computeType\":\"ComputeInstance\"}}")
+    CHECK_INT(400, fake_json(f->fake, "PUT", WS "/computes/c2",
+                             "{\"properties\":{\"computeType\":\"Toaster\"}}")
                        .status);
-    CHECK_INT(501,
+    CHECK_INT(200,
               fake_send(f->fake, "POST", WS "/computes/cpu-cluster/listNodes", STR("")).status);
     CHECK_INT(202, fake_send(f->fake, "DELETE", WS "/computes/cpu-cluster", STR("")).status);
     CHECK_INT(404, get(f, WS "/computes/cpu-cluster").status);

@@ -2,11 +2,14 @@
 
 #include "base/test.h"
 #include "kinds/kinds.h"
+#include "kinds/location.h"
 #include "os/file.h"
 #include "vault/vault.h"
 
-static const struct arm_kind *const KINDS[] = {&workspace_kind, &datastore_kind, &compute_kind,
-                                               &connection_kind, &schedule_kind};
+static const struct arm_kind *const KINDS[] = {
+    &workspace_kind,           &datastore_kind,        &compute_kind,
+    &connection_kind,          &schedule_kind,         &outbound_rule_kind,
+    &outbound_dependency_kind, &private_endpoint_kind, &private_link_kind};
 
 /* Everything of a server that these kinds use. */
 struct world *world_open(void)
@@ -23,7 +26,7 @@ struct world *world_open(void)
     CHECK(world->engines.vault);
     CHECK_OK(workspace_make_default(&world->engines, arena, &world->scope, &err), &err);
     world->arm = arm_new(KINDS, COUNT(KINDS), &world->engines);
-    const struct route_table tables[] = {arm_routes(world->arm)};
+    const struct route_table tables[] = {arm_routes(world->arm), location_routes(&world->engines)};
     world->fake = fake_new(tables, COUNT(tables));
     return world;
 }

@@ -9,6 +9,7 @@
 #include "kinds/index.h"
 #include "kinds/job.h"
 #include "kinds/kinds.h"
+#include "kinds/location.h"
 #include "kinds/lineage.h"
 #include "kinds/online_deployment.h"
 #include "kinds/online_endpoint.h"
@@ -35,6 +36,8 @@ static const struct arm_kind *const KINDS[] = {
     &serverless_endpoint_kind, &marketplace_subscription_kind, &capability_host_kind,
     &connection_kind,
     &schedule_kind,
+    &outbound_rule_kind, &outbound_dependency_kind,
+    &private_endpoint_kind, &private_link_kind,
     &job_kind,
     &online_endpoint_kind, &online_deployment_kind, &online_sku_kind,
 };
@@ -53,6 +56,7 @@ int faces_join(struct server *server, struct error *err)
     server->mlflow = mlflow_new(&mlflow);
     server->oauth = oauth_new(&server->engines);
     const struct route_table tables[] = {
+        location_routes(&server->engines),
         admin_routes(server),           arm_routes(server->arm),
         job_routes(&server->engines),   blob_routes(&server->engines),
         mlflow_routes(server->mlflow),  dataplane_routes(&server->engines),
