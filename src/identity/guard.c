@@ -1,28 +1,18 @@
-/* Order of the questions: is the Host ours (421) · is the row public · which credential is there:
- * one in the request always counts, the socket's owner and the local user only without one · may
- * that caller do this here. decisions 22-27, 46, 48, 50. */
+/* Order of the questions: is the Host ours (421) · is the row public · which credential is there
+ * (guard_caller.c) · where does the request belong (guard_place.c) · may that caller do this there.
+ * decisions 22-27, 46, 48, 50; security.md 5. */
 #include "identity/guard.h"
 
 #include "http/text.h"
-#include "identity/base64url.h"
+#include "identity/access.h"
+#include "identity/grant.h"
+#include "identity/guard_private.h"
 #include "identity/identity.h"
-#include "identity/identity_private.h"
 #include "identity/role.h"
-#include "os/clock.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
 #include <string.h>
-
-#define EXPORT_LINE "export MLFLOW_TRACKING_TOKEN=$(lazurite connect --token)"
-
-/* Every 401 says how to get a token, in a line that can be pasted. */
-static int unauthenticated(struct error *err, const char *why)
-{
-    assert(why);
-    error_set(err, ERROR_UNAUTHENTICATED, "", "%s", why);
-    return error_hint(err, "%s", EXPORT_LINE);
-}
 
 /* --- Host ----------------------------------------------------------------------------------------
  */
@@ -54,6 +44,17 @@ static bool host_is_loopback(const struct guard_ask *ask)
     return false;
 }
 
+/* "*.blob.core.lazurite.test:10443" stands for any one label in place of the star: an account. */
+static bool host_matches(struct str ours, struct str host)
+{
+    ssize_t dot = str_find_char(host, '.');
+
+    if (!str_starts(ours, STR("*.")))
+        return str_eq_fold(ours, host);
+    return dot > 0 &&
+           str_eq_fold(str_slice(ours, 1, ours.len), str_slice(host, (size_t)dot, host.len));
+}
+
 /* Names are compared whole, with the port as the client sent it: a Host that only begins like
  * ours is foreign. */
 static bool host_is_ours(struct identity *identity, const struct guard_ask *ask)
@@ -64,256 +65,117 @@ static bool host_is_ours(struct identity *identity, const struct guard_ask *ask)
     if (ask->listener == LISTEN_PLAIN)
         return host_is_loopback(ask);
     for (size_t i = 0; list && i < list->count; i++)
-        if (str_eq_fold(list->hosts[i], ask->host))
+        if (host_matches(list->hosts[i], ask->host))
             return true;
     return ask->listener == LISTEN_SOCKET && str_eq_fold(ask->host, STR("localhost"));
-}
-
-/* --- Who asks ------------------------------------------------------------------------------------
- */
-
-/* One final slash more or less does not matter. */
-static struct str without_slash(struct str text)
-{
-    return str_ends(text, STR("/")) ? str_slice(text, 0, text.len - 1) : text;
-}
-
-/* The list of security.md 4.1: well-known audiences, the one our metadata leads to, and our own
- * addresses. */
-bool identity_audience_accepted(struct identity *identity, struct str audience)
-{
-    static const char *const KNOWN[] = {"https://management.azure.com", "https://ml.azure.com",
-                                        "https://storage.azure.com", "https://vault.azure.net"};
-    const struct host_list *list = atomic_load(&identity->hosts);
-    struct str bare = without_slash(audience);
-
-    assert(identity->audience.len > 0);
-    if (str_eq(bare, identity->audience))
-        return true;
-    for (size_t i = 0; i < COUNT(KNOWN); i++)
-        if (str_eq(bare, str_from(KNOWN[i])))
-            return true;
-    for (size_t i = 0; list && i < list->count; i++)
-        if (str_starts(bare, STR("https://")) &&
-            str_eq_fold(str_slice(bare, 8, bare.len), list->hosts[i]))
-            return true;
-    return false;
-}
-
-/* A token older than its owner's epoch was revoked: the challenge makes azure-core fetch a new one.
- */
-static int refuse_revoked(struct identity *identity, struct arena *arena, struct str *out_challenge,
-                          struct error *err)
-{
-    struct str claims =
-        arena_printf(arena, "{\"access_token\":{\"nbf\":{\"essential\":true,\"value\":\"%lld\"}}}",
-                     (long long)(atomic_load(&identity->admin_epoch_us) / US_PER_S));
-
-    assert(out_challenge);
-    *out_challenge = arena_printf(arena, "Bearer error=\"insufficient_claims\", claims=\"%.*s\"",
-                                  STR_ARG(base64url_encode(arena, claims)));
-    return unauthenticated(err, "The token was revoked.");
-}
-
-/* A token of ours is the admin's or an attempt's. Whose it is comes from the token; whether it
- * still counts does not: the epoch and the attempt are asked. */
-static int read_bearer(struct identity *identity, struct str text, struct call *call,
-                       struct str *out_challenge, struct error *err)
-{
-    struct token token;
-    struct token_check check = {
-        .keys = identity->keys, .tenant = identity->tenant, .now_us = clock_now_us()};
-
-    assert(call->arena);
-    if (!keys_ready(identity->keys))
-        return error_set(err, ERROR_UNAVAILABLE, "", "The signing keys are being made; try again.");
-    if (token_read(&check, call->arena, text, &token, err) < 0)
-        return error_hint(err, "%s", EXPORT_LINE);
-    if (!identity_audience_accepted(identity, token.audience))
-        return unauthenticated(err, "The token is for another audience.");
-    if (token.kind == TOKEN_ADMIN) {
-        if (!str_eq(token.object_id, identity->admin_id))
-            return unauthenticated(err, "The token is of somebody we do not know.");
-        if (token.issued_us < atomic_load(&identity->admin_epoch_us))
-            return refuse_revoked(identity, call->arena, out_challenge, err);
-        call->caller =
-            (struct caller){.kind = CALLER_ADMIN, .name = token.name, .object_id = token.object_id};
-        return 0;
-    }
-    if (guard_attempt_alive(identity, &token, false) != 1)
-        return unauthenticated(err, "The attempt this token was made for has ended.");
-    call->caller = (struct caller){.kind = CALLER_ATTEMPT,
-                                   .name = token.name,
-                                   .object_id = token.object_id,
-                                   .scope = token.scope,
-                                   .run = token.run,
-                                   .attempt = token.attempt};
-    return 0;
-}
-
-/* A signature, in the query or by shared key, is checked by the surface that it opens. */
-static int read_signature(struct identity *identity, struct call *call, struct error *err)
-{
-    assert(call->route->flags & ROUTE_SAS);
-    if (!identity->check_sas)
-        return unauthenticated(err, "Signatures are not accepted here.");
-    if (identity->check_sas(call, &call->caller, identity->check_sas_context, err) < 0)
-        return -1;
-    assert(call->caller.kind == CALLER_SAS);
-    return 0;
-}
-
-static bool is_shared_key(const struct call *call, struct str authorization)
-{
-    return (call->route->flags & ROUTE_SAS) && str_starts_fold(authorization, STR("SharedKey "));
-}
-
-/* What stands in the header decides, also when it is wrong: nothing falls back to the socket's
- * owner or the local user. */
-static int read_authorization(struct identity *identity, const struct guard_ask *ask,
-                              struct call *call, struct str *out_challenge, struct error *err)
-{
-    assert(ask->authorization_count > 0);
-    if (ask->authorization_count > 1)
-        return unauthenticated(err, "There is more than one Authorization header.");
-    if (str_starts_fold(ask->authorization, STR("Bearer ")))
-        return read_bearer(identity,
-                           str_trim(str_slice(ask->authorization, 7, ask->authorization.len)), call,
-                           out_challenge, err);
-    if (is_shared_key(call, ask->authorization))
-        return read_signature(identity, call, err);
-    if (str_starts_fold(ask->authorization, STR("Basic ")))
-        return unauthenticated(err, "Passwords are not accepted yet; use a token.");
-    return unauthenticated(err, "The Authorization header is of a kind that is not accepted here.");
-}
-
-/* Rule 23, all of it but the Host, which was asked before. */
-static bool is_local_user(struct identity *identity, const struct guard_ask *ask,
-                          const struct route *route, struct error *err)
-{
-    uid_t user;
-
-    if (!identity->anonymous || !(route->flags & ROUTE_LOCAL_USER) ||
-        ask->listener != LISTEN_PLAIN || ask->peer.tls)
-        return false;
-    if (ask->origin.len > 0 &&
-        !(str_starts_fold(ask->origin, STR("http://")) &&
-          str_eq_fold(str_slice(ask->origin, 7, ask->origin.len), ask->host)))
-        return false;
-    if (ask->fetch_site.len > 0 && !str_eq(ask->fetch_site, STR("same-origin")) &&
-        !str_eq(ask->fetch_site, STR("none")))
-        return false;
-    if (guard_peer_user(identity, &ask->peer, &user, err) < 0)
-        return false;
-    return user == identity->owner;
-}
-
-/* Fills call->caller or says why nobody is there. */
-static int find_caller(struct identity *identity, const struct guard_ask *ask, struct call *call,
-                       struct str *out_challenge, struct error *err)
-{
-    assert(ask && call->route);
-    if (ask->authorization_count > 0)
-        return read_authorization(identity, ask, call, out_challenge, err);
-    if (ask->signed_query && (call->route->flags & ROUTE_SAS))
-        return read_signature(identity, call, err);
-    if (ask->peer.unix_socket) {
-        if (ask->peer.uid != identity->owner)
-            return unauthenticated(err,
-                                   "Only the owner of the data folder may ask without a token.");
-        call->caller = (struct caller){
-            .kind = CALLER_ADMIN, .name = STR("admin"), .object_id = identity->admin_id};
-        return 0;
-    }
-    if (is_local_user(identity, ask, call->route, NULL)) {
-        call->caller = (struct caller){.kind = CALLER_LOCAL,
-                                       .name = STR("local"),
-                                       .object_id = STR("00000000-0000-0000-0000-00000000000c"),
-                                       .scope = identity->default_scope};
-        return 0;
-    }
-    return unauthenticated(err, "This address asks for a token.");
 }
 
 /* --- May they ------------------------------------------------------------------------------------
  */
 
-/* The workspace a path names: {subscriptions, resourceGroups, workspaces} and what follows each.
- * False when it names none; such a path belongs to the default workspace (decisions 5). */
-static bool path_scope(struct arena *arena, struct str path, struct scope_words *out)
+/* Across workspaces, what is not allowed looks like what is not there. */
+static int nothing_here(struct error *err)
 {
-    struct str rest = path, piece, before = STR("");
-
-    assert(out);
-    *out = (struct scope_words){0};
-    while (str_split(&rest, '/', &piece)) {
-        if (http_decode(arena, piece, &piece, NULL) < 0)
-            return false;
-        if (str_eq_fold(before, STR("subscriptions")))
-            out->subscription = piece;
-        else if (str_eq_fold(before, STR("resourceGroups")))
-            out->group = piece;
-        else if (str_eq_fold(before, STR("workspaces")) && out->group.len > 0) {
-            out->name = piece;
-            return true;
-        } else {
-            before = piece;
-            continue;
-        }
-        before = STR(""); /* a name is never taken for a word */
-    }
-    return false;
-}
-
-/* A caller of one workspace sees no other: that one looks as if it were not there. */
-static int check_scope(struct identity *identity, const struct guard_ask *ask, struct call *call,
-                       struct error *err)
-{
-    struct scope_words asked, own;
-
-    assert(call->route);
-    if (call->caller.scope == 0)
-        return 0;
-    if (!path_scope(call->arena, ask->path, &asked)) {
-        bool bare_mlflow = call->route->flags & ROUTE_LOCAL_USER;
-        bool above_workspaces = call->route->flags & ROUTE_FOLD;
-        if (!above_workspaces && (!bare_mlflow || call->caller.scope == identity->default_scope))
-            return 0;
-        return error_set(err, ERROR_NOT_FOUND, "", "There is nothing at this address.");
-    }
-    if (guard_scope_words(identity, call->arena, call->caller.scope, false, &own) &&
-        str_eq_fold(own.subscription, asked.subscription) && str_eq_fold(own.group, asked.group) &&
-        str_eq_fold(own.name, asked.name))
-        return 0;
     return error_set(err, ERROR_NOT_FOUND, "", "There is nothing at this address.");
 }
 
-/* What the caller's role covers. ARM rows are read-only for attempts, and show them no secret. */
-static int check_action(const struct call *call, struct error *err)
+/* A caller of one workspace sees no other: that one looks as if it were not there. */
+static int check_scope(struct identity *identity, const struct guard_place *place,
+                       const struct call *call, struct error *err)
 {
-    bool allowed = false;
+    struct scope_words own;
 
-    assert(call->route);
-    switch (call->caller.kind) {
-    case CALLER_ADMIN:
-    case CALLER_SAS: /* what it opens was checked by its signature; blob/ compares sp */
-        allowed = true;
-        break;
-    case CALLER_LOCAL:
-        allowed = role_data_scientist_may(call->action);
-        break;
-    case CALLER_ATTEMPT:
-        allowed = role_data_scientist_may(call->action) &&
-                  (!(call->route->flags & ROUTE_FOLD) || role_matches(STR("*/read"), call->action));
-        break;
-    case CALLER_NOBODY:
-    case CALLER_USER: /* roles are not built yet, so they are closed */
-        break;
-    }
+    assert(call->caller.scope > 0);
+    if (place->bare_mlflow)
+        return call->caller.scope == identity->default_scope ? 0 : nothing_here(err);
+    if (place->kind != PLACE_SCOPE)
+        return call->route->flags & ROUTE_FOLD ? nothing_here(err) : 0;
+    if (!guard_scope_words(identity, call->arena, call->caller.scope, false, &own))
+        return nothing_here(err);
+    struct scope scope = {.number = own.scope,
+                          .kind = SCOPE_WORKSPACE,
+                          .subscription = own.subscription,
+                          .group = own.group,
+                          .name = own.name};
+    if (str_eq(grant_path(call->arena, scope_arm_id(call->arena, &scope)), place->base))
+        return 0;
+    return nothing_here(err);
+}
+
+/* What everybody may who has proven who he is: to ask about himself. */
+static bool is_own_affair(const struct call *call)
+{
+    return call->route->action &&
+           str_starts(str_from(call->route->action), STR("Microsoft.Authorization/me/"));
+}
+
+/* By role assignments. Where the caller has nothing at all, nothing is there; making a workspace is
+ * refused by its group, whether one of the name exists or not. Blobs are asked about again by
+ * whoever finds out whose they are (identity_may). */
+static int check_user(struct identity *identity, const struct guard_ask *ask,
+                      const struct guard_place *place, const struct call *call, struct error *err)
+{
+    CLEANUP(access_release) struct access *access = NULL;
+    struct access_who who = guard_who(&call->caller);
+
+    if (access_get(identity, &who, false, &access, err) < 0)
+        return -1;
+    if (is_own_affair(call) || place->kind == PLACE_BLOB ||
+        access_allows(access, call->action, place->path))
+        return 0;
+    bool making = str_eq(place->path, place->base) && str_eq(ask->method, STR("PUT"));
+    if (place->kind == PLACE_SCOPE && !making && !access_touches(access, place->base))
+        return nothing_here(err);
+    return error_set(err, ERROR_FORBIDDEN, "",
+                     "'%.*s' with the object id %.*s may not do '%.*s' over the scope '%.*s'.",
+                     STR_ARG(call->caller.name), STR_ARG(call->caller.object_id),
+                     STR_ARG(str_slice(call->action, 0, 128)),
+                     STR_ARG(str_slice(place->shown, 0, 200)));
+}
+
+/* What a caller's fixed rights cover. ARM rows are read-only for attempts, and show them no
+ * secret; those about runs and their files ask themselves whose they are. */
+static int check_fixed(const struct call *call, struct error *err)
+{
+    bool allowed = role_data_scientist_may(call->action);
+
+    assert(call->caller.kind == CALLER_LOCAL || call->caller.kind == CALLER_ATTEMPT);
+    if (call->caller.kind == CALLER_ATTEMPT && (call->route->flags & ROUTE_FOLD) &&
+        !(call->route->flags & ROUTE_ATTEMPT))
+        allowed = allowed && role_matches(STR("*/read"), call->action);
     if (allowed)
         return 0;
     return error_set(err, ERROR_FORBIDDEN, "", "'%.*s' may not do '%.*s' here.",
                      STR_ARG(call->caller.name), STR_ARG(call->action));
+}
+
+static int check_action(struct identity *identity, const struct guard_ask *ask, struct call *call,
+                        struct error *err)
+{
+    struct place_ask where = {.call = call, .path = ask->path};
+    struct guard_place place;
+
+    assert(call->route);
+    call->action = call->route->action ? str_from(call->route->action)
+                                       : role_action_of(call->arena, ask->method, ask->path);
+    switch (call->caller.kind) {
+    case CALLER_ADMIN:
+    case CALLER_SAS: /* what it opens was checked by its signature; blob/ compares sp */
+        return 0;
+    case CALLER_LOCAL:
+    case CALLER_ATTEMPT:
+        if (guard_place(identity, &where, &place, err) < 0 ||
+            check_scope(identity, &place, call, err) < 0)
+            return -1;
+        return check_fixed(call, err);
+    case CALLER_USER:
+        if (guard_place(identity, &where, &place, err) < 0)
+            return -1;
+        return check_user(identity, ask, &place, call, err);
+    case CALLER_NOBODY:
+        break;
+    }
+    return error_set(err, ERROR_FORBIDDEN, "", "Nobody may do this.");
 }
 
 /* The row's own words, decisions 46: public, the admin alone, the runner of an attempt, or an
@@ -336,11 +198,7 @@ static int check_permit(struct identity *identity, const struct guard_ask *ask, 
             return 0;
         return error_set(err, ERROR_FORBIDDEN, "", "Only the runner of an attempt may do this.");
     case PERMIT_ACTION:
-        call->action = route->action ? str_from(route->action)
-                                     : role_action_of(call->arena, ask->method, ask->path);
-        if (check_scope(identity, ask, call, err) < 0)
-            return -1;
-        return check_action(call, err);
+        return check_action(identity, ask, call, err);
     }
     return error_set(err, ERROR_FORBIDDEN, "", "The row has no permission.");
 }
@@ -361,7 +219,7 @@ int guard_decide(struct identity *identity, const struct guard_ask *ask, struct 
     if (call->route->permit == PERMIT_PUBLIC)
         return 0;
     struct error why = {0};
-    if (find_caller(identity, ask, call, out_challenge, &why) < 0) {
+    if (guard_find_caller(identity, ask, call, out_challenge, &why) < 0) {
         call->caller = (struct caller){0};
         const struct host_list *hosts = atomic_load(&identity->hosts);
         if (why.code == ERROR_UNAUTHENTICATED && out_challenge->len == 0)
@@ -415,30 +273,35 @@ int identity_guard(struct identity *identity, struct call *call, struct error *e
     return result;
 }
 
-/* Only an attempt's token can need more than memory: whether the attempt lives, and the words of
- * its workspace. A token whose signature is bad is refused on the spot. */
+/* What is decided from memory stays on the IO thread; everything that asks the database, hashes a
+ * password or checks a signature of blob/ leaves it. */
 bool identity_needs_worker(struct identity *identity, const struct call *call)
 {
     struct guard_ask ask;
-    struct scope_words words;
-    struct token token;
-    struct token_check check = {
-        .keys = identity->keys, .tenant = identity->tenant, .now_us = clock_now_us()};
+    struct guard_place place;
 
     assert(call->route);
     if (call->route->permit == PERMIT_PUBLIC)
         return false;
     ask_exchange(call, &ask);
-    if ((ask.signed_query && ask.authorization_count == 0) ||
-        is_shared_key(call, ask.authorization))
+    struct place_ask where = {.call = call, .path = ask.path, .cached_only = true};
+    return guard_caller_needs_worker(identity, &ask, call) ||
+           (call->route->permit == PERMIT_ACTION &&
+            guard_place(identity, &where, &place, NULL) == 0);
+}
+
+/* For faces that learn only while they answer where a request belongs. */
+bool identity_may(struct identity *identity, const struct caller *caller, struct str action,
+                  struct str scope)
+{
+    CLEANUP(access_release) struct access *access = NULL;
+    CLEANUP(arena_free) struct arena *arena = arena_new(64 * KIB);
+
+    if (caller->kind == CALLER_ADMIN)
         return true;
-    if (ask.authorization_count == 0)
-        return !guard_scope_words(identity, call->arena, identity->default_scope, true, &words);
-    if (!str_starts_fold(ask.authorization, STR("Bearer ")) || !keys_ready(identity->keys))
+    if (caller->kind != CALLER_USER)
         return false;
-    struct str text = str_trim(str_slice(ask.authorization, 7, ask.authorization.len));
-    if (token_read(&check, call->arena, text, &token, NULL) < 0 || token.kind != TOKEN_ATTEMPT)
-        return false;
-    return guard_attempt_alive(identity, &token, true) < 0 ||
-           !guard_scope_words(identity, call->arena, token.scope, true, &words);
+    struct access_who who = guard_who(caller);
+    return access_get(identity, &who, false, &access, NULL) > 0 &&
+           access_allows(access, action, grant_path(arena, scope));
 }

@@ -121,8 +121,39 @@ static const struct route RUNS = {"POST",
                                   NULL,
                                   refuse};
 static const struct route ARM = {
-    "GET", "/subscriptions/{s}/{rest*}", PERMIT_ACTION, NULL, 0, ROUTE_FOLD, LISTEN_ALL, run, NULL,
+    "GET",
+    "/subscriptions/{s}/resourceGroups/{g}/providers/Microsoft.MachineLearningServices/workspaces/"
+    "{w}/{rest*}",
+    PERMIT_ACTION,
+    NULL,
+    0,
+    ROUTE_FOLD,
+    LISTEN_ALL,
+    run,
+    NULL,
     refuse};
+static const struct route GROUP = {"GET",
+                                   "/subscriptions/{s}/resourceGroups/{g}",
+                                   PERMIT_ACTION,
+                                   "Microsoft.Resources/subscriptions/resourceGroups/read",
+                                   0,
+                                   ROUTE_FOLD,
+                                   LISTEN_ALL,
+                                   run,
+                                   NULL,
+                                   refuse};
+static const struct route RUNS_OF = {"POST",
+                                     "/mlflow/v1.0/subscriptions/{s}/resourceGroups/{g}/providers/"
+                                     "Microsoft.MachineLearningServices/workspaces/{w}/api/2.0/"
+                                     "mlflow/runs/create",
+                                     PERMIT_ACTION,
+                                     MLFLOW "write",
+                                     0,
+                                     ROUTE_LOCAL_USER,
+                                     LISTEN_ALL,
+                                     run,
+                                     NULL,
+                                     refuse};
 static const struct route BLOB = {"GET",
                                   "/azureml-{guid}/{blob*}",
                                   PERMIT_ACTION,
@@ -396,13 +427,14 @@ TEST(an_attempt_does_not_see_another_workspace)
     CHECK_INT(ERROR_NOT_FOUND,
               decide(w, &ARM, with_token(over_tls("GET", WS1 "/data/x"), w, second)));
     CHECK_INT(ERROR_NOT_FOUND,
-              decide(w, &ARM, with_token(over_tls("GET", "/subscriptions"), w, first)));
+              decide(w, &GROUP,
+                     with_token(over_tls("GET", "/subscriptions/s/resourceGroups/g"), w, first)));
     /* The bare MLflow root is the default workspace, which is not the second's. */
     CHECK_INT(
         ERROR_NOT_FOUND,
         decide(w, &RUNS, with_token(over_tls("POST", "/api/2.0/mlflow/runs/create"), w, second)));
     CHECK_INT(ERROR_NONE,
-              decide(w, &RUNS,
+              decide(w, &RUNS_OF,
                      with_token(over_tls("POST", "/mlflow/v1.0" WS2 "/api/2.0/mlflow/runs/create"),
                                 w, second)));
 }
@@ -484,7 +516,7 @@ TEST(our_own_user_works_with_mlflow_on_the_plain_listener)
     CHECK_STR("local", w->call.caller.name);
     CHECK_INT(1, w->call.caller.scope);
     l.ask.path = STR("/mlflow/v1.0" WS2 "/api/2.0/mlflow/runs/create");
-    CHECK_INT(ERROR_NOT_FOUND, decide(w, &RUNS, l.ask));
+    CHECK_INT(ERROR_NOT_FOUND, decide(w, &RUNS_OF, l.ask));
 }
 
 TEST(the_local_user_has_no_other_rows_and_no_other_listener)

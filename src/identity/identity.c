@@ -3,6 +3,7 @@
  * signatures are asked. */
 #include "identity/identity.h"
 
+#include "identity/access.h"
 #include "identity/identity_private.h"
 #include "identity/limit.h"
 #include "identity/password.h"
@@ -145,6 +146,7 @@ struct identity *identity_open(const struct identity_options *options, struct po
     identity->default_scope = options->default_scope;
     identity->limit = limit_new();
     identity->passwords = passwords_new();
+    identity->accesses = accesses_new();
     identity->domain = arena_str(identity->arena, options->domain);
     identity->audience = audience_of(identity->arena, options->domain);
     identity_set_hosts(identity, options->hosts, options->host_count);
@@ -182,6 +184,7 @@ void identity_close(struct identity **identity)
     guard_cache_free(*identity);
     limit_free(&(*identity)->limit);
     passwords_free(&(*identity)->passwords);
+    accesses_free(&(*identity)->accesses);
     arena_free(&(*identity)->arena);
     pthread_cond_destroy(&(*identity)->made);
     pthread_mutex_destroy(&(*identity)->lock);

@@ -1,8 +1,9 @@
 /* identity.h - principals, tokens, and the guard that every face asks
  *
- * First light knows: the folder's owner (admin) over the Unix socket or by the token of `connect`;
- * `local` on the plain listener for MLflow rows (decisions 23); attempts by their tokens; SAS that
- * we issued (blob/ verifies those). Users, roles and token flows are closed until they are built.
+ * The folder's owner (admin) over the Unix socket or by the token of `connect`; users and service
+ * principals by token, on MLflow rows also by basic credentials (principal.h), with the rights of
+ * their role assignments (grant.h); `local` on the plain listener for MLflow rows (decisions 23);
+ * attempts by their tokens; signatures, which blob/ verifies.
  */
 #pragma once
 
@@ -45,6 +46,13 @@ void identity_on_sas(struct identity *identity, identity_check_sas *check, void 
  * ERROR_MISDIRECTED, ERROR_NOT_FOUND across workspaces, ERROR_UNAVAILABLE while the keys are made.
  * Never blocks on disk for what it decided in the last 5 s. */
 int identity_guard(struct identity *identity, struct call *call, struct error *err);
+
+/* Whether the caller's role assignments allow an action at a scope (an ARM id), for faces that
+ * learn only while they answer where a request belongs: blobs, lists that leave out what the caller
+ * may not see, ids in bodies. Admins may everything; of attempts, signatures and the local user it
+ * says no. Opens a transaction when it does not remember: not for the IO thread. */
+bool identity_may(struct identity *identity, const struct caller *caller, struct str action,
+                  struct str scope);
 
 /* Whether identity_guard would have to leave the IO thread for this call (a cache miss). */
 bool identity_needs_worker(struct identity *identity, const struct call *call);

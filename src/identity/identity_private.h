@@ -11,6 +11,7 @@
 struct pool;
 struct limit;
 struct passwords;
+struct accesses;
 
 /* A workspace in the words of a path, kept so that the loop need not ask the store. */
 #define SCOPE_CACHE 16
@@ -62,6 +63,7 @@ struct identity {
     void *check_sas_context;
     struct limit *limit;
     struct passwords *passwords;
+    struct accesses *accesses;
     _Atomic uint64_t generation; /* of principals, credentials, roles and grants */
     pthread_mutex_t lock;        /* the caches, and waiting for the keys' maker */
     pthread_cond_t made;

@@ -3,6 +3,7 @@
  * remembered of anybody is then asked again. */
 #include "identity/principal.h"
 
+#include "identity/grant_private.h"
 #include "identity/identity_private.h"
 #include "identity/principal_private.h"
 #include "os/clock.h"
@@ -343,9 +344,15 @@ static int remove_row(struct store_txn *txn, void *context, struct error *err)
         "DELETE FROM principal WHERE principal = ?"};
     const int64_t *number = context;
     struct principal who;
+    bool last = false;
 
-    if (principal_by_number(txn, *number, &who, err) < 0)
+    if (principal_by_number(txn, *number, &who, err) < 0 ||
+        grant_is_last_owner(txn, *number, &last, err) < 0)
         return -1;
+    if (last)
+        return error_set(err, ERROR_CONFLICT, "",
+                         "'%.*s' is the last Owner of the root; make another one first.",
+                         STR_ARG(who.name));
     for (size_t i = 0; i < COUNT(TEXTS); i++) {
         struct sql *q = sql(txn, TEXTS[i], err);
         if (!q)

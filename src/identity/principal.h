@@ -113,7 +113,12 @@ int principal_drop_credential(struct identity *identity, int64_t number, struct 
  */
 
 /* What somebody offers as proof, as the token service reads it from a form. */
-enum proof_kind { PROOF_SECRET, PROOF_PASSWORD, PROOF_ASSERTION };
+enum proof_kind {
+    PROOF_SECRET,
+    PROOF_PASSWORD,
+    PROOF_ASSERTION,
+    PROOF_BASIC /* a secret or a password, as basic credentials bring either */
+};
 struct proof {
     enum proof_kind kind;
     struct str who;      /* client id, or a user's name */

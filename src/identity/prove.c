@@ -203,6 +203,12 @@ int principal_prove(struct identity *identity, struct arena *arena, const struct
     case PROOF_PASSWORD:
         result = prove_password(identity, arena, proof, out, &why);
         break;
+    case PROOF_BASIC:
+        /* The quick one first; a password is hashed only when it was no secret. */
+        if (prove_secret(identity, arena, proof, out, NULL) == 0)
+            return 0;
+        result = prove_password(identity, arena, proof, out, &why);
+        break;
     case PROOF_ASSERTION:
         assert(proof->audience.len > 0);
         result = prove_assertion(identity, arena, proof, out, &why);

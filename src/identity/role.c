@@ -1,71 +1,217 @@
-/* Actions are Azure's strings. A pattern's star is matched by trying every length, which is fine
- * for the two stars that a role of ours has at most; patterns never come from clients. */
+/* What a role allows, and what custom roles look like. */
 #include "identity/role.h"
 
 #include "http/text.h"
+#include "identity/role_private.h"
 
 #include <assert.h>
 
-#define WORKSPACES "Microsoft.MachineLearningServices/workspaces/"
+#define ROLE_LIST_MAX 64
+#define ROLE_PERMISSIONS_MAX 8
+#define ROLE_NAME_MAX 128
 
-/* ASCII alone: actions are. */
-static char lower(char c)
+/* Whether one of the patterns covers the action. */
+static bool any_matches(struct role_patterns patterns, struct str action)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
-}
-
-/* Linear but for the star, of which a pattern of ours has at most two. */
-bool role_matches(struct str pattern, struct str action)
-{
-    for (size_t i = 0; i < pattern.len; i++) {
-        struct str rest = str_slice(pattern, i + 1, pattern.len);
-        if (pattern.ptr[i] != '*') {
-            if (i >= action.len || lower(pattern.ptr[i]) != lower(action.ptr[i]))
-                return false;
-            continue;
-        }
-        for (size_t skip = i; skip <= action.len; skip++)
-            if (role_matches(rest, str_slice(action, skip, action.len)))
-                return true;
-        /* "a/" + star + "/b" against "a/b": the slash before the star serves for the one behind it.
-         */
-        return i > 0 && pattern.ptr[i - 1] == '/' && str_starts(rest, STR("/")) &&
-               role_matches(str_slice(rest, 1, rest.len), str_slice(action, i, action.len));
-    }
-    return pattern.len == action.len;
-}
-
-/* Whether one of a role's patterns covers the action. */
-static bool any_matches(const char *const *patterns, size_t count, struct str action)
-{
-    assert(patterns);
-    for (size_t i = 0; i < count; i++)
-        if (role_matches(str_from(patterns[i]), action))
+    assert(patterns.list || patterns.count == 0);
+    for (size_t i = 0; i < patterns.count; i++)
+        if (role_matches(patterns.list[i], action))
             return true;
     return false;
 }
 
-/* As Azure lists it: everything within a workspace, less computes, keys and the workspace
- * itself. */
-bool role_data_scientist_may(struct str action)
+bool role_allows(const struct role *role, struct str action)
 {
-    static const char *const MAY[] = {WORKSPACES "*/read", WORKSPACES "*/action",
-                                      WORKSPACES "*/delete", WORKSPACES "*/write"};
-    static const char *const NOT[] = {
-        WORKSPACES "delete",
-        WORKSPACES "write",
-        WORKSPACES "computes/*/write",
-        WORKSPACES "computes/*/delete",
-        WORKSPACES "computes/listKeys/action",
-        WORKSPACES "listKeys/action",
-        WORKSPACES "hubs/write",
-        WORKSPACES "hubs/delete",
-        WORKSPACES "featurestores/write",
-        WORKSPACES "featurestores/delete",
-    };
-
-    return any_matches(MAY, COUNT(MAY), action) && !any_matches(NOT, COUNT(NOT), action);
+    assert(role);
+    for (size_t i = 0; i < role->permission_count; i++)
+        if (any_matches(role->permissions[i].actions, action) &&
+            !any_matches(role->permissions[i].not_actions, action))
+            return true;
+    return false;
 }
+
+/* --- Whether one holds what another gives --------------------------------------------------------
+ */
+
+/* A pattern of a permission is held by another permission when one of its patterns covers it (each
+ * star of the one falls under a star of the other) and nothing that this one takes away remains in
+ * it: either the giver takes it away too, or the two have nothing in common. */
+static bool permission_covers(const struct role_permission *held,
+                              const struct role_permission *given, struct str pattern)
+{
+    if (!any_matches(held->actions, pattern))
+        return false;
+    for (size_t i = 0; i < held->not_actions.count; i++) {
+        struct str taken = held->not_actions.list[i];
+        if (role_patterns_meet(pattern, taken) && !any_matches(given->not_actions, taken))
+            return false;
+    }
+    return true;
+}
+
+static bool pattern_held(const struct role *const *held, size_t count,
+                         const struct role_permission *given, struct str pattern)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < held[i]->permission_count; j++)
+            if (permission_covers(&held[i]->permissions[j], given, pattern))
+                return true;
+    return false;
+}
+
+/* Data actions open nothing today, but might tomorrow: they are given only by who holds
+ * everything. */
+bool role_covers(const struct role *const *held, size_t count, const struct role *given)
+{
+    assert(given && (held || count == 0));
+    for (size_t i = 0; i < given->permission_count; i++) {
+        const struct role_permission *permission = &given->permissions[i];
+        if (permission->data_actions.count > 0 && !pattern_held(held, count, permission, STR("*")))
+            return false;
+        for (size_t j = 0; j < permission->actions.count; j++)
+            if (!pattern_held(held, count, permission, permission->actions.list[j]))
+                return false;
+    }
+    return true;
+}
+
+/* --- Custom roles --------------------------------------------------------------------------------
+ */
+
+/* Letters that occur in Azure's actions, and the star. */
+static bool pattern_good(struct str pattern)
+{
+    static const struct str LETTERS =
+        STR_INIT("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                 "0123456789./*-_$");
+
+    if (pattern.len == 0 || pattern.len > ROLE_PATTERN_MAX)
+        return false;
+    for (size_t i = 0; i < pattern.len; i++)
+        if (str_find_char(LETTERS, pattern.ptr[i]) < 0)
+            return false;
+    return true;
+}
+
+/* A list of texts; absent or null is an empty one. */
+static int read_list(struct arena *arena, const struct json *value, const char *target,
+                     struct role_patterns *out, struct error *err)
+{
+    size_t count = json_count(value);
+    struct str *list = arena_new_array(arena, struct str, count + 1);
+    struct json_iter it = json_iter(value);
+
+    if (!json_is_null(value) && json_kind(value) != JSON_ARRAY)
+        return error_set(err, ERROR_INVALID, target, "Expected a list of texts.");
+    if (count > ROLE_LIST_MAX)
+        return error_set(err, ERROR_INVALID, target, "At most %d entries are taken.",
+                         ROLE_LIST_MAX);
+    while (json_next(&it)) {
+        list[it.index] = json_as_str(it.value);
+        if (json_kind(it.value) != JSON_STRING || list[it.index].len == 0)
+            return error_set(err, ERROR_INVALID, target, "Expected a list of texts.");
+    }
+    *out = (struct role_patterns){list, count};
+    return 0;
+}
+
+static int read_patterns(struct arena *arena, const struct json *permission, const char *key,
+                         struct role_patterns *out, struct error *err)
+{
+    if (read_list(arena, json_get(permission, str_from(key)), key, out, err) < 0)
+        return -1;
+    for (size_t i = 0; i < out->count; i++)
+        if (!pattern_good(out->list[i]))
+            return error_set(err, ERROR_INVALID, key,
+                             "'%.*s' is no action: expected a form such as"
+                             " Microsoft.MachineLearningServices/workspaces/*/read.",
+                             STR_ARG(str_slice(out->list[i], 0, 64)));
+    return 0;
+}
+
+static int read_permissions(struct arena *arena, const struct json *value, struct role *out,
+                            struct error *err)
+{
+    size_t count = json_count(value);
+    struct role_permission *list = arena_new_array(arena, struct role_permission, count + 1);
+    struct json_iter it = json_iter(value);
+
+    if (json_kind(value) != JSON_ARRAY || count == 0 || count > ROLE_PERMISSIONS_MAX)
+        return error_set(err, ERROR_INVALID, "properties.permissions",
+                         "Expected a list of 1 to %d permissions.", ROLE_PERMISSIONS_MAX);
+    while (json_next(&it)) {
+        struct role_permission *at = &list[it.index];
+        if (json_kind(it.value) != JSON_OBJECT)
+            return error_set(err, ERROR_INVALID, "properties.permissions",
+                             "A permission is an object of lists of actions.");
+        if (read_patterns(arena, it.value, "actions", &at->actions, err) < 0 ||
+            read_patterns(arena, it.value, "notActions", &at->not_actions, err) < 0 ||
+            read_patterns(arena, it.value, "dataActions", &at->data_actions, err) < 0 ||
+            read_patterns(arena, it.value, "notDataActions", &at->not_data_actions, err) < 0)
+            return -1;
+    }
+    out->permissions = list;
+    out->permission_count = count;
+    return 0;
+}
+
+int role_read(struct arena *arena, const struct json *properties, struct role *out,
+              struct error *err)
+{
+    struct role read = {.name = json_str_at(properties, "roleName"),
+                        .description = json_str_at(properties, "description")};
+
+    assert(out);
+    if (read.name.len == 0 || read.name.len > ROLE_NAME_MAX)
+        return error_set(err, ERROR_INVALID, "properties.roleName",
+                         "A role needs a name of 1 to %d bytes.", ROLE_NAME_MAX);
+    if (role_find(read.name))
+        return error_set(err, ERROR_INVALID, "properties.roleName",
+                         "'%.*s' is a built-in role; choose another name.", STR_ARG(read.name));
+    if (read_permissions(arena, json_get(properties, STR("permissions")), &read, err) < 0 ||
+        read_list(arena, json_get(properties, STR("assignableScopes")),
+                  "properties.assignableScopes", &read.assignable, err) < 0)
+        return -1;
+    if (read.assignable.count == 0)
+        return error_set(err, ERROR_INVALID, "properties.assignableScopes",
+                         "A role needs at least one scope at which it may be given.");
+    *out = read;
+    return 0;
+}
+
+static void show_list(struct arena *arena, struct json *object, const char *key,
+                      struct role_patterns patterns)
+{
+    struct json *list = json_array(arena);
+
+    for (size_t i = 0; i < patterns.count; i++)
+        json_append(arena, list, json_text(arena, patterns.list[i]));
+    json_set(arena, object, str_from(key), list);
+}
+
+struct json *role_show(struct arena *arena, const struct role *role)
+{
+    struct json *out = json_object(arena), *permissions = json_array(arena);
+
+    assert(role->name.len > 0);
+    json_set_str(arena, out, "roleName", role->name);
+    json_set_str(arena, out, "type", role->built_in ? STR("BuiltInRole") : STR("CustomRole"));
+    json_set_str(arena, out, "description", role->description);
+    show_list(arena, out, "assignableScopes", role->assignable);
+    for (size_t i = 0; i < role->permission_count; i++) {
+        struct json *permission = json_object(arena);
+        show_list(arena, permission, "actions", role->permissions[i].actions);
+        show_list(arena, permission, "notActions", role->permissions[i].not_actions);
+        show_list(arena, permission, "dataActions", role->permissions[i].data_actions);
+        show_list(arena, permission, "notDataActions", role->permissions[i].not_data_actions);
+        json_append(arena, permissions, permission);
+    }
+    json_set(arena, out, STR("permissions"), permissions);
+    return out;
+}
+
+/* --- The action of a request ---------------------------------------------------------------------
+ */
 
 /* Verbs other than reading and deleting change something: they count as writes. */
 static const char *suffix_of(struct str method)
@@ -77,7 +223,8 @@ static const char *suffix_of(struct str method)
 }
 
 /* Behind /providers/ stand the provider, then types and names in turn; "providers" itself is at an
- * odd place, so that a resource group of that name is not taken for it. */
+ * odd place, so that a resource group of that name is not taken for it. A second one begins anew:
+ * an extension of a resource is guarded by its own actions. */
 struct str role_action_of(struct arena *arena, struct str method, struct str path)
 {
     struct str rest = path, piece, action = STR("");
@@ -86,15 +233,19 @@ struct str role_action_of(struct arena *arena, struct str method, struct str pat
 
     assert(arena);
     for (size_t at = 0; str_split(&rest, '/', &piece); at++) {
+        bool word = inside ? after % 2 == 1 : at % 2 == 1;
         if (http_decode(arena, piece, &piece, NULL) < 0)
             return STR("");
-        if (!inside) {
-            inside = at % 2 == 1 && str_eq_fold(piece, STR("providers"));
+        if (word && str_eq_fold(piece, STR("providers"))) {
+            inside = true;
+            after = 0;
             continue;
         }
+        if (!inside)
+            continue;
         if (after == 0)
             action = piece;
-        else if (after % 2 == 1)
+        else if (word)
             action = arena_printf(arena, "%.*s/%.*s", STR_ARG(action), STR_ARG(piece));
         after++;
     }
