@@ -1,0 +1,109 @@
+/* Whom a path names: the workspace, an experiment by name or id, a run, a job's document. */
+#include "dataplane/internal.h"
+
+#include "store/document.h"
+
+#include <assert.h>
+
+int plane_scope(const struct call *call, struct store_txn *txn, struct scope *out,
+                struct error *err)
+{
+    return scope_find(txn, call_param(call, "subscription"), call_param(call, "group"),
+                      call_param(call, "workspace"), out, err);
+}
+
+/* Clients write the id where the name belongs, since they copy it from an artifact URI; a name that
+ * is a number loses to the experiment with that id. */
+static int find_by_either(struct store_txn *txn, int64_t scope, struct str text,
+                          struct experiment *out, struct error *err)
+{
+    int64_t id;
+
+    assert(text.len > 0);
+    if (str_to_int64(text, &id) && experiment_get(txn, scope, id, out, NULL) == 0)
+        return 0;
+    return experiment_by_name(txn, scope, text, out, err);
+}
+
+int plane_find_experiment(const struct call *call, struct store_txn *txn, int64_t scope,
+                          struct experiment *out, bool *out_given, struct error *err)
+{
+    struct str by_id = call_param(call, "experiment_id"), either = call_param(call, "experiment");
+    int64_t id;
+
+    assert(scope > 0);
+    *out_given = by_id.len > 0 || either.len > 0;
+    if (by_id.len == 0)
+        return *out_given ? find_by_either(txn, scope, either, out, err) : 0;
+    if (!str_to_int64(by_id, &id))
+        return error_set(err, ERROR_NOT_FOUND, "experimentId", "There is no experiment '%.*s'.",
+                         STR_ARG(str_slice(by_id, 0, 100)));
+    return experiment_get(txn, scope, id, out, err);
+}
+
+int plane_row(const struct call *call, struct store_txn *txn, int64_t scope, struct str name,
+              struct run *out, struct error *err)
+{
+    struct experiment experiment;
+    struct run run;
+    bool given;
+
+    if (plane_find_experiment(call, txn, scope, &experiment, &given, err) < 0)
+        return -1;
+    if (name.len == 0 || run_get(txn, scope, name, &run, NULL) < 0 ||
+        (given && run.experiment != experiment.id))
+        return error_set(err, ERROR_NOT_FOUND, "run", "There is no run '%.*s'.",
+                         STR_ARG(str_slice(name, 0, 200)));
+    *out = run;
+    return 0;
+}
+
+int plane_may_write(const struct call *call, struct store_txn *txn, const struct run *run,
+                    struct error *err)
+{
+    const struct caller *caller = &call->caller;
+    bool within = true;
+
+    if (caller->kind == CALLER_ATTEMPT &&
+        run_within(txn, run, caller->scope, caller->run, &within, err) < 0)
+        return -1;
+    if (within)
+        return 0;
+    return error_set(err, ERROR_FORBIDDEN, "run",
+                     "The job '%.*s' may write its own run and what is below it, not '%.*s'.",
+                     STR_ARG(caller->run), STR_ARG(run->run_id));
+}
+
+/* The document of a job beside its run. */
+static int read_document(struct plane_run *at, struct error *err)
+{
+    struct document document;
+
+    at->properties = at->resolved = NULL;
+    if (at->run.doc == 0)
+        return 0;
+    if (document_by_id(at->txn, at->run.doc, &document, err) < 0)
+        return -1;
+    struct json *body = json_parse(store_arena(at->txn), document.body, err);
+    if (!body)
+        return -1;
+    at->properties = json_get(body, STR("properties"));
+    at->resolved = json_get(body, STR("resolved"));
+    return 0;
+}
+
+int plane_take_run(struct plane_run *at, const struct run *run, struct error *err)
+{
+    assert(at->txn && run->run > 0);
+    at->run = *run;
+    return read_document(at, err);
+}
+
+int plane_find_run(struct plane_run *at, struct str name, struct error *err)
+{
+    assert(at->txn);
+    if (plane_scope(at->call, at->txn, &at->scope, err) < 0 ||
+        plane_row(at->call, at->txn, at->scope.number, name, &at->run, err) < 0)
+        return -1;
+    return read_document(at, err);
+}

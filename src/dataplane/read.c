@@ -1,0 +1,65 @@
+/* The frame of handlers that only read: one snapshot, one reply. */
+#include "dataplane/internal.h"
+
+#include <assert.h>
+
+static void reply(struct call *call, const struct json *body, const struct error *err)
+{
+    if (body)
+        arm_reply(call, 200, body);
+    else
+        arm_refuse(call, err);
+}
+
+void plane_answer_run(struct call *call, struct str name, plane_view *make)
+{
+    struct engines *engines = call->face;
+    struct error err = {0};
+    struct plane_run at = {
+        .call = call, .engines = engines, .txn = store_read_begin(engines->store, &err)};
+    struct json *body = NULL;
+
+    assert(make);
+    if (at.txn && plane_find_run(&at, name, &err) == 0)
+        body = make(&at, &err);
+    store_read_end(&at.txn);
+    reply(call, body, &err);
+}
+
+void plane_answer(struct call *call, plane_view *make)
+{
+    struct engines *engines = call->face;
+    struct error err = {0};
+    struct plane_run at = {
+        .call = call, .engines = engines, .txn = store_read_begin(engines->store, &err)};
+    struct json *body = NULL;
+
+    assert(make);
+    if (at.txn && plane_scope(call, at.txn, &at.scope, &err) == 0)
+        body = make(&at, &err);
+    store_read_end(&at.txn);
+    reply(call, body, &err);
+}
+
+int plane_breathe(struct plane_run *at, struct error *err)
+{
+    assert(at->txn);
+    at->properties = at->resolved = NULL;
+    store_read_end(&at->txn);
+    at->txn = store_read_begin(at->engines->store, err);
+    return at->txn ? plane_scope(at->call, at->txn, &at->scope, err) : -1;
+}
+
+struct json *plane_body(const struct call *call, struct error *err)
+{
+    struct str text = http_body(call->ex);
+
+    if (text.len == 0)
+        return json_object(call->arena);
+    struct json *body = json_parse(call->arena, text, err);
+    if (body && json_kind(body) != JSON_OBJECT) {
+        error_set(err, ERROR_INVALID, "", "The body is a JSON object.");
+        return NULL;
+    }
+    return body;
+}

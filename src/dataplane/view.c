@@ -1,0 +1,159 @@
+/* A run in run history's words: the same record that ARM shows as a job and MLflow as a run. */
+#include "dataplane/internal.h"
+
+#include "os/clock.h"
+
+#include <assert.h>
+
+void plane_set_time(struct arena *arena, struct json *object, const char *key, int64_t us)
+{
+    char text[CLOCK_ISO_BYTES];
+
+    if (us)
+        json_set_str(arena, object, key, clock_iso(us, text));
+    else
+        json_set_null(arena, object, key);
+}
+
+/* "00:01:05", from its start to its end, or to now. */
+static struct str duration(struct arena *arena, const struct run *run)
+{
+    int64_t end = run->end_us ? run->end_us : clock_now_us();
+    int64_t seconds = run->start_us && end > run->start_us ? (end - run->start_us) / US_PER_S : 0;
+
+    return arena_printf(arena, "%02lld:%02lld:%02lld", (long long)(seconds / 3600),
+                        (long long)(seconds / 60 % 60), (long long)(seconds % 60));
+}
+
+/* What a job read and wrote under a name; the id is what batchGetResolvedUris is asked with. */
+static struct json *bound(struct plane_run *at, const char *what)
+{
+    static const struct {
+        const char *type, *shown;
+    } MODELS[] = {{"custom_model", "CustomModel"},
+                  {"mlflow_model", "MLFlowModel"},
+                  {"triton_model", "TritonModel"}};
+    struct arena *arena = at->call->arena;
+    struct json *outputs = json_object(arena);
+    struct json_iter it = json_iter(json_get(at->resolved, str_from(what)));
+
+    while (json_next(&it)) {
+        struct json *output = json_object(arena);
+        struct str type = json_str_at(it.value, "type");
+        for (size_t i = 0; i < COUNT(MODELS); i++)
+            if (str_eq(type, str_from(MODELS[i].type)))
+                type = str_from(MODELS[i].shown);
+        json_set_str(arena, output, "assetId",
+                     arena_printf(arena, "azureml://jobs/%.*s/%s/%.*s", STR_ARG(at->run.run_id),
+                                  what, STR_ARG(it.key)));
+        json_set_str(arena, output, "type", type);
+        json_set(arena, outputs, it.key, output);
+    }
+    return outputs;
+}
+
+/* Who it belongs to and what it hangs on. */
+static int set_relations(struct plane_run *at, struct json *view, struct error *err)
+{
+    struct arena *arena = at->call->arena;
+    struct json *user = json_object(arena);
+    struct run parent = at->run, root = at->run;
+
+    assert(at->run.run > 0);
+    if ((at->run.parent && run_by_row(at->txn, at->run.parent, &parent, err) < 0) ||
+        (at->run.root && run_by_row(at->txn, at->run.root, &root, err) < 0))
+        return -1;
+    json_set_str(arena, view, "runId", at->run.run_id);
+    json_set_str(arena, view, "rootRunId", root.run_id);
+    if (at->run.parent)
+        json_set_str(arena, view, "parentRunId", parent.run_id);
+    else
+        json_set_null(arena, view, "parentRunId");
+    json_set_str(arena, view, "experimentId",
+                 arena_printf(arena, "%lld", (long long)at->run.experiment));
+    json_set_str(arena, user, "userName", at->run.user);
+    json_set(arena, view, STR("createdBy"), user);
+    return 0;
+}
+
+static void set_times(struct plane_run *at, struct json *view)
+{
+    struct arena *arena = at->call->arena;
+
+    plane_set_time(arena, view, "createdUtc", at->run.created_us);
+    plane_set_time(arena, view, "startTimeUtc", at->run.start_us);
+    plane_set_time(arena, view, "endTimeUtc", at->run.end_us);
+    json_set_str(arena, view, "duration", duration(arena, &at->run));
+}
+
+/* The kinds of job as run history calls them. */
+static struct str run_type(const struct plane_run *at)
+{
+    static const struct {
+        const char *job, *run;
+    } TYPES[] = {{"Command", "azureml.commandjob"}, {"Pipeline", "azureml.PipelineRun"},
+                 {"Sweep", "azureml.sweep"},        {"AutoML", "automl"},
+                 {"Spark", "azureml.sparkjob"},     {"Labeling", "azureml.labelingjob"}};
+    struct str job = json_str_at(at->properties, "jobType");
+
+    for (size_t i = 0; i < COUNT(TYPES); i++)
+        if (str_eq_fold(job, str_from(TYPES[i].job)))
+            return str_from(TYPES[i].run);
+    return at->run.doc ? STR("azureml.commandjob") : STR("azureml.mlflowrun");
+}
+
+/* Codes are those of the SDK's exceptions: only what the user's code did is the user's. */
+struct json *plane_run_error(struct plane_run *at)
+{
+    struct arena *arena = at->call->arena;
+    struct json *outer = json_object(arena), *inner = json_object(arena);
+
+    if (at->run.status != RUN_FAILED)
+        return json_null(arena);
+    json_set_str(arena, inner, "code", STR("UserError"));
+    json_set_str(arena, inner, "message",
+                 at->run.reason.len ? at->run.reason : STR("The run was ended as failed."));
+    json_set(arena, outer, STR("error"), inner);
+    return outer;
+}
+
+/* What people wrote about it; the description of a run without a document is MLflow's note. */
+static void set_words(struct plane_run *at, struct json *view, const struct json *tags)
+{
+    struct arena *arena = at->call->arena;
+    struct json *properties = json_get(at->properties, STR("properties"));
+    struct str description = at->run.doc ? json_str_at(at->properties, "description")
+                                         : json_as_str(json_get(tags, STR("mlflow.note.content")));
+
+    json_set_str(arena, view, "displayName", at->run.name);
+    json_set_str(arena, view, "description", description);
+    json_set_bool(arena, view, "hidden", at->run.archived || at->run.deleted_us != 0);
+    json_set(arena, view, STR("properties"),
+             json_kind(properties) == JSON_OBJECT ? json_copy(arena, properties)
+                                                  : json_object(arena));
+}
+
+struct json *plane_run_view(struct plane_run *at, struct error *err)
+{
+    struct arena *arena = at->call->arena;
+    struct json *view = json_object(arena), *tags = json_object(arena);
+
+    if (set_relations(at, view, err) < 0 || run_tags(at->txn, &at->run, tags, err) < 0)
+        return NULL;
+    json_set_int(arena, view, "runNumber", at->run.run);
+    json_set_str(arena, view, "status", str_from(run_status_name(at->run.status)));
+    set_times(at, view);
+    set_words(at, view, tags);
+    json_set_str(arena, view, "dataContainerId",
+                 arena_printf(arena, "dcid.%.*s", STR_ARG(at->run.run_id)));
+    json_set_str(arena, view, "runType", run_type(at));
+    json_set_str(arena, view, "target", json_str_at(at->properties, "computeId"));
+    json_set_int(arena, view, "revision", at->run.rev);
+    json_set(arena, view, STR("tags"), tags);
+    json_set(arena, view, STR("error"), plane_run_error(at));
+    json_set(arena, view, STR("warnings"), json_array(arena));
+    json_set(arena, view, STR("inputs"), bound(at, "inputs"));
+    json_set(arena, view, STR("outputs"), bound(at, "outputs"));
+    /* Copied, since the view outlives the transaction that it was read in. */
+    return json_copy(arena, view);
+}
