@@ -199,6 +199,22 @@ static int datastore_show(struct arm_request *req, struct store_txn *txn,
     return 0;
 }
 
+/* Releases of azure-ai-ml before 1.33 know no answer but a signature; then it must also do for the
+ * key that they take it for (ADR 4). */
+static bool knows_no_key(const struct arm_request *req)
+{
+    static const char PRODUCT[] = "azure-ai-ml/1.";
+    struct str agent = http_header(req->call->ex, "User-Agent"), minor, rest;
+    ssize_t at = str_find(agent, str_from(PRODUCT));
+    int64_t number;
+
+    if (at < 0)
+        return false;
+    minor = str_slice(agent, (size_t)at + sizeof(PRODUCT) - 1, agent.len);
+    str_cut(minor, '.', &minor, &rest);
+    return str_to_int64(minor, &number) && number < 33;
+}
+
 /* The account's key, or a signature for the whole container, as long as asked, a day at most. */
 static int own_secrets(struct arm_request *req, const struct document *document,
                        struct str container, struct arm_reply *out)
@@ -207,7 +223,10 @@ static int own_secrets(struct arm_request *req, const struct document *document,
     int64_t hours = json_int_at(req->body, "expireAfterHours", 24);
 
     assert(container.len > 0);
-    if (by_key(document)) {
+    if (by_key(document) && knows_no_key(req)) {
+        json_set_str(req->arena, body, "secretsType", STR("Sas"));
+        json_set_str(req->arena, body, "sasToken", upload_token(req, container));
+    } else if (by_key(document)) {
         json_set_str(req->arena, body, "secretsType", STR("AccountKey"));
         json_set_str(req->arena, body, "key", upload_account_key(req));
     } else {

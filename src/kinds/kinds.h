@@ -39,3 +39,5 @@ struct str upload_sign(struct arm_request *req, struct str container, const char
                        int64_t hours);
 /* The key of the workspace's storage account, of today; it counts until the end of tomorrow. */
 struct str upload_account_key(struct arm_request *req);
+/* A signature for one container that also does for a key, a day at most (vault/sas_token.h). */
+struct str upload_token(struct arm_request *req, struct str container);

@@ -6,6 +6,7 @@
 #include "os/random.h"
 #include "vault/account_key.h"
 #include "vault/sas.h"
+#include "vault/sas_token.h"
 
 #include <assert.h>
 
@@ -34,6 +35,13 @@ struct str upload_account_key(struct arm_request *req)
     assert(req->engines->vault);
     return account_key(req->engines->vault, req->arena, asset_account(req->arena, &req->scope),
                        clock_now_us());
+}
+
+struct str upload_token(struct arm_request *req, struct str container)
+{
+    assert(req->engines->vault && container.len > 0);
+    return sas_token(req->engines->vault, req->arena, asset_account(req->arena, &req->scope),
+                     container, clock_now_us());
 }
 
 /* Each upload has a container of its own: its signature opens nothing else. */

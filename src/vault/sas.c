@@ -31,7 +31,7 @@ static struct str sign(struct vault *vault, struct arena *arena, const struct sa
                        const struct sas *target)
 {
     unsigned char mac[32];
-    char text[sodium_base64_ENCODED_LEN(sizeof(mac), sodium_base64_VARIANT_ORIGINAL)];
+    char text[2 * sizeof(mac) + 1];
     const struct str *f = fields->at;
     struct str what =
         arena_printf(arena, "%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s", STR_ARG(f[SV]),
@@ -41,7 +41,7 @@ static struct str sign(struct vault *vault, struct arena *arena, const struct sa
 
     assert(vault && target->account.len > 0);
     vault_derive(vault, arena_printf(arena, "sas %.*s", STR_ARG(target->account)), what, mac);
-    sodium_bin2base64(text, sizeof(text), mac, sizeof(mac), sodium_base64_VARIANT_ORIGINAL);
+    sodium_bin2hex(text, sizeof(text), mac, sizeof(mac));
     return arena_str(arena, str_from(text));
 }
 
@@ -60,11 +60,11 @@ struct str sas_make(struct vault *vault, struct arena *arena, const struct sas *
     assert(sas->container.len > 0 && sas->permissions.len > 0);
     assert(sas->end_us - sas->start_us <= SAS_LIFE_MAX_US);
     struct str sig = sign(vault, arena, &fields, sas);
-    return arena_printf(arena, "sv=%.*s&sr=%.*s&sp=%.*s&st=%.*s&se=%.*s&spr=%.*s&sig=%.*s",
-                        STR_ARG(f[SV]), STR_ARG(f[SR]), STR_ARG(f[SP]),
+    /* The order matters to clients that take the whole for a key, see sas_token.h. */
+    return arena_printf(arena, "sv=%.*s&sig=%.*s&sr=%.*s&sp=%.*s&st=%.*s&se=%.*s&spr=%.*s",
+                        STR_ARG(f[SV]), STR_ARG(sig), STR_ARG(f[SR]), STR_ARG(f[SP]),
                         STR_ARG(http_encode(arena, f[ST], false)),
-                        STR_ARG(http_encode(arena, f[SE], false)), STR_ARG(f[SPR]),
-                        STR_ARG(http_encode(arena, sig, false)));
+                        STR_ARG(http_encode(arena, f[SE], false)), STR_ARG(f[SPR]));
 }
 
 bool sas_present(struct str raw_query)

@@ -4,6 +4,7 @@
 
 #include "http/text.h"
 #include "vault/account_key.h"
+#include "vault/sas_token.h"
 
 #include <assert.h>
 
@@ -197,7 +198,9 @@ bool sas_client_signed(struct vault *vault, struct arena *arena, const struct sa
             fits |= kind == LAYOUT_DELEGATED
                         ? account_delegation_signed(vault, arena, &signature,
                                                     delegation_of(arena, fields))
-                        : account_key_signed(vault, arena, &signature);
+                        : account_key_signed(vault, arena, &signature) ||
+                              (kind == LAYOUT_SERVICE &&
+                               sas_token_signed(vault, arena, ask->container, &signature));
         }
     }
     return fits;
