@@ -2,6 +2,7 @@
 
 #include "asset/asset.h"
 #include "http/text.h"
+#include "identity/identity.h"
 #include "os/clock.h"
 #include "vault/sas.h"
 
@@ -240,24 +241,64 @@ static bool attempt_allows(struct store_txn *txn, const struct caller *caller,
     return is_declared_output(txn, caller, target);
 }
 
-/* Roles of users are not built; until then they open nothing here. */
+/* What the role of a user must cover, at the workspace that the account belongs to. */
+static struct str action_for(const char *rights)
+{
+#define ARTIFACTS "Microsoft.MachineLearningServices/workspaces/metadata/artifacts/"
+    if (strpbrk(rights, "rl"))
+        return STR(ARTIFACTS "read");
+    return strchr(rights, 'd') ? STR(ARTIFACTS "delete") : STR(ARTIFACTS "write");
+#undef ARTIFACTS
+}
+
+/* Opens a transaction of its own for users: never inside another. */
+static bool user_allows(struct call *call, const struct blob_target *target, const char *rights)
+{
+    struct engines *engines = call->face;
+
+    assert(call->caller.kind == CALLER_USER);
+    return engines->identity && identity_may(engines->identity, &call->caller, action_for(rights),
+                                             scope_arm_id(call->arena, &target->scope));
+}
+
+/* Users are asked for when the transaction is over. */
 static bool allows(struct store_txn *txn, const struct caller *caller,
                    const struct blob_target *target, const char *rights)
 {
     assert(rights[0]);
     switch (caller->kind) {
     case CALLER_ADMIN:
+    case CALLER_USER:
         return true;
     case CALLER_SAS:
         return blob_sas_allows(caller, target, rights);
     case CALLER_ATTEMPT:
         return attempt_allows(txn, caller, target, rights);
     case CALLER_LOCAL:
-    case CALLER_USER:
     case CALLER_NOBODY:
         break;
     }
     return false;
+}
+
+static int forbidden(const struct caller *caller, const char *rights, struct error *err)
+{
+    const char *code =
+        caller->kind == CALLER_SAS ? "AuthorizationPermissionMismatch" : "AuthorizationFailure";
+
+    return error_set(err, ERROR_FORBIDDEN, code, "'%.*s' may not do this (%s) here.",
+                     STR_ARG(caller->name), rights);
+}
+
+static struct scope keep_scope(struct arena *arena, const struct scope *scope)
+{
+    return (struct scope){.number = scope->number,
+                          .kind = scope->kind,
+                          .subscription = arena_str(arena, scope->subscription),
+                          .group = arena_str(arena, scope->group),
+                          .name = arena_str(arena, scope->name),
+                          .guid = arena_str(arena, scope->guid),
+                          .created_us = scope->created_us};
 }
 
 /* The workspace behind the names, and whether this caller may. */
@@ -270,51 +311,56 @@ static int find_scope(struct store_txn *txn, struct call *call, struct blob_targ
 
     if (found < 0)
         return err->code == ERROR_NOT_FOUND ? no_container(target->container, err) : -1;
-    target->scope = (struct scope){.number = scope.number,
-                                   .created_us = scope.created_us,
-                                   .guid = arena_str(call->arena, scope.guid)};
-    if (allows(txn, &call->caller, target, rights))
-        return 0;
-    const char *code = call->caller.kind == CALLER_SAS ? "AuthorizationPermissionMismatch"
-                                                       : "AuthorizationFailure";
-    return error_set(err, ERROR_FORBIDDEN, code, "'%.*s' may not do this (%s) here.",
-                     STR_ARG(call->caller.name), rights);
+    target->scope = keep_scope(call->arena, &scope);
+    return allows(txn, &call->caller, target, rights) ? 0 : forbidden(&call->caller, rights, err);
+}
+
+/* Within one transaction: the workspace, and the container when it has to be there. */
+static int open_names(struct call *call, const char *rights, bool container,
+                      struct blob_target *target, struct error *err)
+{
+    struct engines *engines = call->face;
+    struct document document;
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(engines->store, err);
+
+    if (!txn || find_scope(txn, call, target, rights, err) < 0)
+        return -1;
+    return container && !target->ours ? blob_container_find(txn, target, &document, err) : 0;
+}
+
+static int open_path(struct call *call, const char *rights, bool container, struct blob_target *out,
+                     struct error *err)
+{
+    struct blob_target target;
+    struct error why = {0};
+
+    assert(call->face);
+    if (read_path(call, &target, err) < 0)
+        return -1;
+    int result = open_names(call, rights, container, &target, &why);
+    /* A user who may not look does not learn which containers there are. */
+    if (call->caller.kind == CALLER_USER && target.scope.number > 0 &&
+        !user_allows(call, &target, rights))
+        return forbidden(&call->caller, rights, err);
+    if (result < 0) {
+        *err = why;
+        return -1;
+    }
+    *out = target;
+    return 0;
 }
 
 int blob_open_account(struct call *call, const char *rights, struct blob_target *out,
                       struct error *err)
 {
-    struct engines *engines = call->face;
-    struct blob_target target;
-
-    assert(call->face);
-    if (read_path(call, &target, err) < 0)
-        return -1;
-    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(engines->store, err);
-    if (!txn || find_scope(txn, call, &target, rights, err) < 0)
-        return -1;
-    *out = target;
-    return 0;
+    return open_path(call, rights, false, out, err);
 }
 
 /* Everything a handler needs to know about the path, and that the caller may. */
 int blob_open_target(struct call *call, const char *rights, struct blob_target *out,
                      struct error *err)
 {
-    struct engines *engines = call->face;
-    struct document document;
-    struct blob_target target;
-
-    assert(call->face);
-    if (read_path(call, &target, err) < 0)
-        return -1;
-    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(engines->store, err);
-    if (!txn || find_scope(txn, call, &target, rights, err) < 0)
-        return -1;
-    if (!target.ours && blob_container_find(txn, &target, &document, err) < 0)
-        return -1;
-    *out = target;
-    return 0;
+    return open_path(call, rights, true, out, err);
 }
 
 /* --- Sources of copies ----------------------------------------------------------------------- */
@@ -370,6 +416,8 @@ int blob_open_source(struct call *call, const struct blob_target *target, struct
     if (sas_present(query) && check_query(engines->vault, call->arena, &ask, &caller, err) < 0)
         return -1;
     source.scope = target->scope;
+    if (caller.kind == CALLER_USER && !user_allows(call, &source, "r"))
+        return forbidden(&caller, "r", err);
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(engines->store, err);
     if (!txn)
         return -1;
