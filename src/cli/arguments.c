@@ -20,8 +20,10 @@ const struct cli_flag cli_global_flags[] = {
     {"server", 0, CLI_VALUE, .help = "URL of the server (default: the socket of the data folder)"},
     {"data-dir", 0, CLI_VALUE, .help = "data folder (default: LAZURITE_HOME, then ~/.lazurite)"},
     {"token", 0, CLI_VALUE, .help = "bearer token for --server (default: LAZURITE_TOKEN)"},
+    {"profile", 0, CLI_VALUE, .help = "named set of server, identity and defaults"},
     {"subscription", 0, CLI_VALUE, .help = "subscription id (default: the folder's)"},
     {"timeout", 0, CLI_NUMBER, .help = "seconds to wait for an answer (default 60)"},
+    {"retries", 0, CLI_NUMBER, .help = "times a busy server is asked again (default 3)"},
     {"acquire-policy-token", 0, CLI_SWITCH, .help = "for scripts of az; changes nothing",
      .idle = "no policy of Azure is asked here"},
     {"change-reference", 0, CLI_VALUE, .help = "for scripts of az; changes nothing",
@@ -52,7 +54,14 @@ static const struct cli_flag YES_FLAGS[] = {
     {"yes", 'y', CLI_SWITCH, .help = "do not ask"},
 };
 
-#define SHARES 6
+static const struct cli_flag GROUP_FLAGS[] = {
+    {"resource-group", 'g', CLI_VALUE, .help = "resource group (default: the folder's)"},
+};
+static const struct cli_flag REGISTRY_FLAGS[] = {
+    {"registry-name", 0, CLI_VALUE, .help = "in this registry, not in a workspace"},
+};
+
+#define SHARES 8
 struct shared_flag {
     unsigned bit;
     const struct cli_flag *flags;
@@ -65,6 +74,8 @@ static const struct shared_flag SHARED[SHARES] = {
     {CLI_WAIT, WAIT_FLAGS, COUNT(WAIT_FLAGS)},
     {CLI_ARCHIVE, ARCHIVE_FLAGS, COUNT(ARCHIVE_FLAGS)},
     {CLI_YES, YES_FLAGS, COUNT(YES_FLAGS)},
+    {CLI_REGISTRY, REGISTRY_FLAGS, COUNT(REGISTRY_FLAGS)},
+    {CLI_GROUP, GROUP_FLAGS, COUNT(GROUP_FLAGS)},
     {CLI_SCOPE, SCOPE_FLAGS, COUNT(SCOPE_FLAGS)},
 };
 
@@ -311,6 +322,34 @@ static int unknown_word(const struct cli_group *group, struct str word, struct e
     return error_hint(err, "lazurite %s%s--help", group->name, group->name[0] ? " " : "");
 }
 
+/* How many of the words the name of a group takes: 0 when it is another. A name has one or two. */
+static size_t words_of_group(const struct cli_group *group, char *const *words, size_t count)
+{
+    struct str first, second, name = str_from(group->name);
+
+    assert(group->name);
+    if (!str_cut(name, ' ', &first, &second))
+        return count > 0 && str_eq(name, str_from(words[0])) ? 1 : 0;
+    return count > 1 && str_eq(first, str_from(words[0])) && str_eq(second, str_from(words[1])) ? 2
+                                                                                                : 0;
+}
+
+const struct cli_group *arguments_group(char *const *words, size_t count, size_t *out_taken)
+{
+    const struct cli_group *found = &own_group;
+
+    assert(out_taken);
+    *out_taken = 0;
+    for (size_t i = 0; i < cli_group_count; i++) {
+        size_t taken = words_of_group(cli_groups[i], words, count);
+        if (taken > *out_taken) {
+            found = cli_groups[i];
+            *out_taken = taken;
+        }
+    }
+    return found;
+}
+
 /* Takes the words that name the command; `ml` before them is dropped. */
 static int find_command(struct words *words, struct cli_arguments *out, struct error *err)
 {
@@ -320,12 +359,10 @@ static int find_command(struct words *words, struct cli_arguments *out, struct e
     out->group = &own_group;
     if (words->at >= words->count || is_flag_word(str_from(words->argv[words->at])))
         return 0;
-    struct str first = str_from(words->argv[words->at]);
-    for (size_t i = 0; i < cli_group_count; i++)
-        if (str_eq(first, str_from(cli_groups[i]->name)))
-            out->group = cli_groups[i];
-    if (out->group->name[0])
-        words->at++;
+    size_t taken;
+    out->group =
+        arguments_group(words->argv + words->at, (size_t)(words->count - words->at), &taken);
+    words->at += (int)taken;
     if (words->at >= words->count || is_flag_word(str_from(words->argv[words->at])))
         return 0;
     struct str verb = str_from(words->argv[words->at]);

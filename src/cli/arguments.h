@@ -8,6 +8,10 @@
 int arguments_parse(struct arena *arena, int argc, char **argv, struct cli_arguments *out,
                     struct error *err);
 
+/* The group that the first words name, of one word or two; own_group, and none taken, when they
+ * name no group. */
+const struct cli_group *arguments_group(char *const *words, size_t count, size_t *out_taken);
+
 /* The flag of that name among a command's own, its shared and the global ones. */
 const struct cli_flag *arguments_find(const struct cli_command *command, struct str name,
                                       char letter);

@@ -109,8 +109,7 @@ int assets_id(struct cli *cli, const char *type, struct str reference, struct st
 static int missing_version(struct cli *cli, struct document *document, const char *type,
                            const char *path, struct error *err)
 {
-    struct str text = json_as_str(json_at(document->yaml.root, path)), name, version, latest,
-               message;
+    struct str text = json_as_str(document_at(document, path)), name, version, latest, message;
     struct str word = str_slice(str_from(type), 0, strlen(type) - 1);
 
     assert(type);
@@ -139,7 +138,7 @@ int assets_reference(struct document *document, const char *type, const char *pa
                      struct error *err)
 {
     struct cli *cli = document->cli;
-    struct str text = json_as_str(json_at(document->yaml.root, path)), id;
+    struct str text = json_as_str(document_at(document, path)), id;
 
     assert(type && path);
     *out = STR("");
@@ -186,7 +185,7 @@ static bool is_there(struct cli *cli, struct document *document, const char *pat
 int assets_code(struct cli *cli, struct document *document, const char *path, struct str *out,
                 struct error *err)
 {
-    struct str text = json_as_str(json_at(document->yaml.root, path));
+    struct str text = json_as_str(document_at(document, path));
 
     assert(document && path);
     *out = STR("");
@@ -219,7 +218,7 @@ static struct str long_prefix(struct cli *cli)
 int assets_content(struct cli *cli, struct document *document, struct assets_content *content,
                    struct error *err)
 {
-    struct str text = json_as_str(json_at(document->yaml.root, content->path)), rest = text;
+    struct str text = json_as_str(document_at(document, content->path)), rest = text;
     struct str store = content->datastore.len ? content->datastore : DEFAULT_STORE, full = STR("");
     struct transfer_place place;
 
@@ -295,9 +294,9 @@ static int environment_build(struct cli *cli, struct document *document, const c
                              struct json *body, struct error *err)
 {
     const char *context = below(cli, path, "build.path");
-    struct str text = json_as_str(json_at(document->yaml.root, context));
+    struct str text = json_as_str(document_at(document, context));
     struct str dockerfile =
-        json_as_str(json_at(document->yaml.root, below(cli, path, "build.dockerfile_path")));
+        json_as_str(document_at(document, below(cli, path, "build.dockerfile_path")));
     struct transfer_place place;
 
     assert(body);
@@ -334,7 +333,7 @@ int assets_environment_body(struct document *document, const char *path, bool an
                             struct json **out, struct error *err)
 {
     struct cli *cli = document->cli;
-    const struct json *value = json_at(document->yaml.root, path);
+    const struct json *value = document_at(document, path);
     const char *conda_path = below(cli, path, "conda_file");
     struct json *body = json_object(cli->arena);
     struct str conda;
@@ -356,7 +355,7 @@ int assets_environment_body(struct document *document, const char *path, bool an
 }
 
 /* Thirty-two hex digits of what a body says: equal environments share a version. */
-static struct str hash_of(struct cli *cli, const struct json *body)
+struct str assets_hash(struct cli *cli, const struct json *body)
 {
     struct str text = json_write(cli->arena, json_sorted(cli->arena, body));
     unsigned char sum[32];
@@ -374,7 +373,7 @@ static struct str hash_of(struct cli *cli, const struct json *body)
 int assets_environment(struct cli *cli, struct document *document, const char *path,
                        struct str *out, struct error *err)
 {
-    const struct json *value = json_at(document->yaml.root, path);
+    const struct json *value = document_at(document, path);
     struct json *body;
 
     assert(document);
@@ -388,7 +387,7 @@ int assets_environment(struct cli *cli, struct document *document, const char *p
     if (document->problems.errors)
         return 0;
     struct str id = session_version_id(cli, "environments", STR("CliV2AnonymousEnvironment"),
-                                       hash_of(cli, body));
+                                       assets_hash(cli, body));
     if (session_put(cli, id, body, NULL, err) < 0)
         return -1;
     *out = id;
@@ -408,7 +407,7 @@ int assets_model_body(struct document *document, const char *path, bool anonymou
                       struct json **out, struct error *err)
 {
     struct cli *cli = document->cli;
-    const struct json *value = json_at(document->yaml.root, path);
+    const struct json *value = document_at(document, path);
     struct assets_content content = {.path = below(cli, path, "path"), .full = true};
     struct json *body = json_object(cli->arena);
     struct str folder;
@@ -436,7 +435,7 @@ int assets_model_body(struct document *document, const char *path, bool anonymou
 int assets_model(struct cli *cli, struct document *document, const char *path, struct str *out,
                  struct error *err)
 {
-    const struct json *value = json_at(document->yaml.root, path);
+    const struct json *value = document_at(document, path);
     struct json *body = NULL;
     struct str version = json_str_at(value, "version");
 
@@ -453,7 +452,7 @@ int assets_model(struct cli *cli, struct document *document, const char *path, s
         return 0;
     /* A model without a name is known by what it holds. */
     if (!name.len)
-        name = hash_of(cli, body);
+        name = assets_hash(cli, body);
     struct str id = session_version_id(cli, "models", name, version.len ? version : STR("1"));
     if (session_put(cli, id, body, NULL, err) < 0)
         return -1;

@@ -42,6 +42,9 @@ struct assets_content {
 int assets_content(struct cli *cli, struct document *document, struct assets_content *content,
                    struct error *err);
 
+/* 32 hex digits of what a body says, whatever the order of its keys. */
+struct str assets_hash(struct cli *cli, const struct json *body);
+
 /* The wire's body of an environment. */
 int assets_environment_body(struct document *document, const char *path, bool anonymous,
                             struct json **out, struct error *err);

@@ -31,13 +31,17 @@ struct cli_flag {
 
 /* Flags that many commands share. */
 enum cli_shares {
-    CLI_SCOPE = 1,   /* -g -w */
-    CLI_UPDATE = 2,  /* --set --add --remove --force-string */
-    CLI_WAIT = 4,    /* --no-wait */
-    CLI_ARCHIVE = 8, /* --include-archived --archived-only */
-    CLI_YES = 16,    /* -y */
-    CLI_SET = 32,    /* --set --force-string */
+    CLI_SCOPE = 1,     /* -g -w */
+    CLI_UPDATE = 2,    /* --set --add --remove --force-string */
+    CLI_WAIT = 4,      /* --no-wait */
+    CLI_ARCHIVE = 8,   /* --include-archived --archived-only */
+    CLI_YES = 16,      /* -y */
+    CLI_SET = 32,      /* --set --force-string */
+    CLI_REGISTRY = 64, /* --registry-name in place of -w: assets that registries hold too */
+    CLI_GROUP = 128,   /* -g alone: what stands beside a workspace */
 };
+
+struct resource_kind;
 
 struct cli_command {
     const char *name;
@@ -49,6 +53,9 @@ struct cli_command {
     const char *positional; /* name of the flag that a bare word fills; NULL: none */
     bool text;              /* prints text unless -o is given */
     bool hidden;            /* not in lists */
+    /* What the shared handlers of resource.h act on, and the last segment of a POST's path. */
+    const struct resource_kind *kind;
+    const char *action;
     const char *examples[2];
 };
 
@@ -97,6 +104,7 @@ struct cli {
     /* What the server called its error, for the report. */
     struct str wire_code, wire_next;
     bool missing, usage, interrupted;
+    bool signing_in;            /* the kept token is about to be replaced: it is not looked at */
     const char *const *columns; /* default columns of a list; NULL-ended pairs of path and head */
 };
 
@@ -118,6 +126,11 @@ PRINTF(2, 3) void cli_warn(const struct cli *cli, const char *format, ...);
 PRINTF(1, 2) void cli_say(const char *format, ...);
 void cli_write(struct str text);
 
-/* The groups. */
-extern const struct cli_group job_group, data_group, environment_group, model_group, compute_group,
-    datastore_group, workspace_group, online_endpoint_group, online_deployment_group, own_group;
+/* The groups, each in the file of its name. */
+extern const struct cli_group account_group, batch_deployment_group, batch_endpoint_group,
+    capability_host_group, component_group, compute_group, config_group, connection_group,
+    data_group, datastore_group, environment_group, feature_set_group, feature_store_entity_group,
+    feature_store_group, index_group, job_group, marketplace_subscription_group, model_group,
+    online_deployment_group, online_endpoint_group, outbound_rule_group, own_group, registry_group,
+    role_group, schedule_group, serverless_endpoint_group, service_principal_group, token_group,
+    user_group, workspace_group;

@@ -1,268 +1,262 @@
-/* compute_commands.c - compute, datastore and workspace: resources that are mostly looked at. */
-#include "cli/command.h"
+/* compute_commands.c - compute: where jobs run. Five types share one file form; compute_shape.c
+ * says how each looks on the wire. */
+#include "cli/compute_shape.h"
 #include "cli/confirm.h"
+#include "cli/listing.h"
+#include "cli/resource.h"
+#include "cli/scope.h"
 #include "cli/session.h"
-#include "cli/shape.h"
+#include "yaml/schema.h"
 
 #include <assert.h>
 
-static const char *const COMPUTE_WORDS[] = {"amlcompute", "amlCompute", "computeinstance",
-                                            "computeInstance", NULL};
-static const char *const COMPUTE_LATER[] = {"virtualmachine", "kubernetes", "synapsespark", NULL};
-static const struct document_family COMPUTE_FAMILY = {"compute", "type", COMPUTE_WORDS,
-                                                      COMPUTE_LATER};
-static const char *const COMPUTE_KEYS[] = {"name",
-                                           "type",
-                                           "size",
-                                           "min-instances",
-                                           "max-instances",
-                                           "tier",
-                                           "location",
-                                           "description",
-                                           "idle-time-before-scale-down",
-                                           NULL};
-static const char *const COMPUTE_COLUMNS[] = {"name",
-                                              "Name",
-                                              "type",
-                                              "Type",
-                                              "size",
-                                              "Size",
-                                              "provisioning_state",
-                                              "State",
-                                              "min_instances",
-                                              "Min",
-                                              "max_instances",
-                                              "Max",
-                                              "idle_time_before_scale_down",
-                                              "Idle timeout",
-                                              NULL};
-static const char *const DATASTORE_COLUMNS[] = {"name",           "Name",   "type",       "Kind",
-                                                "container_name", "Target", "is_default", "Default",
-                                                "credentials",    "Auth",   NULL};
-static const char *const WORKSPACE_COLUMNS[] = {
-    "name",  "Name", "resourceGroup", "Group", "location", "Location", "provisioning_state",
-    "State", NULL};
+static const char *const COLUMNS[] = {"name",
+                                      "Name",
+                                      "type",
+                                      "Type",
+                                      "size",
+                                      "Size",
+                                      "state",
+                                      "State",
+                                      "nodes",
+                                      "Nodes",
+                                      "idle_time_before_scale_down",
+                                      "Idle timeout",
+                                      NULL};
+static const char *const NODE_COLUMNS[] = {
+    "nodeId", "Node",  "nodeState", "State", "privateIpAddress", "Address", "port",
+    "Port",   "runId", "Job",       NULL};
+static const char *const SIZE_COLUMNS[] = {"name", "Name",     "vCPUs", "CPU", "gpus",
+                                           "GPU",  "memoryGB", "GB",    NULL};
+static const char *const USAGE_COLUMNS[] = {
+    "name.localizedValue", "Name", "currentValue", "Used", "limit", "Limit", "unit", "Unit", NULL};
 
-static struct str id_of(struct cli *cli, const char *type)
+/* Clusters show how many nodes do what; what has no state of its own shows that of its making. */
+static void add_table_columns(struct cli *cli, const struct json *rest, struct json *row)
 {
-    assert(type);
-    return session_id(cli, type, cli_text(cli, "name"));
-}
+    const struct json *inner = json_at(rest, "properties.properties");
 
-/* Size and tier are kept as they are given: every size is a pool on this host. */
-static int run_compute_create(struct cli *cli, struct error *err)
-{
-    struct document document;
-    struct json *body, *reply;
-
-    assert(cli->arena);
-    if (document_read(cli, &COMPUTE_FAMILY, COMPUTE_KEYS, &document, err) < 0)
-        return -1;
-    document_check(cli, &document);
-    if (document_report(cli, &document, err) < 0 || session_open(cli, err) < 0 ||
-        shape_compute_body(cli, &document, &body, err) < 0)
-        return -1;
-    struct str id = session_id(cli, "computes", json_str_at(document.yaml.root, "name"));
-    if (session_change(cli, &(struct session_write){"PUT", id, body, "Creating compute"}, &reply,
-                       err) < 0)
-        return document_blame(cli, &document, err);
-    return cli_result(cli, shape_compute(cli, reply), err);
-}
-
-/* Scale limits and tags of a cluster: the whole body goes again, as the SDK does. */
-static int run_compute_update(struct cli *cli, struct error *err)
-{
-    static const struct {
-        const char *flag, *path;
-    } LIMITS[] = {{"min-instances", "properties.properties.scaleSettings.minNodeCount"},
-                  {"max-instances", "properties.properties.scaleSettings.maxNodeCount"}};
-    struct json *body, *reply;
-
-    assert(cli->arena);
-    if (session_open(cli, err) < 0 || session_get(cli, id_of(cli, "computes"), &body, err) < 0)
-        return -1;
-    for (size_t i = 0; i < COUNT(LIMITS); i++)
-        if (cli_has(cli, LIMITS[i].flag) &&
-            json_put(cli->arena, body, LIMITS[i].path,
-                     json_int(cli->arena, cli_number(cli, LIMITS[i].flag, 0)), err) < 0)
-            return -1;
-    int64_t idle = cli_number(cli, "idle-time-before-scale-down", -1);
-    if (idle >= 0 &&
-        json_put(
-            cli->arena, body, "properties.properties.scaleSettings.nodeIdleTimeBeforeScaleDown",
-            json_text(cli->arena, arena_printf(cli->arena, "PT%lldS", (long long)idle)), err) < 0)
-        return -1;
-    if (session_change(
-            cli, &(struct session_write){"PUT", id_of(cli, "computes"), body, "Updating compute"},
-            &reply, err) < 0)
-        return -1;
-    return cli_result(cli, shape_compute(cli, reply), err);
-}
-
-static int run_compute_delete(struct cli *cli, struct error *err)
-{
-    if (confirm_delete(cli, "compute", cli_text(cli, "name"), err) < 0 ||
-        session_open(cli, err) < 0)
-        return -1;
-    struct str path = arena_printf(cli->arena, "%.*s?underlyingResourceAction=Delete",
-                                   STR_ARG(id_of(cli, "computes")));
-    return session_change(cli, &(struct session_write){"DELETE", path, NULL, "Deleting compute"},
-                          NULL, err);
-}
-
-static int show(struct cli *cli, struct str id,
-                struct json *(*shape)(struct cli *cli, const struct json *rest), struct error *err)
-{
-    struct json *reply;
-
-    assert(id.len > 0);
-    if (session_get(cli, id, &reply, err) < 0)
-        return -1;
-    return cli_result(cli, shape(cli, reply), err);
-}
-
-static int run_compute_show(struct cli *cli, struct error *err)
-{
-    return session_open(cli, err) < 0 ? -1 : show(cli, id_of(cli, "computes"), shape_compute, err);
-}
-
-static int run_datastore_show(struct cli *cli, struct error *err)
-{
-    return session_open(cli, err) < 0 ? -1
-                                      : show(cli, id_of(cli, "datastores"), shape_datastore, err);
-}
-
-/* The session's own unless another one is named. */
-static int run_workspace_show(struct cli *cli, struct error *err)
-{
-    assert(cli->arena);
-    if (session_open(cli, err) < 0)
-        return -1;
-    struct str id = session_workspace(cli), name = cli_text(cli, "name");
-    if (name.len) {
-        ssize_t slash = str_find_last(id, '/');
-        id = arena_printf(cli->arena, "%.*s/%.*s", (int)slash, id.ptr, STR_ARG(name));
-    }
-    return show(cli, id, shape_workspace, err);
-}
-
-static int list(struct cli *cli, struct str path,
-                struct json *(*shape)(struct cli *cli, const struct json *rest), struct error *err)
-{
-    struct json *all;
-
-    assert(path.len > 0 && shape);
-    if (session_list(cli, path, (size_t)cli_number(cli, "max-results", 0), &all, err) < 0)
-        return -1;
-    return cli_result(cli, shape_all(cli, all, shape), err);
+    assert(row);
+    if (!json_str_at(row, "state").len)
+        json_set_str(cli->arena, row, "state", json_str_at(row, "provisioning_state"));
+    if (!json_get(row, STR("max_instances")))
+        return;
+    long long now = json_int_at(inner, "currentNodeCount", 0);
+    long long busy = json_int_at(inner, "nodeStateCounts.runningNodeCount", 0);
+    json_set_str(cli->arena, row, "nodes",
+                 arena_printf(cli->arena, "%lld/%lld/%lld", busy, now - busy,
+                              (long long)json_int_at(row, "max_instances", 0)));
 }
 
 /* The wire has no filter by type; lists of computes are short. */
-static int run_compute_list(struct cli *cli, struct error *err)
+static struct json *of_wanted_type(struct cli *cli, const struct json *rest)
 {
     struct str type = cli_text(cli, "type");
-    struct json *all, *kept = json_array(cli->arena);
+    struct json *shown = resource_shape(cli, rest);
 
-    assert(cli->arena);
+    if (type.len && !yaml_word_eq(type, json_str_at(shown, "type")))
+        return NULL;
+    if (cli->format == CLI_TABLE)
+        add_table_columns(cli, rest, shown);
+    return shown;
+}
+
+static int run_list(struct cli *cli, struct error *err)
+{
     if (session_open(cli, err) < 0)
         return -1;
-    struct str path = arena_printf(cli->arena, "%.*s/computes", STR_ARG(session_workspace(cli)));
-    if (session_list(cli, path, (size_t)cli_number(cli, "max-results", 0), &all, err) < 0)
-        return -1;
-    struct json *shown = shape_all(cli, all, shape_compute);
-    struct json_iter it = json_iter(shown);
+    struct listing listing = {resource_collection(cli, &compute_resource), listing_most(cli),
+                              of_wanted_type, COLUMNS, NULL};
+    return listing_print(cli, &listing, err);
+}
+
+/* As the server says it: there is no file of a node, a size or a quota. */
+static struct json *as_it_is(struct cli *cli, const struct json *rest)
+{
+    return json_copy(cli->arena, rest);
+}
+
+static struct json *of_wanted_size(struct cli *cli, const struct json *rest)
+{
+    struct str type = cli_text(cli, "type");
+    struct json_iter it = json_iter(json_get(rest, STR("supportedComputeTypes")));
+    bool fits = !type.len;
+
     while (json_next(&it))
-        if (!type.len || str_eq_fold(type, json_str_at(it.value, "type")))
-            json_append(cli->arena, kept, json_copy(cli->arena, it.value));
-    cli->columns = COMPUTE_COLUMNS;
-    return cli_result(cli, kept, err);
+        fits |= yaml_word_eq(type, json_as_str(it.value));
+    return fits ? json_copy(cli->arena, rest) : NULL;
 }
 
-static int run_datastore_list(struct cli *cli, struct error *err)
+/* {provider}/locations/{region}/vmSizes and usages: of the host, whatever the region. */
+static int list_of_region(struct cli *cli, struct listing *listing, const char *what,
+                          struct error *err)
 {
+    struct str region = cli_text(cli, "location");
+
     if (session_open(cli, err) < 0)
         return -1;
-    cli->columns = DATASTORE_COLUMNS;
-    return list(cli, arena_printf(cli->arena, "%.*s/datastores", STR_ARG(session_workspace(cli))),
-                shape_datastore, err);
+    listing->path = arena_printf(cli->arena, "%.*s/locations/%.*s/%s", STR_ARG(scope_provider(cli)),
+                                 STR_ARG(region.len ? region : STR("local")), what);
+    return listing_print(cli, listing, err);
 }
 
-static int run_workspace_list(struct cli *cli, struct error *err)
+static int run_sizes(struct cli *cli, struct error *err)
 {
+    struct listing listing = {.shape = of_wanted_size, .columns = SIZE_COLUMNS};
+
+    return list_of_region(cli, &listing, "vmSizes", err);
+}
+
+static int run_usage(struct cli *cli, struct error *err)
+{
+    struct listing listing = {.shape = as_it_is, .columns = USAGE_COLUMNS};
+
+    return list_of_region(cli, &listing, "usages", err);
+}
+
+/* The wire asks by POST, and answers all nodes at once. */
+static int run_nodes(struct cli *cli, struct error *err)
+{
+    struct json *reply;
+
     if (session_open(cli, err) < 0)
         return -1;
-    struct str id = session_workspace(cli);
-    cli->columns = WORKSPACE_COLUMNS;
-    return list(cli, str_slice(id, 0, (size_t)str_find_last(id, '/')), shape_workspace, err);
+    struct str path = arena_printf(cli->arena, "%.*s/listNodes", STR_ARG(resource_named(cli)));
+    if (session_post(cli, path, NULL, &reply, err) < 0)
+        return -1;
+    struct json *nodes = json_get(reply, STR("nodes"));
+    cli->columns = NODE_COLUMNS;
+    return cli_result(cli, nodes ? nodes : json_array(cli->arena), err);
 }
 
-#define NAME(what) {"name", 'n', CLI_VALUE, true, .help = "name of the " what}
-#define MOST {"max-results", 'r', CLI_NUMBER, .help = "at most so many"}
+static int run_sso(struct cli *cli, struct error *err)
+{
+    struct json *body, *reply = NULL;
+
+    if (session_open(cli, err) < 0 || session_get(cli, resource_named(cli), &body, err) < 0)
+        return -1;
+    struct json *on = json_bool(cli->arena, !cli_has(cli, "disable"));
+    if (json_put(cli->arena, body, "properties.properties.enableSSO", on, err) < 0)
+        return -1;
+    struct session_write write = {"PUT", resource_named(cli), body, "Updating compute"};
+    if (session_change(cli, &write, &reply, err) < 0)
+        return -1;
+    return reply ? cli_result(cli, resource_shape(cli, reply), err) : 0;
+}
+
+/* Attached ones are created by the same PUT: their file names what is there already. */
+static int run_attach(struct cli *cli, struct error *err)
+{
+    return resource_create(cli, err);
+}
+
 #define LIMIT_FLAGS                                                   \
     {"min-instances", 0, CLI_NUMBER, .help = "nodes kept when idle"}, \
         {"max-instances", 0, CLI_NUMBER, .help = "nodes at most"},    \
         {"idle-time-before-scale-down", 'd', CLI_NUMBER, .help = "seconds without work"}
+#define IDENTITY_FLAGS                                                               \
+    {"identity-type", 0, CLI_VALUE, .choices = "system_assigned|user_assigned|none", \
+     .help = "identity of the nodes"},                                               \
+        {"user-assigned-identities", 'i', CLI_LIST, .help = "ids of identities"}
+#define ADMIN_FLAGS                                           \
+    RESOURCE_TEXT("admin-username", 0, "login name for SSH"), \
+        RESOURCE_TEXT("admin-password", 0, "its password")
 
-static const struct cli_flag COMPUTE_CREATE[] = {
-    {"file", 'f', CLI_VALUE, .help = "the YAML file; - reads standard input"},
-    {"name", 'n', CLI_VALUE, .help = "name of the compute"},
+static const struct cli_flag CREATE[] = {
+    RESOURCE_FILE,
+    RESOURCE_ANY_NAME("compute"),
     {"type", 't', CLI_VALUE, .choices = "amlcompute|computeinstance",
      .help = "cluster or instance"},
-    {"size", 0, CLI_VALUE, .help = "machine size; any name is a pool on this host"},
+    RESOURCE_TEXT("size", 0, "machine size; any name is a pool on this host"),
     {"tier", 0, CLI_VALUE, .choices = "dedicated|low_priority", .help = "kind of nodes"},
-    {"location", 'l', CLI_VALUE, .help = "region"},
-    {"description", 0, CLI_VALUE, .help = "what it is for"},
-    {"tags", 0, CLI_LIST, .help = "KEY=VALUE…"},
+    RESOURCE_TEXT("location", 'l', "region"),
+    RESOURCE_TEXT("description", 0, "what it is for"),
+    RESOURCE_TAGS,
     LIMIT_FLAGS,
+    IDENTITY_FLAGS,
+    ADMIN_FLAGS,
+    RESOURCE_TEXT("ssh-key-value", 0, "public SSH key"),
+    {"ssh-public-access-enabled", 'p', CLI_VALUE, .choices = "true|false",
+     .help = "allow SSH from outside"},
+    {"enable-node-public-ip", 0, CLI_VALUE, .choices = "true|false",
+     .help = "give nodes a public address"},
+    RESOURCE_TEXT("vnet-name", 0, "virtual network"),
+    RESOURCE_TEXT("subnet", 0, "its subnet"),
+    RESOURCE_TEXT("user-object-id", 0, "user for whom an instance is made"),
+    RESOURCE_TEXT("user-tenant-id", 0, "the user's tenant"),
 };
-static const struct cli_flag COMPUTE_UPDATE[] = {NAME("compute"), LIMIT_FLAGS};
-static const struct cli_flag COMPUTE_NAME[] = {NAME("compute")};
-static const struct cli_flag COMPUTE_LIST[] = {MOST,
-                                               {"type", 0, CLI_VALUE, .help = "only this type"}};
-static const struct cli_flag DATASTORE_NAME[] = {NAME("datastore")};
-static const struct cli_flag LIST_FLAGS[] = {MOST};
-static const struct cli_flag WORKSPACE_NAME[] = {
-    {"name", 'n', CLI_VALUE, .help = "name of the workspace"}};
+static const struct cli_flag ATTACH[] = {
+    RESOURCE_FILE,
+    RESOURCE_ANY_NAME("compute"),
+    {"type", 't', CLI_VALUE, .choices = "virtualmachine|kubernetes|synapsespark",
+     .help = "what is there"},
+    RESOURCE_TEXT("resource-id", 0, "id of what is there"),
+    RESOURCE_TEXT("namespace", 0, "namespace of Kubernetes"),
+    ADMIN_FLAGS,
+    {"ssh-port", 0, CLI_NUMBER, .help = "port of SSH"},
+    RESOURCE_TEXT("ssh-private-key-file", 0, "private key for SSH"),
+    IDENTITY_FLAGS,
+};
+static const struct cli_flag UPDATE[] = {RESOURCE_NAME("compute"), LIMIT_FLAGS, IDENTITY_FLAGS,
+                                         RESOURCE_TAGS};
+static const struct cli_flag NAME[] = {RESOURCE_NAME("compute")};
+static const struct cli_flag LIST[] = {RESOURCE_MOST,
+                                       {"type", 0, CLI_VALUE, .help = "only this type"}};
+static const struct cli_flag SIZES[] = {
+    RESOURCE_TEXT("location", 'l', "region"),
+    {"type", 't', CLI_VALUE, .help = "only sizes for this type of compute"}};
+static const struct cli_flag USAGE[] = {RESOURCE_TEXT("location", 'l', "region")};
+static const struct cli_flag SSO[] = {RESOURCE_NAME("compute"),
+                                      {"disable", 0, CLI_SWITCH, .help = "off, not on"}};
+static const struct cli_flag SSH[] = {
+    RESOURCE_NAME("compute"), RESOURCE_TEXT("private-key-file-path", 'f', "private key for SSH")};
 
-static const struct cli_command COMPUTE_COMMANDS[] = {
-    {"create", "a cluster or an instance", COMPUTE_CREATE, COUNT(COMPUTE_CREATE),
-     CLI_SCOPE | CLI_SET | CLI_WAIT, run_compute_create,
-     .examples = {"lazurite compute create -f cluster.yml",
-                  "lazurite compute create -n cpu -t amlcompute --max-instances 4"}},
-    {"delete", "remove", COMPUTE_NAME, COUNT(COMPUTE_NAME), CLI_SCOPE | CLI_WAIT | CLI_YES,
-     run_compute_delete, .text = true,
+#define ACTION(verb, words)                            \
+    {verb,                                             \
+     words,                                            \
+     NAME,                                             \
+     COUNT(NAME),                                      \
+     CLI_SCOPE | CLI_WAIT,                             \
+     resource_action,                                  \
+     .kind = &compute_resource,                        \
+     .action = verb,                                   \
+     .text = true,                                     \
+     .examples = {"lazurite compute " verb " -n desk", \
+                  "lazurite compute " verb " -n desk --no-wait"}}
+static const struct cli_command COMMANDS[] = {
+    RESOURCE_ROW("attach", "bring a machine or cluster that is there", ATTACH,
+                 CLI_SCOPE | CLI_WAIT | CLI_SET, run_attach, compute_resource, "compute",
+                 " -f kubernetes.yml"),
+    RESOURCE_ROW("connect-ssh", "a shell on an instance", SSH, CLI_SCOPE, resource_not_built,
+                 compute_resource, "compute", " -n desk"),
+    RESOURCE_ROW("create", "a cluster or an instance", CREATE, CLI_SCOPE | CLI_SET | CLI_WAIT,
+                 resource_create, compute_resource, "compute",
+                 " -n cpu -t amlcompute --max-instances 4"),
+    {"delete", "remove", NAME, COUNT(NAME), CLI_SCOPE | CLI_WAIT | CLI_YES, resource_delete,
+     .kind = &compute_resource, .action = "underlyingResourceAction=Delete", .text = true,
      .examples = {"lazurite compute delete -n cpu", "lazurite compute delete -n cpu -y --no-wait"}},
-    {"list", "all targets", COMPUTE_LIST, COUNT(COMPUTE_LIST), CLI_SCOPE, run_compute_list,
-     .examples = {"lazurite compute list -o table",
-                  "lazurite compute list --type amlcompute --query [].name"}},
-    {"show", "one target", COMPUTE_NAME, COUNT(COMPUTE_NAME), CLI_SCOPE, run_compute_show,
-     .examples = {"lazurite compute show -n cpu",
-                  "lazurite compute show -n cpu --query max_instances"}},
-    {"update", "scale limits and idle time", COMPUTE_UPDATE, COUNT(COMPUTE_UPDATE),
-     CLI_SCOPE | CLI_WAIT, run_compute_update,
-     .examples = {"lazurite compute update -n cpu --max-instances 8",
-                  "lazurite compute update -n cpu --min-instances 0 -d 60"}},
-};
-static const struct cli_command DATASTORE_COMMANDS[] = {
-    {"list", "all of them", LIST_FLAGS, COUNT(LIST_FLAGS), CLI_SCOPE, run_datastore_list,
-     .examples = {"lazurite datastore list -o table",
-                  "lazurite datastore list --query \"[?is_default].name\" -o tsv"}},
-    {"show", "one; secrets are never shown", DATASTORE_NAME, COUNT(DATASTORE_NAME), CLI_SCOPE,
-     run_datastore_show,
-     .examples = {"lazurite datastore show -n workspaceblobstore",
-                  "lazurite datastore show -n workspaceblobstore -o yaml"}},
-};
-static const struct cli_command WORKSPACE_COMMANDS[] = {
-    {"list", "all visible", LIST_FLAGS, COUNT(LIST_FLAGS), CLI_SCOPE, run_workspace_list,
-     .examples = {"lazurite workspace list -o table",
-                  "lazurite workspace list --query [].name -o tsv"}},
-    {"show", "one workspace", WORKSPACE_NAME, COUNT(WORKSPACE_NAME), CLI_SCOPE, run_workspace_show,
-     .examples = {"lazurite workspace show", "lazurite workspace show -n default -o yaml"}},
+    {"detach", "forget an attached target", NAME, COUNT(NAME), CLI_SCOPE | CLI_WAIT | CLI_YES,
+     resource_delete, .kind = &compute_resource, .action = "underlyingResourceAction=Detach",
+     .text = true,
+     .examples = {"lazurite compute detach -n k8s", "lazurite compute detach -n k8s -y"}},
+    RESOURCE_ROW("enable-sso", "single sign-on of an instance, on or off", SSO, CLI_SCOPE, run_sso,
+                 compute_resource, "compute", " -n desk --disable"),
+    RESOURCE_ROW("list", "all targets", LIST, CLI_SCOPE, run_list, compute_resource, "compute",
+                 " --type amlcompute --query [].name"),
+    RESOURCE_ROW("list-nodes", "nodes with state, address, job", NAME, CLI_SCOPE, run_nodes,
+                 compute_resource, "compute", " -n cpu -o table"),
+    RESOURCE_ROW("list-sizes", "node sizes that can be asked for", SIZES, CLI_SCOPE, run_sizes,
+                 compute_resource, "compute", " -o table"),
+    RESOURCE_ROW("list-usage", "used and limit of each quota", USAGE, CLI_SCOPE, run_usage,
+                 compute_resource, "compute", " -o table"),
+    ACTION("restart", "restart an instance"),
+    RESOURCE_ROW("show", "one target", NAME, CLI_SCOPE, resource_show, compute_resource, "compute",
+                 " -n cpu --query max_instances"),
+    ACTION("start", "start an instance"),
+    ACTION("stop", "stop an instance"),
+    RESOURCE_ROW("update", "scale limits, idle time, identity, tags", UPDATE,
+                 CLI_SCOPE | CLI_UPDATE | CLI_WAIT, resource_update, compute_resource, "compute",
+                 " -n cpu --max-instances 8"),
 };
 
-const struct cli_group compute_group = {"compute", "where jobs run", COMPUTE_COMMANDS,
-                                        COUNT(COMPUTE_COMMANDS)};
-const struct cli_group datastore_group = {"datastore", "named places of content",
-                                          DATASTORE_COMMANDS, COUNT(DATASTORE_COMMANDS)};
-const struct cli_group workspace_group = {"workspace", "what holds everything else",
-                                          WORKSPACE_COMMANDS, COUNT(WORKSPACE_COMMANDS)};
+const struct cli_group compute_group = {"compute", "where jobs run", COMMANDS, COUNT(COMMANDS)};

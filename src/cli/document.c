@@ -2,6 +2,7 @@
  * against its kind. Errors that the server finds later are led back to the line they came from. */
 #include "cli/document.h"
 #include "base/buf.h"
+#include "cli/arguments.h"
 #include "cli/edit.h"
 #include "cli/fields.h"
 #include "os/file.h"
@@ -72,6 +73,17 @@ static void syntax_problem(struct document *document, const struct error *err)
     yaml_problem_add(&document->problems, place, "E1001", "%s", err->message);
 }
 
+/* Text of a file to values; what is no YAML is told as a problem of the file. */
+static int parse_text(struct cli *cli, struct document *document, struct str text,
+                      struct error *err)
+{
+    assert(document->file.len > 0);
+    if (yaml_parse(cli->arena, text, &document->yaml, err) == 0)
+        return 0;
+    syntax_problem(document, err);
+    return document_report(cli, document, err);
+}
+
 static int read_text(struct cli *cli, struct document *document, struct error *err)
 {
     struct str path = cli_text(cli, "file"), text;
@@ -88,26 +100,92 @@ static int read_text(struct cli *cli, struct document *document, struct error *e
     document->folder = is_stdin ? STR(".") : folder_of(cli, path);
     if ((is_stdin ? read_stdin(cli, &text, err) : read_file(cli, path, &text, err)) < 0)
         return -1;
-    if (yaml_parse(cli->arena, text, &document->yaml, err) < 0) {
-        syntax_problem(document, err);
-        return document_report(cli, document, err);
+    return parse_text(cli, document, text, err);
+}
+
+int document_open(const struct document *from, struct str path, const char *kind,
+                  struct document *out, struct error *err)
+{
+    struct cli *cli = from->cli;
+    struct str text, file = document_path(cli, from, path);
+
+    assert(kind);
+    *out = (struct document){.cli = cli, .problems = {.arena = cli->arena}, .file = file};
+    out->folder = folder_of(cli, file);
+    out->kind = yaml_kind_find(str_from(kind));
+    if (read_file(cli, file, &text, err) < 0 || parse_text(cli, out, text, err) < 0)
+        return -1;
+    if (json_kind(out->yaml.root) == JSON_OBJECT)
+        return 0;
+    yaml_problem_add(&out->problems, document_place(out, ""), "E1103", "the file holds no mapping");
+    return document_report(cli, out, err);
+}
+
+/* What a flag says, as a value: a switch is true, a list of words an array of texts. */
+static struct json *flag_value(struct cli *cli, const char *flag)
+{
+    const struct cli_flag *row = arguments_find(cli->arguments.command, str_from(flag), 0);
+    const struct cli_given *words = cli_words(cli, flag);
+
+    assert(row);
+    if (row->takes == CLI_SWITCH)
+        return json_bool(cli->arena, true);
+    if (row->takes != CLI_LIST)
+        return json_text(cli->arena, cli_text(cli, flag));
+    struct json *list = json_array(cli->arena);
+    for (size_t i = 0; i < words->count; i++)
+        json_append(cli->arena, list, json_text(cli->arena, words->values[i]));
+    return list;
+}
+
+/* A flag of the command line wins over the file: it came later. "FLAG=PATH" puts it elsewhere than
+ * under its own name. */
+static int take_flag(struct cli *cli, struct json *root, const char *rule, struct error *err)
+{
+    struct str flag = str_from(rule), path = {0};
+
+    assert(rule[0]);
+    if (!str_cut(str_from(rule), '=', &flag, &path)) {
+        char *key = arena_cstr(cli->arena, flag);
+        for (char *c = key; *c; c++)
+            *c = *c == '-' ? '_' : *c;
+        path = str_from(key);
+    }
+    char *name = arena_cstr(cli->arena, flag);
+    if (!cli_has(cli, name))
+        return 0;
+    return json_put(cli->arena, root, arena_cstr(cli->arena, path), flag_value(cli, name), err);
+}
+
+/* Tags of the line join those that are there; an empty value takes one away. */
+static int take_tags(struct cli *cli, struct json *root, struct error *err)
+{
+    struct json *given, *tags = json_get(root, STR("tags"));
+
+    if (!cli_has(cli, "tags"))
+        return 0;
+    if (document_pairs(cli, "tags", &given, err) < 0)
+        return -1;
+    if (json_kind(tags) != JSON_OBJECT) {
+        tags = json_object(cli->arena);
+        json_set(cli->arena, root, STR("tags"), tags);
+    }
+    struct json_iter it = json_iter(given);
+    while (json_next(&it)) {
+        json_remove(tags, it.key);
+        if (json_as_str(it.value).len)
+            json_set(cli->arena, tags, it.key, json_copy(cli->arena, it.value));
     }
     return 0;
 }
 
-/* A flag of the command line wins over the file: it came later. */
-static void take_flag(struct cli *cli, struct document *document, const char *flag)
+int document_flags(struct cli *cli, struct json *root, const char *const *flags, struct error *err)
 {
-    char key[64];
-    size_t i = 0;
-
-    assert(flag[0]);
-    if (!cli_has(cli, flag))
-        return;
-    for (; flag[i] && i + 1 < sizeof key; i++)
-        key[i] = flag[i] == '-' ? '_' : flag[i];
-    key[i] = '\0';
-    json_set_str(cli->arena, document->yaml.root, key, cli_text(cli, flag));
+    assert(json_kind(root) == JSON_OBJECT);
+    for (; flags && *flags; flags++)
+        if (take_flag(cli, root, *flags, err) < 0)
+            return -1;
+    return take_tags(cli, root, err);
 }
 
 int document_pairs(struct cli *cli, const char *flag, struct json **out, struct error *err)
@@ -138,16 +216,10 @@ static int apply_flags(struct cli *cli, struct document *document, const char *c
                        struct error *err)
 {
     const struct cli_given *sets = cli_words(cli, "set");
-    struct json *tags;
 
     assert(document->yaml.root);
-    for (; flags && *flags; flags++)
-        take_flag(cli, document, *flags);
-    if (cli_has(cli, "tags")) {
-        if (document_pairs(cli, "tags", &tags, err) < 0)
-            return -1;
-        json_set(cli->arena, document->yaml.root, STR("tags"), tags);
-    }
+    if (document_flags(cli, document->yaml.root, flags, err) < 0)
+        return -1;
     for (size_t i = 0; i < sets->count; i++)
         if (edit_set(cli->arena, document->yaml.root, sets->values[i], cli_has(cli, "force-string"),
                      err) < 0) {
@@ -168,6 +240,9 @@ static void choose_kind(struct document *document, const struct document_family 
 
     document->kind = yaml_kind_find(str_from(words[1]));
     assert(document->kind);
+    for (const char *const *one = words; family->by_presence && one[0]; one += 2)
+        if (json_get(document->yaml.root, str_from(one[0])))
+            document->kind = yaml_kind_find(str_from(one[1]));
     if (json_kind(value) != JSON_STRING)
         return;
     for (; words[0]; words += 2) {
@@ -295,10 +370,30 @@ int document_report(struct cli *cli, struct document *document, struct error *er
                      "%zu problem%s; nothing was sent.", errors, errors == 1 ? "" : "s");
 }
 
+/* Steps end at dots; one in braces is a name that has dots itself. */
+struct json *document_at(const struct document *document, const char *path)
+{
+    struct str rest = str_from(path);
+    struct json *at = document->yaml.root;
+
+    assert(path);
+    if (!strchr(path, '{'))
+        return json_at(at, path);
+    while (at && rest.len) {
+        bool braced = rest.ptr[0] == '{';
+        ssize_t end = str_find_char(rest, braced ? '}' : '.');
+        size_t len = end < 0 ? rest.len : (size_t)end;
+        at = json_get(at, str_slice(rest, braced ? 1 : 0, len));
+        rest = str_slice(rest, braced ? len + 1 : len, rest.len);
+        rest = str_slice(rest, str_starts(rest, STR(".")) ? 1 : 0, rest.len);
+    }
+    return at;
+}
+
 /* The nearest thing that stands in the file: a missing key is told at its mapping. */
 struct yaml_place document_place(const struct document *document, const char *path)
 {
-    const struct json *value = json_at(document->yaml.root, path);
+    const struct json *value = document_at(document, path);
     struct yaml_place place = {yaml_mark(&document->yaml, value), str_from(path)};
 
     assert(path);

@@ -19,6 +19,7 @@ struct document_family {
     const char *key;          /* "type"; NULL: there is one kind */
     const char *const *words; /* value, kind, …, NULL; the first is taken when the key is absent */
     const char *const *later; /* values that exist in az and are not built yet, NULL at the end */
+    bool by_presence;         /* words are keys: the one that stands there chooses */
 };
 
 /* Reads --file (none: an empty mapping), lets flags of the same name as a key and --set change it,
@@ -28,11 +29,24 @@ struct document_family {
 int document_read(struct cli *cli, const struct document_family *family, const char *const *flags,
                   struct document *out, struct error *err);
 
+/* Puts the flags that were given over the keys they stand for: "size", or "identity-type=a.b" for
+ * one that stands elsewhere; then --tags. */
+int document_flags(struct cli *cli, struct json *root, const char *const *flags, struct error *err);
+
 /* Checks the whole document against its kind. Afterwards more problems may be added. */
 void document_check(struct cli *cli, struct document *document);
 
 /* Prints all problems; an error when one of them is. */
 int document_report(struct cli *cli, struct document *document, struct error *err);
+
+/* Reads another file that this one names, as one of the kind, with flags left aside. Its problems
+ * are its own: document_report tells them under its name. Errors: ERROR_INVALID when it has some.
+ */
+int document_open(const struct document *from, struct str path, const char *kind,
+                  struct document *out, struct error *err);
+
+/* The value at a path; a step that has dots in its name stands in braces: "inputs.{a.b}.path". */
+struct json *document_at(const struct document *document, const char *path);
 
 /* Where the value at a path stands, for a problem. */
 struct yaml_place document_place(const struct document *document, const char *path);

@@ -83,7 +83,7 @@ struct json *shape_job(struct cli *cli, const struct json *rest)
 /* Members of a mapping whose names a path cannot spell are reached here one by one. */
 static const char *input_path(struct cli *cli, struct str name, const char *key)
 {
-    return arena_printf(cli->arena, "inputs.%.*s%s", STR_ARG(name), key).ptr;
+    return arena_printf(cli->arena, "inputs.{%.*s}%s", STR_ARG(name), key).ptr;
 }
 
 /* Where the content is: a registered asset, an address, or what is sent now. */
@@ -108,7 +108,7 @@ static void check_input_type(struct document *document, const struct assets_cont
     if (!content->local || !content->uri.len || content->is_file == str_eq(type, STR("uri_file")) ||
         str_find(type, STR("model")) >= 0)
         return;
-    struct str path = json_as_str(json_at(document->yaml.root, content->path));
+    struct str path = json_as_str(document_at(document, content->path));
     yaml_problem_add(&document->problems, document_place(document, content->path), "E1207",
                      "input '%.*s' is of type %.*s, but '%.*s' is a %s", STR_ARG(name),
                      STR_ARG(type), STR_ARG(path), content->is_file ? "file" : "folder");
@@ -247,6 +247,12 @@ static int set_text(struct cli *cli, struct json *body, const char *path, struct
                     struct error *err)
 {
     return text.len ? json_put(cli->arena, body, path, json_text(cli->arena, text), err) : 0;
+}
+
+int shape_job_ends(struct cli *cli, struct document *document, struct json *body, struct error *err)
+{
+    assert(body);
+    return add_inputs(cli, document, body, err) < 0 ? -1 : add_outputs(cli, document, body, err);
 }
 
 int shape_job_body(struct cli *cli, struct document *document, struct str name, struct json **out,

@@ -1,7 +1,10 @@
 /* own_commands.c - Commands of this program that az has not: they tend a server on this machine. */
+#include "cli/account_commands.h"
 #include "cli/command.h"
 #include "cli/completion.h"
+#include "cli/login.h"
 #include "cli/progress.h"
+#include "cli/rest_command.h"
 #include "cli/session.h"
 #include "os/clock.h"
 #include "os/file.h"
@@ -332,6 +335,35 @@ static const struct cli_flag COMPLETION_FLAGS[] = {
     {"shell", 0, CLI_VALUE, true, .choices = "bash|zsh|fish", .help = "bash, zsh or fish"},
 };
 
+static const struct cli_flag LOGIN_FLAGS[] = {
+    {"service-principal", 0, CLI_SWITCH, .help = "as a program, not as a person"},
+    {"username", 'u', CLI_VALUE, .help = "client id of the service principal"},
+    {"password", 'p', CLI_VALUE, .help = "its secret, or @FILE that holds it"},
+    {"tenant", 't', CLI_VALUE, .help = "tenant (default: the server's own)"},
+    {"federated-token", 0, CLI_VALUE, .help = "token of an issuer that the principal trusts"},
+    {"identity", 'i', CLI_SWITCH, .help = "as the identity of the job that this runs in"},
+    {"use-device-code", 0, CLI_SWITCH, .help = "by a code that is entered in a browser"},
+    {"scope", 0, CLI_VALUE, .help = "audience (default: the server's address)"},
+};
+static const struct cli_flag CONFIGURE_FLAGS[] = {
+    {"defaults", 'd', CLI_LIST, .help = "group=… workspace=…; an empty value takes it away"},
+    {"list-defaults", 'l', CLI_SWITCH, .help = "print them"},
+};
+static const struct cli_flag REST_FLAGS[] = {
+    {"method", 'm', CLI_VALUE, .fallback = "get",
+     .choices = "get|put|post|patch|delete|head|options", .help = "of the request"},
+    {"url", 0, CLI_VALUE, .help = "path, or address; {subscriptionId} is filled in"},
+    {"uri", 'u', CLI_VALUE, .help = "the same"},
+    {"body", 'b', CLI_VALUE, .help = "text, @FILE or @- for standard input"},
+    {"headers", 0, CLI_LIST, .help = "KEY=VALUE…"},
+    {"uri-parameters", 0, CLI_LIST, .help = "KEY=VALUE…, encoded behind the address"},
+    {"resource", 0, CLI_VALUE, .help = "for scripts of az; changes nothing",
+     .idle = "the server has one audience, its own address"},
+    {"skip-authorization-header", 0, CLI_SWITCH, .help = "for scripts of az; changes nothing",
+     .idle = "other hosts never get the token"},
+    {"output-file", 0, CLI_VALUE, .help = "write the reply there"},
+};
+
 static const struct cli_command COMMANDS[] = {
     {"serve", "start the server in the foreground", SERVE_FLAGS, COUNT(SERVE_FLAGS), 0,
      run_elsewhere, .text = true,
@@ -343,6 +375,18 @@ static const struct cli_command COMMANDS[] = {
     {"connect", "the lines that point SDK, MLflow and curl at this server", CONNECT_FLAGS,
      COUNT(CONNECT_FLAGS), 0, run_connect, .text = true,
      .examples = {"lazurite connect", "eval \"$(lazurite connect --shell bash)\""}},
+    {"login", "sign in; the folder's owner needs none", LOGIN_FLAGS, COUNT(LOGIN_FLAGS), 0,
+     login_run,
+     .examples = {"lazurite login --server https://ml.example.org:10443 --use-device-code",
+                  "lazurite login --service-principal -u ci -p @secret.txt"}},
+    {"logout", "forget every token", NULL, 0, 0, login_run_out, .text = true,
+     .examples = {"lazurite logout", "lazurite logout --only-show-errors"}},
+    {"configure", "set defaults", CONFIGURE_FLAGS, COUNT(CONFIGURE_FLAGS), 0, account_run_configure,
+     .examples = {"lazurite configure --defaults group=team workspace=lab",
+                  "lazurite configure --list-defaults"}},
+    {"rest", "any request, as one is signed in", REST_FLAGS, COUNT(REST_FLAGS), 0, rest_run,
+     .examples = {"lazurite rest --url /subscriptions?api-version=2022-12-01",
+                  "lazurite rest -m put --url /PATH --body @body.json"}},
     {"completion", "the completion script of a shell", COMPLETION_FLAGS, COUNT(COMPLETION_FLAGS), 0,
      run_completion, .positional = "shell", .text = true,
      .examples = {"source <(lazurite completion bash)",

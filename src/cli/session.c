@@ -2,11 +2,15 @@
  * one more host that it named, which never gets our credential. */
 #include "cli/session.h"
 #include "base/buf.h"
+#include "cli/settings.h"
+#include "cli/login.h"
 #include "cli/progress.h"
+#include "cli/scope.h"
 #include "cli/xml.h"
 #include "http/text.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "os/random.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -18,13 +22,23 @@
 #include <unistd.h>
 
 #define API_VERSION "2024-10-01"
-#define PROVIDER "providers/Microsoft.MachineLearningServices"
-#define FIRST_SUBSCRIPTION "00000000-0000-0000-0000-000000000001"
 #define HEADERS_MAX 8
 /* Replies that are kept; files flow past. */
 #define REPLY_MAX_BYTES (512 * MIB)
 #define POLL_FIRST_US (100 * US_PER_MS)
 #define POLL_LAST_US US_PER_S
+/* Rows of the data plane have versions of their own. */
+struct version_row {
+    struct str prefix;
+    const char *version;
+};
+
+static const struct version_row VERSIONS[] = {
+    {STR_INIT("/mferp/"), "2021-10-01-dataplanepreview"},
+    {STR_INIT("/registrymanagement/"), "v1.0"},
+    {STR_INIT("/genericasset/"), "2024-04-01-preview"},
+};
+#define RETRIES 3 /* of a request that a busy server refused */
 
 struct cli_session {
     struct http_client *client;
@@ -32,8 +46,10 @@ struct cli_session {
     struct str other_host;
     struct str host; /* "localhost:10443" */
     struct str bearer;
+    const struct json *kept; /* what `login` kept for this server, until it is looked at */
     struct str folder;
-    struct str subscription, group, workspace;
+    bool local; /* by the socket of the folder */
+    struct scope scope;
 };
 
 static volatile sig_atomic_t interrupted;
@@ -115,6 +131,7 @@ static int open_folder(struct cli *cli, struct cli_session *session, struct erro
     struct http_address address = {0};
 
     assert(session);
+    session->local = true;
     session->folder = session_folder(cli);
     session->host = host_of_folder(cli, session->folder);
     address.unix_path =
@@ -129,7 +146,7 @@ static int open_folder(struct cli *cli, struct cli_session *session, struct erro
     return 0;
 }
 
-/* A token of the environment is taken, one of the line wins. */
+/* A token of the line wins over one of the environment, that over the one that `login` kept. */
 static int open_url(struct cli *cli, struct cli_session *session, struct str url, struct error *err)
 {
     struct http_address address;
@@ -146,68 +163,71 @@ static int open_url(struct cli *cli, struct cli_session *session, struct str url
     while (str_ends(session->host, STR("/")))
         session->host.len--;
     session->client = http_client_new(&address);
+    if (!session->bearer.len)
+        session->kept = settings_token(cli, session->host);
     return 0;
 }
 
-/* The project file of the Azure tools, in this folder or one above it. */
-static struct json *project_file(struct cli *cli)
+/* What opens the session: an address of the line or the environment; the folder when it is named or
+ * a server runs in it; else the address of the configuration. "" is the folder. */
+static struct str choose_server(struct cli *cli)
 {
-    static const char *const NAMES[] = {".azureml/config.json", "config.json"};
-    char here[4096];
+    struct str url = cli_text(cli, "server"), folder = session_folder(cli);
+    bool named = cli_has(cli, "data-dir");
 
-    if (!getcwd(here, sizeof here))
-        return NULL;
-    struct str folder = str_from(here);
-    while (folder.len > 1) {
-        for (size_t i = 0; i < COUNT(NAMES); i++) {
-            struct json *found = folder_json(cli, folder, NAMES[i]);
-            if (json_str_at(found, "workspace_name").len)
-                return found;
-        }
-        ssize_t slash = str_find_last(folder, '/');
-        folder.len = slash > 0 ? (size_t)slash : 0;
-        folder = arena_str(cli->arena, folder);
-    }
-    return NULL;
-}
-
-/* The flag, then the project file, then what the first start made. */
-static struct str choose(const struct cli *cli, const char *flag, struct str project,
-                         const char *fallback)
-{
-    struct str given = cli_text(cli, flag);
-
-    assert(fallback);
-    if (given.len)
-        return given;
-    return project.len ? project : str_from(fallback);
+    assert(cli->arena);
+    if (!url.len && !named)
+        url = str_from(getenv("LAZURITE_SERVER"));
+    if (url.len || named)
+        return url;
+    url = settings_value(cli, "defaults", "server");
+    struct str socket = arena_printf(cli->arena, "%.*s/run/lazurite.sock", STR_ARG(folder));
+    return settings_profile(cli).len || access(socket.ptr, F_OK) != 0 ? url : STR("");
 }
 
 int session_open(struct cli *cli, struct error *err)
 {
-    struct str url = cli_text(cli, "server");
-    const char *environment = getenv("LAZURITE_SERVER");
-
     assert(cli->arena);
     if (cli->session)
         return 0;
     struct cli_session *session = arena_make(cli->arena, struct cli_session);
-    if (!url.len && environment && !cli_has(cli, "data-dir"))
-        url = str_from(environment);
+    if (scope_read(cli, &session->scope, err) < 0)
+        return -1;
+    struct str url = choose_server(cli);
     if ((url.len ? open_url(cli, session, url, err) : open_folder(cli, session, err)) < 0)
         return -1;
-    const struct json *project = url.len ? project_file(cli) : NULL;
-    session->subscription =
-        choose(cli, "subscription", json_str_at(project, "subscription_id"), FIRST_SUBSCRIPTION);
-    session->group =
-        choose(cli, "resource-group", json_str_at(project, "resource_group"), "default");
-    session->workspace =
-        choose(cli, "workspace-name", json_str_at(project, "workspace_name"), "default");
     struct sigaction action = {.sa_handler = on_interrupt};
     sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
     cli->session = session;
-    return 0;
+    if (session->kept && !session->bearer.len && !cli->signing_in &&
+        login_bearer(cli, session->kept, &session->bearer, err) < 0)
+        return -1;
+    return scope_find_registry(cli, &session->scope, err);
+}
+
+const struct scope *session_scope(const struct cli *cli)
+{
+    assert(cli->session);
+    return &cli->session->scope;
+}
+
+bool session_is_local(const struct cli *cli)
+{
+    assert(cli->session);
+    return cli->session->local;
+}
+
+struct str session_bearer(const struct cli *cli)
+{
+    assert(cli->session);
+    return cli->session->bearer;
+}
+
+void session_set_bearer(struct cli *cli, struct str token)
+{
+    assert(cli->session && token.len > 0);
+    cli->session->bearer = token;
 }
 
 void session_close(struct cli_session **session)
@@ -218,31 +238,6 @@ void session_close(struct cli_session **session)
     http_client_free(&(*session)->client);
     http_client_free(&(*session)->other);
     *session = NULL;
-}
-
-struct str session_workspace(struct cli *cli)
-{
-    const struct cli_session *session = cli->session;
-
-    assert(session);
-    return arena_printf(
-        cli->arena, "/subscriptions/%.*s/resourceGroups/%.*s/" PROVIDER "/workspaces/%.*s",
-        STR_ARG(session->subscription), STR_ARG(http_encode(cli->arena, session->group, false)),
-        STR_ARG(http_encode(cli->arena, session->workspace, false)));
-}
-
-struct str session_id(struct cli *cli, const char *type, struct str name)
-{
-    assert(type[0] != '/');
-    return arena_printf(cli->arena, "%.*s/%s/%.*s", STR_ARG(session_workspace(cli)), type,
-                        STR_ARG(http_encode(cli->arena, name, false)));
-}
-
-struct str session_version_id(struct cli *cli, const char *type, struct str name,
-                              struct str version)
-{
-    return arena_printf(cli->arena, "%.*s/versions/%.*s", STR_ARG(session_id(cli, type, name)),
-                        STR_ARG(http_encode(cli->arena, version, false)));
 }
 
 /* How an address is reached. */
@@ -358,24 +353,61 @@ static struct http_call call_of(const struct cli *cli, const struct session_requ
                               .cancel = is_interrupted};
 }
 
-int session_raw(struct cli *cli, const struct session_request *request, struct http_response *out,
-                struct error *err)
+/* Seconds that a busy server asks for, or a pause that doubles, each with some chance in it so that
+ * many clients do not come back at once. */
+static int64_t pause_us(const struct http_response *reply, int64_t attempt)
+{
+    int64_t seconds;
+    int64_t base = US_PER_S / 4 << (attempt < 6 ? attempt : 6);
+
+    if (str_to_int64(http_response_header(reply, "Retry-After"), &seconds) && seconds >= 0)
+        base = (seconds < 60 ? seconds : 60) * US_PER_S;
+    return base + (int64_t)random_below((uint32_t)(base / 4 + 1));
+}
+
+/* A server that is busy or starting has done nothing yet: what was sent may be sent again, unless
+ * its bytes flow from or to somewhere. */
+static bool is_busy(const struct session_request *request, const struct http_response *reply)
+{
+    assert(reply->status >= 100);
+    return (reply->status == 429 || reply->status == 503) && !request->on_body &&
+           !request->has_body_fd;
+}
+
+/* One try. */
+static int send_once(struct cli *cli, const struct session_request *request, const struct way *way,
+                     struct http_response *out, struct error *err)
 {
     struct http_header headers[HEADERS_MAX];
-    struct way way = {0};
-
-    if (session_open(cli, err) < 0 || find_way(cli, request->url, &way, err) < 0)
-        return -1;
     struct http_call call = call_of(cli, request);
-    call.target = way.target;
+
+    call.target = way->target;
     call.headers = headers;
-    call.header_count = make_headers(cli, request, &way, headers);
+    call.header_count = make_headers(cli, request, way, headers);
     int64_t begun = clock_mono_us();
-    int result = http_client_send(way.client, cli->arena, &call, out, err);
+    int result = http_client_send(way->client, cli->arena, &call, out, err);
     if (cli->debug)
         fprintf(stderr, "%s %.*s %d %lld us\n", request->method, STR_ARG(masked(cli, call.target)),
                 result < 0 ? 0 : out->status, (long long)(clock_mono_us() - begun));
     assert(result == 0 || result == -1);
+    return result;
+}
+
+int session_raw(struct cli *cli, const struct session_request *request, struct http_response *out,
+                struct error *err)
+{
+    struct way way = {0};
+    int result;
+
+    if (session_open(cli, err) < 0 || find_way(cli, request->url, &way, err) < 0)
+        return -1;
+    int64_t tries = cli_number(cli, "retries", RETRIES);
+    for (int64_t attempt = 0;; attempt++) {
+        result = send_once(cli, request, &way, out, err);
+        if (result < 0 || !is_busy(request, out) || attempt >= tries || session_interrupted())
+            break;
+        clock_sleep_us(pause_us(out, attempt));
+    }
     if (result < 0 && session_interrupted())
         cli->interrupted = true;
     if (result < 0 && err->code == ERROR_UNAVAILABLE && way.own && !cli->session->bearer.len)
@@ -434,14 +466,19 @@ int session_refused(struct cli *cli, const struct http_response *reply, struct e
     return hint.len ? error_hint(err, "%.*s", STR_ARG(hint)) : -1;
 }
 
-/* Our own routes have no api-version; addresses that the server gave have theirs. */
+/* Our own routes have no api-version, registries have that of the data plane; addresses that the
+ * server gave have theirs. */
 static struct str with_version(struct cli *cli, struct str path)
 {
     assert(path.len > 0);
     if (str_find(path, STR("api-version=")) >= 0 || str_find(path, STR("/lazurite/v1")) >= 0)
         return path;
-    return arena_printf(cli->arena, "%.*s%sapi-version=" API_VERSION, STR_ARG(path),
-                        str_find_char(path, '?') < 0 ? "?" : "&");
+    const char *version = API_VERSION;
+    for (size_t i = 0; i < COUNT(VERSIONS); i++)
+        if (str_starts(path, VERSIONS[i].prefix))
+            version = VERSIONS[i].version;
+    return arena_printf(cli->arena, "%.*s%sapi-version=%s", STR_ARG(path),
+                        str_find_char(path, '?') < 0 ? "?" : "&", version);
 }
 
 /* Any status but success is an error. */
@@ -483,6 +520,12 @@ static int call(struct cli *cli, const struct session_write *write, struct json 
         return -1;
     assert(reply.status >= 200 && reply.status < 300);
     return body_of(cli, &reply, out, err);
+}
+
+int session_delete(struct cli *cli, struct str path, struct json **out, struct error *err)
+{
+    assert(path.len > 0);
+    return call(cli, &(struct session_write){"DELETE", path, NULL, NULL}, out, err);
 }
 
 int session_get(struct cli *cli, struct str path, struct json **out, struct error *err)

@@ -16,7 +16,13 @@ struct str session_folder(const struct cli *cli);
 int session_open(struct cli *cli, struct error *err);
 void session_close(struct cli_session **session);
 
-/* "/subscriptions/S/resourceGroups/G/providers/Microsoft.MachineLearningServices/workspaces/W". */
+/* Which subscription, group and workspace it is about. */
+struct scope;
+const struct scope *session_scope(const struct cli *cli);
+
+/* "/subscriptions/S/resourceGroups/G/providers/Microsoft.MachineLearningServices/workspaces/W";
+ * with
+ * --registry-name the path of the registry. */
 struct str session_workspace(struct cli *cli);
 /* The id of something in the workspace: "{workspace}/{type}/{name}", name percent-encoded. */
 struct str session_id(struct cli *cli, const char *type, struct str name);
@@ -54,6 +60,7 @@ int session_put(struct cli *cli, struct str path, const struct json *body, struc
                 struct error *err);
 int session_post(struct cli *cli, struct str path, const struct json *body, struct json **out,
                  struct error *err);
+int session_delete(struct cli *cli, struct str path, struct json **out, struct error *err);
 
 /* A change that may take its time. */
 struct session_write {
@@ -75,6 +82,12 @@ int session_list(struct cli *cli, struct str path, size_t most, struct json **ou
 
 /* True when the person pressed Ctrl-C. */
 bool session_interrupted(void);
+
+/* Whether it goes by the socket of the data folder, where no token is needed; what else it carries;
+ * and a new one, from a sign-in. */
+bool session_is_local(const struct cli *cli);
+struct str session_bearer(const struct cli *cli);
+void session_set_bearer(struct cli *cli, struct str token);
 
 /* The address people see, "https://localhost:10443", and the folder's CA bundle ("" when unknown).
  */

@@ -10,9 +10,6 @@ struct json *shape_job(struct cli *cli, const struct json *rest);
 struct json *shape_data(struct cli *cli, const struct json *rest);
 struct json *shape_environment(struct cli *cli, const struct json *rest);
 struct json *shape_model(struct cli *cli, const struct json *rest);
-struct json *shape_compute(struct cli *cli, const struct json *rest);
-struct json *shape_datastore(struct cli *cli, const struct json *rest);
-struct json *shape_workspace(struct cli *cli, const struct json *rest);
 struct json *shape_endpoint(struct cli *cli, const struct json *rest);
 struct json *shape_deployment(struct cli *cli, const struct json *rest);
 
@@ -24,10 +21,11 @@ struct json *shape_all(struct cli *cli, const struct json *list,
  * the document; *out is then of no use. */
 int shape_job_body(struct cli *cli, struct document *document, struct str name, struct json **out,
                    struct error *err);
+/* The inputs and outputs of a job's file alone, into properties.inputs and properties.outputs. */
+int shape_job_ends(struct cli *cli, struct document *document, struct json *body,
+                   struct error *err);
 int shape_data_body(struct cli *cli, struct document *document, struct json **out,
                     struct error *err);
-int shape_compute_body(struct cli *cli, struct document *document, struct json **out,
-                       struct error *err);
 int shape_endpoint_body(struct cli *cli, struct document *document, struct json **out,
                         struct error *err);
 int shape_deployment_body(struct cli *cli, struct document *document, struct json **out,

@@ -428,31 +428,49 @@ static bool wrong_union_type(struct check *check, const struct yaml_shape *shape
     return true;
 }
 
-/* A mapping among alternatives: `type` decides when it stands there, else what fits best. */
+/* Whether the `type` that stands in a mapping is one of this alternative. */
+static bool is_named(const struct check *check, const struct yaml_shape *one,
+                     const struct subject *it)
+{
+    struct json *type = json_get(it->value, STR("type"));
+    const struct yaml_field *field =
+        one->type == YAML_REF && type ? find_field(one->def, STR("type")) : NULL;
+
+    if (!field)
+        return false;
+    struct subject discriminator = child(check, it, STR("type"), type);
+    return dry_errors(check, field->shape, &discriminator) == 0;
+}
+
+/* A mapping among alternatives: those of its `type` when one is named, of them what fits best. Only
+ * they are walked: unions stand within unions, and all of all would never end. */
 static void check_mapping_union(struct check *check, const struct yaml_shape *shape,
                                 const struct subject *it)
 {
-    const struct yaml_shape *best = NULL, *typed = NULL;
+    const struct yaml_shape *best = NULL;
     struct json *type = json_get(it->value, STR("type"));
-    size_t least = SIZE_MAX;
+    size_t least = SIZE_MAX, named = 0;
 
-    for (size_t i = 0; i < shape->of_count && !typed; i++) {
-        const struct yaml_shape *one = shape->of[i];
-        const struct yaml_field *field =
-            one->type == YAML_REF && type ? find_field(one->def, STR("type")) : NULL;
-        struct subject discriminator = child(check, it, STR("type"), type);
-        if (field && dry_errors(check, field->shape, &discriminator) == 0)
-            typed = one;
-        size_t errors = dry_errors(check, one, it);
-        if (errors < least) {
-            least = errors;
-            best = one;
-        }
+    for (size_t i = 0; i < shape->of_count; i++) {
+        if (!is_named(check, shape->of[i], it))
+            continue;
+        best = shape->of[i];
+        named++;
     }
     struct subject word = child(check, it, STR("type"), type);
-    if (type && !typed && wrong_union_type(check, shape, &word))
+    if (type && !named && wrong_union_type(check, shape, &word))
         return;
-    check_value(check, typed ? typed : best, it);
+    for (size_t i = 0; named != 1 && i < shape->of_count; i++) {
+        if (named && !is_named(check, shape->of[i], it))
+            continue;
+        size_t errors = dry_errors(check, shape->of[i], it);
+        if (errors < least) {
+            least = errors;
+            best = shape->of[i];
+        }
+    }
+    assert(best);
+    check_value(check, best, it);
 }
 
 /* The member that fits; else the one that the value was likely meant for tells its problems. */

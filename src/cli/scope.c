@@ -1,0 +1,164 @@
+/* scope.c - Names from flags, configuration and project file, and the paths made of them. */
+#include "cli/scope.h"
+#include "cli/settings.h"
+#include "cli/session.h"
+#include "http/text.h"
+#include "os/file.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PROVIDER "providers/Microsoft.MachineLearningServices"
+#define FIRST_SUBSCRIPTION "00000000-0000-0000-0000-000000000001"
+
+/* A file as JSON; NULL when it is not there or is none. */
+static struct json *read_json(struct cli *cli, struct str folder, const char *name)
+{
+    struct error ignored;
+    struct str text;
+    CLEANUP(fd_close) int dir = dir_open(arena_cstr(cli->arena, folder), &ignored);
+
+    assert(name[0] != '/');
+    if (dir < 0 || file_read(cli->arena, dir, name, MIB, &text, &ignored) < 0)
+        return NULL;
+    return json_parse(cli->arena, text, &ignored);
+}
+
+/* The project file of the Azure tools, in this folder or one above it. */
+static struct json *project_file(struct cli *cli)
+{
+    static const char *const NAMES[] = {".azureml/config.json", "config.json"};
+    char here[4096];
+
+    if (!getcwd(here, sizeof here))
+        return NULL;
+    struct str folder = arena_str(cli->arena, str_from(here));
+    while (folder.len > 1) {
+        for (size_t i = 0; i < COUNT(NAMES); i++) {
+            struct json *found = read_json(cli, folder, NAMES[i]);
+            if (json_str_at(found, "workspace_name").len)
+                return found;
+        }
+        ssize_t slash = str_find_last(folder, '/');
+        folder = str_slice(folder, 0, slash > 0 ? (size_t)slash : 0);
+    }
+    return NULL;
+}
+
+/* One name: flag, then the words of the person and of the project, then the first start's. */
+static struct str choose(struct cli *cli, const char *flag, const char *key, struct str project,
+                         const char *first)
+{
+    struct str given = cli_text(cli, flag);
+
+    assert(first);
+    if (!given.len)
+        given = settings_value(cli, "defaults", key);
+    if (!given.len)
+        given = project;
+    return given.len ? given : str_from(first);
+}
+
+/* Whether the command may be about a registry, and this one is. */
+static bool about_registry(const struct cli *cli)
+{
+    const struct cli_command *command = cli->arguments.command;
+
+    return command && (command->shares & CLI_REGISTRY) && cli_text(cli, "registry-name").len > 0;
+}
+
+int scope_read(struct cli *cli, struct scope *out, struct error *err)
+{
+    const struct json *project = project_file(cli);
+
+    assert(cli->arena);
+    if (about_registry(cli) && cli_has(cli, "workspace-name")) {
+        cli->usage = true;
+        return error_set(err, ERROR_INVALID, "",
+                         "--registry-name and --workspace-name exclude each other.");
+    }
+    *out = (struct scope){
+        .subscription = choose(cli, "subscription", "subscription",
+                               json_str_at(project, "subscription_id"), FIRST_SUBSCRIPTION),
+        .group = choose(cli, "resource-group", "group", json_str_at(project, "resource_group"),
+                        "default"),
+        .workspace = choose(cli, "workspace-name", "workspace",
+                            json_str_at(project, "workspace_name"), "default"),
+    };
+    /* A feature store is a workspace by another flag. */
+    if (cli_text(cli, "feature-store-name").len)
+        out->workspace = cli_text(cli, "feature-store-name");
+    return 0;
+}
+
+int scope_registry_path(struct cli *cli, struct str name, struct str *out, struct error *err)
+{
+    struct json *found;
+    struct str encoded = http_encode(cli->arena, name, false);
+    struct str path = arena_printf(cli->arena, "/registrymanagement/v1.0/registries/%.*s/discovery",
+                                   STR_ARG(encoded));
+
+    assert(cli->session);
+    if (session_get(cli, path, &found, err) < 0)
+        return -1;
+    struct str group = http_encode(cli->arena, json_str_at(found, "resourceGroup"), false);
+    *out = arena_printf(cli->arena,
+                        "/mferp/managementfrontend/subscriptions/%.*s/resourceGroups/%.*s/" PROVIDER
+                        "/registries/%.*s",
+                        STR_ARG(json_str_at(found, "subscriptionId")), STR_ARG(group),
+                        STR_ARG(encoded));
+    return 0;
+}
+
+int scope_find_registry(struct cli *cli, struct scope *scope, struct error *err)
+{
+    assert(scope);
+    if (!about_registry(cli))
+        return 0;
+    return scope_registry_path(cli, cli_text(cli, "registry-name"), &scope->registry, err);
+}
+
+struct str scope_subscription(struct cli *cli)
+{
+    return arena_printf(cli->arena, "/subscriptions/%.*s",
+                        STR_ARG(session_scope(cli)->subscription));
+}
+
+struct str scope_provider(struct cli *cli)
+{
+    return arena_printf(cli->arena, "%.*s/" PROVIDER, STR_ARG(scope_subscription(cli)));
+}
+
+struct str scope_group(struct cli *cli)
+{
+    struct str group = http_encode(cli->arena, session_scope(cli)->group, false);
+
+    return arena_printf(cli->arena, "%.*s/resourceGroups/%.*s/" PROVIDER,
+                        STR_ARG(scope_subscription(cli)), STR_ARG(group));
+}
+
+struct str session_workspace(struct cli *cli)
+{
+    const struct scope *scope = session_scope(cli);
+
+    if (scope->registry.len)
+        return scope->registry;
+    return arena_printf(cli->arena, "%.*s/workspaces/%.*s", STR_ARG(scope_group(cli)),
+                        STR_ARG(http_encode(cli->arena, scope->workspace, false)));
+}
+
+struct str session_id(struct cli *cli, const char *type, struct str name)
+{
+    assert(type[0] != '/');
+    return arena_printf(cli->arena, "%.*s/%s/%.*s", STR_ARG(session_workspace(cli)), type,
+                        STR_ARG(http_encode(cli->arena, name, false)));
+}
+
+struct str session_version_id(struct cli *cli, const char *type, struct str name,
+                              struct str version)
+{
+    return arena_printf(cli->arena, "%.*s/versions/%.*s", STR_ARG(session_id(cli, type, name)),
+                        STR_ARG(http_encode(cli->arena, version, false)));
+}
