@@ -13,6 +13,7 @@
 #include "kinds/lineage.h"
 #include "kinds/online_deployment.h"
 #include "kinds/online_endpoint.h"
+#include "kinds/role.h"
 #include "mlflow/mlflow.h"
 #include "oauth/oauth.h"
 #include "server/admin.h"
@@ -62,6 +63,8 @@ int faces_join(struct server *server, struct error *err)
         mlflow_routes(server->mlflow),  dataplane_routes(&server->engines),
         oauth_routes(server->oauth),
         batch_routes(&server->engines), lineage_routes(&server->engines),
+        role_assignment_routes(&server->engines), role_definition_routes(&server->engines),
+        role_people_routes(&server->engines), role_me_routes(&server->engines),
         index_routes(server->arm),
     };
     return router_new(tables, COUNT(tables), &server->router, err);
