@@ -49,6 +49,8 @@ static const struct route ROUTES[] = {
     OPEN("POST", "/{tenant}/oauth2/v2.0/signin", oauth_sign_in),
     OPEN("GET", "/oauth2/" PAGE_SCRIPT, page_script),
     OPEN("GET", "/oauth2/" PAGE_STYLE, page_style),
+    {"POST", "/lazurite/v1/attempts/{attempt}/token", PERMIT_ATTEMPT, NULL, 4 * KIB, 0,
+     LISTEN_SOCKET | LISTEN_TLS, oauth_attempt_token, NULL, arm_refuse},
 };
 
 struct route_table oauth_routes(struct oauth *oauth)

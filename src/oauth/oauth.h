@@ -1,8 +1,9 @@
 /* oauth.h - the token service: metadata, grants, and the pages where people sign in
  *
  * What unmodified azure-identity, msal and their kin speak (security.md 4.1): below /{tenant}/, our
- * own GUID or `adfs`, the name that msal asks without instance discovery. Every row is public; what
- * it gives depends on what is proved in it.
+ * own GUID or `adfs`, the name that msal asks without instance discovery. These rows are public;
+ * what they give depends on what is proved in them. And the row by which what runs here asks for
+ * tokens.
  */
 #pragma once
 

@@ -76,6 +76,11 @@ int ask_wish(struct ask *ask, struct str before, struct wish *out, struct error 
 
 void oauth_token(struct call *call);
 
+/* --- attempt.c: what runs here asks for its own rights under another audience -------------------
+ */
+
+void oauth_attempt_token(struct call *call);
+
 /* --- device.c, authorize.c -------------------------------------------------------------------- */
 
 void oauth_device_code(struct call *call);

@@ -24,6 +24,7 @@ struct world {
     struct http_server *server;
     struct http_app app;
     int dir;
+    struct caller caller;     /* whom the guard would have found: nobody */
     struct principal ana, ci; /* a person, a service principal … */
     struct str secret;        /* … and its secret */
 };

@@ -14,6 +14,7 @@ struct stop {
 };
 
 struct delivery;
+struct managed;
 
 struct attempt {
     struct arena *arena;
@@ -26,6 +27,7 @@ struct attempt {
     struct str data_path;   /* … and its absolute path */
     struct journal *journal;
     struct delivery *delivery; /* NULL when there is no server to tell */
+    struct managed *managed;   /* the identity endpoint, NULL when there is none */
     struct stop *stop;
     struct str environment_path; /* "" for the host */
     bool sandboxed;              /* bubblewrap works here */

@@ -30,6 +30,7 @@ struct fake_server {
     bool sealed_early; /* log bytes came after `finished` */
     struct fake_blob blobs[64];
     size_t blob_count;
+    int64_t tokens;    /* how many were asked for */
     struct buf staged; /* blocks in the order they came */
     int64_t blocks;
 };

@@ -147,6 +147,23 @@ static void serve_blob(struct fake_server *server, const struct request *r, int 
     }
 }
 
+/* A token that names what was asked for; the audience "refused" is none. */
+static void give_token(struct fake_server *server, const struct request *r, int fd)
+{
+    struct json *body = json_parse(r->arena, r->body, NULL);
+    struct str resource = json_str_at(body, "resource");
+
+    server->tokens++;
+    if (str_eq(resource, STR("refused"))) {
+        reply(fd, 400, STR("{}"));
+        return;
+    }
+    reply(fd, 200,
+          arena_printf(r->arena, "{\"access_token\":\"%.*s|%.*s|%.*s\",\"expires_on\":4000000000}",
+                       STR_ARG(r->path), STR_ARG(resource),
+                       STR_ARG(json_str_at(body, "identity"))));
+}
+
 static void serve(struct fake_server *server, const struct request *r, int fd)
 {
     int refuse = atomic_load(&server->refuse);
@@ -158,6 +175,8 @@ static void serve(struct fake_server *server, const struct request *r, int fd)
         take_events(server, r, fd);
     else if (str_ends(r->path, STR("/logs")))
         take_log(server, r, fd);
+    else if (str_ends(r->path, STR("/token")))
+        give_token(server, r, fd);
     else
         serve_blob(server, r, fd);
     pthread_mutex_unlock(&server->lock);

@@ -6,6 +6,7 @@
 #include "runner/attempt.h"
 #include "runner/collect.h"
 #include "runner/delivery.h"
+#include "runner/managed.h"
 #include "runner/prepare.h"
 #include "runner/work.h"
 
@@ -218,7 +219,9 @@ static int run_attempt(struct attempt *attempt, struct error *err)
     if (json_str_at(attempt->spec, "server.socket").len && json_str_at(attempt->spec, "token").len)
         remote = remote_new(attempt);
     if (!journal_has(journal, "finished")) {
+        attempt->managed = managed_start(attempt);
         struct work_end end = run(attempt, remote);
+        managed_end(&attempt->managed); /* tokens are for the command */
         if (!attempt->replica && remote && strcmp(end.kind, "prepare") != 0)
             add_to_reason(attempt, collect_all(attempt, remote), &end);
         finish(attempt, &end);
