@@ -65,8 +65,8 @@ static bool same(struct str wanted, struct str have)
     return wanted.len == 0 || str_eq(wanted, have);
 }
 
-bool filter_match(const struct filter *f, const struct document *document,
-                  const struct json *properties, const struct json *tags)
+bool filter_fits(const struct filter *f, const struct document *document,
+                 const struct json *properties, const struct json *tags)
 {
     assert(f && document);
     if (f->hidden.len && str_eq_fold(f->hidden, document->name))
@@ -103,7 +103,7 @@ static int sift(const struct document *document, void *context, struct error *er
     sieve->before_us = document->created_us;
     sieve->before_doc = document->doc;
     if (sieve->left == 0 ||
-        !filter_match(sieve->filter, document, json_at(body, "properties"), NULL))
+        !filter_fits(sieve->filter, document, json_at(body, "properties"), NULL))
         return 0;
     sieve->left--;
     return sieve->each(document, sieve->context, err);

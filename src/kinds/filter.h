@@ -19,8 +19,8 @@ struct filter filter_read(const struct call *call);
 bool filter_empty(const struct filter *filter);
 /* Whether a resource stays: `properties` of its body, its tags when they live elsewhere (NULL: in
  * the properties). */
-bool filter_match(const struct filter *filter, const struct document *document,
-                  const struct json *properties, const struct json *tags);
+bool filter_fits(const struct filter *filter, const struct document *document,
+                 const struct json *properties, const struct json *tags);
 
 /* For `list` of kinds that have documents: document_list over what the query leaves. A
  * container that is not there is 404. */

@@ -325,7 +325,7 @@ static int wanted(struct listing *listing, const struct document *document, cons
         return -1;
     const struct json *properties = json_at(body, "properties");
     *out = (!listing->scheduled || json_str_at(properties, "properties.ScheduleId").len) &&
-           filter_match(&listing->filter, document, properties, tags);
+           filter_fits(&listing->filter, document, properties, tags);
     return 0;
 }
 
