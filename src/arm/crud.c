@@ -20,9 +20,9 @@ int arm_get(struct arm_request *req, struct arm_reply *out, struct error *err)
     struct json *wire = arm_wire(req, txn, &document, err);
     if (!wire)
         return -1;
-    if (document.doc)
-        http_add_header(req->call->ex, "ETag", arm_etag(req->arena, &document));
     *out = (struct arm_reply){.status = 200, .body = wire};
+    if (document.doc)
+        out->etag = arm_etag(req->arena, &document);
     return 0;
 }
 
@@ -293,10 +293,11 @@ static int put_reply(struct put *put, struct arm_reply *out, struct error *err)
     struct json *wire = arm_wire(req, txn, &put->after, err);
     if (!wire)
         return -1;
-    http_add_header(req->call->ex, "ETag", arm_etag(req->arena, &put->after));
     int made = req->kind->made_status ? req->kind->made_status : 201;
-    *out = (struct arm_reply){
-        .status = put->found ? 200 : made, .body = wire, .operation = put->operation};
+    *out = (struct arm_reply){.status = put->found ? 200 : made,
+                              .body = wire,
+                              .operation = put->operation,
+                              .etag = arm_etag(req->arena, &put->after)};
     return 0;
 }
 
@@ -327,6 +328,8 @@ int arm_put_body(struct arm_request *req, const struct json *body, bool patch,
     assert(req->name.len > 0);
     if (json_kind(body) != JSON_OBJECT)
         return error_set(err, ERROR_INVALID, "", "A body is a JSON object.");
+    if (arm_scope_writable(req, err) < 0)
+        return -1;
     do
         result = put_once(&put, body, patch, err);
     while (result < 0 && put.stale && ++tries < 3);

@@ -123,6 +123,8 @@ int arm_delete(struct arm_request *req, struct arm_reply *out, struct error *err
     struct delete delete = {.req = req};
 
     assert(req->name.len > 0);
+    if (arm_scope_writable(req, err) < 0)
+        return -1;
     if (store_write(req->engines->store, delete_apply, &delete, err) < 0)
         return -1;
     if (delete.missing) {

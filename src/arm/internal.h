@@ -38,6 +38,8 @@ struct arm_target arm_target_of(const struct call *call);
 /* Errors: ERROR_NOT_FOUND. The texts live in `arena`. */
 int arm_scope_find(struct arena *arena, struct store_txn *txn, const struct arm_target *target,
                    struct scope *out, struct error *err);
+/* Refuses writes into the registry `azureml`. Errors: ERROR_CONFLICT. */
+int arm_scope_writable(const struct arm_request *req, struct error *err);
 /* Whether a scope may be called so. Errors: ERROR_INVALID. */
 int arm_scope_name_check(struct str name, struct error *err);
 /* GET …/workspaces and …/registries of a subscription or a group. */

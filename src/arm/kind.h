@@ -72,6 +72,7 @@ struct arm_reply {
     int status;
     struct json *body;    /* NULL: none */
     struct str operation; /* id of an operation; empty: none */
+    struct str etag;      /* empty: none */
 };
 
 struct arm_action {
@@ -188,6 +189,8 @@ int arm_request_get(struct arm_request *req, struct arm_reply *out, struct error
 /* DELETE. */
 int arm_request_delete(struct arm_request *req, struct arm_reply *out, struct error *err);
 
+/* The registry `azureml`, which comes with the server: clients read it and do not write. */
+bool arm_scope_is_builtin(const struct scope *scope);
 /* The scope that a path names by {subscription}, {group} and {workspace} or {registry}, in memory
  * of the call's arena. Errors: ERROR_NOT_FOUND in the words that clients know. */
 int arm_scope(struct call *call, struct store *store, struct scope *out, struct error *err);

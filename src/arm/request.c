@@ -105,6 +105,13 @@ int arm_request_put(struct arm_request *req, const struct json *body, struct arm
     return arm_put_body(req, body, false, out, err);
 }
 
+int arm_request_patch(struct arm_request *req, const struct json *patch, struct arm_reply *out,
+                      struct error *err)
+{
+    assert(req->kind && patch);
+    return arm_put_body(req, patch, true, out, err);
+}
+
 int arm_request_get(struct arm_request *req, struct arm_reply *out, struct error *err)
 {
     assert(req->kind);

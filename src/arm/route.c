@@ -11,6 +11,8 @@ typedef int arm_run(struct arm_request *req, struct arm_reply *out, struct error
 static void answer(struct arm_request *req, struct call *call, const struct arm_reply *reply)
 {
     assert(reply->status >= 200);
+    if (reply->etag.len > 0)
+        http_add_header(call->ex, "ETag", reply->etag);
     if (reply->operation.len > 0)
         arm_operation_headers(req, reply->status, reply->operation);
     arm_reply(call, reply->status, reply->body);
@@ -225,4 +227,10 @@ void arm_free(struct arm **arm)
 struct route_table arm_routes(struct arm *arm)
 {
     return (struct route_table){.rows = ROWS, .count = COUNT(ROWS), .face = arm};
+}
+
+struct engines *arm_engines(struct arm *arm)
+{
+    assert(arm);
+    return arm->engines;
 }

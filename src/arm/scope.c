@@ -53,6 +53,21 @@ int arm_scope(struct call *call, struct store *store, struct scope *out, struct 
     return txn ? arm_scope_find(call->arena, txn, &target, out, err) : -1;
 }
 
+bool arm_scope_is_builtin(const struct scope *scope)
+{
+    assert(scope);
+    return scope->kind == SCOPE_REGISTRY && str_eq_fold(scope->name, STR("azureml"));
+}
+
+int arm_scope_writable(const struct arm_request *req, struct error *err)
+{
+    if (!arm_scope_is_builtin(&req->scope))
+        return 0;
+    return error_set(err, ERROR_CONFLICT, "",
+                     "The registry '%.*s' comes with the server and cannot be changed.",
+                     STR_ARG(req->scope.name));
+}
+
 #define SCOPE_NAME_MIN 2
 #define SCOPE_NAME_MAX 33
 

@@ -97,3 +97,5 @@ int asset_register(struct store_txn *txn, const struct asset_new *new_version, s
 /* Specifications of the built-in registry `azureml` (python/environments/): {"name", "version",
  * "properties"}, NULL when unknown. */
 struct json *asset_curated_environment(struct arena *arena, struct str name);
+/* The names of all of them, an array of texts. */
+struct json *asset_curated_names(struct arena *arena);

@@ -9,3 +9,9 @@ struct json *asset_curated_environment(struct arena *arena, struct str name)
     assert(arena);
     return environment_curated(arena, name);
 }
+
+struct json *asset_curated_names(struct arena *arena)
+{
+    assert(arena);
+    return environment_curated_names(arena);
+}

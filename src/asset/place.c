@@ -248,7 +248,17 @@ static int of_asset(struct search *search, struct str text, bool typed, struct a
         uri = json_str_at(body, FIELDS[i]);
     if (uri.len == 0)
         return error_set(err, ERROR_INVALID, "", "'%.*s' holds no files.", STR_ARG(text));
-    return follow(search, uri, out, err);
+    if (asset.version.scope == search->scope->number)
+        return follow(search, uri, out, err);
+    /* From here on in the registry: its containers are reached through its assets alone. */
+    const struct scope *workspace = search->scope;
+    struct scope registry;
+    if (scope_by_number(search->txn, asset.version.scope, &registry, err) < 0)
+        return -1;
+    search->scope = &registry;
+    int result = follow(search, uri, out, err);
+    search->scope = workspace;
+    return result;
 }
 
 /* One step from a URI to a place or to the next URI. */

@@ -63,14 +63,11 @@ static int curated(const struct look *look, struct str name, struct asset *out, 
 }
 
 /* The built-in registry answers curated environments and nothing else. */
-static int in_registry(const struct look *look, struct asset *out, struct error *err)
+static int in_builtin(const struct look *look, struct asset *out, struct error *err)
 {
     const struct reference *r = &look->reference;
 
     assert(look->reference.registry.len > 0);
-    if (!str_eq_fold(r->registry, STR("azureml")))
-        return error_set(err, ERROR_NOT_FOUND, "", "There is no registry '%.*s' here.",
-                         STR_ARG(r->registry));
     if (!str_eq(look->type, STR("environments")))
         return error_set(err, ERROR_NOT_FOUND, "",
                          "The built-in registry 'azureml' holds environments, no %s '%.*s'.",
@@ -133,6 +130,55 @@ static int find_version(const struct look *look, const struct document *containe
     return result < 0 && err->code == ERROR_NOT_FOUND ? no_version(look, container, err) : result;
 }
 
+static int which_version(const struct look *look, struct error *err)
+{
+    const struct reference *r = &look->reference;
+
+    error_set(err, ERROR_INVALID, "", "Which version of %s '%.*s'?", look->one, STR_ARG(r->name));
+    return error_hint(err, "Write azureml:%.*s:VERSION or azureml:%.*s@latest.", STR_ARG(r->name),
+                      STR_ARG(r->name));
+}
+
+/* A registry of this server: its assets are there for every workspace. */
+static int in_registry(const struct look *asked, struct asset *out, struct error *err)
+{
+    struct look look = *asked;
+    const struct reference *r = &look.reference;
+    struct arena *arena = store_arena(look.txn);
+    struct str none = {0};
+    struct document container, version;
+    struct scope registry;
+
+    assert(r->registry.len > 0);
+    if (str_eq_fold(r->registry, STR("azureml")))
+        return in_builtin(asked, out, err);
+    if (scope_find(look.txn, none, none, r->registry, &registry, err) < 0)
+        return err->code != ERROR_NOT_FOUND
+                   ? -1
+                   : error_set(err, ERROR_NOT_FOUND, "", "There is no registry '%.*s' here.",
+                               STR_ARG(r->registry));
+    if (r->version.len == 0 && r->label.len == 0)
+        return which_version(&look, err);
+    look.scope = &registry;
+    struct document_key key = {registry.number, look.type, 0, r->name};
+    if (document_get(look.txn, &key, &container, err) < 0)
+        return err->code != ERROR_NOT_FOUND
+                   ? -1
+                   : error_set(err, ERROR_NOT_FOUND, "",
+                               "There is no %s '%.*s' in registry '%.*s'.", look.one,
+                               STR_ARG(r->name), STR_ARG(registry.name));
+    if (find_version(&look, &container, &version, err) < 0)
+        return -1;
+    *out = (struct asset){.version = version,
+                          .type = look.type,
+                          .name = container.name,
+                          .version_name = version.name};
+    out->id = arena_printf(arena, "azureml://registries/%.*s/%.*s/%.*s/versions/%.*s",
+                           STR_ARG(registry.name), STR_ARG(look.type), STR_ARG(container.name),
+                           STR_ARG(version.name));
+    return 0;
+}
+
 /* Container, then version; curated names stand in for environments that nobody made. */
 static int in_workspace(const struct look *look, struct asset *out, struct error *err)
 {
@@ -142,12 +188,8 @@ static int in_workspace(const struct look *look, struct asset *out, struct error
     struct document container, version;
 
     assert(look->one);
-    if (r->version.len == 0 && r->label.len == 0) {
-        error_set(err, ERROR_INVALID, "", "Which version of %s '%.*s'?", look->one,
-                  STR_ARG(r->name));
-        return error_hint(err, "Write azureml:%.*s:VERSION or azureml:%.*s@latest.",
-                          STR_ARG(r->name), STR_ARG(r->name));
-    }
+    if (r->version.len == 0 && r->label.len == 0)
+        return which_version(look, err);
     if (elsewhere(look) || document_get(look->txn, &key, &container, err) < 0) {
         if (!elsewhere(look) && err->code != ERROR_NOT_FOUND)
             return -1;

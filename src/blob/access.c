@@ -222,13 +222,16 @@ static bool is_declared_output(struct store_txn *txn, const struct caller *calle
     return false;
 }
 
-/* An attempt reads its workspace and writes its own artifacts and outputs. */
+/* An attempt reads its workspace and what registries share, and writes its own artifacts and
+ * outputs. */
 static bool attempt_allows(struct store_txn *txn, const struct caller *caller,
                            const struct blob_target *target, const char *rights)
 {
     struct arena *arena = store_arena(txn);
 
     assert(caller->kind == CALLER_ATTEMPT);
+    if (target->scope.kind == SCOPE_REGISTRY)
+        return !strpbrk(rights, "acwd");
     if (caller->scope != target->scope.number)
         return false;
     if (strpbrk(rights, "rl"))

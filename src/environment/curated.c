@@ -109,6 +109,32 @@ struct json *environment_curated(struct arena *arena, struct str name)
     return out;
 }
 
+struct listing {
+    struct arena *arena;
+    struct json *names;
+};
+
+/* Folders at the top; what is in them is not looked at. */
+static int note_folder(const struct dir_entry *entry, void *context, struct error *)
+{
+    struct listing *listing = context;
+
+    if (S_ISDIR(entry->status.st_mode))
+        json_append(listing->arena, listing->names, json_text(listing->arena, entry->path));
+    return 1;
+}
+
+struct json *environment_curated_names(struct arena *arena)
+{
+    CLEANUP(fd_close) int all = open_environments(arena);
+    struct listing listing = {.arena = arena, .names = json_array(arena)};
+
+    assert(arena);
+    if (all >= 0)
+        dir_walk(all, note_folder, &listing, NULL);
+    return listing.names;
+}
+
 int environment_curated_lock(struct arena *arena, struct str name, struct str *out_lock,
                              struct str *out_python, struct error *err)
 {

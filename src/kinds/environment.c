@@ -109,7 +109,8 @@ static int environment_version_show(struct arm_request *req, struct store_txn *,
     struct json *properties = json_at(wire, "properties");
 
     assert(wire);
-    json_set_str(req->arena, properties, "environmentType", STR("UserCreated"));
+    if (json_str_at(properties, "environmentType").len == 0) /* else one that we ship */
+        json_set_str(req->arena, properties, "environmentType", STR("UserCreated"));
     json_set_str(req->arena, properties, "provisioningState", STR("Succeeded"));
     return 0;
 }

@@ -64,7 +64,8 @@ static int settle_uri(struct arm_request *req, struct error *err)
     if (need_mlmodel(req, txn, &place, err) < 0)
         return -1;
     /* An upload's container is no datastore's: its own address is the only one that leads there. */
-    if (reference.kind == REFERENCE_DATASTORE || reference.kind == REFERENCE_URL)
+    if (reference.kind == REFERENCE_DATASTORE || reference.kind == REFERENCE_URL ||
+        reference.registry.len > 0)
         return 0;
     json_set_str(req->arena, properties, "modelUri", asset_uri(req->arena, &req->scope, &place));
     if (reference.kind == REFERENCE_JOB || reference.kind == REFERENCE_RUN)

@@ -6,12 +6,6 @@
 
 #include <assert.h>
 
-/* The built-in one comes with the server and is the same everywhere. */
-bool registry_is_builtin(const struct scope *scope)
-{
-    return scope->kind == SCOPE_REGISTRY && str_eq_fold(scope->name, STR("azureml"));
-}
-
 /* Keeps what clients may say. */
 static struct json *keep_body(struct arm_request *req)
 {
@@ -46,9 +40,6 @@ static int registry_prepare(struct arm_request *req, struct error *err)
     assert(req->body);
     if (fields_check(req->arena, req->body, &fields_registry, err) < 0)
         return -1;
-    if (registry_is_builtin(&req->scope))
-        return error_set(err, ERROR_CONFLICT, "",
-                         "The registry 'azureml' comes with the server and cannot be changed.");
     req->body = keep_body(req);
     req->prepared = seed;
     return req->scope.number > 0 ? 0 : workspace_seed(req->engines, req->arena, seed, err);

@@ -17,6 +17,14 @@ struct scope_seed {
 /* Owns: strs live in `arena`. */
 int workspace_seed(struct engines *engines, struct arena *arena, struct scope_seed *out,
                    struct error *err);
+/* A scope that every folder has: found by its name, or made. */
+struct scope_making {
+    struct arena *arena;
+    struct str type, body; /* of its document */
+    struct scope fresh;    /* its kind and name; the rest is filled in */
+    struct scope made;     /* what is there now; lives in `arena` */
+};
+int workspace_make_builtin(struct engines *engines, struct scope_making *making, struct error *err);
 /* make_scope of the two kinds: the row, and for a workspace its datastores and its experiment. */
 int workspace_make_scope(struct arm_request *req, struct store_txn *txn, struct error *err);
 
@@ -40,9 +48,3 @@ int workspace_hub_free(struct arm_request *req, struct store_txn *txn, struct er
 /* POST …/diagnose: looks at what jobs and uploads need. */
 int workspace_diagnose(struct arm_request *req, const struct document *document,
                        struct arm_reply *out, struct error *err);
-
-/* --- registry.c --------------------------------------------------------------------------------
- */
-
-/* The registry `azureml`, which clients read and do not write. */
-bool registry_is_builtin(const struct scope *scope);

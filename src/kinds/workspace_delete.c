@@ -69,6 +69,7 @@ static const struct purge PURGES[] = {
     OF_SCOPE("edge", "scope, from_kind, from_id, role, to_kind, to_id"),
     OF_SCOPE("document", "doc"),
     OF_SCOPE("event", "seq"),
+    OF_SCOPE("doomed", "doomed"),
     IN_CONTAINER(PURGE_ARTIFACT, "staged", "container, name, block_id"),
     IN_CONTAINER(PURGE_BLOB, "staged", "container, name, block_id"),
     IN_CONTAINER(PURGE_ARTIFACT, "blob", "container, name"),

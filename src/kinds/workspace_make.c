@@ -94,14 +94,7 @@ int workspace_make_scope(struct arm_request *req, struct store_txn *txn, struct 
 /* --- What every folder has ---------------------------------------------------------------------
  */
 
-struct making {
-    struct arena *arena;
-    struct str type, body;
-    struct scope fresh; /* with a GUID and a data key of its own */
-    struct scope made;
-};
-
-static void keep_made(struct making *making, const struct scope *scope)
+static void keep_made(struct scope_making *making, const struct scope *scope)
 {
     making->made = *scope;
     making->made.subscription = arena_str(making->arena, scope->subscription);
@@ -114,7 +107,7 @@ static void keep_made(struct making *making, const struct scope *scope)
 /* On the writer thread: found, or scope, documents and experiment in one commit. */
 static int make_builtin(struct store_txn *txn, void *context, struct error *err)
 {
-    struct making *making = context;
+    struct scope_making *making = context;
     struct scope scope = making->fresh, found;
     bool registry = scope.kind == SCOPE_REGISTRY;
     struct str none = {0};
@@ -141,7 +134,7 @@ static int make_builtin(struct store_txn *txn, void *context, struct error *err)
 
 /* The keys are made before the write: a function of the writer draws no chance, for it may run
  * twice. */
-static int make(struct engines *engines, struct making *making, struct error *err)
+int workspace_make_builtin(struct engines *engines, struct scope_making *making, struct error *err)
 {
     struct scope_seed seed;
 
@@ -158,29 +151,13 @@ static int make(struct engines *engines, struct making *making, struct error *er
 int workspace_make_default(struct engines *engines, struct arena *arena, struct scope *out,
                            struct error *err)
 {
-    struct making making = {.arena = arena,
-                            .type = STR("workspaces"),
-                            .body = STR("{\"properties\":{},\"tags\":{}}"),
-                            .fresh = {.kind = SCOPE_WORKSPACE, .name = STR("default")}};
+    struct scope_making making = {.arena = arena,
+                                  .type = STR("workspaces"),
+                                  .body = STR("{\"properties\":{},\"tags\":{}}"),
+                                  .fresh = {.kind = SCOPE_WORKSPACE, .name = STR("default")}};
 
     assert(out);
-    if (make(engines, &making, err) < 0)
-        return -1;
-    *out = making.made;
-    return 0;
-}
-
-int registry_make_builtin(struct engines *engines, struct arena *arena, struct scope *out,
-                          struct error *err)
-{
-    struct making making = {
-        .arena = arena,
-        .type = STR("registries"),
-        .body = STR("{\"properties\":{\"description\":\"Curated environments\"},\"tags\":{}}"),
-        .fresh = {.kind = SCOPE_REGISTRY, .name = STR("azureml")}};
-
-    assert(out);
-    if (make(engines, &making, err) < 0)
+    if (workspace_make_builtin(engines, &making, err) < 0)
         return -1;
     *out = making.made;
     return 0;

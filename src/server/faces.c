@@ -2,6 +2,7 @@
 
 #include "blob/blob.h"
 #include "dataplane/dataplane.h"
+#include "dataplane/registry.h"
 #include "kinds/batch.h"
 #include "kinds/component.h"
 #include "kinds/feature.h"
@@ -14,6 +15,10 @@
 #include "kinds/online_deployment.h"
 #include "kinds/online_endpoint.h"
 #include "kinds/role.h"
+#include "kinds/registry_data.h"
+#include "kinds/template.h"
+#include "kinds/workspace_dependent.h"
+#include "kinds/workspace_group.h"
 #include "mlflow/mlflow.h"
 #include "oauth/oauth.h"
 #include "server/admin.h"
@@ -44,6 +49,12 @@ static const struct arm_kind *const KINDS[] = {
 };
 /* clang-format on */
 
+const struct arm_kind *const *faces_kinds(size_t *out_count)
+{
+    *out_count = COUNT(KINDS);
+    return KINDS;
+}
+
 /* Every face in one table: two rows that shadow each other are found here, at the start. */
 int faces_join(struct server *server, struct error *err)
 {
@@ -65,7 +76,9 @@ int faces_join(struct server *server, struct error *err)
         batch_routes(&server->engines), lineage_routes(&server->engines),
         role_assignment_routes(&server->engines), role_definition_routes(&server->engines),
         role_people_routes(&server->engines), role_me_routes(&server->engines),
-        index_routes(server->arm),
+        index_routes(server->arm),      registry_discovery_routes(&server->engines),
+        registry_data_routes(server->arm), template_routes(server->arm),
+        workspace_group_routes(server->arm), workspace_dependent_routes(server->arm),
     };
     return router_new(tables, COUNT(tables), &server->router, err);
 }
