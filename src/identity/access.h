@@ -9,12 +9,6 @@
 #include "identity/principal.h"
 
 struct access;
-struct accesses;
-
-/* Owns: the caller. */
-struct accesses *accesses_new(void);
-/* Nobody holds a snapshot any more. For CLEANUP. */
-void accesses_free(struct accesses **accesses);
 
 /* Of whom: an object id, or a number when it is empty. */
 struct access_who {

@@ -7,5 +7,3 @@
 /* grant_role.c: built-in or custom, by GUID. Errors: ERROR_NOT_FOUND. */
 int grant_role_in(struct store_txn *txn, struct arena *arena, struct str id, struct role *out,
                   struct error *err);
-/* Whether it is Owner of the root and no other user is. */
-int grant_is_last_owner(struct store_txn *txn, int64_t principal, bool *out, struct error *err);

@@ -3,7 +3,6 @@
  * signatures are asked. */
 #include "identity/identity.h"
 
-#include "identity/access.h"
 #include "identity/identity_private.h"
 #include "identity/limit.h"
 #include "identity/password.h"

@@ -73,6 +73,10 @@ struct identity {
     struct peer_answer peers[PEER_CACHE];
 };
 
+/* access.c: the snapshots of who may what, empty at first; freed when nobody holds one. */
+struct accesses *accesses_new(void);
+void accesses_free(struct accesses **accesses);
+
 /* identity.c: the `iss` of every token: our first name and the tenant. */
 struct str identity_issuer(struct identity *identity, struct arena *arena);
 /* Waits for a maker of keys under way; not for the IO thread. */

@@ -3,7 +3,6 @@
  * remembered of anybody is then asked again. */
 #include "identity/principal.h"
 
-#include "identity/grant_private.h"
 #include "identity/identity_private.h"
 #include "identity/principal_private.h"
 #include "os/clock.h"

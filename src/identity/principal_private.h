@@ -23,3 +23,5 @@ int principal_event(struct store_txn *txn, const char *type, const struct princi
 bool principal_is_guid(struct str text);
 /* credential.c: under what a random secret is kept. */
 struct str credential_hash(struct arena *arena, struct str secret);
+/* grant.c: whether it is Owner of the root and no other user is. */
+int grant_is_last_owner(struct store_txn *txn, int64_t principal, bool *out, struct error *err);
