@@ -33,8 +33,6 @@ static int batch_endpoint_prepare(struct arm_request *req, struct error *err)
     /* Clients set `defaults.deployment_name` without asking whether there is a `defaults`. */
     if (json_is_null(json_get(properties, STR("defaults"))))
         json_set(req->arena, properties, STR("defaults"), json_object(req->arena));
-    if (!json_get(json_get(properties, STR("defaults")), STR("deploymentName")))
-        json_set_null(req->arena, json_get(properties, STR("defaults")), "deploymentName");
     return 0;
 }
 

@@ -210,6 +210,37 @@ static int component_prepare(struct arm_request *req, struct error *err)
     return 0;
 }
 
+/* A version that is there keeps its specification, under the words that came. */
+static int keep_stored(struct arm_request *req, struct error *err)
+{
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(req->engines->store, err);
+    struct document_key key = {req->scope.number, STR("components"), 0, req->parent_name};
+    struct document container, version;
+    struct error missing = {0};
+
+    if (!txn)
+        return -1;
+    if (document_get(txn, &key, &container, &missing) == 0) {
+        key =
+            (struct document_key){key.scope, STR("components/versions"), container.doc, req->name};
+        if (document_get(txn, &key, &version, &missing) == 0) {
+            struct json *body = json_parse(req->arena, version.body, err);
+            if (!body)
+                return -1;
+            const struct json *stored = json_at(body, SPEC), *wanted = json_at(req->body, SPEC);
+            /* What is another component is refused by `check`, where nothing can come between. */
+            if (component_differs(req, txn, stored, wanted).len)
+                return 0;
+            return json_put(req->arena, req->body, SPEC,
+                            component_describe(req->arena, stored, wanted), err);
+        }
+    }
+    if (missing.code == ERROR_NOT_FOUND)
+        return 0;
+    *err = missing;
+    return -1;
+}
+
 static int component_version_prepare(struct arm_request *req, struct error *err)
 {
     struct lineage *lineage = arena_make(req->arena, struct lineage);
@@ -221,7 +252,37 @@ static int component_version_prepare(struct arm_request *req, struct error *err)
     if (component_check(req, SPEC, json_at(req->body, SPEC), lineage, err) < 0)
         return -1;
     fields_asset_defaults(req->arena, req->body);
-    return 0;
+    return keep_stored(req, err);
+}
+
+/* Decisions 6, for what a component is: another one needs another version. */
+static int component_version_check(struct arm_request *req, struct store_txn *txn,
+                                   const struct document *before, struct error *err)
+{
+    struct json *stored = before ? json_parse(req->arena, before->body, err) : NULL;
+
+    assert(store_is_writer(txn));
+    if (!before)
+        return 0;
+    if (!stored)
+        return -1;
+    struct str member =
+        component_differs(req, txn, json_at(stored, SPEC), json_at(req->body, SPEC));
+    if (member.len == 0)
+        return 0;
+    error_set(err, ERROR_CONFLICT, arena_printf(req->arena, SPEC ".%.*s", STR_ARG(member)).ptr,
+              "Version %.*s of component '%.*s' exists and cannot change: its %.*s is another.",
+              STR_ARG(req->name), STR_ARG(req->parent_name), STR_ARG(member));
+    return error_hint(err, "Give the change a new version.");
+}
+
+/* Its state, and whether it is archived. */
+static int component_version_show(struct arm_request *req, struct store_txn *txn,
+                                  const struct document *document, struct json *wire,
+                                  struct error *err)
+{
+    json_set_bool(req->arena, json_at(wire, "properties"), "isArchived", document->archived);
+    return plain_show(req, txn, document, wire, err);
 }
 
 static int component_version_change(struct arm_request *req, struct store_txn *txn,
@@ -250,10 +311,10 @@ const struct arm_kind component_version_kind = {
     .wire = "Microsoft.MachineLearningServices/workspaces/components/versions",
     .parent = &component_kind,
     .makes_parent = true,
-    .immutable = true,
     .prepare = component_version_prepare,
+    .check = component_version_check,
     .change = component_version_change,
-    .show = plain_show,
+    .show = component_version_show,
     .list = filter_list,
     .actions = ACTIONS,
     .action_count = COUNT(ACTIONS),

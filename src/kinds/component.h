@@ -9,3 +9,10 @@ extern const struct arm_kind component_kind, component_version_kind;
  * is where it stands in the body, for errors. `spec` is read only. */
 int component_check(struct arm_request *req, const char *path, const struct json *spec,
                     struct lineage *lineage, struct error *err);
+
+/* The member in which two specifications are not the same component; empty: they are. */
+struct str component_differs(struct arm_request *req, struct store_txn *txn,
+                             const struct json *stored, const struct json *wanted);
+/* A stored specification under the words (display name, description, tags) of another. */
+struct json *component_describe(struct arena *arena, const struct json *stored,
+                                const struct json *wanted);

@@ -62,8 +62,51 @@ TEST(a_second_put_of_a_component_may_change_what_describes_it)
     CHECK_INT(201, shelf_put(s, VERSION, ONE).status);
     CHECK_INT(200, shelf_put(s, VERSION, TAGGED).status);
     CHECK_STR("b", json_str_at(shelf_get(s, VERSION).json, "properties.tags.a"));
-    shelf_refused(s, VERSION, OTHER, (struct shelf_refusal){409, "properties", "componentSpec"});
+    shelf_refused(s, VERSION, OTHER,
+                  (struct shelf_refusal){409, "properties.componentSpec.jobs", "jobs"});
     CHECK_INT(0, json_count(json_at(shelf_get(s, VERSION).json, "properties.componentSpec.jobs")));
+}
+
+TEST(a_component_that_was_read_may_be_sent_back)
+{
+    CLEANUP(shelf_close) struct shelf *s = shelf_open();
+    static const char READ[] =
+        "{\"properties\":{\"description\":\"later\",\"componentSpec\":{\"name\":\"n\",\"type\":"
+        "\"pipeline\",\"jobs\":{},\"id\":\"azureml:x\",\"creation_context\":{\"created_by\":\"me\"}"
+        ","
+        "\"_source\":\"REMOTE.WORKSPACE.COMPONENT\",\"description\":\"later\"}}}";
+
+    CHECK_INT(201, shelf_put(s, VERSION, spec(s, "\"type\":\"pipeline\",\"jobs\":{}")).status);
+    CHECK_INT(200, shelf_put(s, VERSION, READ).status);
+    struct fake_reply got = shelf_get(s, VERSION);
+    CHECK_STR("later", json_str_at(got.json, "properties.componentSpec.description"));
+    CHECK(!json_at(got.json, "properties.componentSpec.creation_context"));
+    CHECK(!json_at(got.json, "properties.componentSpec._source"));
+}
+
+TEST(code_uploaded_twice_is_the_same_code)
+{
+    CLEANUP(shelf_close) struct shelf *s = shelf_open();
+    static const char BODY[] =
+        "{\"properties\":{\"componentSpec\":{\"name\":\"n\",\"type\":\"command\",\"command\":"
+        "\"ls\",\"environment\":\"azureml:e:1\",\"code\":\"azureml:%s:1\"}}}";
+
+    shelf_stock(s);
+    for (const char *const *name = (const char *const[]){"a", "b", "other", NULL}; *name; name++)
+        CHECK_INT(201, shelf_put(s, arena_printf(s->arena, "/codes/%s/versions/1", *name).ptr,
+                                 arena_printf(s->arena,
+                                              "{\"properties\":{\"codeUri\":\"azureml://datastores/"
+                                              "workspaceblobstore/paths/src\",\"properties\":{"
+                                              "\"hash_sha256\":\"%s\"}}}",
+                                              (*name)[0] == 'o' ? "dead" : "beef")
+                                     .ptr)
+                           .status);
+    CHECK_INT(201, shelf_put(s, VERSION, arena_printf(s->arena, BODY, "a").ptr).status);
+    CHECK_INT(200, shelf_put(s, VERSION, arena_printf(s->arena, BODY, "b").ptr).status);
+    CHECK_STR("azureml:a:1",
+              json_str_at(shelf_get(s, VERSION).json, "properties.componentSpec.code"));
+    shelf_refused(s, VERSION, arena_printf(s->arena, BODY, "other").ptr,
+                  (struct shelf_refusal){409, "properties.componentSpec.code", "code"});
 }
 
 TEST(each_type_of_component_names_what_it_misses)

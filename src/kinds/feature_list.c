@@ -11,6 +11,7 @@
 #include "yaml/yaml.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #define SPEC_FILE "FeatureSetSpec.yaml"
 
@@ -22,8 +23,10 @@ static int read_text(struct arm_request *req, struct store_txn *txn, struct str 
     struct blob blob;
 
     assert(req->engines->content);
-    if (asset_place(txn, &req->scope, path, &place, err) < 0)
+    if (asset_place(txn, &req->scope, path, &place, err) < 0) {
+        snprintf(err->target, sizeof(err->target), "properties.specification.path");
         return -1;
+    }
     struct str name = arena_printf(req->arena, "%.*s/" SPEC_FILE, STR_ARG(place.prefix));
     if (blob_get(txn, place.container, name, &blob, err) < 0)
         return err->code != ERROR_NOT_FOUND

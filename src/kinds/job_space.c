@@ -79,7 +79,7 @@ static int check_command(const struct json *body, struct error *err)
     struct str rest = json_str_at(body, "properties.trial.command");
     const struct str prefix = STR("search_space.");
 
-    assert(rest.len > 0);
+    assert(json_kind(body) == JSON_OBJECT);
     for (ssize_t at; (at = str_find(rest, STR("${{"))) >= 0;) {
         rest = str_slice(rest, (size_t)at + 3, rest.len);
         ssize_t end = str_find(rest, STR("}}"));
@@ -103,10 +103,7 @@ int job_space_check(struct arm_request *req, struct error *err)
     const struct json *space = json_at(req->body, "properties.searchSpace");
     struct json_iter it = json_iter(space);
 
-    assert(json_kind(space) == JSON_OBJECT);
-    if (json_count(space) == 0)
-        return error_set(err, ERROR_INVALID, "properties.searchSpace",
-                         "A sweep has a parameter at least.");
+    assert(json_kind(req->body) == JSON_OBJECT);
     while (json_next(&it))
         if (check_parameter(
                 arena_printf(req->arena, "properties.searchSpace.%.*s", STR_ARG(it.key)).ptr,

@@ -43,8 +43,9 @@ TEST(a_sweep_is_checked_and_then_said_to_be_missing)
 {
     CLEANUP(shelf_close) struct shelf *s = shelf_open();
     static const struct fault FAULTS[] = {
-        {"", 400, "properties.searchSpace"},
-        {"\"searchSpace\":{}," REST, 400, "properties.searchSpace"},
+        {"", 501, "properties.jobType"},
+        {"\"searchSpace\":7", 400, "properties.searchSpace"},
+        {"\"searchSpace\":{},\"trial\":{}", 501, "properties.jobType"},
         {"\"searchSpace\":{\"a\":7}," REST, 400, "properties.searchSpace.a"},
         {"\"searchSpace\":{\"a\":[\"dice\",[6]]}," REST, 400, "properties.searchSpace.a"},
         {"\"searchSpace\":{\"a\":[\"uniform\",[1]]}," REST, 400, "properties.searchSpace.a"},
@@ -52,12 +53,12 @@ TEST(a_sweep_is_checked_and_then_said_to_be_missing)
         {"\"searchSpace\":{\"a\":[\"uniform\",[\"x\",1]]}," REST, 400, "properties.searchSpace.a"},
         {"\"searchSpace\":{\"a\":[\"choice\",[1]]}," REST, 400, "properties.searchSpace.a"},
         {"\"searchSpace\":{\"a\":[\"randint\",[4]]}," REST, 400, "properties.trial.command"},
-        {SPACE "," GOAL "," TRIAL, 400, "properties.samplingAlgorithm"},
+        {SPACE ",\"samplingAlgorithm\":7", 400, "properties.samplingAlgorithm"},
         {SPACE ",\"samplingAlgorithm\":{\"samplingAlgorithmType\":\"Guess\"}," GOAL "," TRIAL, 400,
          "properties.samplingAlgorithm.samplingAlgorithmType"},
-        {SPACE "," SAMPLING ",\"objective\":{\"goal\":\"Minimize\"}," TRIAL, 400,
-         "properties.objective.primaryMetric"},
-        {SPACE "," SAMPLING "," GOAL ",\"trial\":{}", 400, "properties.trial.command"},
+        {SPACE "," SAMPLING ",\"objective\":{\"goal\":\"Sideways\"}," TRIAL, 400,
+         "properties.objective.goal"},
+        {SPACE "," SAMPLING "," GOAL ",\"trial\":{\"command\":7}", 400, "properties.trial.command"},
         {SPACE "," REST ",\"limits\":{\"maxTotalTrials\":0}", 400,
          "properties.limits.maxTotalTrials"},
         {SPACE "," REST ",\"limits\":{\"trialTimeout\":\"1 hour\"}", 400,
@@ -76,7 +77,7 @@ TEST(a_pipeline_is_checked_and_then_said_to_be_missing)
 {
     CLEANUP(shelf_close) struct shelf *s = shelf_open();
     static const struct fault FAULTS[] = {
-        {"", 400, "properties.jobs"},
+        {"", 501, "properties.jobType"},
         {"\"jobs\":[]", 400, "properties.jobs"},
         {"\"jobs\":{\"a\":\"b\"}", 400, "properties.jobs.a"},
         {"\"jobs\":{\"a\":{\"name\":\"a\"}}", 400, "properties.jobs.a"},
@@ -97,13 +98,11 @@ TEST(automated_training_is_checked_and_then_said_to_be_missing)
 {
     CLEANUP(shelf_close) struct shelf *s = shelf_open();
     static const struct fault FAULTS[] = {
-        {"", 400, "properties.taskDetails"},
-        {"\"taskDetails\":{}", 400, "properties.taskDetails.taskType"},
+        {"", 501, "properties.jobType"},
+        {"\"taskDetails\":7", 400, "properties.taskDetails"},
         {"\"taskDetails\":{\"taskType\":\"Poetry\"}", 400, "properties.taskDetails.taskType"},
-        {"\"taskDetails\":{\"taskType\":\"Classification\"}", 400,
-         "properties.taskDetails.trainingData"},
-        {"\"taskDetails\":{\"taskType\":\"Regression\",\"trainingData\":{}}", 400,
-         "properties.taskDetails.targetColumnName"},
+        {"\"taskDetails\":{\"taskType\":\"Classification\"}", 501, "properties.jobType"},
+        {"\"taskDetails\":{\"trainingData\":[]}", 400, "properties.taskDetails.trainingData"},
         {"\"taskDetails\":{\"taskType\":\"Regression\",\"trainingData\":{},\"targetColumnName\":"
          "\"y\",\"limitSettings\":{\"maxTrials\":0}}",
          400, "properties.taskDetails.limitSettings.maxTrials"},
@@ -118,8 +117,8 @@ TEST(a_spark_job_is_checked_and_then_said_to_be_missing)
 {
     CLEANUP(shelf_close) struct shelf *s = shelf_open();
     static const struct fault FAULTS[] = {
-        {"", 400, "properties.codeId"},
-        {"\"codeId\":\"c\"", 400, "properties.entry"},
+        {"", 501, "properties.jobType"},
+        {"\"codeId\":7", 400, "properties.codeId"},
         {"\"codeId\":\"c\",\"entry\":{\"sparkJobEntryType\":\"SparkJobPythonEntry\"}", 400,
          "properties.entry.file"},
         {"\"codeId\":\"c\",\"entry\":{\"sparkJobEntryType\":\"SparkJobScalaEntry\",\"file\":\"a\"}",
@@ -139,10 +138,10 @@ TEST(the_other_types_are_known_and_missing)
 {
     CLEANUP(shelf_close) struct shelf *s = shelf_open();
     static const struct fault TUNING[] = {
-        {"", 400, "properties.fineTuningDetails"},
+        {"", 501, "properties.jobType"},
         {"\"fineTuningDetails\":{\"modelProvider\":\"Custom\",\"taskType\":\"ChatCompletion\","
-         "\"model\":{}}",
-         400, "properties.fineTuningDetails.trainingData"},
+         "\"model\":7}",
+         400, "properties.fineTuningDetails.model"},
         {"\"fineTuningDetails\":{\"modelProvider\":\"Custom\",\"taskType\":\"ChatCompletion\","
          "\"model\":{},\"trainingData\":{}}",
          501, "properties.jobType"},

@@ -1,0 +1,102 @@
+/* component_same.c - whether two specifications are the same component
+ *
+ * A version never changes what it does. Clients that send back what they read add to it: their id,
+ * who made it, where it came from; people change how it is described. Code that was uploaded twice
+ * has two names and one content.
+ */
+#include "kinds/component.h"
+
+#include "asset/asset.h"
+
+#include <assert.h>
+
+/* Members that describe a component, or that clients add to what they have read. */
+static const char *const WORDS[] = {"name",           "version",     "id",
+                                    "display_name",   "description", "tags",
+                                    "$schema",        "_source",     "creation_context",
+                                    "latest_version", "is_anonymous"};
+
+static bool is_word(struct str key)
+{
+    for (size_t i = 0; i < COUNT(WORDS); i++)
+        if (str_eq(str_from(WORDS[i]), key))
+            return true;
+    return false;
+}
+
+/* The hash of a code version's content; empty when it has none or is not there. */
+static struct str hash_of(struct arm_request *req, struct store_txn *txn, struct str text)
+{
+    const struct asset_query query = {.scope = &req->scope, .type = STR("codes"), .text = text};
+    struct error ignored;
+    struct asset asset;
+
+    assert(text.len > 0);
+    if (asset_resolve(txn, &query, &asset, &ignored) < 0)
+        return (struct str){0};
+    struct json *body = json_parse(req->arena, asset.version.body, NULL);
+    return json_str_at(body, "properties.properties.hash_sha256");
+}
+
+/* A copy in which code is named by its content. */
+static struct json *settle(struct arm_request *req, struct store_txn *txn, const struct json *spec)
+{
+    static const char *const CODES[] = {"code", "task.code", "trial.code"};
+    struct json *copy = json_copy(req->arena, spec);
+
+    assert(json_kind(copy) == JSON_OBJECT);
+    for (size_t i = 0; i < COUNT(CODES); i++) {
+        struct str text = json_str_at(copy, CODES[i]);
+        struct str hash = text.len ? hash_of(req, txn, text) : text;
+        if (hash.len)
+            json_put(req->arena, copy, CODES[i], json_text(req->arena, hash), NULL);
+    }
+    return copy;
+}
+
+/* Absent, null and empty are one. */
+static bool nothing(const struct json *value)
+{
+    enum json_kind kind = json_kind(value);
+
+    return kind == JSON_NULL || ((kind == JSON_OBJECT || kind == JSON_ARRAY) && !json_count(value));
+}
+
+/* The first member of `a` that `b` has otherwise; empty: none. */
+static struct str differs(const struct json *a, const struct json *b)
+{
+    struct json_iter it = json_iter(a);
+
+    while (json_next(&it)) {
+        const struct json *other = json_get(b, it.key);
+        if (is_word(it.key) || (nothing(it.value) && nothing(other)))
+            continue;
+        if (!other || !json_equal(it.value, other))
+            return it.key;
+    }
+    return (struct str){0};
+}
+
+struct str component_differs(struct arm_request *req, struct store_txn *txn,
+                             const struct json *stored, const struct json *wanted)
+{
+    const struct json *a = settle(req, txn, stored), *b = settle(req, txn, wanted);
+    struct str key = differs(a, b);
+
+    return key.len ? key : differs(b, a);
+}
+
+struct json *component_describe(struct arena *arena, const struct json *stored,
+                                const struct json *wanted)
+{
+    static const char *const SAID[] = {"display_name", "description", "tags"};
+    struct json *spec = json_copy(arena, stored);
+
+    assert(json_kind(spec) == JSON_OBJECT);
+    for (size_t i = 0; i < COUNT(SAID); i++) {
+        struct json *value = json_get(wanted, str_from(SAID[i]));
+        if (value)
+            json_set(arena, spec, str_from(SAID[i]), json_copy(arena, value));
+    }
+    return spec;
+}
