@@ -55,10 +55,9 @@ struct place_decision *place_decide(struct arena *arena, const struct place_inpu
             continue;
         }
         if (pool->stopped) {
-            decisions[i].reason =
-                arena_printf(arena, "Its compute instance '%.*s' is stopped; start it, or cancel the "
-                                    "job.",
-                             STR_ARG(pool->name));
+            decisions[i].reason = arena_printf(
+                arena, "Its compute instance '%.*s' is stopped; start it, or cancel the job.",
+                STR_ARG(pool->name));
             continue;
         }
         decisions[i].before = waiting[at];

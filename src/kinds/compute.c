@@ -109,6 +109,8 @@ static int compute_check(struct arm_request *req, struct store_txn *, const stru
     return str_eq(type, STR("ComputeInstance")) ? compute_instance_check(req, before, err) : 0;
 }
 
+/* Secrets are sealed in the write of the row that they belong to, so neither is there without the
+ * other. */
 static int compute_change(struct arm_request *req, struct store_txn *txn,
                           const struct document *after, struct error *err)
 {
@@ -137,6 +139,7 @@ static int compute_remove(struct arm_request *req, struct store_txn *txn,
     return secret_forget(req, txn, document, err);
 }
 
+/* Clients poll an operation all the same: the SDK knows no other way to make a compute. */
 static int compute_progress(struct arm_request *, struct store_txn *, const struct document *,
                             struct error *)
 {
@@ -192,6 +195,7 @@ static int compute_show(struct arm_request *req, struct store_txn *txn,
     "\"vmSize\":\"HOST\",\"vmPriority\":\"Dedicated\",\"scaleSettings\":{\"minNodeCount\":1," \
     "\"maxNodeCount\":1,\"nodeIdleTimeBeforeScaleDown\":\"PT0S\"}}}}"
 
+/* This host as a document, under the name by which it was asked for. */
 static struct document made_up(struct arm_request *req, struct str name)
 {
     assert(always_there(name));

@@ -29,6 +29,8 @@ static const struct attached_type TYPES[] = {
     {"DataFactory", &fields_compute_other, {NULL, NULL}},
 };
 
+/* The row of a type, or NULL for what is not attached. prepare has put the word into its spelling.
+ * */
 static const struct attached_type *type_of(struct str name)
 {
     for (size_t i = 0; i < COUNT(TYPES); i++)
@@ -37,6 +39,7 @@ static const struct attached_type *type_of(struct str name)
     return NULL;
 }
 
+/* Everything that is neither a cluster nor an instance of this host. */
 bool compute_is_attached(struct str type)
 {
     return type_of(type) != NULL;
@@ -63,6 +66,7 @@ static int check_resource(const struct json *body, struct error *err)
                      "'%.*s' is no resource id; one begins with /subscriptions/.", STR_ARG(id));
 }
 
+/* A machine without a port is reached by SSH's own. */
 static int check_port(const struct json *body, struct error *err)
 {
     int64_t port = json_int_at(body, INNER "sshPort", 22);
@@ -72,6 +76,8 @@ static int check_port(const struct json *body, struct error *err)
     return error_set(err, ERROR_INVALID, INNER "sshPort", "A port is a number from 1 to 65535.");
 }
 
+/* The form is checked in full, the thing itself not at all: a cloud would have to be asked for it.
+ * */
 int compute_attached_prepare(struct arm_request *req, struct json **out_secrets, struct error *err)
 {
     const struct attached_type *type = type_of(json_str_at(req->body, "properties.computeType"));

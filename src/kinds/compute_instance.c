@@ -53,6 +53,7 @@ static int check_planned(struct arena *arena, struct json *planned, const char *
                      STR_ARG(type));
 }
 
+/* Starts and stops by the clock are kept in the form that clients read back. */
 static int check_plans(struct arena *arena, struct json *body, struct error *err)
 {
     struct json *plans = json_at(body, INNER ".schedules.computeStartStop");
@@ -86,6 +87,7 @@ static int check_idle(struct str text, struct error *err)
 
 /* --- Power ----------------------------------------------------------------------------------- */
 
+/* What a switch leaves in the stored body. Times are the server's. */
 static struct json *power_of(struct arena *arena, const char *state, const char *operation)
 {
     struct json *power = json_object(arena);
@@ -120,6 +122,7 @@ static int carry_power(struct arm_request *req, struct error *err)
     return 0;
 }
 
+/* Read-only members are dropped first, so that nothing below looks at what a client made up. */
 int compute_instance_prepare(struct arm_request *req, struct error *err)
 {
     assert(req->body);
@@ -154,6 +157,7 @@ int compute_instance_check(struct arm_request *req, const struct document *befor
                      STR_ARG(req->name));
 }
 
+/* Says truly what there is: a state, and no machine with addresses or applications. */
 void compute_instance_show(struct arm_request *req, const struct document *document,
                            const struct json *power, struct json *inner)
 {
@@ -201,6 +205,7 @@ static int tell(struct edit *edit, struct store_txn *txn, struct error *err)
     return event_append(txn, &event, err);
 }
 
+/* On the writer thread, perhaps twice: it reads the row anew each time. */
 static int edit_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct edit *edit = context;
@@ -250,6 +255,7 @@ static int power(struct arm_request *req, const struct document *document, struc
     return 0;
 }
 
+/* One that runs already starts again without harm: clients repeat what timed out. */
 int compute_start(struct arm_request *req, const struct document *document, struct arm_reply *out,
                   struct error *err)
 {
@@ -263,6 +269,8 @@ int compute_stop(struct arm_request *req, const struct document *document, struc
     return power(req, document, power_of(req->arena, "Stopped", "Stop"), out, err);
 }
 
+/* There is no machine to restart; a stopped instance takes jobs again, which is what people want of
+ * it. */
 int compute_restart(struct arm_request *req, const struct document *document, struct arm_reply *out,
                     struct error *err)
 {

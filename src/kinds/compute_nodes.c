@@ -56,6 +56,7 @@ static int node_each(const struct attempt *attempt, void *context, struct error 
     return 0;
 }
 
+/* Counts the open attempts, as the scheduler does, so that both say the same of a pool. */
 int compute_busy(struct store_txn *txn, int64_t scope, struct str name, int64_t *out,
                  struct error *err)
 {
@@ -74,6 +75,7 @@ static struct str pool_of(struct str name)
     return str_eq_fold(name, STR("local")) ? STR("serverless") : name;
 }
 
+/* A cluster of this host never resizes: a node is there with its job and goes with it. */
 int compute_nodes_show(struct arm_request *req, struct store_txn *txn,
                        const struct document *document, struct json *inner, struct error *err)
 {

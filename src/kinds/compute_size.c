@@ -110,6 +110,7 @@ static const struct compute_size SIZES[] = {
 };
 /* clang-format on */
 
+/* The table is the source of three lists: sizes, sizes to resize to, and cores. */
 const struct compute_size *compute_sizes(size_t *out_count)
 {
     assert(out_count);
@@ -117,6 +118,7 @@ const struct compute_size *compute_sizes(size_t *out_count)
     return SIZES;
 }
 
+/* Cores that are online; a host that does not say has one. */
 static int host_cores(void)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -138,6 +140,7 @@ static int host_gpus(void)
     return count;
 }
 
+/* Asked for each time: a virtual host may be given more while the server runs. */
 struct compute_size compute_host(void)
 {
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
@@ -179,6 +182,7 @@ int compute_size_cores(struct str vm_size)
     return cores < host ? cores : host;
 }
 
+/* Disks are those of Azure's machines; here a job has the disk of this host. */
 struct json *compute_size_wire(struct arena *arena, const struct compute_size *size)
 {
     struct json *wire = json_object(arena), *types = json_array(arena);

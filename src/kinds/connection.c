@@ -108,6 +108,8 @@ static int check_words(struct arm_request *req, struct error *err)
                     json_text(req->arena, str_from(known->name)), err);
 }
 
+/* After this the body holds nothing that may not be shown, and prepared all that is to be sealed.
+ * */
 static int connection_prepare(struct arm_request *req, struct error *err)
 {
     struct prepared *prepared = arena_make(req->arena, struct prepared);
@@ -155,6 +157,8 @@ static int connection_check(struct arm_request *req, struct store_txn *,
                      auth->type, auth->secret);
 }
 
+/* Secrets of another way to log in are forgotten before the new ones come: they open nothing any
+ * more. */
 static int connection_change(struct arm_request *req, struct store_txn *txn,
                              const struct document *after, struct error *err)
 {
@@ -166,6 +170,7 @@ static int connection_change(struct arm_request *req, struct store_txn *txn,
     return secret_store(req, txn, after, prepared->secrets, err);
 }
 
+/* Nothing stays sealed that nobody can ask for. */
 static int connection_remove(struct arm_request *req, struct store_txn *txn,
                              const struct document *document, struct error *err)
 {
@@ -217,6 +222,7 @@ static bool is_wanted(const struct filter *filter, const struct document *docume
            (!filter->target.len || str_eq(filter->target, json_str_at(body, "properties.target")));
 }
 
+/* A row that is left out still moves the position on. */
 static int filter_one(const struct document *document, void *context, struct error *err)
 {
     struct filter *filter = context;
@@ -290,6 +296,7 @@ static int list_secrets(struct arm_request *req, const struct document *document
     return 0;
 }
 
+/* A reply that everything is well would be a lie: nothing was tried. */
 static int test_connection(struct arm_request *, const struct document *, struct arm_reply *,
                            struct error *err)
 {

@@ -41,6 +41,7 @@ static bool ours(const struct arm_request *req, const struct json *body)
            str_eq(guid, req->scope.guid);
 }
 
+/* The two that a workspace is born with, in any case. */
 static bool built_in(struct str name)
 {
     assert(name.ptr || !name.len);

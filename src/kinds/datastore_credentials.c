@@ -23,6 +23,7 @@ static const struct credentials_type TYPES[] = {
     {"KerberosPassword", "kerberosPassword", &fields_credentials_kerberos},
 };
 
+/* NULL for None and for nothing at all, which need no secret. */
 static const struct credentials_type *type_of(struct str name)
 {
     for (size_t i = 0; i < COUNT(TYPES); i++)
@@ -31,6 +32,7 @@ static const struct credentials_type *type_of(struct str name)
     return NULL;
 }
 
+/* The kind asks for it to say which member is missing. */
 const char *datastore_secret_name(struct str credentials_type)
 {
     const struct credentials_type *type = type_of(credentials_type);

@@ -7,6 +7,7 @@
 #define FIELD "isDefault"
 #define YES STR("true")
 
+/* The limit is one row; a second would be a bug that this makes harmless. */
 static int first(const struct document *document, void *context, struct error *)
 {
     struct document *out = context;
@@ -34,6 +35,7 @@ static int chosen(struct store_txn *txn, int64_t scope, struct document *out, st
     return 0;
 }
 
+/* Every list and every GET asks this, so it is one look-up by index and at most one by name. */
 int datastore_default(struct store_txn *txn, int64_t scope, struct document *out, struct error *err)
 {
     struct document_key key = {scope, STR("datastores"), 0, DATASTORE_BUILT_IN};
@@ -48,6 +50,7 @@ int datastore_default(struct store_txn *txn, int64_t scope, struct document *out
     return 0;
 }
 
+/* The one before loses it in the same write: no reader ever sees two or none. */
 int datastore_set_default(struct store_txn *txn, const struct document *document, bool is_default,
                           struct error *err)
 {

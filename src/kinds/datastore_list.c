@@ -34,6 +34,7 @@ static bool holds(struct arena *arena, struct str name, struct str search)
     return str_find(arena_lower(arena, name), arena_lower(arena, search)) >= 0;
 }
 
+/* What a list leaves out is left out before it is kept. */
 static int gather_one(const struct document *document, void *context, struct error *err)
 {
     struct gather *gather = context;
@@ -65,6 +66,7 @@ static int gather_all(struct arm_request *req, struct store_txn *txn, struct gat
     return document_list(txn, &query, gather_one, out, err);
 }
 
+/* Documents are numbered as they come. */
 static int by_created(const void *a, const void *b)
 {
     const struct document *x = a, *y = b;
@@ -72,6 +74,7 @@ static int by_created(const void *a, const void *b)
     return x->doc < y->doc ? -1 : x->doc > y->doc;
 }
 
+/* Two of the same microsecond stay in a fixed order, or pages would overlap. */
 static int by_modified(const void *a, const void *b)
 {
     const struct document *x = a, *y = b;
@@ -81,6 +84,7 @@ static int by_modified(const void *a, const void *b)
     return by_created(a, b);
 }
 
+/* Names differ, so this order needs no second key. */
 static int by_name(const void *a, const void *b)
 {
     const struct document *x = a, *y = b;
@@ -88,6 +92,7 @@ static int by_name(const void *a, const void *b)
     return str_cmp(x->name, y->name);
 }
 
+/* Both spellings of Azure's descriptions are taken. */
 static int read_order(struct str text, enum order *out, struct error *err)
 {
     assert(out);
@@ -122,6 +127,8 @@ static int give(const struct gather *gather, const struct document_query *page, 
     return 0;
 }
 
+/* The default alone, the plain order by pages of the table, or all rows in an order of their own.
+ * */
 int datastore_list(struct arm_request *req, struct store_txn *txn,
                    const struct document_query *page, document_each *each, void *context,
                    struct error *err)

@@ -12,6 +12,7 @@
 #define PROVIDER "Microsoft.MachineLearningServices"
 #define LIMITLESS (-1)
 
+/* The envelope of every list here; none is long enough for pages. */
 static struct json *list_of(struct arena *arena, struct json *value)
 {
     struct json *body = json_object(arena);
@@ -66,6 +67,7 @@ static int place_cores(struct usage *usage, int64_t scope, struct str pool)
     return compute_size_cores(json_str_at(body, "properties.properties.vmSize"));
 }
 
+/* An open attempt is a running job, wherever its pool lies. */
 static int add_attempt(const struct attempt *attempt, void *context, struct error *err)
 {
     struct usage *usage = context;
@@ -83,6 +85,7 @@ static int add_attempt(const struct attempt *attempt, void *context, struct erro
     return 0;
 }
 
+/* What is attached from elsewhere uses nothing here. */
 static int add_compute(const struct document *document, void *context, struct error *)
 {
     struct usage *usage = context;
@@ -100,6 +103,7 @@ struct numbers {
     size_t count;
 };
 
+/* Numbers are kept, not scopes: those die with the walk. */
 static int note_scope(const struct scope *scope, void *context)
 {
     struct numbers *numbers = context;
@@ -156,6 +160,7 @@ static struct json *row_wire(struct call *call, const struct row *row, bool quot
     return wire;
 }
 
+/* One read for all rows, so that they belong together. */
 static int usages(struct call *call, struct json *value, struct error *err)
 {
     struct engines *engines = call->face;
@@ -179,6 +184,7 @@ static int usages(struct call *call, struct json *value, struct error *err)
     return 0;
 }
 
+/* The same for a location, which spans all workspaces of a subscription, and for one workspace. */
 static void serve_usages(struct call *call)
 {
     struct json *value = json_array(call->arena);
@@ -192,6 +198,7 @@ static void serve_usages(struct call *call)
 
 /* --- Quotas ---------------------------------------------------------------------------------- */
 
+/* The one bound that there is. */
 static void serve_quotas(struct call *call)
 {
     const struct row row = {"cores", "Cores of this host", 0, compute_host().cores};
@@ -222,6 +229,7 @@ static int answer_quota(struct call *call, const struct json *wish, struct json 
     return 0;
 }
 
+/* A body that is wrong in one place changes nothing, like everything here. */
 static int update_quotas(struct call *call, struct json *value, struct error *err)
 {
     struct json *body = json_parse(call->arena, http_body(call->ex), err);
@@ -237,6 +245,7 @@ static int update_quotas(struct call *call, struct json *value, struct error *er
     return 0;
 }
 
+/* 200, because the request was understood; each answer says that it was not granted. */
 static void serve_update_quotas(struct call *call)
 {
     struct json *value = json_array(call->arena);
@@ -295,6 +304,7 @@ static void add_operation(struct call *call, struct json *value, const char *typ
     json_append(arena, value, wire);
 }
 
+/* What a role may be made of. Clients page by nextLink, which is absent. */
 static void serve_operations(struct call *call)
 {
     static const char *const VERBS[] = {"read", "write", "delete"};
@@ -337,6 +347,7 @@ static const struct route ROWS[] = {
     ROW("GET", WS "/usages", serve_usages),
 };
 
+/* The table is the same for every server; its face is the engines. */
 struct route_table location_routes(struct engines *engines)
 {
     assert(engines);

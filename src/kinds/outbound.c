@@ -36,6 +36,7 @@ static int check_tag(const struct json *body, struct error *err)
                      "A rule of type ServiceTag names a serviceTag or addressPrefixes.");
 }
 
+/* The status is ours to say, whatever a client sends back. */
 static int outbound_prepare(struct arm_request *req, struct error *err)
 {
     assert(req->body);
@@ -53,6 +54,7 @@ static int outbound_prepare(struct arm_request *req, struct error *err)
     return 0;
 }
 
+/* A rule that nothing enforces is inactive in Azure's words. */
 static int outbound_show(struct arm_request *req, struct store_txn *, const struct document *,
                          struct json *wire, struct error *)
 {
@@ -60,6 +62,7 @@ static int outbound_show(struct arm_request *req, struct store_txn *, const stru
     return 0;
 }
 
+/* The SDK polls an operation after every PUT. */
 static int outbound_progress(struct arm_request *, struct store_txn *, const struct document *,
                              struct error *)
 {
@@ -77,6 +80,7 @@ const struct arm_kind outbound_rule_kind = {
 
 /* --- What there is none of -------------------------------------------------------------------- */
 
+/* Azure makes these from the other side; a client that tries is told why it cannot. */
 static int refuse_put(struct arm_request *req, struct error *err)
 {
     return error_set(err, ERROR_NOT_IMPLEMENTED, "type",

@@ -60,6 +60,7 @@ static int schedule_prepare(struct arm_request *req, struct error *err)
     return 0;
 }
 
+/* isEnabled is always there: the SDK reads it without asking. */
 static int schedule_show(struct arm_request *req, struct store_txn *,
                          const struct document *document, struct json *wire, struct error *)
 {
@@ -72,6 +73,7 @@ static int schedule_show(struct arm_request *req, struct store_txn *,
     return 0;
 }
 
+/* The SDK polls an operation after every PUT and DELETE. */
 static int schedule_progress(struct arm_request *, struct store_txn *, const struct document *,
                              struct error *)
 {
@@ -108,6 +110,7 @@ static struct str system_data(struct arm_request *req)
     return json_write(req->arena, system);
 }
 
+/* On the writer thread: the row of the job and its run, as a PUT of the job makes them. */
 static int start_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct start *start = context;

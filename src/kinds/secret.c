@@ -17,6 +17,7 @@ static struct vault_slot slot_of(const struct arm_request *req, const struct doc
                                .slot = SLOT};
 }
 
+/* Taken out even when it is null, so that no empty member tells which secrets there could be. */
 struct json *secret_take(struct arm_request *req, const char *const *paths, size_t count)
 {
     struct json *taken = json_object(req->arena);
@@ -30,6 +31,7 @@ struct json *secret_take(struct arm_request *req, const char *const *paths, size
     return taken;
 }
 
+/* The vault keeps paths, so a secret goes back to where it came from. */
 void secret_put_back(struct arena *arena, struct json *body, const struct json *secrets)
 {
     struct json_iter it = json_iter(secrets);
@@ -39,6 +41,7 @@ void secret_put_back(struct arena *arena, struct json *body, const struct json *
         json_put(arena, body, arena_cstr(arena, it.key), json_copy(arena, it.value), NULL);
 }
 
+/* Whoever calls this is about to show it: an action, never a GET. */
 int secret_open(struct arm_request *req, struct store_txn *txn, const struct document *document,
                 struct json **out, struct error *err)
 {
@@ -76,6 +79,7 @@ static int merged(struct arm_request *req, struct store_txn *txn, const struct d
     return 0;
 }
 
+/* Sealed anew as a whole: one slot, one nonce, no half of an update. */
 int secret_store(struct arm_request *req, struct store_txn *txn, const struct document *document,
                  const struct json *secrets, struct error *err)
 {
@@ -93,6 +97,7 @@ int secret_store(struct arm_request *req, struct store_txn *txn, const struct do
     return vault_store(txn, &slot, sealed, err);
 }
 
+/* With the document, in its transaction. */
 int secret_forget(struct arm_request *req, struct store_txn *txn, const struct document *document,
                   struct error *err)
 {

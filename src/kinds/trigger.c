@@ -106,6 +106,7 @@ static bool days_exist(uint64_t days, uint64_t months)
     return false;
 }
 
+/* Blanks between the fields may be several; tabs are none of ours to guess at. */
 int trigger_expression(struct str expression, const char *target, struct error *err)
 {
     struct str rest = str_trim(expression), field;
@@ -164,6 +165,7 @@ static int check_time(struct arena *arena, const struct json *trigger, const cha
                      STR_ARG(text));
 }
 
+/* Both ends are in one time zone, so they compare as they are written. */
 static int check_times(struct arena *arena, struct json *trigger, const char *path,
                        struct error *err)
 {
@@ -189,6 +191,7 @@ static int check_times(struct arena *arena, struct json *trigger, const char *pa
     return 0;
 }
 
+/* The expression is kept as it was written; only what is wrong is said. */
 int trigger_cron(struct arena *arena, struct json *cron, const char *path, struct error *err)
 {
     const struct json *expression = json_get(cron, STR("expression"));
@@ -241,6 +244,7 @@ static int check_numbers(struct arena *arena, const struct json *pattern, const 
                      numbers->high);
 }
 
+/* Days are put into Azure's spelling, since the SDK sends them in lower case. */
 static int check_week_days(struct arena *arena, struct json *pattern, const char *path,
                            struct error *err)
 {
@@ -289,6 +293,7 @@ static int check_pattern(struct arena *arena, struct json *pattern, const char *
     return check_week_days(arena, pattern, path, err);
 }
 
+/* Every so many minutes, hours, days, weeks or months, at times that the pattern names. */
 int trigger_recurrence(struct arena *arena, struct json *recurrence, const char *path,
                        struct error *err)
 {
@@ -313,6 +318,7 @@ int trigger_recurrence(struct arena *arena, struct json *recurrence, const char 
     return check_times(arena, recurrence, path, err);
 }
 
+/* The word decides which members count; others are kept and ignored. */
 int trigger_check(struct arena *arena, struct json *trigger, const char *path, struct error *err)
 {
     static const char *const WORDS[] = {"Cron", "Recurrence", NULL};
