@@ -211,3 +211,9 @@ struct str arm_storage_suffix(const struct call *call, const struct engines *eng
 /* "https://localhost:10443/lz….blob.core.{domain}/{container}". */
 struct str arm_container_url(const struct call *call, const struct engines *engines,
                              const struct scope *scope, struct str container);
+
+/* The minor release of an azure-ai-ml 1.x that asks, from its User-Agent; ARM_SDK_NONE, more than
+ * any, for other clients: `< 33` reads "an SDK older than 1.33". Only for what releases contradict
+ * each other in. */
+#define ARM_SDK_NONE 1000000
+int arm_sdk_minor(const struct call *call);

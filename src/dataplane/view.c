@@ -25,28 +25,37 @@ static struct str duration(struct arena *arena, const struct run *run)
                         (long long)(seconds / 60 % 60), (long long)(seconds % 60));
 }
 
-/* What a job read and wrote under a name; the id is what batchGetResolvedUris is asked with. */
-static struct json *bound(struct plane_run *at, const char *what)
+/* How run history spells a type. Azure's own spelling of data is that of the old types; releases of
+ * azure-ai-ml from 1.35 on look for the new one only. */
+static struct str shown_type(const struct call *call, struct str type)
 {
     static const struct {
         const char *type, *shown;
-    } MODELS[] = {{"custom_model", "CustomModel"},
-                  {"mlflow_model", "MLFlowModel"},
-                  {"triton_model", "TritonModel"}};
+        bool data;
+    } TYPES[] = {{"custom_model", "CustomModel", false}, {"mlflow_model", "MLFlowModel", false},
+                 {"triton_model", "TritonModel", false}, {"uri_file", "UriFile", true},
+                 {"uri_folder", "UriFolder", true},      {"mltable", "MLTable", true}};
+    bool old = arm_sdk_minor(call) < 35;
+
+    for (size_t i = 0; i < COUNT(TYPES); i++)
+        if (str_eq(type, str_from(TYPES[i].type)) && (old || !TYPES[i].data))
+            return str_from(TYPES[i].shown);
+    return type;
+}
+
+/* What a job read and wrote under a name; the id is what batchGetResolvedUris is asked with. */
+static struct json *bound(struct plane_run *at, const char *what)
+{
     struct arena *arena = at->call->arena;
     struct json *outputs = json_object(arena);
     struct json_iter it = json_iter(json_get(at->resolved, str_from(what)));
 
     while (json_next(&it)) {
         struct json *output = json_object(arena);
-        struct str type = json_str_at(it.value, "type");
-        for (size_t i = 0; i < COUNT(MODELS); i++)
-            if (str_eq(type, str_from(MODELS[i].type)))
-                type = str_from(MODELS[i].shown);
         json_set_str(arena, output, "assetId",
                      arena_printf(arena, "azureml://jobs/%.*s/%s/%.*s", STR_ARG(at->run.run_id),
                                   what, STR_ARG(it.key)));
-        json_set_str(arena, output, "type", type);
+        json_set_str(arena, output, "type", shown_type(at->call, json_str_at(it.value, "type")));
         json_set(arena, outputs, it.key, output);
     }
     return outputs;

@@ -204,16 +204,7 @@ static int datastore_show(struct arm_request *req, struct store_txn *txn,
  * key that they take it for (ADR 4). */
 static bool knows_no_key(const struct arm_request *req)
 {
-    static const char PRODUCT[] = "azure-ai-ml/1.";
-    struct str agent = http_header(req->call->ex, "User-Agent"), minor, rest;
-    ssize_t at = str_find(agent, str_from(PRODUCT));
-    int64_t number;
-
-    if (at < 0)
-        return false;
-    minor = str_slice(agent, (size_t)at + sizeof(PRODUCT) - 1, agent.len);
-    str_cut(minor, '.', &minor, &rest);
-    return str_to_int64(minor, &number) && number < 33;
+    return arm_sdk_minor(req->call) < 33;
 }
 
 /* The account's key, or a signature for the whole container, as long as asked, a day at most. */
