@@ -1,9 +1,9 @@
 /* account_commands.c - account, config: who one is and what is the default. Their words are az's;
  * login, logout and configure stand in the group without a name. */
 #include "cli/account_commands.h"
-#include "cli/settings.h"
 #include "cli/login.h"
 #include "cli/session.h"
+#include "cli/settings.h"
 
 #include <assert.h>
 

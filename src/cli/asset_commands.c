@@ -1,272 +1,293 @@
-/* asset_commands.c - data, environment and model: three rows of one thing, registered under a
- * name and a version. What differs is the body on the wire and a few flags. */
+/* asset_commands.c - data, environment and model: what jobs read, run in and leave, registered
+ * under a name and a version. What differs are rows, the way their content is sent, and a few
+ * flags. */
 #include "cli/assets.h"
-#include "cli/change.h"
 #include "cli/command.h"
 #include "cli/download.h"
+#include "cli/listing.h"
 #include "cli/progress.h"
+#include "cli/resource.h"
+#include "cli/scope.h"
 #include "cli/session.h"
 #include "cli/shape.h"
+#include "cli/storage.h"
 #include "yaml/yaml.h"
 
 #include <assert.h>
 #include <string.h>
 
-/* Data, environments and models differ in their bodies and in a few flags. */
-struct asset_kind {
-    const char *type; /* of the wire */
-    const char *word; /* for sentences */
-    struct document_family family;
-    const char *const *flags;
-    struct json *(*shape)(struct cli *cli, const struct json *rest);
-    int (*body)(struct cli *cli, struct document *document, struct json **out, struct error *err);
-    const struct change_rules *rules;
-};
+static const char *const COLUMNS[] = {"name",
+                                      "Name",
+                                      "version",
+                                      "Version",
+                                      "type",
+                                      "Type",
+                                      "stage",
+                                      "Stage",
+                                      "creation_context.created_at",
+                                      "Created",
+                                      "creation_context.created_by",
+                                      "By",
+                                      NULL};
 
-/* All else of a version is what others rely on. */
-static const struct change_key ASSET_CHANGES[] = {{"description", "properties.description"},
-                                                  {"tags", "properties.tags", true},
-                                                  {"properties", "properties.properties", true},
-                                                  {"stage", "properties.stage"}};
-static const struct change_rules DATA_RULES = {"data asset", shape_data, ASSET_CHANGES, 3};
-static const struct change_rules ENVIRONMENT_RULES = {"environment", shape_environment,
-                                                      ASSET_CHANGES, 3};
-static const struct change_rules MODEL_RULES = {"model", shape_model, ASSET_CHANGES, 4};
+/* Everything but this of a version is what others rely on. */
+#define ABOUT                                              \
+    {"description", "properties.description", FIELD_SAME}, \
+        {"tags", "properties.tags", FIELD_TEXTS},          \
+    {                                                      \
+        "properties", "properties.properties", FIELD_TEXTS \
+    }
 
-/* What registers an asset under its own name is not anonymous. */
-static int environment_body(struct cli *cli, struct document *document, struct json **out,
-                            struct error *err)
+/* A list of names shows the latest version of each. */
+static void show_latest(struct cli *cli, struct json *out)
 {
-    assert(document);
-    return assets_environment_body(document, "", false, out, err);
+    assert(out);
+    if (cli->format == CLI_TABLE && !json_str_at(out, "version").len)
+        json_set_str(cli->arena, out, "version", json_str_at(out, "latest version"));
 }
 
-static int model_body(struct cli *cli, struct document *document, struct json **out,
-                      struct error *err)
+/* What a body function made, into the body that the rows began. */
+static void take_over(struct cli *cli, const struct json *made, struct json *body)
 {
-    assert(document);
-    return assets_model_body(document, "", false, out, err);
+    if (made)
+        json_merge(cli->arena, body, made);
 }
 
 static const char *const DATA_WORDS[] = {"uri_folder", "data", "uri_file", "data",
                                          "mltable",    "data", NULL};
-static const char *const ENVIRONMENT_WORDS[] = {"", "environment", NULL};
-static const char *const MODEL_WORDS[] = {
-    "custom_model", "model", "mlflow_model", "model", "triton_model", "model", NULL};
 static const char *const DATA_KEYS[] = {"name", "version",   "description", "path",
                                         "type", "datastore", NULL};
-static const char *const ENVIRONMENT_KEYS[] = {"name",       "version", "description", "image",
-                                               "conda-file", "os-type", NULL};
-static const char *const MODEL_KEYS[] = {"name", "version", "description", "path",
-                                         "type", "stage",   "datastore",   NULL};
+static const struct field_row DATA_ROWS[] = {ABOUT};
+static const struct field_row DATA_SHOWN[] = {
+    {"type", "properties.dataType", FIELD_LOWER},
+    {"path", "properties.dataUri", FIELD_SAME},
+};
 
-static const struct asset_kind DATA = {
-    "data",          "data asset", {"data asset", "type", DATA_WORDS, NULL}, DATA_KEYS, shape_data,
-    shape_data_body, &DATA_RULES};
-static const struct asset_kind ENVIRONMENT = {
-    "environments",    "environment",     {"environment", NULL, ENVIRONMENT_WORDS, NULL},
-    ENVIRONMENT_KEYS,  shape_environment, environment_body,
-    &ENVIRONMENT_RULES};
-static const struct asset_kind MODEL = {
-    "models",   "model",     {"model", "type", MODEL_WORDS, NULL}, MODEL_KEYS, shape_model,
-    model_body, &MODEL_RULES};
-
-/* --build-context and --dockerfile-path stand for the keys of `build`. */
-static void take_build(struct cli *cli, struct document *document)
+static int finish_data(struct cli *cli, struct document *document, struct json *body,
+                       struct error *err)
 {
-    struct json *build = json_object(cli->arena);
+    struct json *made = NULL;
 
-    assert(document->yaml.root);
-    if (!cli_has(cli, "build-context"))
-        return;
-    json_set_str(cli->arena, build, "path", cli_text(cli, "build-context"));
-    json_set_str(cli->arena, build, "dockerfile_path", cli_text(cli, "dockerfile-path"));
-    json_set(cli->arena, document->yaml.root, STR("build"), build);
-}
-
-/* Every problem of the file is known before the first byte is sent. */
-static int create(struct cli *cli, const struct asset_kind *kind, struct error *err)
-{
-    struct document document;
-    struct json *body = NULL, *reply;
-
-    assert(kind->body && kind->shape);
-    if (document_read(cli, &kind->family, kind->flags, &document, err) < 0)
+    if (shape_data_body(cli, document, &made, err) < 0)
         return -1;
-    take_build(cli, &document);
-    document_check(cli, &document);
-    if (document.problems.errors)
-        return document_report(cli, &document, err);
-    struct str name = json_str_at(document.yaml.root, "name");
-    struct str version =
-        yaml_literal_text(cli->arena, json_get(document.yaml.root, STR("version")));
-    if (!name.len)
-        yaml_problem_add(&document.problems, document_place(&document, ""), "E1102",
-                         "'name' is missing in a %s", kind->word);
-    if (session_open(cli, err) < 0 || kind->body(cli, &document, &body, err) < 0 ||
-        document_report(cli, &document, err) < 0)
-        return -1;
-    if (!version.len && assets_next_version(cli, kind->type, name, &version, err) < 0)
-        return -1;
-    if (session_put(cli, session_version_id(cli, kind->type, name, version), body, &reply, err) < 0)
-        return document_blame(cli, &document, err);
-    return cli_result(cli, kind->shape(cli, reply), err);
-}
-
-/* --version, --label latest, or nothing: then *out is "". */
-static int version_asked(struct cli *cli, const struct asset_kind *kind, struct str *out,
-                         struct error *err)
-{
-    struct str label = cli_text(cli, "label");
-
-    assert(kind->type);
-    *out = cli_text(cli, "version");
-    if (out->len && label.len) {
-        cli->usage = true;
-        return error_set(err, ERROR_INVALID, "", "--version and --label exclude each other.");
-    }
-    if (label.len && !str_eq_fold(label, STR("latest"))) {
-        cli->usage = true;
-        return error_set(err, ERROR_INVALID, "", "The only label is latest.");
-    }
-    if (out->len || !label.len)
-        return 0;
-    return assets_latest(cli, kind->type, cli_text(cli, "name"), out, err);
-}
-
-static int show(struct cli *cli, const struct asset_kind *kind, struct error *err)
-{
-    struct str name = cli_text(cli, "name"), version;
-    struct json *reply;
-
-    assert(kind->shape);
-    if (session_open(cli, err) < 0 || version_asked(cli, kind, &version, err) < 0)
-        return -1;
-    struct str id = version.len ? session_version_id(cli, kind->type, name, version)
-                                : session_id(cli, kind->type, name);
-    if (session_get(cli, id, &reply, err) < 0)
-        return -1;
-    return cli_result(cli, kind->shape(cli, reply), err);
-}
-
-static const char *const CONTAINER_COLUMNS[] = {"name",
-                                                "Name",
-                                                "latest version",
-                                                "Version (latest)",
-                                                "creation_context.created_at",
-                                                "Created",
-                                                "creation_context.created_by",
-                                                "By",
-                                                NULL};
-static const char *const VERSION_COLUMNS[] = {"version",
-                                              "Version",
-                                              "type",
-                                              "Type",
-                                              "stage",
-                                              "Stage",
-                                              "creation_context.created_at",
-                                              "Created",
-                                              "creation_context.created_by",
-                                              "By",
-                                              NULL};
-
-/* Names with their latest version, or with -n the versions of one. */
-static int list(struct cli *cli, const struct asset_kind *kind, struct error *err)
-{
-    const char *view = cli_has(cli, "archived-only")      ? "ArchivedOnly"
-                       : cli_has(cli, "include-archived") ? "All"
-                                                          : "ActiveOnly";
-    struct str name = cli_text(cli, "name");
-    struct json *all;
-
-    assert(kind->shape);
-    if (session_open(cli, err) < 0)
-        return -1;
-    struct str path =
-        name.len
-            ? arena_printf(cli->arena, "%.*s/versions", STR_ARG(session_id(cli, kind->type, name)))
-            : arena_printf(cli->arena, "%.*s/%s", STR_ARG(session_workspace(cli)), kind->type);
-    path = arena_printf(cli->arena, "%.*s?listViewType=%s", STR_ARG(path), view);
-    if (session_list(cli, path, (size_t)cli_number(cli, "max-results", 0), &all, err) < 0)
-        return -1;
-    cli->columns = name.len ? VERSION_COLUMNS : CONTAINER_COLUMNS;
-    return cli_result(cli, shape_all(cli, all, kind->shape), err);
-}
-
-/* The one version that was named, or the name as a whole. */
-static int named_id(struct cli *cli, const struct asset_kind *kind, struct str *out,
-                    struct error *err)
-{
-    struct str name = cli_text(cli, "name"), version;
-
-    if (session_open(cli, err) < 0 || version_asked(cli, kind, &version, err) < 0)
-        return -1;
-    *out = version.len ? session_version_id(cli, kind->type, name, version)
-                       : session_id(cli, kind->type, name);
+    take_over(cli, made, body);
     return 0;
 }
 
-static int update(struct cli *cli, const struct asset_kind *kind, struct error *err)
+static void show_data(struct cli *cli, const struct json *rest, struct json *out)
 {
-    struct str id;
-
-    assert(kind->rules);
-    return named_id(cli, kind, &id, err) < 0 ? -1 : change_resource(cli, kind->rules, id, err);
+    assert(rest);
+    show_latest(cli, out);
 }
 
-static int set_archived(struct cli *cli, const struct asset_kind *kind, bool archived,
+static const struct resource_kind DATA = {
+    .word = "data asset",
+    .type = "data",
+    .versioned = true,
+    .family = {"data asset", "type", DATA_WORDS, NULL},
+    .keys = DATA_KEYS,
+    .rows = DATA_ROWS,
+    .row_count = COUNT(DATA_ROWS),
+    .shown = DATA_SHOWN,
+    .shown_count = COUNT(DATA_SHOWN),
+    .finish = finish_data,
+    .show = show_data,
+    .columns = COLUMNS,
+};
+
+static const char *const ENVIRONMENT_WORDS[] = {"", "environment", NULL};
+static const char *const ENVIRONMENT_KEYS[] = {"name",
+                                               "version",
+                                               "description",
+                                               "image",
+                                               "conda-file",
+                                               "os-type",
+                                               "build-context=build.path",
+                                               "dockerfile-path=build.dockerfile_path",
+                                               NULL};
+static const struct field_row ENVIRONMENT_ROWS[] = {ABOUT};
+static const struct field_row ENVIRONMENT_SHOWN[] = {
+    {"image", "properties.image", FIELD_SAME},
+    {"os_type", "properties.osType", FIELD_WORD},
+    {"build", "properties.build", FIELD_TREE},
+    {"build_state", "properties.buildState", FIELD_SAME},
+    {"inference_config", "properties.inferenceConfig", FIELD_TREE},
+};
+
+/* What registers an asset under its own name is not anonymous. */
+static int finish_environment(struct cli *cli, struct document *document, struct json *body,
+                              struct error *err)
+{
+    struct json *made = NULL;
+
+    if (assets_environment_body(document, "", false, &made, err) < 0)
+        return -1;
+    take_over(cli, made, body);
+    return 0;
+}
+
+/* The conda file is text on the wire and a mapping in a file. */
+static void show_environment(struct cli *cli, const struct json *rest, struct json *out)
+{
+    struct str conda = json_str_at(rest, "properties.condaFile");
+    struct yaml parsed;
+    struct error ignored;
+
+    assert(out);
+    if (conda.len && yaml_parse(cli->arena, conda, &parsed, &ignored) == 0)
+        json_set(cli->arena, out, STR("conda_file"), parsed.root);
+    show_latest(cli, out);
+}
+
+static const struct resource_kind ENVIRONMENT = {
+    .word = "environment",
+    .type = "environments",
+    .versioned = true,
+    .family = {"environment", NULL, ENVIRONMENT_WORDS, NULL},
+    .keys = ENVIRONMENT_KEYS,
+    .rows = ENVIRONMENT_ROWS,
+    .row_count = COUNT(ENVIRONMENT_ROWS),
+    .shown = ENVIRONMENT_SHOWN,
+    .shown_count = COUNT(ENVIRONMENT_SHOWN),
+    .finish = finish_environment,
+    .show = show_environment,
+    .columns = COLUMNS,
+};
+
+static const char *const MODEL_WORDS[] = {
+    "custom_model", "model", "mlflow_model", "model", "triton_model", "model", NULL};
+static const char *const MODEL_KEYS[] = {"name", "version", "description", "path",
+                                         "type", "stage",   "datastore",   NULL};
+static const struct field_row MODEL_ROWS[] = {
+    ABOUT,
+    {"stage", "properties.stage", FIELD_SAME},
+    {"flavors", "properties.flavors", FIELD_SAME},
+};
+static const struct field_row MODEL_SHOWN[] = {
+    {"type", "properties.modelType", FIELD_LOWER},
+    {"path", "properties.modelUri", FIELD_SAME},
+    {"job_name", "properties.jobName", FIELD_SAME},
+};
+
+static int finish_model(struct cli *cli, struct document *document, struct json *body,
                         struct error *err)
 {
-    struct str id;
+    struct json *made = NULL;
 
-    assert(kind->type);
-    return named_id(cli, kind, &id, err) < 0 ? -1 : change_archived(cli, id, archived, err);
+    if (assets_model_body(document, "", false, &made, err) < 0)
+        return -1;
+    take_over(cli, made, body);
+    return 0;
 }
 
-#define KIND_COMMANDS(word, kind)                                       \
-    static int run_##word##_create(struct cli *cli, struct error *err)  \
-    {                                                                   \
-        return create(cli, &kind, err);                                 \
-    }                                                                   \
-    static int run_##word##_show(struct cli *cli, struct error *err)    \
-    {                                                                   \
-        return show(cli, &kind, err);                                   \
-    }                                                                   \
-    static int run_##word##_list(struct cli *cli, struct error *err)    \
-    {                                                                   \
-        return list(cli, &kind, err);                                   \
-    }                                                                   \
-    static int run_##word##_update(struct cli *cli, struct error *err)  \
-    {                                                                   \
-        return update(cli, &kind, err);                                 \
-    }                                                                   \
-    static int run_##word##_archive(struct cli *cli, struct error *err) \
-    {                                                                   \
-        return set_archived(cli, &kind, true, err);                     \
-    }                                                                   \
-    static int run_##word##_restore(struct cli *cli, struct error *err) \
-    {                                                                   \
-        return set_archived(cli, &kind, false, err);                    \
-    }
+static const struct resource_kind MODEL = {
+    .word = "model",
+    .type = "models",
+    .versioned = true,
+    .family = {"model", "type", MODEL_WORDS, NULL},
+    .keys = MODEL_KEYS,
+    .rows = MODEL_ROWS,
+    .row_count = COUNT(MODEL_ROWS),
+    .shown = MODEL_SHOWN,
+    .shown_count = COUNT(MODEL_SHOWN),
+    .finish = finish_model,
+    .show = show_data,
+    .columns = COLUMNS,
+};
 
-KIND_COMMANDS(data, DATA)
-KIND_COMMANDS(environment, ENVIRONMENT)
-KIND_COMMANDS(model, MODEL)
+/* Without a request for it: a stage is asked for by the server's filter of versions. */
+static struct json *of_wanted_stage(struct cli *cli, const struct json *rest)
+{
+    struct str stage = cli_text(cli, "stage");
+
+    if (stage.len && !str_eq_fold(stage, json_str_at(rest, "properties.stage")))
+        return NULL;
+    return resource_shape(cli, rest);
+}
+
+static int run_model_list(struct cli *cli, struct error *err)
+{
+    if (!cli_has(cli, "stage"))
+        return resource_list(cli, err);
+    if (!cli_text(cli, "name").len) {
+        cli->usage = true;
+        return error_set(err, ERROR_INVALID, "",
+                         "--stage is of versions; it wants --name beside it.");
+    }
+    if (session_open(cli, err) < 0)
+        return -1;
+    struct str id = resource_id(cli, &MODEL, cli_text(cli, "name"));
+    struct str path = listing_view(cli, arena_printf(cli->arena, "%.*s/versions", STR_ARG(id)));
+    struct listing listing = {path, listing_most(cli), of_wanted_stage, COLUMNS, NULL};
+    return listing_print(cli, &listing, err);
+}
+
+/* The registry makes its own copy of what the workspace has: the same request as the SDK's. */
+static int run_share(struct cli *cli, struct error *err)
+{
+    const struct resource_kind *kind = cli->arguments.command->kind;
+    struct str name = cli_text(cli, "name"), version = cli_text(cli, "version"), registry;
+    struct json *workspace, *body = json_object(cli->arena), *reply;
+
+    if (session_open(cli, err) < 0 ||
+        session_get(cli, session_version_id(cli, kind->type, name, version), NULL, err) < 0 ||
+        session_get(cli, session_workspace(cli), &workspace, err) < 0 ||
+        scope_registry_path(cli, cli_text(cli, "registry-name"), &registry, err) < 0)
+        return -1;
+    struct str source =
+        arena_printf(cli->arena, "azureml://locations/%.*s/workspaces/%.*s/%s/%.*s/versions/%.*s",
+                     STR_ARG(json_str_at(workspace, "location")),
+                     STR_ARG(json_str_at(workspace, "properties.workspaceId")), kind->type,
+                     STR_ARG(name), STR_ARG(version));
+    struct json *about = json_object(cli->arena);
+    json_set_str(cli->arena, about, "referenceType", STR("Id"));
+    json_set_str(cli->arena, about, "destinationName", cli_text(cli, "share-with-name"));
+    json_set_str(cli->arena, about, "destinationVersion", cli_text(cli, "share-with-version"));
+    json_set_str(cli->arena, about, "sourceAssetId", source);
+    json_set(cli->arena, body, STR("properties"), about);
+    struct str import = arena_printf(cli->arena, "%.*s/import", STR_ARG(registry));
+    if (session_change(cli, &(struct session_write){"POST", import, body, "Sharing"}, NULL, err) <
+        0)
+        return -1;
+    struct str id = arena_printf(cli->arena, "%.*s/%s/%.*s/versions/%.*s", STR_ARG(registry),
+                                 kind->type, STR_ARG(cli_text(cli, "share-with-name")),
+                                 STR_ARG(cli_text(cli, "share-with-version")));
+    if (session_get(cli, id, &reply, err) < 0)
+        return -1;
+    return cli_result(cli, resource_shape(cli, reply), err);
+}
+
+/* --- model download -----------------------------------------------------------------------------
+ */
+
+/* A workspace's models lie in its datastores, a registry's in containers that it signs for. */
+static int find_content(struct cli *cli, struct str uri, struct download *fetch,
+                        struct storage *storage, struct error *err)
+{
+    struct str name = cli_text(cli, "name"), version = cli_text(cli, "version");
+
+    if (session_scope(cli)->registry.len)
+        return storage_open_registry(cli, &(struct storage_asset){MODEL.type, name, version, uri},
+                                     storage, &fetch->prefix, err);
+    if (download_place(uri, &fetch->datastore, &fetch->prefix))
+        return storage_open(cli, fetch->datastore, storage, err);
+    return error_set(err, ERROR_NOT_IMPLEMENTED, "",
+                     "The model lies at '%.*s', which cannot be downloaded.", STR_ARG(uri));
+}
 
 static int run_model_download(struct cli *cli, struct error *err)
 {
     struct str name = cli_text(cli, "name"), base = cli_text(cli, "download-path");
     struct download fetch = {0};
+    struct storage storage;
     struct json *model;
 
-    if (session_open(cli, err) < 0 ||
-        session_get(cli, session_version_id(cli, "models", name, cli_text(cli, "version")), &model,
-                    err) < 0)
+    if (session_open(cli, err) < 0 || session_get(cli, resource_named(cli), &model, err) < 0)
         return -1;
     struct str uri = json_str_at(model, "properties.modelUri");
-    if (!download_place(uri, &fetch.datastore, &fetch.prefix))
-        return error_set(err, ERROR_NOT_IMPLEMENTED, "",
-                         "The model lies at '%.*s', which cannot be downloaded.", STR_ARG(uri));
+    if (find_content(cli, uri, &fetch, &storage, err) < 0)
+        return -1;
+    fetch.storage = &storage;
     /* The model's own folder or file keeps its name below one named after the model. */
     while (str_ends(fetch.prefix, STR("/")))
         fetch.prefix.len--;
@@ -286,122 +307,135 @@ static int run_model_download(struct cli *cli, struct error *err)
     return 0;
 }
 
+/* --- rows ---------------------------------------------------------------------------------------
+ */
+
 #define CREATE_COMMON                                                              \
-    {"file", 'f', CLI_VALUE, .help = "the YAML file; - reads standard input"},     \
-        {"name", 'n', CLI_VALUE, .help = "name of the asset"},                     \
+    RESOURCE_FILE, RESOURCE_ANY_NAME("asset"), RESOURCE_TAGS,                      \
         {"version", 'v', CLI_VALUE, .help = "version (default: the next number)"}, \
-        {"tags", 0, CLI_LIST, .help = "KEY=VALUE…"}
+        {"datastore", 0, CLI_VALUE, .help = "where local content goes"}
+#define SKIP                                                                         \
+    {"skip-validation", 0, CLI_SWITCH, .help = "for scripts of az; changes nothing", \
+     .idle = "the checks are quick and stay"}
 
 static const struct cli_flag DATA_CREATE[] = {
     CREATE_COMMON,
-    {"description", 'd', CLI_VALUE, .help = "what it is"},
-    {"path", 'p', CLI_VALUE, .help = "local path, datastore path or web address"},
+    SKIP,
+    RESOURCE_TEXT("description", 'd', "what it is"),
+    RESOURCE_TEXT("path", 'p', "local path, datastore path or web address"),
     {"type", 't', CLI_VALUE, .choices = "uri_file|uri_folder|mltable", .help = "what it is"},
-    {"datastore", 0, CLI_VALUE, .help = "where local content goes"},
-    {"skip-validation", 0, CLI_SWITCH, .help = "for scripts of az; changes nothing",
-     .idle = "the checks are quick and stay"},
 };
 static const struct cli_flag ENVIRONMENT_CREATE[] = {
     CREATE_COMMON,
-    {"description", 0, CLI_VALUE, .help = "what it is"},
-    {"image", 'i', CLI_VALUE, .help = "container image"},
-    {"conda-file", 'c', CLI_VALUE, .help = "conda file over the image"},
-    {"build-context", 'b', CLI_VALUE, .help = "folder with a Dockerfile"},
-    {"dockerfile-path", 'd', CLI_VALUE, .fallback = "Dockerfile", .help = "in the build context"},
+    RESOURCE_TEXT("description", 0, "what it is"),
+    RESOURCE_TEXT("image", 'i', "container image"),
+    RESOURCE_TEXT("conda-file", 'c', "conda file over the image"),
+    RESOURCE_TEXT("build-context", 'b', "folder with a Dockerfile"),
+    {"dockerfile-path", 'd', CLI_VALUE, .help = "in the build context (default Dockerfile)"},
     {"os-type", 0, CLI_VALUE, .choices = "linux|windows", .help = "operating system of the image"},
-    {"datastore", 0, CLI_VALUE, .help = "where local content goes"},
 };
 static const struct cli_flag MODEL_CREATE[] = {
     CREATE_COMMON,
-    {"description", 0, CLI_VALUE, .help = "what it is"},
-    {"path", 'p', CLI_VALUE, .help = "local path, datastore path, job output or run address"},
+    RESOURCE_TEXT("description", 0, "what it is"),
+    RESOURCE_TEXT("path", 'p', "local path, datastore path, job output or run address"),
     {"type", 't', CLI_VALUE, .choices = "custom_model|mlflow_model|triton_model",
      .help = "form of the model"},
-    {"stage", 's', CLI_VALUE, .help = "such as Development or Production"},
-    {"datastore", 0, CLI_VALUE, .help = "where local content goes"},
+    RESOURCE_TEXT("stage", 's', "such as Development or Production"),
 };
-static const struct cli_flag SHOW_FLAGS[] = {
-    {"name", 'n', CLI_VALUE, true, .help = "name of the asset"},
+static const struct cli_flag NAMED[] = {
+    RESOURCE_NAME("asset"),
     {"version", 'v', CLI_VALUE, .help = "its version"},
-    {"label", 'l', CLI_VALUE, .help = "latest, in place of a version"},
+    {"label", 'l', CLI_VALUE, .choices = "latest", .help = "in place of a version"},
 };
-static const struct cli_flag LIST_FLAGS[] = {
+static const struct cli_flag MODEL_UPDATE[] = {
+    RESOURCE_NAME("model"),
+    {"version", 'v', CLI_VALUE, .help = "its version"},
+    {"label", 'l', CLI_VALUE, .choices = "latest", .help = "in place of a version"},
+    RESOURCE_TEXT("stage", 's', "such as Development or Production"),
+};
+static const struct cli_flag LIST[] = {{"name", 'n', CLI_VALUE, .help = "versions of this one"},
+                                       RESOURCE_MOST};
+static const struct cli_flag MODEL_LIST[] = {
     {"name", 'n', CLI_VALUE, .help = "versions of this one"},
-    {"max-results", 'r', CLI_NUMBER, .help = "at most so many"},
+    RESOURCE_MOST,
+    RESOURCE_TEXT("stage", 's', "only versions of this stage")};
+static const struct cli_flag SHARE[] = {
+    RESOURCE_NAME("asset"),
+    RESOURCE_VERSION,
+    {"registry-name", 0, CLI_VALUE, true, .help = "the registry that gets a copy"},
+    {"share-with-name", 0, CLI_VALUE, true, .help = "name of the copy"},
+    {"share-with-version", 0, CLI_VALUE, true, .help = "version of the copy"},
 };
-static const struct cli_flag DOWNLOAD_FLAGS[] = {
-    {"name", 'n', CLI_VALUE, true, .help = "name of the model"},
-    {"version", 'v', CLI_VALUE, true, .help = "its version"},
+static const struct cli_flag DOWNLOAD[] = {
+    RESOURCE_NAME("model"),
+    RESOURCE_VERSION,
     {"download-path", 'p', CLI_VALUE, .fallback = ".",
      .help = "folder; one named after the model is made in it"},
 };
+static const struct cli_flag PACKAGE[] = {RESOURCE_NAME("model"), RESOURCE_VERSION,
+                                          RESOURCE_NEEDS_FILE};
+static const struct cli_flag MATERIALIZATION[] = {
+    {"name", 'p', CLI_VALUE, .help = "name of the data asset"},
+    {"max-results", 'r', CLI_NUMBER, .fallback = "50", .help = "at most so many"},
+    {"all-results", 0, CLI_SWITCH, .help = "all of them"},
+};
+static const struct cli_flag MOUNT[] = {
+    {"path", 0, CLI_VALUE, true, .help = "azureml:NAME:VERSION or an azureml:// address"},
+    {"mode", 0, CLI_VALUE, .fallback = "ro_mount", .help = "ro_mount or rw_mount"},
+    {"mount-point", 0, CLI_VALUE, .help = "folder to mount on"},
+    {"persistent", 0, CLI_SWITCH, .help = "mount again after a restart"},
+};
 
-#define SHOW_AND_LIST(group, word)                                                              \
-    {"show",                                                                                    \
-     "one version",                                                                             \
-     SHOW_FLAGS,                                                                                \
-     COUNT(SHOW_FLAGS),                                                                         \
-     CLI_SCOPE,                                                                                 \
-     run_##word##_show,                                                                         \
-     .examples = {"lazurite " group " show -n NAME -v 1",                                       \
-                  "lazurite " group " show -n NAME -l latest -o yaml"}},                        \
-        {"list",                                                                                \
-         "names, or versions with -n",                                                          \
-         LIST_FLAGS,                                                                            \
-         COUNT(LIST_FLAGS),                                                                     \
-         CLI_SCOPE | CLI_ARCHIVE,                                                               \
-         run_##word##_list,                                                                     \
-         .examples = {"lazurite " group " list -o table", "lazurite " group " list -n NAME"}},  \
-        {"update",                                                                              \
-         "description, tags and properties of a version",                                       \
-         SHOW_FLAGS,                                                                            \
-         COUNT(SHOW_FLAGS),                                                                     \
-         CLI_SCOPE | CLI_UPDATE,                                                                \
-         run_##word##_update,                                                                   \
-         .examples = {"lazurite " group " update -n NAME -v 1 --set tags.kept=yes",             \
-                      "lazurite " group                                                         \
-                      " update -n NAME -v 1 --set description=\"the good one\""}},              \
-        {"archive",                                                                             \
-         "hide from lists: one version, or all",                                                \
-         SHOW_FLAGS,                                                                            \
-         COUNT(SHOW_FLAGS),                                                                     \
-         CLI_SCOPE,                                                                             \
-         run_##word##_archive,                                                                  \
-         .text = true,                                                                          \
-         .examples = {"lazurite " group " archive -n NAME -v 1",                                \
-                      "lazurite " group " archive -n NAME"}},                                   \
-    {                                                                                           \
-        "restore", "show again: one version, or all without -v", SHOW_FLAGS, COUNT(SHOW_FLAGS), \
-            CLI_SCOPE, run_##word##_restore, .text = true,                                      \
-            .examples = {"lazurite " group " restore -n NAME -v 1",                             \
-                         "lazurite " group " restore -n NAME"}                                  \
-    }
+#define ANYWHERE (CLI_SCOPE | CLI_REGISTRY)
+#define CREATES (ANYWHERE | CLI_SET | CLI_WAIT)
+#define COMMON(group, subject, update_flags)                                                       \
+    RESOURCE_ROW("archive", "hide from lists: one version, or all", NAMED, ANYWHERE,               \
+                 resource_archive, subject, group, " -n NAME -v 1"),                               \
+        RESOURCE_ROW("restore", "show again: one version, or all without -v", NAMED, ANYWHERE,     \
+                     resource_restore, subject, group, " -n NAME -v 1"),                           \
+        RESOURCE_ROW("share", "copy into a registry", SHARE, CLI_SCOPE, run_share, subject, group, \
+                     " -n NAME -v 1 --registry-name shared --share-with-name NAME"                 \
+                     " --share-with-version 1"),                                                   \
+        RESOURCE_ROW("show", "one version", NAMED, ANYWHERE, resource_show, subject, group,        \
+                     " -n NAME -l latest -o yaml"),                                                \
+        RESOURCE_ROW("update", "description, tags and properties of a version", update_flags,      \
+                     ANYWHERE | CLI_UPDATE, resource_update, subject, group,                       \
+                     " -n NAME -v 1 --set tags.kept=yes")
 
 static const struct cli_command DATA_COMMANDS[] = {
-    {"create", "register a file, folder or table", DATA_CREATE, COUNT(DATA_CREATE),
-     CLI_SCOPE | CLI_SET, run_data_create,
-     .examples = {"lazurite data create -f data.yml",
-                  "lazurite data create -n iris -t uri_file -p iris.csv"}},
-    SHOW_AND_LIST("data", data),
+    RESOURCE_ROW("create", "register a file, folder or table", DATA_CREATE, CREATES,
+                 resource_create, DATA, "data", " -n iris -t uri_file -p iris.csv"),
+    RESOURCE_ROW("import", "data from a database or S3 by a connection", DATA_CREATE, CREATES,
+                 resource_not_built, DATA, "data", " -f import.yml"),
+    RESOURCE_ROW("list", "names, or versions with -n", LIST, ANYWHERE | CLI_ARCHIVE, resource_list,
+                 DATA, "data", " -o table"),
+    RESOURCE_ROW("list-materialization-status", "state of runs that import data", MATERIALIZATION,
+                 CLI_SCOPE | CLI_ARCHIVE, resource_not_built, DATA, "data", " -p NAME"),
+    RESOURCE_ROW("mount", "a data asset as a folder of this machine", MOUNT, CLI_SCOPE,
+                 resource_not_built, DATA, "data", " --path azureml:iris:1"),
+    COMMON("data", DATA, NAMED),
 };
 static const struct cli_command ENVIRONMENT_COMMANDS[] = {
-    {"create", "from image, image and conda, or build context", ENVIRONMENT_CREATE,
-     COUNT(ENVIRONMENT_CREATE), CLI_SCOPE | CLI_SET, run_environment_create,
-     .examples = {"lazurite environment create -f env.yml",
-                  "lazurite environment create -n e -i ubuntu:22.04 -c conda.yml"}},
-    SHOW_AND_LIST("environment", environment),
+    RESOURCE_ROW("create", "from image, image and conda, or build context", ENVIRONMENT_CREATE,
+                 CREATES, resource_create, ENVIRONMENT, "environment",
+                 " -n e -i ubuntu:22.04 -c conda.yml"),
+    RESOURCE_ROW("list", "names, or versions with -n", LIST, ANYWHERE | CLI_ARCHIVE, resource_list,
+                 ENVIRONMENT, "environment", " -o table"),
+    COMMON("environment", ENVIRONMENT, NAMED),
 };
 static const struct cli_command MODEL_COMMANDS[] = {
-    {"create", "register from a path, a job output or a run", MODEL_CREATE, COUNT(MODEL_CREATE),
-     CLI_SCOPE | CLI_SET, run_model_create,
-     .examples =
-         {"lazurite model create -f model.yml",
-          "lazurite model create -n m -t mlflow_model -p azureml://jobs/JOB/outputs/model/paths/"}},
-    SHOW_AND_LIST("model", model),
-    {"download", "fetch the files", DOWNLOAD_FLAGS, COUNT(DOWNLOAD_FLAGS), CLI_SCOPE,
-     run_model_download, .text = true,
+    RESOURCE_ROW("create", "register from a path, a job output or a run", MODEL_CREATE, CREATES,
+                 resource_create, MODEL, "model",
+                 " -n m -t mlflow_model -p azureml://jobs/JOB/outputs/model/paths/"),
+    {"download", "fetch the files", DOWNLOAD, COUNT(DOWNLOAD), ANYWHERE, run_model_download,
+     .text = true, .kind = &MODEL,
      .examples = {"lazurite model download -n m -v 1",
                   "lazurite model download -n m -v 1 -p /tmp"}},
+    RESOURCE_ROW("list", "names, or versions with -n", MODEL_LIST, ANYWHERE | CLI_ARCHIVE,
+                 run_model_list, MODEL, "model", " -o table"),
+    RESOURCE_ROW("package", "model and environment as one image", PACKAGE, ANYWHERE,
+                 resource_not_built, MODEL, "model", " -n m -v 1 -f package.yml"),
+    COMMON("model", MODEL, MODEL_UPDATE),
 };
 
 const struct cli_group data_group = {"data", "files, folders and tables with versions",

@@ -2,10 +2,13 @@
  * with its place in the file, so that all of them are told at once. */
 #include "cli/assets.h"
 #include "cli/fields.h"
+#include "cli/scope.h"
 #include "cli/session.h"
+#include "cli/storage.h"
 #include "cli/transfer.h"
 #include "http/text.h"
 #include "os/file.h"
+#include "yaml/yaml.h"
 
 #include <assert.h>
 #include <fcntl.h>
@@ -214,6 +217,29 @@ static struct str long_prefix(struct cli *cli)
                         STR_ARG(words[2]), STR_ARG(words[4]), STR_ARG(words[8]));
 }
 
+/* Into a container of the registry; the address is that of the content in it. */
+static int registry_content(struct document *document, struct assets_content *content,
+                            struct str local, struct error *err)
+{
+    struct cli *cli = document->cli;
+    const struct json *root = document->yaml.root;
+    struct str name = json_str_at(root, "name");
+    struct str version = yaml_literal_text(cli->arena, json_get(root, STR("version")));
+    bool model = strstr(document->kind->name, "model") != NULL;
+    struct storage_asset asset = {model ? "models" : "data", name, version, STR("")};
+    struct transfer_place place;
+
+    assert(local.len > 0);
+    if (!asset.version.len &&
+        assets_next_version(cli, asset.type, asset.name, &asset.version, err) < 0)
+        return -1;
+    if (transfer_registry(cli, local, &asset, &place, err) < 0)
+        return -1;
+    content->is_file = place.is_file;
+    content->uri = place.url;
+    return 0;
+}
+
 /* A path is uploaded once: the same bytes are found again by their hash. */
 int assets_content(struct cli *cli, struct document *document, struct assets_content *content,
                    struct error *err)
@@ -240,6 +266,8 @@ int assets_content(struct cli *cli, struct document *document, struct assets_con
     content->local = true;
     if (!is_there(cli, document, content->path, local) || document->problems.errors)
         return 0;
+    if (session_scope(cli)->registry.len)
+        return registry_content(document, content, local, err);
     if (transfer_upload(cli, local, store, &place, err) < 0)
         return -1;
     content->is_file = place.is_file;

@@ -345,6 +345,17 @@ static struct json *problems_json(struct cli *cli, const struct document *docume
     return all;
 }
 
+/* Whether all that is wrong is that something named is not there: that has an exit code of its own.
+ */
+static bool only_missing(const struct yaml_problems *problems)
+{
+    bool missing = problems->errors > 0;
+
+    for (const struct yaml_problem *one = problems->first; one; one = one->next)
+        missing &= one->warning || !strcmp(one->code, "E1203");
+    return missing;
+}
+
 /* All at once: a person mends a file in one go, not in ten. */
 int document_report(struct cli *cli, struct document *document, struct error *err)
 {
@@ -361,6 +372,8 @@ int document_report(struct cli *cli, struct document *document, struct error *er
     if (!cli->quiet || problems->errors)
         fwrite(text.ptr ? text.ptr : "", 1, text.len, stderr);
     size_t errors = problems->errors;
+    if (only_missing(problems))
+        cli->missing = true;
     problems->first = problems->last = NULL;
     problems->warnings = 0;
     if (!errors)

@@ -188,8 +188,12 @@ int download_prefix(struct cli *cli, struct download *download, struct error *er
     struct str marker = STR("");
     struct storage storage;
 
-    assert(download->datastore.len > 0 && download->folder.len > 0);
-    if (session_open(cli, err) < 0 || storage_open(cli, download->datastore, &storage, err) < 0)
+    assert((download->storage || download->datastore.len > 0) && download->folder.len > 0);
+    if (session_open(cli, err) < 0)
+        return -1;
+    if (download->storage)
+        storage = *download->storage;
+    else if (storage_open(cli, download->datastore, &storage, err) < 0)
         return -1;
     CLEANUP(fd_close) int made = open_folder(cli, download->folder, err);
     if (made < 0)

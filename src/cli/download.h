@@ -7,10 +7,13 @@
 
 #include "cli/command.h"
 
+struct storage;
+
 /* Names beneath a prefix of a datastore, and the local folder for them. `files` and `bytes` count
  * on, so that several calls may report one sum. */
 struct download {
     struct str datastore, prefix, folder;
+    const struct storage *storage; /* where the prefix is, when no datastore is named; or NULL */
     size_t files;
     int64_t bytes;
 };

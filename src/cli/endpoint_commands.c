@@ -293,6 +293,24 @@ static int read_request(struct cli *cli, struct str *out, struct error *err)
     return result;
 }
 
+/* The gateway takes an unknown deployment's name for none: here it is asked for first. */
+static int check_deployment(struct cli *cli, struct str endpoint, struct str deployment,
+                            struct error *err)
+{
+    if (!deployment.len)
+        return 0;
+    return session_get(cli, deployment_id(cli, endpoint, deployment), NULL, err);
+}
+
+/* The replica's own error is in its logs; without a name it may have been any of them. */
+static int hint_at_logs(struct str endpoint, struct str deployment, struct error *err)
+{
+    if (deployment.len)
+        return error_hint(err, "lazurite online-deployment get-logs -e %.*s -n %.*s",
+                          STR_ARG(endpoint), STR_ARG(deployment));
+    return error_hint(err, "lazurite online-deployment list -e %.*s -o table", STR_ARG(endpoint));
+}
+
 /* The key is asked for and never shown; the reply is printed as it came. */
 static int run_invoke(struct cli *cli, struct error *err)
 {
@@ -304,7 +322,7 @@ static int run_invoke(struct cli *cli, struct error *err)
     assert(cli->arena);
     if (read_request(cli, &body, err) < 0 || session_open(cli, err) < 0 ||
         session_get(cli, endpoint_id(cli, name), &endpoint, err) < 0 ||
-        keys_of(cli, name, &keys, err) < 0)
+        check_deployment(cli, name, deployment, err) < 0 || keys_of(cli, name, &keys, err) < 0)
         return -1;
     struct str key = json_str_at(keys, "primaryKey");
     if (!key.len)
@@ -325,8 +343,7 @@ static int run_invoke(struct cli *cli, struct error *err)
         cli_say("%.*s\n", STR_ARG(str_trim(reply.body)));
         session_refused(cli, &reply, err);
         cli->missing = false;
-        return error_hint(err, "lazurite online-deployment get-logs -e %.*s -n %.*s", STR_ARG(name),
-                          STR_ARG(deployment.len ? deployment : STR("DEPLOYMENT")));
+        return hint_at_logs(name, deployment, err);
     }
     cli_write(reply.body);
     if (!str_ends(reply.body, STR("\n")))
@@ -353,7 +370,22 @@ static int all_traffic(struct cli *cli, struct str endpoint, struct str deployme
         NULL, err);
 }
 
-/* A replica that does not come up leaves its reason in the logs: the error names them. */
+/* A replica that did not come up left its reason in the logs; one that was refused has none. */
+static void hint_if_made(struct cli *cli, struct str endpoint, struct str name, struct error *err)
+{
+    struct error ignored;
+    struct str code = cli->wire_code;
+    bool missing = cli->missing;
+
+    if (cli->interrupted || err->hint[0])
+        return;
+    if (session_get(cli, deployment_id(cli, endpoint, name), NULL, &ignored) == 0)
+        hint_at_logs(endpoint, name, err);
+    cli->wire_code = code;
+    cli->missing = missing;
+}
+
+/* The error of a replica that does not come up names where its logs are. */
 static int put_deployment(struct cli *cli, struct document *document, bool create,
                           struct error *err)
 {
@@ -370,9 +402,7 @@ static int put_deployment(struct cli *cli, struct document *document, bool creat
                                      create ? "Creating" : "Updating", STR_ARG(name))
                             .ptr;
     if (session_change(cli, &(struct session_write){"PUT", id, body, phase}, &reply, err) < 0) {
-        if (!cli->interrupted && !err->hint[0])
-            error_hint(err, "lazurite online-deployment get-logs -e %.*s -n %.*s",
-                       STR_ARG(endpoint), STR_ARG(name));
+        hint_if_made(cli, endpoint, name, err);
         return document_blame(cli, document, err);
     }
     if (cli_has(cli, "all-traffic") && all_traffic(cli, endpoint, name, err) < 0)

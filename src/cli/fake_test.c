@@ -137,6 +137,8 @@ struct fake *fake_start(struct arena *arena)
     snprintf(fake->folder, sizeof fake->folder, "%s/%d", test_folder(), number++);
     snprintf(run, sizeof run, "%s/run", fake->folder);
     CHECK_INT(0, mkdir(fake->folder, 0700));
+    /* Nothing of the person who runs the tests, and nothing of the test before. */
+    CHECK_INT(0, setenv("LAZURITE_CONFIG_DIR", fake->folder, 1));
     CHECK_INT(0, mkdir(run, 0700));
     fake->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int length = snprintf(address.sun_path, sizeof address.sun_path, "%s/lazurite.sock", run);

@@ -307,8 +307,24 @@ static int run_assign(struct cli *cli, struct error *err)
     return cli_result(cli, shape_assignment(cli, reply), err);
 }
 
+/* The role's name by the definitions of the scope: an assignment names its id alone. */
+static struct json *shape_named_assignment(struct cli *cli, const struct json *rest)
+{
+    struct json *out = shape_assignment(cli, rest);
+    struct str id = json_str_at(out, "roleDefinitionId");
+    struct json_iter it = json_iter(cli->extra);
+    ssize_t slash = str_find_last(id, '/');
+
+    while (json_next(&it))
+        if (str_eq_fold(json_str_at(it.value, "name"), str_slice(id, (size_t)(slash + 1), id.len)))
+            json_set_str(cli->arena, out, "roleDefinitionName",
+                         json_str_at(it.value, "properties.roleName"));
+    return out;
+}
+
 static int run_assignments(struct cli *cli, struct error *err)
 {
+    struct json *definitions;
     static const char *const ASSIGNMENT_COLUMNS[] = {
         "name", "Name",  "principalId", "Principal", "roleDefinitionName",
         "Role", "scope", "Scope",       NULL};
@@ -325,7 +341,12 @@ static int run_assignments(struct cli *cli, struct error *err)
     }
     struct str path = arena_printf(cli->arena, "%.*s/" AUTHORIZATION "/roleAssignments%.*s",
                                    STR_ARG(role_scope(cli)), STR_ARG(filter));
-    struct listing listing = {path, 0, shape_assignment, ASSIGNMENT_COLUMNS, NULL};
+    struct str roles = arena_printf(cli->arena, "%.*s/" AUTHORIZATION "/roleDefinitions",
+                                    STR_ARG(role_scope(cli)));
+    if (session_get(cli, roles, &definitions, err) < 0)
+        return -1;
+    cli->extra = json_get(definitions, STR("value"));
+    struct listing listing = {path, 0, shape_named_assignment, ASSIGNMENT_COLUMNS, NULL};
     return listing_print(cli, &listing, err);
 }
 

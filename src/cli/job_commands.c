@@ -4,7 +4,10 @@
 #include "cli/command.h"
 #include "cli/document.h"
 #include "cli/download.h"
+#include "cli/fields.h"
+#include "cli/listing.h"
 #include "cli/progress.h"
+#include "cli/resource.h"
 #include "cli/session.h"
 #include "cli/shape.h"
 #include "cli/stream.h"
@@ -165,32 +168,86 @@ static void add_times(struct cli *cli, struct json *job)
         json_set_str(cli->arena, job, "duration", progress_time(cli->arena, to - from));
 }
 
-static const char *archive_view(const struct cli *cli)
+/* A step of a pipeline or a trial of a sweep, as run history tells it. */
+static struct json *shape_child(struct cli *cli, const struct json *rest)
 {
-    if (cli_has(cli, "archived-only"))
-        return "ArchivedOnly";
-    return cli_has(cli, "include-archived") ? "All" : "ActiveOnly";
+    static const struct field_row ROWS[] = {
+        {"name", "runId", FIELD_SAME},
+        {"display_name", "displayName", FIELD_SAME},
+        {"status", "status", FIELD_SAME},
+        {"parent_job_name", "parentRunId", FIELD_SAME},
+        {"start_time", "startTimeUtc", FIELD_SAME},
+        {"end_time", "endTimeUtc", FIELD_SAME},
+        {"tags", "tags", FIELD_SAME},
+        {"properties", "properties", FIELD_SAME},
+    };
+    struct json *out = json_object(cli->arena);
+    int64_t from, to;
+
+    fields_to_yaml(cli->arena, ROWS, COUNT(ROWS), rest, out);
+    json_set_bool(cli->arena, out, "reused",
+                  json_get(json_get(rest, STR("properties")), STR("azureml.isreused")) != NULL);
+    if (cli->format == CLI_TABLE && clock_parse_iso(json_str_at(out, "start_time"), &from) &&
+        clock_parse_iso(json_str_at(out, "end_time"), &to) && to >= from)
+        json_set_str(cli->arena, out, "duration", progress_time(cli->arena, to - from));
+    return out;
+}
+
+/* The rows that the SDK asks for: a child is a run before it is a job. */
+static int list_children(struct cli *cli, struct str parent, size_t most, struct error *err)
+{
+    static const char *const COLUMNS[] = {"display_name", "Step",   "status",   "Status",
+                                          "reused",       "Reused", "duration", "Duration",
+                                          "name",         "Job",    NULL};
+
+    if (session_get(cli, session_id(cli, "jobs", parent), NULL, err) < 0)
+        return -1;
+    struct str path = arena_printf(cli->arena, "/history/v1.0%.*s/runs/%.*s/children",
+                                   STR_ARG(session_workspace(cli)),
+                                   STR_ARG(http_encode(cli->arena, parent, false)));
+    struct listing listing = {path, most, shape_child, COLUMNS, NULL};
+    return listing_print(cli, &listing, err);
+}
+
+/* What runs beside the job and can be reached: by node. */
+static int run_services(struct cli *cli, struct error *err)
+{
+    struct json *reply;
+
+    if (session_open(cli, err) < 0 || session_get(cli, job_id(cli), NULL, err) < 0)
+        return -1;
+    struct str path = arena_printf(cli->arena, "/history/v1.0%.*s/runs/%.*s/serviceinstances/%lld",
+                                   STR_ARG(session_workspace(cli)),
+                                   STR_ARG(http_encode(cli->arena, cli_text(cli, "name"), false)),
+                                   (long long)cli_number(cli, "node-index", 0));
+    if (session_get(cli, path, &reply, err) < 0)
+        return -1;
+    struct json *instances = json_get(reply, STR("instances"));
+    return cli_result(cli, instances ? instances : json_object(cli->arena), err);
+}
+
+/* One row of the list; a table shows times beside the job's own fields. */
+static struct json *shape_row(struct cli *cli, const struct json *rest)
+{
+    struct json *shown = shape_job(cli, rest);
+
+    if (cli->format == CLI_TABLE && !cli->query)
+        add_times(cli, shown);
+    return shown;
 }
 
 static int run_list(struct cli *cli, struct error *err)
 {
     size_t most = cli_has(cli, "all-results") ? 0 : (size_t)cli_number(cli, "max-results", 50);
-    struct json *list;
+    struct str parent = cli_text(cli, "parent-job-name");
 
     if (session_open(cli, err) < 0)
         return -1;
-    struct str path = arena_printf(cli->arena, "%.*s/jobs?listViewType=%s",
-                                   STR_ARG(session_workspace(cli)), archive_view(cli));
-    if (session_list(cli, path, most, &list, err) < 0)
-        return -1;
-    struct json *shown = shape_all(cli, list, shape_job);
-    if (cli->format == CLI_TABLE && !cli->query) {
-        struct json_iter it = json_iter(shown);
-        while (json_next(&it))
-            add_times(cli, it.value);
-    }
-    cli->columns = JOB_COLUMNS;
-    return cli_result(cli, shown, err);
+    if (parent.len)
+        return list_children(cli, parent, most, err);
+    struct str path = arena_printf(cli->arena, "%.*s/jobs", STR_ARG(session_workspace(cli)));
+    struct listing listing = {listing_view(cli, path), most, shape_row, JOB_COLUMNS, NULL};
+    return listing_print(cli, &listing, err);
 }
 
 static int run_stream(struct cli *cli, struct error *err)
@@ -379,8 +436,16 @@ static const struct cli_flag NAME_FLAGS[] = {NAME_FLAG};
 static const struct cli_flag LIST_FLAGS[] = {
     {"max-results", 'r', CLI_NUMBER, .fallback = "50", .help = "at most so many, newest first"},
     {"all-results", 0, CLI_SWITCH, .help = "all of them"},
-    {"parent-job-name", 'p', CLI_VALUE, .help = "not built yet",
-     .later = "only pipelines and sweeps have children"},
+    {"parent-job-name", 'p', CLI_VALUE, .help = "steps and trials of this one"},
+};
+static const struct cli_flag SERVICE_FLAGS[] = {
+    NAME_FLAG,
+    {"node-index", 'i', CLI_NUMBER, .fallback = "0", .help = "which of its nodes"},
+};
+static const struct cli_flag SSH_FLAGS[] = {
+    NAME_FLAG,
+    {"node-index", 'i', CLI_NUMBER, .fallback = "0", .help = "which of its nodes"},
+    {"private-key-file-path", 'f', CLI_VALUE, .help = "private key for SSH"},
 };
 static const struct cli_flag DOWNLOAD_FLAGS[] = {
     NAME_FLAG,
@@ -404,6 +469,14 @@ static const struct cli_command COMMANDS[] = {
     {"list", "jobs, newest first", LIST_FLAGS, COUNT(LIST_FLAGS), CLI_SCOPE | CLI_ARCHIVE, run_list,
      .examples = {"lazurite job list -o table",
                   "lazurite job list --query \"[?status=='Failed'].name\" -o tsv"}},
+    {"connect-ssh", "a shell in a node's container", SSH_FLAGS, COUNT(SSH_FLAGS), CLI_SCOPE,
+     resource_not_built, .positional = "name",
+     .examples = {"lazurite job connect-ssh -n calm_owl",
+                  "lazurite job connect-ssh calm_owl -i 1"}},
+    {"show-services", "what runs beside it and can be reached", SERVICE_FLAGS, COUNT(SERVICE_FLAGS),
+     CLI_SCOPE, run_services, .positional = "name",
+     .examples = {"lazurite job show-services -n calm_owl",
+                  "lazurite job show-services calm_owl -i 1"}},
     {"stream", "follow the job's logs until it ends", NAME_FLAGS, COUNT(NAME_FLAGS), CLI_SCOPE,
      run_stream, .positional = "name", .text = true,
      .examples = {"lazurite job stream -n calm_owl", "lazurite job stream calm_owl > log.txt"}},

@@ -289,15 +289,35 @@ static int by_identity(struct cli *cli, struct json **out, struct error *err)
     return 0;
 }
 
+/* What the server says of itself to its admin; others know the tenant that signed them in. */
+static void server_of(struct cli *cli, struct str *out_endpoint, struct str *out_tenant)
+{
+    const struct json *kept = settings_token(cli, session_host(cli));
+    struct error ignored;
+    struct json *connect = NULL;
+
+    if (session_get(cli, STR("/lazurite/v1/connect"), &connect, &ignored) < 0) {
+        cli->wire_code = STR("");
+        cli->missing = false;
+    }
+    *out_endpoint = json_str_at(connect, "endpoint");
+    *out_tenant = json_str_at(connect, "tenant");
+    if (!out_endpoint->len)
+        *out_endpoint = arena_printf(cli->arena, "https://%.*s", STR_ARG(session_host(cli)));
+    if (!out_tenant->len)
+        *out_tenant = json_str_at(kept, "tenant");
+}
+
 /* Who the caller is, as az shows an account. */
 static int account(struct cli *cli, struct json **out, struct error *err)
 {
-    struct json *me, *connect, *shown = json_object(cli->arena), *user = json_object(cli->arena);
+    struct json *me, *shown = json_object(cli->arena), *user = json_object(cli->arena);
+    struct str endpoint, tenant;
 
-    if (session_get(cli, STR("/lazurite/v1/me"), &me, err) < 0 ||
-        session_get(cli, STR("/lazurite/v1/connect"), &connect, err) < 0)
+    if (session_get(cli, STR("/lazurite/v1/me"), &me, err) < 0)
         return -1;
-    struct str kind = json_str_at(me, "kind"), tenant = json_str_at(connect, "tenant");
+    struct str kind = json_str_at(me, "kind");
+    server_of(cli, &endpoint, &tenant);
     json_set_str(cli->arena, user, "name", json_str_at(me, "name"));
     json_set_str(cli->arena, user, "type",
                  str_eq(kind, STR("ServicePrincipal")) ? STR("servicePrincipal") : STR("user"));
@@ -307,7 +327,7 @@ static int account(struct cli *cli, struct json **out, struct error *err)
     json_set_bool(cli->arena, shown, "isDefault", true);
     json_set(cli->arena, shown, STR("managedByTenants"), json_array(cli->arena));
     json_set_str(cli->arena, shown, "name", STR("Lazurite"));
-    json_set_str(cli->arena, shown, "server", json_str_at(connect, "endpoint"));
+    json_set_str(cli->arena, shown, "server", endpoint);
     json_set_str(cli->arena, shown, "state", STR("Enabled"));
     json_set_str(cli->arena, shown, "tenantId", tenant);
     json_set(cli->arena, shown, STR("user"), user);
@@ -395,18 +415,20 @@ int login_run_list(struct cli *cli, struct error *err)
 int login_run_token(struct cli *cli, struct error *err)
 {
     struct json *connect, *out = json_object(cli->arena);
-    struct str token;
+    struct str token, endpoint, tenant;
 
     if (session_open(cli, err) < 0)
         return -1;
     token = session_bearer(cli);
-    if (session_get(cli, STR("/lazurite/v1/connect"), &connect, err) < 0)
-        return -1;
-    if (!token.len)
+    if (!token.len) {
+        if (session_get(cli, STR("/lazurite/v1/connect"), &connect, err) < 0)
+            return -1;
         token = json_str_at(connect, "token");
+    }
+    server_of(cli, &endpoint, &tenant);
     json_set_str(cli->arena, out, "accessToken", token);
     json_set_str(cli->arena, out, "subscription", session_scope(cli)->subscription);
-    json_set_str(cli->arena, out, "tenant", json_str_at(connect, "tenant"));
+    json_set_str(cli->arena, out, "tenant", tenant);
     json_set_str(cli->arena, out, "tokenType", STR("Bearer"));
     return cli_result(cli, out, err);
 }

@@ -1,7 +1,7 @@
 /* scope.c - Names from flags, configuration and project file, and the paths made of them. */
 #include "cli/scope.h"
-#include "cli/settings.h"
 #include "cli/session.h"
+#include "cli/settings.h"
 #include "http/text.h"
 #include "os/file.h"
 

@@ -2,10 +2,10 @@
  * one more host that it named, which never gets our credential. */
 #include "cli/session.h"
 #include "base/buf.h"
-#include "cli/settings.h"
 #include "cli/login.h"
 #include "cli/progress.h"
 #include "cli/scope.h"
+#include "cli/settings.h"
 #include "cli/xml.h"
 #include "http/text.h"
 #include "os/clock.h"
@@ -340,6 +340,8 @@ static struct http_call call_of(const struct cli *cli, const struct session_requ
         request->timeout_ms ? request->timeout_ms : (int)cli_number(cli, "timeout", 60) * 1000;
 
     assert(request->method && (!request->has_body_fd || !request->body.len));
+    if (cli->hurry_ms)
+        timeout_ms = cli->hurry_ms;
     return (struct http_call){.method = request->method,
                               .body = request->body,
                               .body_fd = request->body_fd,
@@ -401,7 +403,7 @@ int session_raw(struct cli *cli, const struct session_request *request, struct h
 
     if (session_open(cli, err) < 0 || find_way(cli, request->url, &way, err) < 0)
         return -1;
-    int64_t tries = cli_number(cli, "retries", RETRIES);
+    int64_t tries = cli->hurry_ms ? 0 : cli_number(cli, "retries", RETRIES);
     for (int64_t attempt = 0;; attempt++) {
         result = send_once(cli, request, &way, out, err);
         if (result < 0 || !is_busy(request, out) || attempt >= tries || session_interrupted())
@@ -572,7 +574,7 @@ static int poll_operation(struct cli *cli, struct str url, bool by_status, struc
                      STR_ARG(message.len ? message : STR("The operation failed.")));
 }
 
-/* Asks often at first: most operations here are done at once. */
+/* Asks often at first: most operations here are done at once. 1 when there was one, else 0. */
 static int wait_operation(struct cli *cli, const struct http_response *reply, const char *phase,
                           struct error *err)
 {
@@ -581,7 +583,7 @@ static int wait_operation(struct cli *cli, const struct http_response *reply, co
     struct str url = arena_str(cli->arena, status_url.len ? status_url : location);
     struct progress progress = progress_begin(cli, phase);
     int64_t pause_us = POLL_FIRST_US;
-    int done = url.len && (status_url.len || reply->status == 202) ? 0 : 1;
+    int waits = url.len && (status_url.len || reply->status == 202), done = !waits;
 
     assert(reply && phase);
     while (!done) {
@@ -596,7 +598,7 @@ static int wait_operation(struct cli *cli, const struct http_response *reply, co
         progress_tick(&progress);
     }
     progress_end(&progress, done < 0 ? "failed" : NULL);
-    return done < 0 ? -1 : 0;
+    return done < 0 ? -1 : waits;
 }
 
 int session_change(struct cli *cli, const struct session_write *write, struct json **out,
@@ -610,11 +612,11 @@ int session_change(struct cli *cli, const struct session_write *write, struct js
         return -1;
     if (cli_has(cli, "no-wait"))
         return 0;
-    if (wait_operation(cli, &reply, write->phase, err) < 0)
-        return -1;
-    /* What a PUT made is shown as it is after the operation. */
-    if (!out || strcmp(write->method, "PUT"))
-        return 0;
+    int waited = wait_operation(cli, &reply, write->phase, err);
+    /* What a PUT or PATCH made is shown as it is after the operation. */
+    bool makes = !strcmp(write->method, "PUT") || !strcmp(write->method, "PATCH");
+    if (waited <= 0 || !out || !makes)
+        return waited < 0 ? -1 : 0;
     return session_get(cli, write->path, out, err);
 }
 

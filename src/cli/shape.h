@@ -7,9 +7,6 @@
 
 /* What `show` and `list` print of one resource. */
 struct json *shape_job(struct cli *cli, const struct json *rest);
-struct json *shape_data(struct cli *cli, const struct json *rest);
-struct json *shape_environment(struct cli *cli, const struct json *rest);
-struct json *shape_model(struct cli *cli, const struct json *rest);
 struct json *shape_endpoint(struct cli *cli, const struct json *rest);
 struct json *shape_deployment(struct cli *cli, const struct json *rest);
 

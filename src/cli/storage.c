@@ -1,5 +1,6 @@
 /* storage.c - addresses of blobs and the signatures that open them */
 #include "cli/storage.h"
+#include "cli/scope.h"
 #include "cli/session.h"
 #include "http/text.h"
 
@@ -42,5 +43,42 @@ int storage_open(struct cli *cli, struct str datastore, struct storage *out, str
     if (str_starts(sas, STR("?")))
         sas = str_slice(sas, 1, sas.len);
     out->sas = sas;
+    return 0;
+}
+
+int storage_open_registry(struct cli *cli, const struct storage_asset *asset, struct storage *out,
+                          struct str *out_prefix, struct error *err)
+{
+    bool reads = asset->uri.len > 0;
+    struct str base = session_scope(cli)->registry;
+    struct json *ask = json_object(cli->arena), *reply;
+    ssize_t slash = str_find_last(base, '/');
+    struct str id = arena_printf(cli->arena, "azureml://registries/%.*s/%s/%.*s/versions/%.*s",
+                                 STR_ARG(str_slice(base, (size_t)slash + 1, base.len)), asset->type,
+                                 STR_ARG(asset->name), STR_ARG(asset->version));
+
+    assert(base.len > 0 && asset->name.len > 0);
+    json_set_str(cli->arena, ask, "assetId", id);
+    if (reads)
+        json_set_str(cli->arena, ask, "blobUri", asset->uri);
+    else
+        json_set_str(cli->arena, ask, "temporaryDataReferenceType", STR("TemporaryBlobReference"));
+    struct str path = arena_printf(cli->arena, "%.*s/%s/%.*s/versions/%.*s", STR_ARG(base),
+                                   reads ? "datarefs" : "tempdatarefs",
+                                   STR_ARG(http_encode(cli->arena, asset->name, false)),
+                                   STR_ARG(http_encode(cli->arena, asset->version, false)));
+    if ((reads ? session_post(cli, path, ask, &reply, err)
+               : session_put(cli, path, ask, &reply, err)) < 0)
+        return -1;
+    /* What is signed is the container; the address beside it may be of what lies in it. */
+    struct str sas = json_str_at(reply, "blobReferenceForConsumption.credential.sasUri");
+    if (!str_cut(sas, '?', &out->base, &out->sas) || !out->base.len)
+        return error_set(err, ERROR_INTERNAL, "", "The registry gave no signed address.");
+    if (!reads || !out_prefix)
+        return 0;
+    /* The content's address begins with the container's, unless it is the container. */
+    *out_prefix = str_starts(asset->uri, out->base)
+                      ? str_slice(asset->uri, out->base.len + 1, asset->uri.len)
+                      : STR("");
     return 0;
 }

@@ -12,7 +12,7 @@
 #define LINE_CAP (8 * MIB)
 #define RETRY_FIRST_US (200 * US_PER_MS)
 #define RETRY_LAST_US (3 * US_PER_S)
-#define GIVE_UP_US (300 * US_PER_S)
+#define GIVE_UP_US (20 * US_PER_S)
 #define SILENCE_MS (24 * 3600 * 1000)
 
 int stream_feed(struct stream_parser *parser, struct str bytes)
@@ -58,7 +58,7 @@ struct follow {
     struct str status, reason;
     struct str last_file;
     struct str name;
-    bool greeted;
+    bool greeted, told_lost;
     struct json *end; /* data of the final event */
     bool mid_line;    /* the log's last byte was no line end */
     int64_t begun_us;
@@ -194,10 +194,41 @@ static void summarize(struct follow *follow, struct str name)
     cli->exit_code = good ? 0 : 1;
 }
 
+/* Since when nothing was heard, and how long to wait before the next try. */
+struct silence {
+    int64_t since_us, pause_us;
+};
+
+/* The server went away: it comes back with the same jobs, and the cursor says where we are. One
+ * that has crashed does not, and somebody has to be told. */
+static int wait_for_server(struct follow *follow, struct silence *silence, bool heard,
+                           struct error *err)
+{
+    struct cli *cli = follow->cli;
+
+    if (heard || !silence->since_us) {
+        /* A break that is mended at once is not worth a word. */
+        *silence = (struct silence){clock_mono_us(), RETRY_FIRST_US};
+    } else if (clock_mono_us() - silence->since_us > GIVE_UP_US) {
+        error_set(err, ERROR_UNAVAILABLE, "",
+                  "The server went away and has not come back for %d seconds; the job goes on.",
+                  (int)(GIVE_UP_US / US_PER_S));
+        return error_hint(err, "lazurite serve, then lazurite job stream -n %.*s",
+                          STR_ARG(follow->name));
+    } else if (!follow->told_lost && silence->pause_us > RETRY_FIRST_US * 2) {
+        follow->told_lost = true;
+        cli_note(cli, "The server went away; waiting for it to come back.");
+    }
+    clock_sleep_us(silence->pause_us);
+    silence->pause_us =
+        silence->pause_us * 2 < RETRY_LAST_US ? silence->pause_us * 2 : RETRY_LAST_US;
+    return 0;
+}
+
 int stream_job(struct cli *cli, struct str name, struct error *err)
 {
     struct follow *follow = arena_make(cli->arena, struct follow);
-    int64_t pause_us = RETRY_FIRST_US, lost_us = 0;
+    struct silence silence = {0};
 
     assert(cli->session);
     follow->cli = cli;
@@ -212,17 +243,8 @@ int stream_job(struct cli *cli, struct str name, struct error *err)
             return -1;
         if (follow->end)
             break;
-        /* The server went away: it comes back with the same jobs, and the cursor says where we are.
-         */
-        if (str_eq(before, follow->cursor) && lost_us && clock_mono_us() - lost_us > GIVE_UP_US)
-            return error_set(err, ERROR_UNAVAILABLE, "",
-                             "The server has not come back for five minutes.");
-        if (!str_eq(before, follow->cursor) || !lost_us) {
-            lost_us = clock_mono_us();
-            pause_us = RETRY_FIRST_US;
-        }
-        clock_sleep_us(pause_us);
-        pause_us = pause_us * 2 < RETRY_LAST_US ? pause_us * 2 : RETRY_LAST_US;
+        if (wait_for_server(follow, &silence, !str_eq(before, follow->cursor), err) < 0)
+            return -1;
         if (session_interrupted())
             return interrupted(follow, name, err);
     }

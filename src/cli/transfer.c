@@ -265,6 +265,23 @@ int transfer_code(struct cli *cli, struct str path, struct str *out_id, struct e
     return 0;
 }
 
+/* Sends what is not there and says where it then is. */
+static int send_unless_known(struct sending *sending, struct transfer_place *out, struct error *err)
+{
+    const struct snapshot *snapshot = sending->snapshot;
+    struct cli *cli = sending->cli;
+
+    if (is_whole(sending))
+        say_known(cli, snapshot);
+    else if (send_all(sending, err) < 0)
+        return -1;
+    out->is_file = snapshot->is_file;
+    out->path = snapshot->is_file ? remote_path(sending, &snapshot->files[0]) : sending->prefix;
+    out->url = arena_printf(cli->arena, "%.*s/%.*s", STR_ARG(sending->storage->base),
+                            STR_ARG(http_encode(cli->arena, out->path, true)));
+    return 0;
+}
+
 int transfer_upload(struct cli *cli, struct str path, struct str datastore,
                     struct transfer_place *out, struct error *err)
 {
@@ -281,13 +298,24 @@ int transfer_upload(struct cli *cli, struct str path, struct str datastore,
                                                         STR_ARG(snapshot.name));
     struct sending sending = {
         .cli = cli, .storage = &storage, .snapshot = &snapshot, .prefix = prefix};
-    if (is_whole(&sending))
-        say_known(cli, &snapshot);
-    else if (send_all(&sending, err) < 0)
+    *out = (struct transfer_place){.datastore = datastore};
+    return send_unless_known(&sending, out, err);
+}
+
+int transfer_registry(struct cli *cli, struct str path, const struct storage_asset *asset,
+                      struct transfer_place *out, struct error *err)
+{
+    CLEANUP(snapshot_close) struct snapshot snapshot = {.dir = -1};
+    struct storage storage;
+
+    assert(asset->type);
+    if (snapshot_take(cli, path, false, &snapshot, err) < 0 ||
+        storage_open_registry(cli, asset, &storage, NULL, err) < 0)
         return -1;
-    *out = (struct transfer_place){.datastore = datastore, .is_file = snapshot.is_file};
-    out->path = snapshot.is_file ? remote_path(&sending, &snapshot.files[0]) : prefix;
-    out->url = arena_printf(cli->arena, "%.*s/%.*s", STR_ARG(storage.base),
-                            STR_ARG(http_encode(cli->arena, out->path, true)));
-    return 0;
+    struct str prefix =
+        snapshot.is_file ? STR("") : arena_printf(cli->arena, "%.*s/", STR_ARG(snapshot.name));
+    struct sending sending = {
+        .cli = cli, .storage = &storage, .snapshot = &snapshot, .prefix = prefix};
+    *out = (struct transfer_place){0};
+    return send_unless_known(&sending, out, err);
 }

@@ -17,3 +17,9 @@ struct transfer_place {
 };
 int transfer_upload(struct cli *cli, struct str path, struct str datastore,
                     struct transfer_place *out, struct error *err);
+
+/* The same into a registry, for the version of an asset that is about to be made. `asset` is of the
+ * type "models" or "data". */
+struct storage_asset;
+int transfer_registry(struct cli *cli, struct str path, const struct storage_asset *asset,
+                      struct transfer_place *out, struct error *err);
