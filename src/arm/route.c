@@ -167,6 +167,17 @@ static void serve_registries(struct call *call)
      .run = handler,                 \
      .refuse = arm_refuse}
 
+/* A list that shows a caller what he may read, wherever his roles begin. */
+#define SCOPES_ROW(template, handler)      \
+    {.method = "GET",                      \
+     .path = template,                     \
+     .permit = PERMIT_ACTION,              \
+     .body_limit = ARM_BODY_BYTES,         \
+     .flags = ROUTE_FOLD | ROUTE_FILTERED, \
+     .listeners = LISTEN_ALL,              \
+     .run = handler,                       \
+     .refuse = arm_refuse}
+
 /* A resource at any depth. */
 #define ITEM_ROWS(path)                                                                     \
     ROW("GET", path, serve_get), ROW("HEAD", path, serve_get), ROW("PUT", path, serve_put), \
@@ -189,11 +200,11 @@ static void serve_registries(struct call *call)
         ROW("POST", scope GRANDCHILD "/{action}", serve_action)
 
 static const struct route ROWS[] = {
-    ROW("GET", SUBSCRIPTION PROVIDER "/workspaces", serve_workspaces),
-    ROW("GET", SUBSCRIPTION PROVIDER "/registries", serve_registries),
-    ROW("GET", GROUP "/workspaces", serve_workspaces),
-    ROW("GET", GROUP "/registries", serve_registries),
-    ROW("GET", FRONT GROUP "/registries", serve_registries),
+    SCOPES_ROW(SUBSCRIPTION PROVIDER "/workspaces", serve_workspaces),
+    SCOPES_ROW(SUBSCRIPTION PROVIDER "/registries", serve_registries),
+    SCOPES_ROW(GROUP "/workspaces", serve_workspaces),
+    SCOPES_ROW(GROUP "/registries", serve_registries),
+    SCOPES_ROW(FRONT GROUP "/registries", serve_registries),
     SCOPE_ROWS(WS),
     SCOPE_ROWS(REG),
     SCOPE_ROWS(FRONT WS),

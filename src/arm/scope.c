@@ -1,6 +1,9 @@
 /* Workspaces and registries as paths name them, and the lists of both. */
 #include "arm/internal.h"
 
+#include "identity/access.h"
+#include "identity/grant.h"
+
 #include <assert.h>
 
 /* By subscription, group and name. A registry is found by its name alone, which is unique; a path
@@ -98,7 +101,30 @@ struct walk {
     int64_t after; /* the number of the last scope of the page before */
     struct scope *scopes;
     size_t count, size; /* size: one more than the page, which tells whether there is another */
+    const struct access *access; /* the caller's roles; NULL: he may see all */
 };
+
+/* The roles by which a list is filtered, read before its transaction begins. */
+static int open_access(const struct arm_request *req, struct access **out, struct error *err)
+{
+    struct access_who who = {.object_id = req->call->caller.object_id};
+
+    assert(out);
+    if (req->call->caller.kind != CALLER_USER)
+        return 0;
+    return access_get(req->engines->identity, &who, false, out, err) < 0 ? -1 : 0;
+}
+
+/* Each row takes the right that reading it alone would take. */
+static bool may_see(const struct walk *walk, const struct scope *scope)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(64 * KIB);
+
+    assert(scope->number > 0);
+    return !walk->access ||
+           access_allows(walk->access, arena_printf(arena, "%s/read", walk->req->kind->wire),
+                         grant_path(arena, scope_arm_id(arena, scope)));
+}
 
 /* Keeps the scopes that the path names, up to a page. */
 static int walk_one(const struct scope *scope, void *context)
@@ -108,7 +134,7 @@ static int walk_one(const struct scope *scope, void *context)
     assert(walk->req);
     if (scope->number <= walk->after || scope->kind != walk->req->kind->is_scope ||
         !str_eq_fold(scope->subscription, walk->subscription) ||
-        (walk->group.len > 0 && !str_eq_fold(scope->group, walk->group)))
+        (walk->group.len > 0 && !str_eq_fold(scope->group, walk->group)) || !may_see(walk, scope))
         return 0;
     if (walk->count == walk->size)
         return -1;
@@ -155,6 +181,7 @@ static int show_scopes(struct arm_request *req, struct store_txn *txn, const str
 int arm_list_scopes(struct arm_request *req, struct arm_reply *out, struct error *err)
 {
     CLEANUP(store_read_end) struct store_txn *txn = NULL;
+    CLEANUP(access_release) struct access *access = NULL;
     struct json *page = json_object(req->arena), *value = json_array(req->arena);
     struct document_query query = {0};
     struct walk walk = {.req = req,
@@ -162,8 +189,9 @@ int arm_list_scopes(struct arm_request *req, struct arm_reply *out, struct error
                         .group = call_param(req->call, "group")};
 
     assert(req->kind && req->kind->is_scope);
-    if (arm_page_read(req->call, &query, err) < 0)
+    if (arm_page_read(req->call, &query, err) < 0 || open_access(req, &access, err) < 0)
         return -1;
+    walk.access = access;
     walk.after = query.before_doc;
     walk.size = query.limit + 1;
     walk.scopes = arena_new_array(req->arena, struct scope, walk.size);

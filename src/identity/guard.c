@@ -121,7 +121,8 @@ static int check_user(struct identity *identity, const struct guard_ask *ask,
     if (access_get(identity, &who, false, &access, err) < 0)
         return -1;
     if (is_own_affair(call) || place->kind == PLACE_BLOB ||
-        access_allows(access, call->action, place->path))
+        access_allows(access, call->action, place->path) ||
+        ((call->route->flags & ROUTE_FILTERED) && access_touches(access, place->base)))
         return 0;
     bool making = str_eq(place->path, place->base) && str_eq(ask->method, STR("PUT"));
     if (place->kind == PLACE_SCOPE && !making && !access_touches(access, place->base))

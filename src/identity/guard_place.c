@@ -87,6 +87,8 @@ static void place_in_arm(struct arena *arena, const struct place_walk *walk, siz
     out->shown = join(arena, walk, start, walk->count);
     out->path = grant_path(arena, out->shown);
     out->kind = end > start ? PLACE_SCOPE : PLACE_ABOVE;
+    if (end == start)
+        end = find_word(walk, "providers", start);
     out->base = grant_path(arena, join(arena, walk, start, end));
 }
 

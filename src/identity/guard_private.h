@@ -29,7 +29,8 @@ enum place_kind {
 struct guard_place {
     enum place_kind kind;
     struct str path;  /* as grant_path makes it */
-    struct str base;  /* PLACE_SCOPE: that of the workspace or registry, else "" */
+    struct str base;  /* PLACE_SCOPE: that of the workspace or registry; PLACE_ABOVE: that of the
+                         subscription or group; else "" */
     struct str shown; /* the path as the client spelled it, for messages */
     bool bare_mlflow; /* the default workspace, since the row names none */
 };

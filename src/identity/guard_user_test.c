@@ -43,6 +43,8 @@ ROW(ARM, ARM_WS "/{rest*}", PERMIT_ACTION, NULL, ROUTE_FOLD);
 ROW(SPACE, ARM_WS, PERMIT_ACTION, NULL, ROUTE_FOLD);
 ROW(RESOURCES, "/subscriptions/{s}/resourceGroups/{g}", PERMIT_ACTION, "Microsoft.Resources/x/read",
     ROUTE_FOLD);
+ROW(SPACES_OF, "/subscriptions/{s}/providers/Microsoft.MachineLearningServices/workspaces",
+    PERMIT_ACTION, NULL, ROUTE_FOLD | ROUTE_FILTERED);
 ROW(FRONT, "/mferp/managementfrontend" ARM_WS "/{rest*}", PERMIT_ACTION, NULL, ROUTE_FOLD);
 ROW(HISTORY, "/history/v1.0" ARM_WS "/runs/{run}", PERMIT_ACTION, ML "experiments/runs/read",
     ROUTE_FOLD);
@@ -228,6 +230,19 @@ TEST(making_a_workspace_is_refused_by_its_group)
     CHECK_INT(ERROR_FORBIDDEN, ask(g, &SPACE, "PUT", SPACES "/new"));
     give(g, "Contributor", GROUP);
     CHECK_INT(ERROR_NONE, ask(g, &SPACE, "PUT", SPACES "/new"));
+}
+
+TEST(a_list_that_filters_is_open_to_whoever_has_something_beneath_it)
+{
+    static const char *const PATH =
+        "/subscriptions/s/providers/Microsoft.MachineLearningServices/workspaces";
+    GUEST(g, PRINCIPAL_USER);
+
+    CHECK_INT(ERROR_FORBIDDEN, ask(g, &SPACES_OF, "GET", PATH));
+    give(g, "Reader", "/subscriptions/s2/resourceGroups/g");
+    CHECK_INT(ERROR_FORBIDDEN, ask(g, &SPACES_OF, "GET", PATH));
+    give(g, "AzureML Compute Operator", WS1);
+    CHECK_INT(ERROR_NONE, ask(g, &SPACES_OF, "GET", PATH));
 }
 
 TEST(an_owner_of_the_root_manages_people_but_is_not_the_folders_owner)

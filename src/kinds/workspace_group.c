@@ -486,14 +486,26 @@ static void get_deletion(struct call *call)
      .run = handler,                       \
      .refuse = arm_refuse}
 
+/* What is above a workspace is seen by whoever has a role in it: it holds nothing of others. */
+#define SEEN_ROW(verb, template, what, handler) \
+    {.method = verb,                            \
+     .path = template,                          \
+     .permit = PERMIT_ACTION,                   \
+     .action = what,                            \
+     .body_limit = BODY_BYTES,                  \
+     .flags = ROUTE_FOLD | ROUTE_FILTERED,      \
+     .listeners = LISTEN_ALL,                   \
+     .run = handler,                            \
+     .refuse = arm_refuse}
+
 static const struct route ROWS[] = {
-    ROW("GET", "/tenants", "Microsoft.Resources/tenants/read", list_tenants),
-    ROW("GET", "/subscriptions", READ, list_subscriptions),
-    ROW("GET", SUBSCRIPTION, READ, get_subscription),
-    ROW("GET", SUBSCRIPTION "/locations", READ, list_locations),
+    SEEN_ROW("GET", "/tenants", "Microsoft.Resources/tenants/read", list_tenants),
+    SEEN_ROW("GET", "/subscriptions", READ, list_subscriptions),
+    SEEN_ROW("GET", SUBSCRIPTION, READ, get_subscription),
+    SEEN_ROW("GET", SUBSCRIPTION "/locations", READ, list_locations),
     ROW("GET", SUBSCRIPTION "/resourceGroups", GROUP_READ, list_groups),
-    ROW("GET", GROUP, GROUP_READ, get_group),
-    ROW("HEAD", GROUP, GROUP_READ, head_group),
+    SEEN_ROW("GET", GROUP, GROUP_READ, get_group),
+    SEEN_ROW("HEAD", GROUP, GROUP_READ, head_group),
     ROW("PUT", GROUP, GROUP_WRITE, put_group),
     ROW("PATCH", GROUP, GROUP_WRITE, put_group),
     ROW("DELETE", GROUP, GROUP_DELETE, delete_group),

@@ -166,6 +166,26 @@ def test_making_a_workspace_takes_a_right_on_the_group(world, tokens):
     assert world.ask("GET", path)[0] == 404
 
 
+def test_lists_above_a_workspace_show_what_the_caller_may_read(world, tokens):
+    def names(path, token=None):
+        status, reply, _ = world.ask("GET", path + "?api-version=2025-12-01", None, token)
+        assert status == 200, reply
+        return {row["name"] for row in reply["value"]}
+
+    for path in (world.group + ML.rstrip("/"), world.group.split("/resourceGroups")[0] + ML.rstrip("/")):
+        own, other = world.workspace.rsplit("/", 1)[1], world.other.rsplit("/", 1)[1]
+        assert {own, other} <= names(path)
+        for role in ("Owner", "Reader", SCIENTIST):
+            assert names(path, tokens[role]) == {own}
+        assert names(path, tokens[OPERATOR]) == set()
+        assert {own, other} <= names(path, world.with_role("Reader", world.group))
+        assert world.ask("GET", path, None, world.token(world.service()))[0] == 403
+    assert len(world.ask("GET", "/subscriptions", None, tokens["Reader"])[1]["value"]) == 1
+    assert world.ask("GET", world.group, None, tokens["Reader"])[0] == 200
+    assert world.ask("GET", "/subscriptions", None, world.token(world.service()))[0] == 403
+    assert world.ask("PUT", world.group, {"location": "local"}, tokens["Owner"])[0] == 403
+
+
 # --- The other faces -------------------------------------------------------------------------------------------------
 
 
@@ -178,6 +198,37 @@ def test_mlflow_reads_by_reader_and_writes_by_scientist(world, tokens):
     inside = f"/mlflow/v1.0{world.other}/api/2.0/mlflow/experiments/search?max_results=1"
     assert world.ask("GET", inside, None, tokens[SCIENTIST])[0] == 404
     assert world.ask("GET", inside)[0] == 200
+
+
+def test_blobs_are_read_by_reader_written_by_scientist_and_never_across(world):
+    def store_of(workspace):
+        status, reply, _ = world.ask("GET", workspace + "/datastores/workspaceblobstore?api-version=2025-12-01")
+        assert status == 200, reply
+        kept = reply["properties"]
+        account = kept["accountName"].split("/", 1)[1]
+        return f"/{account}.blob.{kept['endpoint']}/{kept['containerName']}"
+
+    reader, scientist, stranger = (world.service() for _ in range(3))
+    world.assign(reader, "Reader", world.workspace)
+    world.assign(scientist, SCIENTIST, world.workspace)
+    tokens = {name: world.token(who, "https://storage.azure.com") for name, who in
+              (("reader", reader), ("scientist", scientist), ("stranger", stranger))}
+    headers = {"x-ms-blob-type": "BlockBlob", "x-ms-version": "2025-11-05", "Content-Type": "application/octet-stream"}
+    path = store_of(world.workspace) + "/roles/" + uuid.uuid4().hex
+    assert world.ask("PUT", path, b"text", tokens["reader"], headers=headers)[0] == 403
+    assert world.ask("GET", path, None, tokens["scientist"], headers=headers)[0] == 404
+    assert world.ask("PUT", path, b"text", tokens["scientist"], headers=headers)[0] == 201
+    assert world.ask("GET", path, None, tokens["reader"], headers=headers)[:2] == (200, b"text")
+    assert world.ask("DELETE", path, None, tokens["reader"], headers=headers)[0] == 403
+    foreign = store_of(world.other) + "/roles/" + uuid.uuid4().hex
+    # A blob's name is never taken for a workspace's.
+    disguised = store_of(world.other) + world.workspace + "/x"
+    for token in tokens.values():
+        for target in (foreign, disguised):
+            for method in ("GET", "PUT", "DELETE"):
+                assert world.ask(method, target, b"x" if method == "PUT" else None, token, headers=headers)[0] in (403, 404)
+    assert world.ask("GET", path, None, tokens["stranger"], headers=headers)[0] in (403, 404)
+    assert world.ask("DELETE", path, None, tokens["scientist"], headers=headers)[0] == 202
 
 
 def basic(name, secret):
