@@ -157,6 +157,9 @@ TEST(exactly_one_datastore_is_the_default)
     CLEANUP(world_close) struct world *w = world_open();
 
     CHECK_STR("workspaceblobstore", str_from(names(w, "isDefault=true")));
+    struct json *born = world_get(w, WS "/datastores/workspaceblobstore").json;
+    CHECK_STR("default", json_str_at(born, "properties.resourceGroup"));
+    CHECK(json_str_at(born, "systemData.createdAt").len > 0);
     put(w, "a", body_of(w, BLOB ",\"isDefault\":true", NONE), 201);
     CHECK_STR("a", str_from(names(w, "isDefault=true")));
     put(w, "b", body_of(w, BLOB ",\"isDefault\":true", NONE), 201);

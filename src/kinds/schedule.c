@@ -60,13 +60,27 @@ static int schedule_prepare(struct arm_request *req, struct error *err)
     return 0;
 }
 
+/* An action is kept to the last null: clients send jobs whose inputs have no value. */
+static int show_action(struct arm_request *req, const struct document *document,
+                       struct json *properties, struct error *err)
+{
+    struct json *stored = json_parse(req->arena, document->body, err);
+
+    if (!stored)
+        return -1;
+    json_set(req->arena, properties, STR("action"), json_take(stored, "properties.action"));
+    return 0;
+}
+
 /* isEnabled is always there: the SDK reads it without asking. */
 static int schedule_show(struct arm_request *req, struct store_txn *,
-                         const struct document *document, struct json *wire, struct error *)
+                         const struct document *document, struct json *wire, struct error *err)
 {
     struct json *properties = json_at(wire, "properties");
 
     assert(properties);
+    if (show_action(req, document, properties, err) < 0)
+        return -1;
     json_remove(properties, STR("isArchived"));
     json_set_bool(req->arena, properties, "isEnabled", !document->archived);
     json_set_str(req->arena, properties, "provisioningState", STR("Succeeded"));

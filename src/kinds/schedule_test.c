@@ -69,7 +69,7 @@ TEST(every_action_is_kept_as_it_came)
         "\"computeType\":\"ServerlessSpark\"},\"signals\":{\"d\":{\"signalType\":\"DataDrift\"}},"
         "\"own\":[1,2.5]}}",
         "{\"actionType\":\"ImportData\",\"dataImportDefinition\":{\"source\":{\"query\":\"q\"}}}",
-        "{\"actionType\":\"InvokeBatchEndpoint\",\"endpointInvocationDefinition\":{\"a\":7}}",
+        "{\"actionType\":\"InvokeBatchEndpoint\",\"endpointInvocationDefinition\":{\"a\":null}}",
     };
     CLEANUP(world_close) struct world *w = world_open();
 
