@@ -5,6 +5,7 @@
 #include "identity/identity.h"
 
 #include <assert.h>
+#include <sys/socket.h>
 
 /* The address the client used when that is the TLS one, else ours. */
 static struct str base_url(const struct call *call)
@@ -27,6 +28,19 @@ static void set_name(struct call *call, struct json *object, const char *key, co
                  arena_printf(call->arena, "%s.%.*s%s", before, STR_ARG(engines->domain), after));
 }
 
+/* Where people sign in. The azureml-mlflow plugin keeps what follows "https://" and parses it again,
+ * when "localhost:10443" reads as a scheme of its own; an address in digits does not. */
+static struct str login_url(const struct call *call)
+{
+    struct str base = base_url(call), name = STR("https://localhost:");
+    sa_family_t family = http_peer(call->ex)->local.ss_family;
+
+    if (!str_starts(base, name) || (family != AF_INET && family != AF_INET6))
+        return base;
+    return arena_printf(call->arena, "https://%s:%.*s", family == AF_INET ? "127.0.0.1" : "[::1]",
+                        STR_ARG(str_slice(base, name.len, base.len)));
+}
+
 /* Where tokens would come from, and for whom they may be; `adfs` spares msal its instance
  * discovery. */
 static struct json *authentication(struct call *call)
@@ -38,7 +52,7 @@ static struct json *authentication(struct call *call)
     json_append(call->arena, audiences, json_text(call->arena, base_url(call)));
     json_append(call->arena, audiences,
                 json_text(call->arena, identity_audience(engines->identity)));
-    json_set_str(call->arena, object, "loginEndpoint", base_url(call));
+    json_set_str(call->arena, object, "loginEndpoint", login_url(call));
     json_set(call->arena, object, STR("audiences"), audiences);
     json_set_str(call->arena, object, "tenant", STR("adfs"));
     json_set_str(call->arena, object, "identityProvider", STR("ADFS"));

@@ -14,10 +14,11 @@
 #define ARTIFACT_BYTES ((size_t)1 << 44)
 
 /* Where a row's path hangs. */
-enum base { BASE_2, BASE_3, BASE_ARTIFACTS, BASE_ROOT, BASE_COUNT_ };
+enum base { BASE_2, BASE_PREVIEW, BASE_3, BASE_ARTIFACTS, BASE_ROOT, BASE_COUNT_ };
 
 static const char *const BASES[BASE_COUNT_][2] = {
     [BASE_2] = {"/api/2.0/mlflow", "/ajax-api/2.0/mlflow"},
+    [BASE_PREVIEW] = {"/api/2.0/preview/mlflow", "/ajax-api/2.0/preview/mlflow"},
     [BASE_3] = {"/api/3.0/mlflow", "/ajax-api/3.0/mlflow"},
     [BASE_ARTIFACTS] = {"/api/2.0/mlflow-artifacts", "/ajax-api/2.0/mlflow-artifacts"},
     [BASE_ROOT] = {"", NULL},
@@ -58,7 +59,7 @@ static const struct mlflow_row ROWS[] = {
     HOT("/runs/log-batch", mlflow_log_batch),
     /* The plugin's way of not waiting. What was answered is stored, so there is nothing to ask for
      * later and no tracking id. */
-    HOT("/runs/log-batch-async", mlflow_log_batch),
+    {"POST", BASE_PREVIEW, "/runs/log-batch-async", RUNS_WRITE, NULL, mlflow_log_batch, NULL},
     HOT("/runs/log-parameter", mlflow_log_parameter),
     HOT("/runs/set-tag", mlflow_set_tag),
     HOT("/runs/create", mlflow_create_run),
