@@ -256,6 +256,23 @@ void http_reply_file(struct http_exchange *ex, int status, const char *type, int
     http_reply(ex, status, type, (struct str){bytes, (size_t)length});
 }
 
+void http_reply_parts(struct http_exchange *ex, int status, const char *type, int64_t length,
+                      struct http_parts *parts)
+{
+    char *bytes = arena_alloc(ex->arena, (size_t)length + 1);
+    struct http_part part;
+
+    for (int64_t done = 0; done < length; done += part.length) {
+        CHECK_INT(0, parts->next(parts, &part));
+        if (part.length > length - done)
+            part.length = length - done;
+        CHECK_INT(part.length, pread(part.fd, bytes + done, (size_t)part.length, part.offset));
+        close(part.fd);
+    }
+    parts->close(parts);
+    http_reply(ex, status, type, (struct str){bytes, (size_t)length});
+}
+
 void http_reply_source(struct http_exchange *ex, int status, const char *type, int64_t length,
                        struct http_source *source)
 {

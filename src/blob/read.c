@@ -69,22 +69,27 @@ static int find(struct call *call, const struct blob_target *target, struct foun
     return 0;
 }
 
-/* A log that was sealed since it was found is a blob by now. */
-static int open_bytes(struct call *call, const struct blob_target *target, struct found *found,
-                      struct error *err)
+/* A log that was sealed since it was found is a blob by now: -1 without an error, and it is found
+ * anew. */
+static int open_log(struct call *call, struct found *found, struct error *err)
 {
     struct engines *engines = call->face;
+    struct error why = {0};
+    int64_t size = found->blob.size;
+    int fd = content_log_open(engines->content, found->log, &why);
 
-    if (found->log.len > 0) {
-        int fd = content_log_open(engines->content, found->log, err);
-        if (fd >= 0 || err->code != ERROR_NOT_FOUND)
-            return fd;
-        int64_t size = found->blob.size;
-        if (find(call, target, found, err) < 0)
-            return -1;
-        found->blob.size = size; /* a log only grows: the range that was promised still holds */
+    if (fd >= 0)
+        return fd;
+    if (why.code != ERROR_NOT_FOUND) {
+        *err = why;
+        return -1;
     }
-    return content_open_chunks(engines->content, &found->object, err);
+    const struct blob_target target = found->target;
+    if (find(call, &target, found, err) < 0)
+        return -1;
+    found->target = target;
+    found->blob.size = size; /* a log only grows: the range that was promised still holds */
+    return -1;
 }
 
 /* A source for HEAD: its length is told and nothing of it is read. */
@@ -240,8 +245,26 @@ static int wants_digest(struct call *call, const char *header, const struct rang
     return 0;
 }
 
+/* A small range that may lie in several chunks. */
+static int read_whole(struct content_parts *parts, char *out, int64_t length, struct error *err)
+{
+    int64_t offset, size;
+
+    for (int64_t done = 0; done < length; done += size) {
+        CLEANUP(fd_close) int fd = content_parts_next(parts, &offset, &size, err);
+        if (fd < 0)
+            return -1;
+        if (size > length - done)
+            size = length - done;
+        if (pread(fd, out + done, (size_t)size, offset) != size)
+            return error_set(err, ERROR_IO, "", "The range could not be read.");
+    }
+    return 0;
+}
+
 /* Read once for the digest and once for the reply: it is small, and in memory by then. */
-static int add_digests(struct call *call, int fd, const struct range *range, struct error *err)
+static int add_digests(struct call *call, const struct found *found, const struct range *range,
+                       struct error *err)
 {
     bool md5, crc;
 
@@ -250,9 +273,16 @@ static int add_digests(struct call *call, int fd, const struct range *range, str
         return -1;
     if (!md5 && !crc)
         return 0;
+    if (found->log.len > 0)
+        return error_set(err, ERROR_INVALID, "InvalidHeaderValue",
+                         "There is no digest of a log that still grows.");
+    struct engines *engines = call->face;
     char *bytes = arena_alloc(call->arena, (size_t)range->length + 1);
-    if (pread(fd, bytes, (size_t)range->length, range->offset) != range->length)
-        return error_set(err, ERROR_IO, "", "The range could not be read.");
+    CLEANUP(content_parts_free)
+    struct content_parts *parts =
+        content_parts_open(engines->content, &found->object, range->offset, err);
+    if (!parts || read_whole(parts, bytes, range->length, err) < 0)
+        return -1;
     struct str text = {bytes, (size_t)range->length};
     if (md5)
         http_add_header(call->ex, "Content-MD5", blob_md5_of(call->arena, text));
@@ -286,6 +316,59 @@ static int look(struct call *call, struct found *out, struct range *range, bool 
     return read_range(call, out->blob.size, range, err);
 }
 
+/* The chunks of an object as parts of a reply. */
+struct reading {
+    struct http_parts parts;
+    struct content_parts *of;
+};
+
+static int reading_next(struct http_parts *parts, struct http_part *out)
+{
+    struct reading *reading = CONTAINER_OF(parts, struct reading, parts);
+
+    out->fd = content_parts_next(reading->of, &out->offset, &out->length, NULL);
+    return out->fd < 0 ? -1 : 0;
+}
+
+static void reading_close(struct http_parts *parts)
+{
+    struct reading *reading = CONTAINER_OF(parts, struct reading, parts);
+
+    content_parts_free(&reading->of);
+    free(reading);
+}
+
+/* From where the bytes lie: a log's own file, or the chunks of an object. */
+static int reply_bytes(struct call *call, struct found *found, const struct range *range,
+                       struct error *err)
+{
+    struct engines *engines = call->face;
+    const char *type = type_of(call, found);
+    int status = range->partial ? 206 : 200;
+
+    if (found->log.len > 0) {
+        int fd = open_log(call, found, err);
+        if (fd >= 0) {
+            describe(call, found, range);
+            http_reply_file(call->ex, status, type, fd, range->offset, range->length);
+            return 0;
+        }
+        if (err->code != ERROR_NONE)
+            return -1;
+    }
+    struct content_parts *of =
+        content_parts_open(engines->content, &found->object, range->offset, err);
+    if (!of)
+        return -1;
+    struct reading *reading = malloc(sizeof(*reading));
+    if (!reading)
+        abort();
+    *reading = (struct reading){{reading_next, reading_close}, of};
+    describe(call, found, range);
+    http_reply_parts(call->ex, status, type, range->length, &reading->parts);
+    return 0;
+}
+
 /* GET and HEAD. */
 static int get(struct call *call, struct error *err)
 {
@@ -304,16 +387,9 @@ static int get(struct call *call, struct error *err)
         reply_head(call, type, found.blob.size);
         return 0;
     }
-    int fd = open_bytes(call, &found.target, &found, err);
-    if (fd < 0)
+    if (add_digests(call, &found, &range, err) < 0)
         return -1;
-    if (add_digests(call, fd, &range, err) < 0) {
-        fd_close(&fd);
-        return -1;
-    }
-    describe(call, &found, &range);
-    http_reply_file(call->ex, range.partial ? 206 : 200, type, fd, range.offset, range.length);
-    return 0;
+    return reply_bytes(call, &found, &range, err);
 }
 
 /* What describes the blob, without the blob. */

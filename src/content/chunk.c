@@ -110,6 +110,19 @@ int chunk_open(struct content *content, struct str hash, struct error *err)
     return -1;
 }
 
+int64_t chunk_size(struct content *content, struct str hash)
+{
+    char name[HASH_CHARS + 1];
+    struct stat status;
+
+    if (hash.len != HASH_CHARS)
+        return -1;
+    snprintf(name, sizeof(name), "%.*s", STR_ARG(hash));
+    if (fstatat(content->chunks, chunk_path(name).name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return -1;
+    return status.st_size;
+}
+
 /* Bytes freed, 0 when it is not old enough or not there. */
 int64_t chunk_remove(struct content *content, const char *hash, int64_t before_us)
 {

@@ -21,6 +21,9 @@ void content_close(struct content **content);
 /* Bytes on their way in. Errors on write: ERROR_STORAGE_FULL, ERROR_IO. */
 struct content_writer *content_writer_new(struct content *content, struct error *err);
 int content_write(struct content_writer *writer, struct str bytes, struct error *err);
+/* Before the first byte: nobody asks for the MD5, which costs more than the hash; out->md5 is "".
+ */
+void content_writer_skip_md5(struct content_writer *writer);
 /* Drops what was not finished. For CLEANUP; also frees after finish, with the memory of
  * `chunks`. */
 void content_writer_free(struct content_writer **writer);
@@ -76,6 +79,18 @@ int content_object_get(struct store_txn *txn, int64_t object, struct content_obj
                        struct error *err);
 int content_open_chunks(struct content *content, const struct content_object *object,
                         struct error *err);
+
+/* The files that hold an object from `offset` on, in order: a part of a large object is read
+ * without putting it together. `next` gives a descriptor of the caller's and where in it the bytes
+ * lie, -1 with ERROR_CORRUPT, or ERROR_NOT_FOUND behind the last. Of objects that are put together
+ * already, or of very many chunks, there is one. */
+struct content_parts;
+struct content_parts *content_parts_open(struct content *content,
+                                         const struct content_object *object, int64_t offset,
+                                         struct error *err);
+int content_parts_next(struct content_parts *parts, int64_t *out_offset, int64_t *out_length,
+                       struct error *err);
+void content_parts_free(struct content_parts **parts);
 
 /* Staged blocks of an upload (put block); commit makes an object out of them in the given order. */
 struct content_block {

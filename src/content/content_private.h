@@ -48,6 +48,8 @@ int chunk_place(struct content *content, struct content_temporary *temporary, co
                 struct error *err);
 /* A descriptor for reading, or -1. Errors: ERROR_CORRUPT when it is not there. */
 int chunk_open(struct content *content, struct str hash, struct error *err);
+/* Bytes of a chunk, -1 when it is not there. */
+int64_t chunk_size(struct content *content, struct str hash);
 /* Removes the file unless it was touched since `before_us`; the bytes given back. */
 int64_t chunk_remove(struct content *content, const char *hash, int64_t before_us);
 

@@ -8,8 +8,11 @@
 #include <assert.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MEMORY_BYTES (256 * KIB)
+#define FLUSH_BYTES (4 * MIB)       /* written by the kernel while more comes */
+#define WAITING_MAX 8               /* full chunks whose sync is put off */
 #define CHUNKS_CAP_BYTES (64 * MIB) /* of the list: a million chunks */
 
 struct content_writer {
@@ -21,6 +24,13 @@ struct content_writer {
     int64_t chunk_size; /* so far */
     int64_t size;       /* of the whole */
     struct buf chunks;  /* hashes of the full ones */
+    /* Full ones that are being written to the disk: synced and named together at the end, so that
+     * what follows need not wait for them. */
+    struct waiting {
+        struct content_temporary temporary;
+        char hash[HASH_CHARS + 1];
+    } waiting[WAITING_MAX];
+    size_t waiting_count;
     bool finished;
 };
 
@@ -53,6 +63,8 @@ void content_writer_free(struct content_writer **out)
     if (!writer)
         return;
     chunk_temporary_drop(writer->content, &writer->temporary);
+    for (size_t i = 0; i < writer->waiting_count; i++)
+        chunk_temporary_drop(writer->content, &writer->waiting[i].temporary);
     EVP_MD_CTX_free(writer->chunk_hash);
     EVP_MD_CTX_free(writer->md5);
     buf_free(&writer->memory);
@@ -72,7 +84,42 @@ static int writer_spill(struct content_writer *writer, struct error *err)
     return 0;
 }
 
-/* Ends the chunk being filled: it is on disk, under its name, afterwards. */
+void content_writer_skip_md5(struct content_writer *writer)
+{
+    assert(writer->size == 0);
+    EVP_MD_CTX_free(writer->md5);
+    writer->md5 = NULL;
+}
+
+/* Those that wait are on disk, under their names, afterwards. */
+static int writer_place(struct content_writer *writer, struct error *err)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < writer->waiting_count; i++) {
+        struct waiting *one = &writer->waiting[i];
+        if (result == 0)
+            result = chunk_place(writer->content, &one->temporary, one->hash, err);
+        chunk_temporary_drop(writer->content, &one->temporary);
+    }
+    writer->waiting_count = 0;
+    return result;
+}
+
+/* The file of the chunk being filled waits for its sync. */
+static int writer_defer(struct content_writer *writer, const char *hash, struct error *err)
+{
+    if (writer->waiting_count == WAITING_MAX && writer_place(writer, err) < 0)
+        return -1;
+    struct waiting *one = &writer->waiting[writer->waiting_count++];
+    fd_flush_begin(writer->temporary.fd, 0, writer->chunk_size);
+    one->temporary = writer->temporary;
+    memcpy(one->hash, hash, sizeof(one->hash));
+    writer->temporary.fd = -1;
+    return 0;
+}
+
+/* Ends the chunk being filled: it is there, or waits to be. */
 static int writer_seal(struct content_writer *writer, struct error *err)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
@@ -87,9 +134,9 @@ static int writer_seal(struct content_writer *writer, struct error *err)
     if (chunk_present(writer->content, hash, writer->chunk_size))
         chunk_temporary_drop(writer->content, &writer->temporary);
     else if ((writer->temporary.fd < 0 && writer_spill(writer, err) < 0) ||
-             chunk_place(writer->content, &writer->temporary, hash, err) < 0)
+             writer_defer(writer, hash, err) < 0)
         return -1;
-    assert(writer->temporary.fd < 0); /* placed or dropped */
+    assert(writer->temporary.fd < 0); /* put off or dropped */
     if (writer->chunks.len)
         buf_add_char(&writer->chunks, ' ');
     buf_add(&writer->chunks, str_from(hash));
@@ -103,7 +150,7 @@ static int writer_fill(struct content_writer *writer, struct str bytes, struct e
 {
     assert(writer->chunk_size + (int64_t)bytes.len <= (int64_t)CONTENT_CHUNK_BYTES);
     if (!EVP_DigestUpdate(writer->chunk_hash, bytes.ptr, bytes.len) ||
-        !EVP_DigestUpdate(writer->md5, bytes.ptr, bytes.len))
+        (writer->md5 && !EVP_DigestUpdate(writer->md5, bytes.ptr, bytes.len)))
         return error_set(err, ERROR_INTERNAL, "", "OpenSSL failed to hash.");
     bool few = writer->temporary.fd < 0 && writer->memory.len + bytes.len <= MEMORY_BYTES;
     if (few)
@@ -111,6 +158,9 @@ static int writer_fill(struct content_writer *writer, struct str bytes, struct e
     else if ((writer->temporary.fd < 0 && writer_spill(writer, err) < 0) ||
              fd_write_all(writer->temporary.fd, bytes, err) < 0)
         return -1;
+    if (!few && writer->chunk_size / (int64_t)FLUSH_BYTES <
+                    (writer->chunk_size + (int64_t)bytes.len) / (int64_t)FLUSH_BYTES)
+        fd_flush_begin(writer->temporary.fd, 0, writer->chunk_size + (int64_t)bytes.len);
     writer->chunk_size += (int64_t)bytes.len;
     writer->size += (int64_t)bytes.len;
     return 0;
@@ -142,13 +192,14 @@ int content_finish(struct content_writer *writer, struct content_object *out, st
     unsigned size = 0;
 
     assert(!writer->finished);
-    if (writer_seal(writer, err) < 0)
+    if (writer_seal(writer, err) < 0 || writer_place(writer, err) < 0)
         return -1;
-    if (!EVP_DigestFinal_ex(writer->md5, digest, &size))
+    if (writer->md5 && !EVP_DigestFinal_ex(writer->md5, digest, &size))
         return error_set(err, ERROR_INTERNAL, "", "OpenSSL failed to hash.");
     writer->finished = true;
     struct content_object object = {.size = writer->size, .chunks = buf_str(&writer->chunks)};
-    content_hex(digest, size, object.md5);
+    if (writer->md5)
+        content_hex(digest, size, object.md5);
     object_hash(object.chunks, object.hash);
     *out = object;
     return 0;

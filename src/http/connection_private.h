@@ -97,6 +97,8 @@ struct reply {
     int fd;                   /* file, tunnel; -1 */
     int64_t offset, length;   /* file: what is left; source: total, -1 chunked */
     struct http_source *source;
+    struct http_parts *parts; /* file: those that follow; NULL: there is one */
+    int64_t part_length;      /* of `length`, what lies in fd */
     struct reply_header *headers, **last_header;
 };
 

@@ -49,6 +49,8 @@ void exchange_free(struct http_exchange *ex)
     assert(!ex->connection && atomic_load(&ex->holds) == 0);
     if (ex->reply.fd >= 0)
         close(ex->reply.fd);
+    if (ex->reply.parts)
+        ex->reply.parts->close(ex->reply.parts);
     sink_free(ex);
     free(ex->window);
     buf_free(&ex->body_bytes);

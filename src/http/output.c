@@ -123,8 +123,12 @@ static enum flush write_parts(struct connection *connection, size_t *written)
 /* Never more than what was promised, whatever the file has become. */
 static size_t file_piece(const struct http_exchange *ex)
 {
-    assert(ex->reply.length >= 0);
-    return ex->reply.length < (int64_t)WINDOW_BYTES ? (size_t)ex->reply.length : WINDOW_BYTES;
+    int64_t left = ex->reply.length;
+
+    assert(left >= 0);
+    if (ex->reply.kind == REPLY_FILE && ex->reply.part_length < left)
+        left = ex->reply.part_length;
+    return left < (int64_t)WINDOW_BYTES ? (size_t)left : WINDOW_BYTES;
 }
 
 /* On a worker. The window is the task's until the event is read. */
@@ -166,6 +170,25 @@ static ssize_t file_pull(struct http_exchange *ex)
     return HTTP_SOURCE_WAIT;
 }
 
+/* The next file, when the bytes of one are sent. False when there is none where one must be. */
+static bool next_file(struct http_exchange *ex)
+{
+    struct reply *reply = &ex->reply;
+    struct http_part part;
+
+    while (reply->part_length == 0) {
+        if (!reply->parts || reply->parts->next(reply->parts, &part) < 0)
+            return false;
+        assert(part.fd >= 0 && part.offset >= 0 && part.length >= 0);
+        if (reply->fd >= 0)
+            close(reply->fd);
+        reply->fd = part.fd;
+        reply->offset = part.offset;
+        reply->part_length = part.length < reply->length ? part.length : reply->length;
+    }
+    return true;
+}
+
 /* A file that became shorter cuts the connection: the length was told. */
 static enum piece next_of_file(struct connection *connection)
 {
@@ -174,6 +197,8 @@ static enum piece next_of_file(struct connection *connection)
     assert(ex->reply.kind == REPLY_FILE);
     if (ex->reply.length == 0)
         return PIECE_END;
+    if (!next_file(ex))
+        return PIECE_BROKEN;
     ssize_t n = file_pull(ex);
     if (n == HTTP_SOURCE_WAIT)
         return PIECE_WAITING;
@@ -181,6 +206,7 @@ static enum piece next_of_file(struct connection *connection)
         return PIECE_BROKEN;
     ex->reply.offset += n;
     ex->reply.length -= n;
+    ex->reply.part_length -= n;
     output_add(connection, (struct str){ex->window, (size_t)n});
     return PIECE_ADDED;
 }

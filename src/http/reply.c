@@ -69,6 +69,17 @@ void http_reply_file(struct http_exchange *ex, int status, const char *content_t
     ex->reply.content_type = content_type;
     ex->reply.fd = fd;
     ex->reply.offset = offset;
+    ex->reply.length = ex->reply.part_length = length;
+    reply_given(ex, REPLY_FILE, status);
+}
+
+/* The first file is opened when the loop comes to write it. */
+void http_reply_parts(struct http_exchange *ex, int status, const char *content_type,
+                      int64_t length, struct http_parts *parts)
+{
+    assert(parts && length >= 0);
+    ex->reply.content_type = content_type;
+    ex->reply.parts = parts;
     ex->reply.length = length;
     reply_given(ex, REPLY_FILE, status);
 }

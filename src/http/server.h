@@ -133,6 +133,20 @@ void http_reply(struct http_exchange *ex, int status, const char *content_type, 
 void http_reply_file(struct http_exchange *ex, int status, const char *content_type, int fd,
                      int64_t offset, int64_t length);
 
+/* `length` bytes that lie in several files, one after the other. `next` gives the next descriptor
+ * and where its bytes lie; the descriptor is closed when they are sent. It is called on the IO
+ * thread (an open, no reading), and gives -1 when it cannot: the connection is cut. */
+struct http_part {
+    int fd;
+    int64_t offset, length;
+};
+struct http_parts {
+    int (*next)(struct http_parts *parts, struct http_part *out);
+    void (*close)(struct http_parts *parts); /* always called, once, last */
+};
+void http_reply_parts(struct http_exchange *ex, int status, const char *content_type,
+                      int64_t length, struct http_parts *parts);
+
 /* A body that is pulled: `read` is called on the IO thread when the peer can take more and must not
  * block. It gives a count, 0 at the end, HTTP_SOURCE_WAIT when nothing is there yet (call
  * http_wake when there is), or -1 to cut the connection. */

@@ -212,6 +212,13 @@ int fd_write_all(int fd, struct str bytes, struct error *err)
     return 0;
 }
 
+/* Also waits a little when the disk has more to do than it can, which is as well. */
+void fd_flush_begin(int fd, int64_t offset, int64_t length)
+{
+    assert(fd >= 0 && offset >= 0 && length >= 0);
+    sync_file_range(fd, offset, length, SYNC_FILE_RANGE_WRITE);
+}
+
 /* The data and what is needed to read it; times of access may be lost. */
 int fd_sync(int fd, struct error *err)
 {

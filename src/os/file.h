@@ -40,6 +40,9 @@ int file_write_atomic(int dir, const char *path, struct str bytes, mode_t mode, 
 /* Writes all bytes; syncs. */
 int fd_write_all(int fd, struct str bytes, struct error *err);
 int fd_sync(int fd, struct error *err);
+/* Asks the kernel to begin writing a part to the disk, so that a later sync waits for less.
+ * Promises nothing. */
+void fd_flush_begin(int fd, int64_t offset, int64_t length);
 /* Reads until `size` bytes or the end; the count. */
 ssize_t fd_read_all(int fd, void *out, size_t size, struct error *err);
 
