@@ -188,11 +188,11 @@ static int node_of(struct walk *walk, const struct scope *scope, struct str id, 
         visit(walk, STR("job"), id);
         return 0;
     }
-    if (!str_starts_fold(id, root) || id.len <= root.len + 1)
+    if (!str_starts_fold(id, root) || id.len <= root.len + 1 || id.ptr[root.len] != '/')
         return error_set(err, ERROR_NOT_FOUND, "id", "'%.*s' is not of this workspace.",
                          STR_ARG(id));
     rest = str_slice(id, root.len + 1, id.len);
-    if (!str_cut(rest, '/', &type, &rest))
+    if (!str_cut(rest, '/', &type, &rest) || rest.len == 0)
         return error_set(err, ERROR_INVALID, "id", "'%.*s' names no resource.", STR_ARG(id));
     if (str_eq_fold(type, STR("jobs"))) {
         visit(walk, STR("job"), rest);

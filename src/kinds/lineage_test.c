@@ -82,6 +82,9 @@ TEST(lineage_refuses_what_names_nothing)
     CHECK_INT(400, shelf_get(s, LINEAGE "?id=train&depth=0").status);
     CHECK_INT(400, shelf_get(s, LINEAGE "?id=train&depth=nine").status);
     CHECK_INT(400, shelf_get(s, LINEAGE "?id=" SHELF_SCOPE "/data/d").status);
+    CHECK_INT(400, shelf_get(s, LINEAGE "?id=" SHELF_SCOPE "/jobs/").status);
+    CHECK_INT(400, shelf_get(s, LINEAGE "?id=" SHELF_SCOPE "/data/d/versions/").status);
+    CHECK_INT(404, shelf_get(s, LINEAGE "?id=" SHELF_SCOPE "/").status);
     CHECK_INT(404, shelf_get(s, LINEAGE "?id=" SHELF_OTHER "/data/d/versions/1").status);
     CHECK_INT(404, shelf_get(s, "@/lazurite/v1" SHELF_OTHER "/lineage?id=train").status);
     CHECK_INT(0, json_count(json_at(shelf_get(s, LINEAGE "?id=nobody").json, "value")));
