@@ -35,13 +35,21 @@ static int open_request(struct call *call, struct arm_request *req, struct refer
     return 0;
 }
 
+/* The bare form of decisions 21: clients take the first piece behind the host for the container
+ * when they download from a registry. */
+static struct str container_url(const struct arm_request *req, struct str container)
+{
+    return arena_printf(req->arena, "%.*s/%.*s", STR_ARG(arm_base_url(req->call)),
+                        STR_ARG(container));
+}
+
 /* {blobUri, storageAccountArmId, credential} for one container. */
 static struct json *blob_reference(struct arm_request *req, struct str container, struct str uri,
                                    const char *permissions)
 {
     struct arena *arena = req->arena;
     struct json *reference = json_object(arena), *credential = json_object(arena);
-    struct str url = arm_container_url(req->call, req->engines, &req->scope, container);
+    struct str url = container_url(req, container);
 
     json_set_str(arena, credential, "credentialType", STR("SAS"));
     json_set_str(arena, credential, "sasUri",
@@ -151,8 +159,7 @@ static int begin_download(struct call *call, struct json **out, struct error *er
                          "built yet.",
                          STR_ARG(json_str_at(req.body, "assetId")));
     *out = json_object(call->arena);
-    json_set_str(call->arena, *out, "assetUri",
-                 arm_container_url(call, req.engines, &req.scope, place.container));
+    json_set_str(call->arena, *out, "assetUri", container_url(&req, place.container));
     json_set(call->arena, *out, STR("blobReferenceForConsumption"),
              blob_reference(&req, place.container, json_str_at(req.body, "blobUri"), "rl"));
     return 0;

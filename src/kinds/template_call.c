@@ -116,6 +116,26 @@ static struct json *f_resource_id(struct template *t, const struct template_call
     return json_text(t->arena, path);
 }
 
+/* What a running resource says of itself: of an identity nothing, since tokens are the server's
+ * own; of all others it is not built. */
+static struct json *f_reference(struct template *t, const struct template_call *call,
+                                struct error *err)
+{
+    struct json *out = json_object(t->arena);
+
+    if (str_find(arena_lower(t->arena, argument(call, 0)), STR("/userassignedidentities/")) < 0) {
+        error_set(err, ERROR_NOT_IMPLEMENTED, "template",
+                  "The function reference() of template expressions is built for identities only, "
+                  "not for '%.*s'.",
+                  STR_ARG(str_slice(argument(call, 0), 0, 200)));
+        return NULL;
+    }
+    json_set_str(t->arena, out, "clientId", STR(""));
+    json_set_str(t->arena, out, "principalId", STR(""));
+    json_set_str(t->arena, out, "tenantId", t->tenant);
+    return out;
+}
+
 /* --- Texts -------------------------------------------------------------------------------------
  */
 
@@ -446,6 +466,7 @@ static const struct {
     {"resourceGroup", f_resource_group, 0},
     {"tenant", f_tenant, 0},
     {"deployment", f_deployment, 0},
+    {"reference", f_reference, 1},
     {"toLower", f_to_lower, 1},
     {"toUpper", f_to_upper, 1},
     {"trim", f_trim, 1},

@@ -133,8 +133,11 @@ static void note(struct deploy *deploy, const struct item *item, struct str id, 
     json_set_str(arena, properties, "provisioningState", STR("Succeeded"));
     json_set_str(arena, properties, "timestamp", clock_iso(clock_now_us(), text));
     json_set_str(arena, properties, "statusCode", STR("OK"));
-    if (message)
-        json_set_str(arena, properties, "statusMessage", str_from(message));
+    if (message) {
+        struct json *status = json_object(arena); /* its clients know only the object */
+        json_set_str(arena, status, "status", str_from(message));
+        json_set(arena, properties, STR("statusMessage"), status);
+    }
     json_set(arena, properties, STR("targetResource"), target);
     json_set_str(arena, operation, "operationId", name);
     json_set(arena, operation, STR("properties"), properties);

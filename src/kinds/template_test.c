@@ -83,6 +83,7 @@ TEST(expressions_give_what_azure_gives)
         {"[array('a')]", "[\"a\"]"},
         {"[subscription().subscriptionId]", "\"s1\""},
         {"[tenant().tenantId]", "\"t1\""},
+        {"[reference('/x/userAssignedIdentities/i', '1').clientId]", "\"\""},
         {"[resourceGroup().location]", "\"local\""},
         {"[deployment().name]", "\"dep\""},
         {"[resourceId('Microsoft.KeyVault/vaults', 'kv')]",

@@ -78,11 +78,24 @@ static struct json *keep_body(struct arm_request *req)
     return body;
 }
 
+/* For some kinds the Python client sends the name of its constant:
+ * "PublicNetworkAccessType.ENABLED", whose last word is what Azure reads. */
+static void plain_access(struct arm_request *req)
+{
+    struct str word = json_str_at(req->body, "properties.publicNetworkAccess");
+    ssize_t dot = str_find_last(word, '.');
+
+    if (dot >= 0)
+        json_set_str(req->arena, json_at(req->body, "properties"), "publicNetworkAccess",
+                     str_slice(word, (size_t)dot + 1, word.len));
+}
+
 static int workspace_prepare(struct arm_request *req, struct error *err)
 {
     struct scope_seed *seed = arena_make(req->arena, struct scope_seed);
 
     assert(req->body);
+    plain_access(req);
     if (fields_check(req->arena, req->body, &fields_workspace, err) < 0 ||
         check_network(json_at(req->body, "properties"), err) < 0)
         return -1;

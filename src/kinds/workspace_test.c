@@ -141,6 +141,10 @@ TEST(a_patch_changes_what_it_names_and_the_kind_stays)
     CHECK_STR("a", json_str_at(reply.json, "properties.friendlyName"));
     CHECK_STR("d", json_str_at(reply.json, "properties.description"));
     CHECK_STR("Hub", json_str_at(reply.json, "kind"));
+    reply =
+        fake_json(f->fake, "PATCH", TWO,
+                  "{\"properties\":{\"publicNetworkAccess\":\"PublicNetworkAccessType.ENABLED\"}}");
+    CHECK_STR("Enabled", json_str_at(reply.json, "properties.publicNetworkAccess"));
     CHECK_INT(400, put(f, TWO, "{\"kind\":\"Default\",\"properties\":{}}").status);
     CHECK_STR("Hub", json_str_at(put(f, TWO, PLAIN).json, "kind"));
 }
