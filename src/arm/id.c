@@ -14,7 +14,6 @@ static const char *const UNBUILT[] = {
     "deleteConfiguration",
     "diagnose",
     "endpoints",
-    "features",
     "featuresets",
     "featurestoreEntities",
     "hubs",

@@ -13,7 +13,7 @@ extern const struct arm_kind compute_kind;
 extern const struct arm_kind connection_kind;
 extern const struct arm_kind schedule_kind;
 extern const struct arm_kind outbound_rule_kind, outbound_dependency_kind;
-extern const struct arm_kind private_endpoint_kind, private_link_kind;
+extern const struct arm_kind private_endpoint_kind, private_link_kind, workspace_feature_kind;
 
 /* The workspace every folder has: subscription …0001, group `default`, name `default`, with its two
  * datastores and the experiment Default. Made when missing; *out lives in `arena`. */

@@ -107,3 +107,10 @@ const struct arm_kind outbound_dependency_kind = {
     .wire = "Microsoft.MachineLearningServices/workspaces/outboundNetworkDependenciesEndpoints",
     .prepare = refuse_put,
 };
+
+/* What a subscription switched on for its users beyond the common set: nothing can be. */
+const struct arm_kind workspace_feature_kind = {
+    .type = "features",
+    .wire = "Microsoft.MachineLearningServices/workspaces/features",
+    .prepare = refuse_put,
+};

@@ -3,6 +3,7 @@
 
 #include "os/clock.h"
 #include "server/housekeeping.h"
+#include "server/surface.h"
 
 #include <assert.h>
 #include <sys/eventfd.h>
@@ -112,6 +113,15 @@ static void status_run(struct call *call)
     arm_reply(call, 200, body);
 }
 
+/* What the server answers to: api/openapi.json is made of it. */
+static void routes_run(struct call *call)
+{
+    const struct server *server = call->face;
+
+    assert(server->router);
+    arm_reply(call, 200, surface_json(call->arena, server));
+}
+
 /* {"replicas": true}: the gateway and its replicas end too. The reply goes out before the end
  * begins, because requests under way are finished first. */
 static void stop_run(struct call *call)
@@ -153,6 +163,8 @@ static const struct route ROUTES[] = {
     {"GET", "/lazurite/v1/connect", PERMIT_LOCAL, NULL, 0, 0, LISTEN_TLS | LISTEN_SOCKET,
      connect_run, NULL, arm_refuse},
     {"GET", "/lazurite/v1/status", PERMIT_LOCAL, NULL, 0, 0, LISTEN_TLS | LISTEN_SOCKET, status_run,
+     NULL, arm_refuse},
+    {"GET", "/lazurite/v1/routes", PERMIT_LOCAL, NULL, 0, 0, LISTEN_TLS | LISTEN_SOCKET, routes_run,
      NULL, arm_refuse},
     {"POST", "/lazurite/v1/stop", PERMIT_LOCAL, NULL, SMALL_BODY, 0, LISTEN_TLS | LISTEN_SOCKET,
      stop_run, NULL, arm_refuse},

@@ -43,7 +43,7 @@ static const struct arm_kind *const KINDS[] = {
     &connection_kind,
     &schedule_kind,
     &outbound_rule_kind, &outbound_dependency_kind,
-    &private_endpoint_kind, &private_link_kind,
+    &private_endpoint_kind, &private_link_kind, &workspace_feature_kind,
     &job_kind,
     &online_endpoint_kind, &online_deployment_kind, &online_sku_kind,
 };
