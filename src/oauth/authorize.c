@@ -174,7 +174,7 @@ static void show_form(struct call *call, const struct flow *flow, struct str key
 void oauth_authorize(struct call *call)
 {
     struct oauth *oauth = call->face;
-    struct flow flow = {.kind = FLOW_PAGE};
+    struct flow flow = {.kind = FLOW_PAGE, .address = oauth_address(call)};
     struct str tenant, key;
     struct form query;
     struct error err = {0};

@@ -15,7 +15,7 @@ static int read_request(struct call *call, struct flow *out, struct error *err)
     struct form form;
     struct wish wish;
 
-    *out = (struct flow){.kind = FLOW_DEVICE};
+    *out = (struct flow){.kind = FLOW_DEVICE, .address = oauth_address(call)};
     if (oauth_form(call, &form, err) < 0)
         return -1;
     out->client = form_get(&form, "client_id");

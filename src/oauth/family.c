@@ -1,9 +1,11 @@
 /* Checked and changed within one write, so that of two who bring the same token one wins. */
 #include "oauth/family.h"
 
+#include "base/json.h"
 #include "identity/base64url.h"
 #include "os/clock.h"
 #include "os/random.h"
+#include "store/event.h"
 
 #include <assert.h>
 #include <openssl/sha.h>
@@ -118,6 +120,24 @@ static int use_up(struct store_txn *txn, struct turn *turn, struct error *err)
     return sql_run(q, err);
 }
 
+/* A sign-in, and a token that two had: for whoever follows what happens (decisions 13). */
+static int tell(struct store_txn *txn, const char *type, const struct family *family,
+                struct error *err)
+{
+    struct arena *arena = store_arena(txn);
+    struct json *body = json_object(arena);
+    struct event event = {.type = str_from(type),
+                          .subject_kind = STR("principal"),
+                          .subject = family->person,
+                          .actor = family->person};
+
+    assert(family->person.len > 0);
+    json_set_str(arena, body, "client", family->client);
+    json_set_str(arena, body, "family", family->name);
+    event.body = json_write(arena, body);
+    return event_append(txn, &event, err);
+}
+
 /* A reuse is a change to be kept, so it is no failure here but an outcome. */
 static int apply_turn(struct store_txn *txn, void *context, struct error *err)
 {
@@ -126,8 +146,12 @@ static int apply_turn(struct store_txn *txn, void *context, struct error *err)
     turn->gone = turn->reused = false;
     if (turn->old_hash.len > 0 && use_up(txn, turn, err) < 0)
         return -1;
-    if (turn->gone || turn->reused)
+    if (turn->reused)
+        return tell(txn, "principal.tokenReused", turn->family, err);
+    if (turn->gone)
         return 0;
+    if (turn->old_hash.len == 0 && tell(txn, "principal.signedIn", turn->family, err) < 0)
+        return -1;
     return insert(txn, turn, err) < 0 ? -1 : remove_expired(txn, turn->now_us, err);
 }
 
@@ -203,8 +227,8 @@ int family_find(struct store *store, struct arena *arena, struct str token, stru
         return -1;
     if (row == 0 || !str_eq_fold(found.client, client))
         return refuse(err);
-    if (used)
-        return family_end(store, found.name, err) < 0 ? -1 : refuse(err);
+    if (used) /* which ends the family, and is told */
+        return family_rotate(store, arena, token, &found, &(struct str){0}, err);
     *out = found;
     return 0;
 }

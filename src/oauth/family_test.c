@@ -88,6 +88,8 @@ TEST(a_second_use_ends_the_family)
     CHECK_STR("invalid_grant", str_from(err.target));
     CHECK_ERROR(ERROR_INVALID, use(&w, next, &never, &err), &err);
     CHECK_INT(0, count(&w, "SELECT count(*) FROM refresh_token"));
+    CHECK_INT(1, count(&w, "SELECT count(*) FROM event WHERE type = 'principal.signedIn'"));
+    CHECK_INT(1, count(&w, "SELECT count(*) FROM event WHERE type = 'principal.tokenReused'"));
 }
 
 TEST(two_who_looked_at_once_do_not_both_win)
@@ -101,6 +103,7 @@ TEST(two_who_looked_at_once_do_not_both_win)
     CHECK_OK(family_rotate(w.store, w.arena, token, &found, &first, &err), &err);
     CHECK_ERROR(ERROR_INVALID, family_rotate(w.store, w.arena, token, &found, &second, &err), &err);
     CHECK_ERROR(ERROR_INVALID, use(&w, first, &second, &err), &err);
+    CHECK_INT(1, count(&w, "SELECT count(*) FROM event WHERE type = 'principal.tokenReused'"));
 }
 
 TEST(another_client_cannot_use_it_and_does_no_harm)

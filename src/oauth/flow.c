@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #define FLOWS_MAX 1024
+#define FLOWS_PER_ADDRESS 128
 #define FLOW_BYTES (64 * KIB) /* of one flow's texts; the form that brought them was smaller */
 #define KEY_BYTES 32
 #define USER_CODE_LETTERS 8
@@ -80,8 +81,9 @@ void flows_free(struct flows **flows)
 static struct flow copy(struct arena *arena, const struct flow *flow)
 {
     struct flow made = *flow;
-    struct str *const TEXTS[] = {&made.client, &made.scope,     &made.redirect, &made.state,
-                                 &made.nonce,  &made.challenge, &made.person,   &made.family};
+    struct str *const TEXTS[] = {&made.client, &made.scope,  &made.redirect,
+                                 &made.state,  &made.nonce,  &made.challenge,
+                                 &made.person, &made.family, &made.address};
 
     for (size_t i = 0; i < COUNT(TEXTS); i++)
         *TEXTS[i] = arena_str(arena, *TEXTS[i]);
@@ -112,16 +114,24 @@ static struct str make_user_code(struct flows *flows, struct arena *arena)
 }
 
 /* What nobody will ask about any more; and the oldest, when there is no room. Locked. */
-static void make_room(struct flows *flows, int64_t now_us)
+static void make_room(struct flows *flows, struct str address, int64_t now_us)
 {
     struct list *at = flows->by_age.next;
+    struct entry *oldest = NULL;
+    size_t same = 0;
 
     while (at != &flows->by_age) {
         struct entry *entry = CONTAINER_OF(at, struct entry, by_age);
         at = at->next;
-        if (now_us >= entry->forget_us)
+        if (now_us >= entry->forget_us) {
             forget(flows, entry);
+        } else if (str_eq(entry->flow.address, address)) {
+            oldest = oldest ? oldest : entry;
+            same++;
+        }
     }
+    if (same >= FLOWS_PER_ADDRESS)
+        forget(flows, oldest);
     while (map_count(flows->by_key) >= FLOWS_MAX)
         forget(flows, CONTAINER_OF(flows->by_age.next, struct entry, by_age));
 }
@@ -144,7 +154,7 @@ void flows_add(struct flows *flows, struct arena *arena, const struct flow *flow
     entry->interval_us = FLOW_DEVICE_INTERVAL_S * US_PER_S;
     *out_key = arena_str(arena, entry->key);
     pthread_mutex_lock(&flows->lock);
-    make_room(flows, now_us);
+    make_room(flows, flow->address, now_us);
     if (flow->kind == FLOW_DEVICE) {
         entry->user_code = make_user_code(flows, texts);
         map_set(flows->by_user_code, entry->user_code, entry);

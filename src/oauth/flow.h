@@ -23,7 +23,8 @@ struct flow {
     bool form_post;                               /* the answer goes out as a form, not a query */
     struct str person;                            /* who signed in: an object id … */
     int64_t signed_us;                            /* … and when; set by flows_add or flows_decide */
-    struct str family; /* of the refresh tokens: named before there are any */
+    struct str family;  /* of the refresh tokens: named before there are any */
+    struct str address; /* of who began it */
 };
 
 /* Owns: the caller. */
@@ -37,7 +38,8 @@ void flows_free(struct flows **flows);
 #define FLOW_DEVICE_S 900
 #define FLOW_DEVICE_INTERVAL_S 5
 
-/* Remembers a copy; *out_key finds it again. When there are too many, the oldest goes. */
+/* Remembers a copy; *out_key finds it again. When there are too many the oldest goes, of the same
+ * address first: whoever begins many ends his own. */
 void flows_add(struct flows *flows, struct arena *arena, const struct flow *flow,
                struct str *out_key);
 /* A page that still waits; false when it is not there (any more). */

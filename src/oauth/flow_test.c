@@ -155,14 +155,40 @@ TEST(user_codes_that_are_no_codes_find_nobody)
         CHECK(!flows_device(w.flows, w.arena, str_from(TYPED[i]), &got));
 }
 
-TEST(the_oldest_makes_room)
+/* A page of an address. */
+static struct str add_from(struct world *w, struct str address)
+{
+    const struct flow flow = {.kind = FLOW_PAGE, .address = address};
+    struct str key;
+
+    flows_add(w->flows, w->arena, &flow, &key);
+    return key;
+}
+
+TEST(whoever_begins_many_ends_his_own)
 {
     CLEANUP(close_world) struct world w = open_world();
-    struct str first = add(&w, FLOW_PAGE), second = add(&w, FLOW_PAGE);
+    struct str other = add_from(&w, STR("10.0.0.1"));
+    struct str first = add_from(&w, STR("10.0.0.2")), second = add_from(&w, STR("10.0.0.2"));
+    struct flow got;
+
+    for (int i = 0; i < 127; i++)
+        add_from(&w, STR("10.0.0.2"));
+    CHECK(!flows_page(w.flows, w.arena, first, &got));
+    CHECK(flows_page(w.flows, w.arena, second, &got));
+    for (int i = 0; i < 2000; i++)
+        add_from(&w, STR("10.0.0.2"));
+    CHECK(flows_page(w.flows, w.arena, other, &got));
+}
+
+TEST(of_all_the_oldest_makes_room)
+{
+    CLEANUP(close_world) struct world w = open_world();
+    struct str first = add_from(&w, STR("a")), second = add_from(&w, STR("b"));
     struct flow got;
 
     for (int i = 0; i < 1023; i++)
-        add(&w, FLOW_PAGE);
+        add_from(&w, arena_printf(w.arena, "10.0.0.%d", i % 200));
     CHECK(!flows_page(w.flows, w.arena, first, &got));
     CHECK(flows_page(w.flows, w.arena, second, &got));
 }

@@ -147,6 +147,16 @@ def test_client_secret_with_our_guid_and_without_discovery(world, program):
     assert world.get_workspace(credential) == "default"
 
 
+def test_by_another_of_our_names(world, program):
+    address = world.endpoint.replace("localhost", "127.0.0.1")
+    key, public = certificate("by-address")
+    world.admin("POST", f"/servicePrincipals/{program['name']}/certificates", {"pem": public.decode()})
+    configuration = requests.get(f"{address}/adfs/.well-known/openid-configuration", timeout=30).json()
+    assert configuration["token_endpoint"].startswith(address)
+    credential = CertificateCredential("adfs", program["clientId"], certificate_data=key + public, authority=address)
+    assert world.get_workspace(credential) == "default"
+
+
 def test_the_token_verifies_by_the_published_keys(world, program):
     text = ClientSecretCredential("adfs", program["clientId"], program["secret"]).get_token(world.scope).token
     configuration = requests.get(f"{world.endpoint}/adfs/.well-known/openid-configuration", timeout=30).json()
