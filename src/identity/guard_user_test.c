@@ -48,6 +48,8 @@ ROW(SPACES_OF, "/subscriptions/{s}/providers/Microsoft.MachineLearningServices/w
 ROW(FRONT, "/mferp/managementfrontend" ARM_WS "/{rest*}", PERMIT_ACTION, NULL, ROUTE_FOLD);
 ROW(HISTORY, "/history/v1.0" ARM_WS "/runs/{run}", PERMIT_ACTION, ML "experiments/runs/read",
     ROUTE_FOLD);
+ROW(OF_JOBS, "/history/v1.0" ARM_WS "/runs/{run}/x", PERMIT_ACTION, ML "experiments/runs/write",
+    ROUTE_FOLD | ROUTE_ATTEMPT);
 ROW(RUNS, "/api/2.0/mlflow/runs/get", PERMIT_ACTION, ML "jobs/read", ROUTE_LOCAL_USER);
 ROW(RUNS_WRITE, "/api/2.0/mlflow/runs/create", PERMIT_ACTION, ML "jobs/write", ROUTE_LOCAL_USER);
 ROW(ARTIFACT, "/api/2.0/mlflow-artifacts/artifacts/{path*}", PERMIT_ACTION,
@@ -168,6 +170,7 @@ TEST(a_reader_of_one_workspace_reads_there_and_only_there)
     CHECK_INT(ERROR_FORBIDDEN, ask(g, &ARM, "PUT", WS1 "/jobs/x"));
     CHECK_INT(ERROR_FORBIDDEN, ask(g, &ARM, "POST", WS1 "/datastores/d/listSecrets"));
     CHECK_INT(ERROR_FORBIDDEN, ask(g, &SPACE, "DELETE", WS1));
+    CHECK_INT(ERROR_FORBIDDEN, ask(g, &OF_JOBS, "POST", "/history/v1.0" WS1 "/runs/x/x"));
     CHECK_INT(ERROR_NOT_FOUND, ask(g, &SPACE, "GET", WS2));
     CHECK_INT(ERROR_NOT_FOUND, ask(g, &ARM, "GET", WS2 "/jobs/x"));
     CHECK_INT(ERROR_NOT_FOUND, ask(g, &SPACE, "GET", WS1 "x"));

@@ -27,7 +27,7 @@ enum route_flags {
     ROUTE_ON_LOOP = 4,    /* run is called on the IO thread: hot calls that never block */
     ROUTE_LOCAL_USER = 8, /* answers without a token as decisions 23 allows: MLflow rows only */
     ROUTE_SAS = 16,       /* blob rows: a signature in the query is a credential */
-    ROUTE_FILTERED = 32, /* a list that leaves out what its caller may not see: whoever has any role
+    ROUTE_FILTERED = 64, /* a list that leaves out what its caller may not see: whoever has any role
                             at, above or beneath its path may ask */
     ROUTE_ATTEMPT = 32,  /* a job's own token may write here although the row folds; the handler
                             asks whose run it is */

@@ -264,6 +264,9 @@ def test_run_history_is_read_by_reader_and_never_across(world, tokens):
     status, reply, _ = world.ask("GET", path.format(world.workspace), None, tokens["Reader"])
     assert status == 404 and "never-was" in json.dumps(reply)
     assert world.ask("GET", path.format(world.workspace), None, tokens[OPERATOR])[0] == 403
+    events = f"/history/v1.0{world.workspace}/batch/events"
+    assert world.ask("POST", events, {"events": []}, tokens["Reader"])[0] == 403
+    assert world.ask("POST", events, {"events": []}, tokens[SCIENTIST])[0] not in (401, 403)
     status, reply, _ = world.ask("GET", path.format(world.other), None, tokens["Reader"])
     assert status == 404 and "never-was" not in json.dumps(reply)
 
