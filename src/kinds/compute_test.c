@@ -243,6 +243,12 @@ TEST(what_is_wrong_with_a_compute_is_said_by_its_field)
         {"{\"properties\":{\"computeType\":\"AmlCompute\",\"properties\":{\"scaleSettings\":{"
          "\"maxNodeCount\":0}}}}",
          "properties.properties.scaleSettings"},
+        {"{\"properties\":{\"computeType\":\"AmlCompute\",\"properties\":{\"scaleSettings\":{"
+         "\"maxNodeCount\":1.5}}}}",
+         "properties.properties.scaleSettings.maxNodeCount"},
+        {"{\"properties\":{\"computeType\":\"AmlCompute\",\"properties\":{\"scaleSettings\":{"
+         "\"nodeIdleTimeBeforeScaleDown\":\"soon\"}}}}",
+         "properties.properties.scaleSettings.nodeIdleTimeBeforeScaleDown"},
     };
     CLEANUP(world_close) struct world *w = world_open();
 
