@@ -92,6 +92,7 @@ static int check_how(struct arm_request *req, struct lineage *lineage, struct er
     return check_compute(req, err);
 }
 
+/* A number that the client left to the service. */
 static void default_int(struct arm_request *req, const char *path, int64_t number)
 {
     if (json_is_null(json_at(req->body, path)))
@@ -120,6 +121,7 @@ static void fill_defaults(struct arm_request *req)
     default_int(req, "properties.miniBatchSize", 10);
 }
 
+/* Everything that can be refused is refused before anything is stored. */
 static int batch_deployment_prepare(struct arm_request *req, struct error *err)
 {
     struct lineage *lineage = arena_make(req->arena, struct lineage);
@@ -134,6 +136,7 @@ static int batch_deployment_prepare(struct arm_request *req, struct error *err)
     return 0;
 }
 
+/* In the write that stores the document: both or none. */
 static int batch_deployment_change(struct arm_request *req, struct store_txn *txn,
                                    const struct document *after, struct error *err)
 {

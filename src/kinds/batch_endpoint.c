@@ -17,6 +17,7 @@ static void drop_ours(struct json *properties)
         json_remove(properties, str_from(OURS[i]));
 }
 
+/* Tokens are the only door that a batch endpoint has, at the service as well. */
 static int batch_endpoint_prepare(struct arm_request *req, struct error *err)
 {
     struct json *properties = json_at(req->body, "properties");
@@ -137,6 +138,7 @@ static int batch_jobs(struct call *call, struct json *page, struct error *err)
     return 0;
 }
 
+/* An envelope of ARM on a path of the data plane: the SDK reads the same one there. */
 static void batch_jobs_run(struct call *call)
 {
     struct json *page = json_object(call->arena);

@@ -45,6 +45,7 @@ static const char *below(struct arm_request *req, const char *path, const char *
         .ptr;
 }
 
+/* Types are few: a walk is quicker than a table. */
 static const struct component_type *type_of(struct str name)
 {
     for (size_t i = 0; i < COUNT(TYPES); i++)
@@ -53,6 +54,7 @@ static const struct component_type *type_of(struct str name)
     return NULL;
 }
 
+/* The sentence names what there is, so that a slip is seen at once. */
 static int unknown_type(const char *path, struct str name, struct error *err)
 {
     struct str known = STR("command, pipeline, parallel, sweep, spark, automl, data_transfer, "
@@ -172,6 +174,7 @@ static int check_nodes(struct arm_request *req, const char *path, const struct j
     return 0;
 }
 
+/* From the outside inwards: its type, its ports, its members, what it refers to. */
 int component_check(struct arm_request *req, const char *path, const struct json *spec,
                     struct lineage *lineage, struct error *err)
 {
@@ -201,6 +204,7 @@ int component_check(struct arm_request *req, const char *path, const struct json
 
 /* --- The kinds ------------------------------------------------------------------------------- */
 
+/* A container has words only; what it holds are its versions. */
 static int component_prepare(struct arm_request *req, struct error *err)
 {
     assert(req->body);
@@ -241,6 +245,7 @@ static int keep_stored(struct arm_request *req, struct error *err)
     return -1;
 }
 
+/* Nothing of the specification is rewritten: clients hash what they get back. */
 static int component_version_prepare(struct arm_request *req, struct error *err)
 {
     struct lineage *lineage = arena_make(req->arena, struct lineage);
@@ -285,6 +290,7 @@ static int component_version_show(struct arm_request *req, struct store_txn *txn
     return plain_show(req, txn, document, wire, err);
 }
 
+/* Edges of a second PUT are the same edges: storing them again does nothing. */
 static int component_version_change(struct arm_request *req, struct store_txn *txn,
                                     const struct document *after, struct error *err)
 {

@@ -16,6 +16,7 @@ static const char *const WORDS[] = {"name",           "version",     "id",
                                     "$schema",        "_source",     "creation_context",
                                     "latest_version", "is_anonymous"};
 
+/* Whether a member says something about a component, not what it does. */
 static bool is_word(struct str key)
 {
     for (size_t i = 0; i < COUNT(WORDS); i++)
@@ -86,6 +87,7 @@ struct str component_differs(struct arm_request *req, struct store_txn *txn,
     return key.len ? key : differs(b, a);
 }
 
+/* What the version does stays as it was first put, to the letter. */
 struct json *component_describe(struct arena *arena, const struct json *stored,
                                 const struct json *wanted)
 {

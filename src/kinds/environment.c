@@ -10,6 +10,7 @@
 
 #include <assert.h>
 
+/* A container has words only; what it holds are its versions. */
 static int environment_prepare(struct arm_request *req, struct error *err)
 {
     assert(req->body);

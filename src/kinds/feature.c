@@ -13,6 +13,7 @@
 
 /* --- Entities -------------------------------------------------------------------------------- */
 
+/* A container has words only; what it holds are its versions. */
 static int entity_prepare(struct arm_request *req, struct error *err)
 {
     if (fields_check(req->arena, req->body, &fields_entity, err) < 0)
@@ -44,6 +45,7 @@ static int check_column(struct arm_request *req, struct json *column, size_t at,
         cause.message);
 }
 
+/* Feature sets are joined by these columns, so an entity without one is of no use. */
 static int entity_version_prepare(struct arm_request *req, struct error *err)
 {
     size_t at = 0;
@@ -85,6 +87,7 @@ const struct arm_kind entity_version_kind = {
 
 /* --- Feature sets ---------------------------------------------------------------------------- */
 
+/* As for entities: words only. */
 static int featureset_prepare(struct arm_request *req, struct error *err)
 {
     if (fields_check(req->arena, req->body, &fields_featureset, err) < 0)
@@ -121,6 +124,7 @@ static int check_entity(struct arm_request *req, struct store_txn *txn, struct s
                            "There is no feature store entity '%.*s'.", STR_ARG(text));
 }
 
+/* Read before the write: entities are versions, which never change once they are there. */
 static int check_entities(struct arm_request *req, struct error *err)
 {
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(req->engines->store, err);
@@ -184,6 +188,7 @@ static int featureset_version_check(struct arm_request *req, struct store_txn *,
     return 0;
 }
 
+/* A job on Spark at the service; refused by name until there is an engine. */
 static int featureset_backfill(struct arm_request *, const struct document *document,
                                struct arm_reply *, struct error *err)
 {

@@ -105,6 +105,7 @@ static struct document document_of(struct arm_request *req, const struct json *f
                              .system = STR("{}")};
 }
 
+/* By name in any case, as all names of ARM are found. */
 static int feature_find(struct arm_request *req, struct store_txn *txn, struct document *out,
                         struct error *err)
 {

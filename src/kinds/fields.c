@@ -100,6 +100,7 @@ int fields_check(struct arena *arena, struct json *body, const struct fields_tab
     return 0;
 }
 
+/* What the client said stays, whatever it is. */
 void fields_default(struct arena *arena, struct json *body, const char *path, const char *text)
 {
     assert(path && text);
@@ -107,6 +108,7 @@ void fields_default(struct arena *arena, struct json *body, const char *path, co
         json_put(arena, body, path, json_text(arena, str_from(text)), NULL);
 }
 
+/* Clients walk tags and properties without asking whether there are any. */
 void fields_asset_defaults(struct arena *arena, struct json *body)
 {
     struct json *properties = json_at(body, "properties");

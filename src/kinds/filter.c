@@ -15,6 +15,7 @@ static struct str query_any(const struct call *call, const char *const *names)
     return found;
 }
 
+/* Lists of different types spell the same wish differently. */
 struct filter filter_read(const struct call *call)
 {
     static const char *const TAGS[] = {"tags", "$tags", "tag", NULL};
@@ -60,11 +61,13 @@ static bool pairs_match(struct str wanted, const struct json *object)
     return true;
 }
 
+/* What was not asked for fits. */
 static bool same(struct str wanted, struct str have)
 {
     return wanted.len == 0 || str_eq(wanted, have);
 }
 
+/* The cheap conditions come first; tags and properties are walked last. */
 bool filter_fits(const struct filter *f, const struct document *document,
                  const struct json *properties, const struct json *tags)
 {
@@ -127,6 +130,8 @@ static int sift_all(struct store_txn *txn, const struct document_query *page, st
     return 0;
 }
 
+/* Steps of pipelines are components without a name of their own; nobody looks for them in a
+ * list. */
 int filter_list(struct arm_request *req, struct store_txn *txn, const struct document_query *page,
                 document_each *each, void *context, struct error *err)
 {

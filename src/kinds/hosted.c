@@ -12,6 +12,7 @@
 
 /* --- Serverless endpoints -------------------------------------------------------------------- */
 
+/* States and addresses come back from clients that send what they were shown. */
 static int serverless_prepare(struct arm_request *req, struct error *err)
 {
     static const char *const OURS[] = {"inferenceEndpoint", "endpointState",
@@ -26,6 +27,7 @@ static int serverless_prepare(struct arm_request *req, struct error *err)
     return 0;
 }
 
+/* In the write that stores the document, so no endpoint is ever without keys. */
 static int serverless_change(struct arm_request *req, struct store_txn *txn,
                              const struct document *after, struct error *err)
 {
@@ -64,6 +66,7 @@ const struct arm_kind serverless_endpoint_kind = {
 
 /* --- Marketplace subscriptions --------------------------------------------------------------- */
 
+/* What the marketplace would say is not the client's to say. */
 static int marketplace_prepare(struct arm_request *req, struct error *err)
 {
     if (plain_prepare(req, &fields_marketplace_subscription, err) < 0)
@@ -99,6 +102,7 @@ const struct arm_kind marketplace_subscription_kind = {
 
 /* --- Capability hosts ------------------------------------------------------------------------ */
 
+/* Connections are named, not resolved: they may be made later. */
 static int capability_prepare(struct arm_request *req, struct error *err)
 {
     static const char *const LISTS[] = {"aiServicesConnections", "storageConnections",

@@ -7,6 +7,7 @@
 
 /* --- The kinds ------------------------------------------------------------------------------- */
 
+/* A container has words only; what it holds are its versions. */
 static int index_prepare(struct arm_request *req, struct error *err)
 {
     if (fields_check(req->arena, req->body, &fields_index, err) < 0)
@@ -15,6 +16,7 @@ static int index_prepare(struct arm_request *req, struct error *err)
     return 0;
 }
 
+/* Where the vectors lie is kept as it was written; they are read by programs, not here. */
 static int index_version_prepare(struct arm_request *req, struct error *err)
 {
     struct reference reference;
@@ -129,6 +131,7 @@ static struct json *show_version(struct arm_request *req, struct str version, st
     return result < 0 ? NULL : flat_of(req, index.name, &found, err);
 }
 
+/* A body, or the refusal that took its place. */
 static void answer(struct call *call, int status, const struct json *body, const struct error *err)
 {
     if (body)
@@ -137,6 +140,7 @@ static void answer(struct call *call, int status, const struct json *body, const
         arm_refuse(call, err);
 }
 
+/* One version, or the newest: the path has a version or has none. */
 static void get_run(struct call *call)
 {
     struct arm_request req;
@@ -171,6 +175,7 @@ static struct json *read_flat(struct call *call, struct error *err)
     return flat ? body : NULL;
 }
 
+/* What is shown is read after the commit, as all PUTs of ARM do it. */
 static void put_run(struct call *call)
 {
     struct arm_request req;
@@ -205,6 +210,7 @@ static struct json *next_version(struct call *call, struct error *err)
     return body;
 }
 
+/* A POST that changes nothing: the number is given when the version is put. */
 static void next_run(struct call *call)
 {
     struct error err = {0};
@@ -225,6 +231,7 @@ struct listing {
     int64_t last_us, last_doc;
 };
 
+/* Called in the order of the list, newest first. */
 static int list_row(const struct document *document, void *context, struct error *err)
 {
     struct listing *listing = context;
@@ -287,6 +294,7 @@ static void link_next(struct call *call, const struct listing *listing, struct j
                                   (long long)listing->last_doc));
 }
 
+/* The page and its rows are of one snapshot. */
 static struct json *list_page(struct call *call, bool versions, struct error *err)
 {
     struct json *page = json_object(call->arena), *value = json_array(call->arena);
@@ -316,6 +324,7 @@ static struct json *list_page(struct call *call, bool versions, struct error *er
     return page;
 }
 
+/* GET …/indexes */
 static void list_run(struct call *call)
 {
     struct error err = {0};
@@ -323,6 +332,7 @@ static void list_run(struct call *call)
     answer(call, 200, list_page(call, false, &err), &err);
 }
 
+/* GET …/indexes/{name}/versions */
 static void versions_run(struct call *call)
 {
     struct error err = {0};

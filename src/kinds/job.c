@@ -117,6 +117,7 @@ static int check_parent(struct arm_request *req, struct error *err)
                      "Submitting a job as the child of another is not built yet.");
 }
 
+/* What is there already is looked at first: a PUT of it never reaches the engine. */
 static int job_kind_prepare(struct arm_request *req, struct error *err)
 {
     struct job_prepared *prepared = arena_make(req->arena, struct job_prepared);
@@ -168,6 +169,7 @@ static int job_kind_check(struct arm_request *req, struct store_txn *txn,
     return 0;
 }
 
+/* The run bears the name and the archive flag that every face shows. */
 static int update_run(struct arm_request *req, struct store_txn *txn, const struct document *after,
                       struct error *err)
 {
@@ -440,6 +442,7 @@ static int own_attempt(struct call *call, int64_t *out_run, int *out_number, str
     return own ? 0 : error_set(err, ERROR_NOT_FOUND, "", "There is no such attempt.");
 }
 
+/* How far the server is with the file, and whether the runner should stop. */
 static void answer(struct call *call, const struct watch_answer *answer)
 {
     struct json *body = json_object(call->arena);
@@ -450,6 +453,7 @@ static void answer(struct call *call, const struct watch_answer *answer)
     arm_reply(call, 200, body);
 }
 
+/* A runner reports what happened; the same report twice does no harm. */
 static void run_events(struct call *call)
 {
     struct engines *engines = call->face;

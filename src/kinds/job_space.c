@@ -15,6 +15,7 @@ static const struct distribution DISTRIBUTIONS[] = {
     {"qlognormal", 3, false}, {"randint", 1, false},
 };
 
+/* Names come from YAML and are compared without case. */
 static const struct distribution *distribution_of(struct str name)
 {
     for (size_t i = 0; i < COUNT(DISTRIBUTIONS); i++)
@@ -58,6 +59,7 @@ static int check_arguments(const char *at, const struct distribution *distributi
     return 0;
 }
 
+/* The distribution decides which arguments there are. */
 static int check_parameter(const char *at, const struct json *parameter, struct error *err)
 {
     struct str name = json_as_str(member(parameter, 0));
@@ -98,6 +100,7 @@ static int check_command(const struct json *body, struct error *err)
     return 0;
 }
 
+/* A space without parameters is told by the engine, when there is one. */
 int job_space_check(struct arm_request *req, struct error *err)
 {
     const struct json *space = json_at(req->body, "properties.searchSpace");

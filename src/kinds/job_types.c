@@ -147,6 +147,7 @@ static int check_command(struct arm_request *req, struct error *err)
     return 0;
 }
 
+/* Limits, how early a trial may end, the trial, and the space it is taken from. */
 static int check_sweep(struct arm_request *req, struct error *err)
 {
     static const struct plain_range RANGES[] = {
@@ -184,6 +185,7 @@ static int check_pipeline(struct arm_request *req, struct error *err)
     return 0;
 }
 
+/* Settings of each task are many; those that bound the work are checked. */
 static int check_automl(struct arm_request *req, struct error *err)
 {
     static const struct plain_range RANGES[] = {
@@ -235,6 +237,7 @@ static const struct job_type *type_of(struct arm_request *req, struct str name)
     return NULL;
 }
 
+/* The type decides which table counts. */
 int job_types_check(struct arm_request *req, struct error *err)
 {
     struct str name = json_str_at(req->body, "properties.jobType");

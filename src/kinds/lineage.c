@@ -31,6 +31,7 @@ static int at_path(const char *path, struct error *err)
     return -1;
 }
 
+/* The names of a body are resolved once, here: what a label meant is what the edge says. */
 int lineage_add(struct arm_request *req, struct lineage *lineage, const struct lineage_query *query,
                 struct error *err)
 {
@@ -64,6 +65,7 @@ int lineage_add(struct arm_request *req, struct lineage *lineage, const struct l
     return 0;
 }
 
+/* In the write of the resource: an edge never leads to what was not stored. */
 int lineage_store(struct arm_request *req, struct store_txn *txn, const struct lineage *lineage,
                   const struct lineage_link *made, struct error *err)
 {
@@ -98,6 +100,7 @@ struct walk {
     struct json *edges;
 };
 
+/* A node is looked at once, however many edges lead to it. */
 static void visit(struct walk *walk, struct str kind, struct str id)
 {
     assert(id.len > 0);
@@ -109,6 +112,7 @@ static void visit(struct walk *walk, struct str kind, struct str id)
             .kind = arena_str(walk->arena, kind), .id = arena_str(walk->arena, id)};
 }
 
+/* One end of an edge. */
 static struct json *node_json(struct arena *arena, struct str kind, struct str id)
 {
     struct json *node = json_object(arena);
@@ -236,6 +240,7 @@ static int lineage_read(struct call *call, struct json *page, struct error *err)
     return 0;
 }
 
+/* GET …/lineage */
 static void lineage_run(struct call *call)
 {
     struct json *page = json_object(call->arena);

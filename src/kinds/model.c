@@ -10,6 +10,7 @@
 
 #include <assert.h>
 
+/* A container has words only; what it holds are its versions. */
 static int model_prepare(struct arm_request *req, struct error *err)
 {
     assert(req->body);
@@ -107,6 +108,7 @@ static int model_version_change(struct arm_request *req, struct store_txn *txn,
     return job.len ? asset_link(txn, &edge, err) : 0;
 }
 
+/* The flavors of a model made by a job or by MLflow may be missing in its document. */
 static int model_version_show(struct arm_request *req, struct store_txn *, const struct document *,
                               struct json *wire, struct error *)
 {

@@ -10,6 +10,7 @@ static void need_object(struct arm_request *req, struct json *in, const char *ke
         json_set(req->arena, in, str_from(key), json_object(req->arena));
 }
 
+/* What is not in the table is kept: clients read back what they sent. */
 int plain_prepare(struct arm_request *req, const struct fields_table *table, struct error *err)
 {
     struct json *properties = json_at(req->body, "properties");
@@ -23,6 +24,7 @@ int plain_prepare(struct arm_request *req, const struct fields_table *table, str
     return 0;
 }
 
+/* There is nothing that could still be under way. */
 int plain_show(struct arm_request *req, struct store_txn *, const struct document *,
                struct json *wire, struct error *)
 {
@@ -31,12 +33,14 @@ int plain_show(struct arm_request *req, struct store_txn *, const struct documen
     return 0;
 }
 
+/* The operation is over when its first poll comes. */
 int plain_progress(struct arm_request *, struct store_txn *, const struct document *,
                    struct error *)
 {
     return 1;
 }
 
+/* The first number out of range is told, with both bounds. */
 int plain_ranges(const struct json *body, const struct plain_range *ranges, size_t count,
                  struct error *err)
 {
@@ -53,12 +57,14 @@ int plain_ranges(const struct json *body, const struct plain_range *ranges, size
     return 0;
 }
 
+/* One form of sentence, so that users know it again. */
 int plain_unbuilt(const char *target, const char *sentence, struct error *err)
 {
     assert(target && sentence);
     return error_set(err, ERROR_NOT_IMPLEMENTED, target, "%s is not built yet.", sentence);
 }
 
+/* The asset is looked for first: what is not there is 404, not 501. */
 int plain_publish(struct arm_request *, const struct document *document, struct arm_reply *,
                   struct error *err)
 {

@@ -15,6 +15,7 @@
 static const struct str SLOTS[KEY_COUNT] = {STR_INIT("primary"), STR_INIT("secondary")};
 static const char *const WIRE[KEY_COUNT] = {"primaryKey", "secondaryKey"};
 
+/* The kind's type keeps owners of different kinds apart. */
 static struct vault_slot slot_of(const struct arm_request *req, const struct document *document,
                                  size_t which)
 {
@@ -58,6 +59,7 @@ int plain_keys_make(struct arm_request *req, struct store_txn *txn, const struct
     return 0;
 }
 
+/* With the document, in the same write. */
 int plain_keys_forget(struct arm_request *req, struct store_txn *txn,
                       const struct document *document, struct error *err)
 {
@@ -68,6 +70,7 @@ int plain_keys_forget(struct arm_request *req, struct store_txn *txn,
     return vault_forget(txn, &slot, err);
 }
 
+/* Both keys of one snapshot. */
 int plain_keys_list(struct arm_request *req, const struct document *document, struct arm_reply *out,
                     struct error *err)
 {
@@ -94,6 +97,7 @@ struct renew {
     struct vault_slot slot;
 };
 
+/* On the writer thread, so two renewals come one after the other. */
 static int renew_apply(struct store_txn *txn, void *context, struct error *err)
 {
     const struct renew *renew = context;
