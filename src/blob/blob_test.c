@@ -1,213 +1,127 @@
-#include "blob/internal.h"
+#include "blob/fixture_test.h"
 
-#include "arm/fake_exchange.h"
-#include "asset/asset.h"
 #include "base/buf.h"
 #include "base/test.h"
 #include "os/clock.h"
-#include "os/file.h"
 #include "vault/sas.h"
-#include "vault/vault.h"
-
-#include <string.h>
-
-#define GUID "0123abcd-0000-4000-8000-000000000001"
-#define BARE "/azureml-" GUID
-#define DATA "/azureml-blobstore-" GUID
-#define LONG "/lz0123abcd000040008000.blob.core.lazurite.test" BARE
-
-struct fixture {
-    struct arena *arena;
-    struct engines engines;
-    struct fake *fake;
-    int dir;
-};
-
-#define JOB_BODY                                                                        \
-    "{\"properties\":{},\"resolved\":{\"outputs\":{\"parts\":{\"container\":\"azureml-" \
-    "blobstore-" GUID "\",\"prefix\":\"azureml/calm_owl/parts\"}}}}"
-
-static int insert_scope(struct store_txn *txn, void *, struct error *err)
-{
-    struct scope scope = {.kind = SCOPE_WORKSPACE,
-                          .subscription = STR("s"),
-                          .group = STR("g"),
-                          .name = STR("w"),
-                          .guid = STR(GUID)};
-    struct document job = {.type = STR("jobs"),
-                           .name = STR("calm_owl"),
-                           .created_by = STR("t"),
-                           .system = STR("{}"),
-                           .body = STR(JOB_BODY)};
-
-    if (scope_insert(txn, &scope, err) < 0)
-        return -1;
-    job.scope = scope.number;
-    return document_insert(txn, &job, err);
-}
-
-static struct fixture *fixture_open(void)
-{
-    struct arena *arena = arena_new(MIB);
-    struct fixture *f = arena_make(arena, struct fixture);
-    struct error err = {0};
-
-    f->arena = arena;
-    f->dir = dir_open(test_folder(), &err);
-    CHECK_OK(store_open("memory:", NULL, &f->engines.store, &err), &err);
-    f->engines.vault = vault_open(f->dir, &err);
-    f->engines.content = content_open(f->dir, f->engines.store, &err);
-    CHECK(f->engines.vault && f->engines.content);
-    CHECK_OK(store_write(f->engines.store, insert_scope, NULL, &err), &err);
-    struct route_table table = blob_routes(&f->engines);
-    f->fake = fake_new(&table, 1);
-    fake_header(f->fake, "x-ms-blob-type", "BlockBlob");
-    return f;
-}
-
-static void fixture_close(struct fixture **f)
-{
-    struct arena *arena = (*f)->arena;
-
-    fake_free(&(*f)->fake);
-    content_close(&(*f)->engines.content);
-    store_close(&(*f)->engines.store);
-    vault_close(&(*f)->engines.vault);
-    fd_close(&(*f)->dir);
-    arena_free(&arena);
-}
-
-static int put(struct fixture *f, const char *target, const char *text)
-{
-    return fake_send(f->fake, "PUT", target, str_from(text)).status;
-}
-
-static struct fake_reply get(struct fixture *f, const char *target)
-{
-    return fake_send(f->fake, "GET", target, STR(""));
-}
-
-static bool holds(struct str text, const char *part)
-{
-    return str_find(text, str_from(part)) >= 0;
-}
 
 /* --- Putting and getting --------------------------------------------------------------------- */
 
 TEST(a_blob_comes_back_under_both_addresses)
 {
-    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    CLEANUP(blob_fixture_close) struct blob_fixture *f = blob_fixture_open();
 
-    CHECK_INT(201, put(f, LONG "/a/b%25.txt", "hello"));
+    CHECK_INT(201, blob_put_text(f, LONG "/a/b%25.txt", "hello"));
     CHECK_STR("XUFAKrxLKna5cZ2REBfFkg==", fake_reply_header(f->fake, "Content-MD5"));
     CHECK(fake_reply_header(f->fake, "ETag").len > 0);
-    CHECK_INT(200, get(f, BARE "/a/b%25.txt").status);
-    CHECK_STR("hello", get(f, LONG "/a/b%25.txt").body);
+    CHECK_INT(200, blob_get_text(f, BARE "/a/b%25.txt").status);
+    CHECK_STR("hello", blob_get_text(f, LONG "/a/b%25.txt").body);
     CHECK_STR("BlockBlob", fake_reply_header(f->fake, "x-ms-blob-type"));
     CHECK_STR("nosniff", fake_reply_header(f->fake, "X-Content-Type-Options"));
     CHECK_INT(5, fake_send(f->fake, "HEAD", BARE "/a/b%25.txt", STR("")).length);
-    CHECK_INT(404, get(f, DATA "/a/b%25.txt").status);
+    CHECK_INT(404, blob_get_text(f, DATA "/a/b%25.txt").status);
     CHECK_STR("BlobNotFound", fake_reply_header(f->fake, "x-ms-error-code"));
 }
 
 TEST(containers_that_nobody_has_are_told_apart)
 {
-    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    CLEANUP(blob_fixture_close) struct blob_fixture *f = blob_fixture_open();
 
-    CHECK_INT(404, get(f, "/azureml-0123abcd-0000-4000-8000-000000000002/x").status);
+    CHECK_INT(404, blob_get_text(f, "/azureml-0123abcd-0000-4000-8000-000000000002/x").status);
     CHECK_STR("ContainerNotFound", fake_reply_header(f->fake, "x-ms-error-code"));
-    CHECK_INT(404, get(f, "/azureml-other/x").status);
-    CHECK_INT(404, get(f, "/lz99999999999999999999.blob.core.lazurite.test" BARE "/x").status);
-    CHECK_INT(404, put(f, "/lz0123abcd000040008000.blob.core.lazurite.test/mine/x", "y"));
+    CHECK_INT(404, blob_get_text(f, "/azureml-other/x").status);
+    CHECK_INT(404,
+              blob_get_text(f, "/lz99999999999999999999.blob.core.lazurite.test" BARE "/x").status);
+    CHECK_INT(404, blob_put_text(f, "/lz0123abcd000040008000.blob.core.lazurite.test/mine/x", "y"));
 }
 
 TEST(a_range_is_a_part_and_an_empty_blob_has_none)
 {
-    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    CLEANUP(blob_fixture_close) struct blob_fixture *f = blob_fixture_open();
 
-    put(f, BARE "/x", "0123456789");
-    put(f, BARE "/empty", "");
+    blob_put_text(f, BARE "/x", "0123456789");
+    blob_put_text(f, BARE "/empty", "");
     fake_header(f->fake, "x-ms-range", "bytes=2-4");
-    CHECK_STR("234", get(f, BARE "/x").body);
-    CHECK_INT(206, get(f, BARE "/x").status);
+    CHECK_STR("234", blob_get_text(f, BARE "/x").body);
+    CHECK_INT(206, blob_get_text(f, BARE "/x").status);
     CHECK_STR("bytes 2-4/10", fake_reply_header(f->fake, "Content-Range"));
     fake_header(f->fake, "x-ms-range", "bytes=0-33554431");
-    CHECK_STR("0123456789", get(f, BARE "/x").body);
-    CHECK_INT(416, get(f, BARE "/empty").status);
+    CHECK_STR("0123456789", blob_get_text(f, BARE "/x").body);
+    CHECK_INT(416, blob_get_text(f, BARE "/empty").status);
     CHECK_STR("InvalidRange", fake_reply_header(f->fake, "x-ms-error-code"));
     fake_header(f->fake, "x-ms-range", NULL);
     fake_header(f->fake, "Range", "bytes=8-");
-    CHECK_STR("89", get(f, BARE "/x").body);
+    CHECK_STR("89", blob_get_text(f, BARE "/x").body);
     fake_header(f->fake, "Range", NULL);
-    CHECK_INT(200, get(f, BARE "/empty").status);
+    CHECK_INT(200, blob_get_text(f, BARE "/empty").status);
 }
 
 TEST(a_new_name_is_made_once_when_asked_so)
 {
-    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    CLEANUP(blob_fixture_close) struct blob_fixture *f = blob_fixture_open();
 
     fake_header(f->fake, "If-None-Match", "*");
-    CHECK_INT(201, put(f, BARE "/x", "1"));
-    CHECK_INT(409, put(f, BARE "/x", "2"));
+    CHECK_INT(201, blob_put_text(f, BARE "/x", "1"));
+    CHECK_INT(409, blob_put_text(f, BARE "/x", "2"));
     CHECK_STR("BlobAlreadyExists", fake_reply_header(f->fake, "x-ms-error-code"));
     fake_header(f->fake, "If-None-Match", NULL);
-    CHECK_STR("1", get(f, BARE "/x").body);
-    CHECK_INT(201, put(f, BARE "/x", "3"));
-    CHECK_STR("3", get(f, BARE "/x").body);
+    CHECK_STR("1", blob_get_text(f, BARE "/x").body);
+    CHECK_INT(201, blob_put_text(f, BARE "/x", "3"));
+    CHECK_STR("3", blob_get_text(f, BARE "/x").body);
 }
 
 TEST(etags_hold_a_download_to_one_content)
 {
-    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    CLEANUP(blob_fixture_close) struct blob_fixture *f = blob_fixture_open();
 
-    put(f, BARE "/x", "1");
-    get(f, BARE "/x");
+    blob_put_text(f, BARE "/x", "1");
+    blob_get_text(f, BARE "/x");
     char *etag = arena_cstr(f->arena, fake_reply_header(f->fake, "ETag"));
     fake_header(f->fake, "If-Match", etag);
-    CHECK_INT(200, get(f, BARE "/x").status);
-    CHECK_INT(201, put(f, BARE "/x", "2"));
-    CHECK_INT(412, get(f, BARE "/x").status);
-    CHECK_INT(412, put(f, BARE "/x", "3"));
+    CHECK_INT(200, blob_get_text(f, BARE "/x").status);
+    CHECK_INT(201, blob_put_text(f, BARE "/x", "2"));
+    CHECK_INT(412, blob_get_text(f, BARE "/x").status);
+    CHECK_INT(412, blob_put_text(f, BARE "/x", "3"));
     fake_header(f->fake, "If-Match", NULL);
-    CHECK_STR("2", get(f, BARE "/x").body);
+    CHECK_STR("2", blob_get_text(f, BARE "/x").body);
     etag = arena_cstr(f->arena, fake_reply_header(f->fake, "ETag"));
     fake_header(f->fake, "If-None-Match", etag);
-    CHECK_INT(304, get(f, BARE "/x").status);
+    CHECK_INT(304, blob_get_text(f, BARE "/x").status);
 }
 
 TEST(a_digest_that_differs_leaves_the_old_blob)
 {
-    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    CLEANUP(blob_fixture_close) struct blob_fixture *f = blob_fixture_open();
 
-    put(f, BARE "/x", "old");
+    blob_put_text(f, BARE "/x", "old");
     fake_header(f->fake, "Content-MD5", "XUFAKrxLKna5cZ2REBfFkg==");
-    CHECK_INT(400, put(f, BARE "/x", "hellO"));
+    CHECK_INT(400, blob_put_text(f, BARE "/x", "hellO"));
     CHECK_STR("Md5Mismatch", fake_reply_header(f->fake, "x-ms-error-code"));
-    CHECK_STR("old", get(f, BARE "/x").body);
-    CHECK_INT(201, put(f, BARE "/x", "hello"));
+    CHECK_STR("old", blob_get_text(f, BARE "/x").body);
+    CHECK_INT(201, blob_put_text(f, BARE "/x", "hello"));
     fake_header(f->fake, "Content-MD5", NULL);
     fake_header(f->fake, "x-ms-content-crc64", "AAAAAAAAAAA=");
-    CHECK_INT(400, put(f, BARE "/x", "123456789"));
+    CHECK_INT(400, blob_put_text(f, BARE "/x", "123456789"));
     CHECK_STR("Crc64Mismatch", fake_reply_header(f->fake, "x-ms-error-code"));
     struct str crc = blob_crc64_text(f->arena, 0xae8b14860a799888ULL);
     fake_header(f->fake, "x-ms-content-crc64", crc.ptr);
-    CHECK_INT(201, put(f, BARE "/x", "123456789"));
+    CHECK_INT(201, blob_put_text(f, BARE "/x", "123456789"));
 }
 
 TEST(metadata_is_kept_and_replaced_as_a_whole)
 {
-    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    CLEANUP(blob_fixture_close) struct blob_fixture *f = blob_fixture_open();
 
     fake_header(f->fake, "Content-Type", "text/csv");
-    put(f, BARE "/x", "1");
+    blob_put_text(f, BARE "/x", "1");
     fake_header(f->fake, "Content-Type", NULL);
     fake_header(f->fake, "x-ms-meta-Upload_Status", "completed");
-    CHECK_INT(200, put(f, BARE "/x?comp=metadata", ""));
-    CHECK_INT(404, put(f, BARE "/none?comp=metadata", ""));
+    CHECK_INT(200, blob_put_text(f, BARE "/x?comp=metadata", ""));
+    CHECK_INT(404, blob_put_text(f, BARE "/none?comp=metadata", ""));
     fake_header(f->fake, "x-ms-meta-Upload_Status", NULL);
     CHECK_INT(200, fake_send(f->fake, "HEAD", BARE "/x", STR("")).status);
     CHECK_STR("completed", fake_reply_header(f->fake, "x-ms-meta-upload_status"));
-    CHECK_INT(200, put(f, BARE "/x?comp=metadata", ""));
+    CHECK_INT(200, blob_put_text(f, BARE "/x?comp=metadata", ""));
     fake_send(f->fake, "HEAD", BARE "/x", STR(""));
     CHECK_STR("", fake_reply_header(f->fake, "x-ms-meta-upload_status"));
     CHECK_INT(202, fake_send(f->fake, "DELETE", BARE "/x", STR("")).status);
@@ -216,54 +130,57 @@ TEST(metadata_is_kept_and_replaced_as_a_whole)
 
 TEST(blocks_become_a_blob_in_the_order_of_their_list)
 {
-    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    CLEANUP(blob_fixture_close) struct blob_fixture *f = blob_fixture_open();
 
-    put(f, BARE "/x", "old");
+    blob_put_text(f, BARE "/x", "old");
     fake_header(f->fake, "x-ms-blob-type", NULL);
-    CHECK_INT(400, put(f, BARE "/x?comp=block&blockid=%21%21", "no list could name it"));
-    CHECK_INT(201, put(f, BARE "/x?comp=block&blockid=QQ%3D%3D", "world"));
-    CHECK_INT(201, put(f, BARE "/x?comp=block&blockid=Qg%3D%3D", "hello "));
-    CHECK_STR("old", get(f, BARE "/x").body);
-    CHECK_INT(400, put(f, BARE "/x?comp=blocklist",
-                       "<BlockList><Latest>Qg==</Latest><Latest>Qw==</Latest></BlockList>"));
+    CHECK_INT(400, blob_put_text(f, BARE "/x?comp=block&blockid=%21%21", "no list could name it"));
+    CHECK_INT(201, blob_put_text(f, BARE "/x?comp=block&blockid=QQ%3D%3D", "world"));
+    CHECK_INT(201, blob_put_text(f, BARE "/x?comp=block&blockid=Qg%3D%3D", "hello "));
+    CHECK_STR("old", blob_get_text(f, BARE "/x").body);
+    CHECK_INT(400,
+              blob_put_text(f, BARE "/x?comp=blocklist",
+                            "<BlockList><Latest>Qg==</Latest><Latest>Qw==</Latest></BlockList>"));
     CHECK_STR("InvalidBlockList", fake_reply_header(f->fake, "x-ms-error-code"));
-    CHECK_STR("old", get(f, BARE "/x").body);
-    CHECK_INT(201,
-              put(f, BARE "/x?comp=blocklist",
-                  "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<BlockList><Latest>Qg==</Latest>"
-                  "<Latest>QQ==</Latest></BlockList>"));
-    CHECK_STR("hello world", get(f, BARE "/x").body);
-    CHECK_INT(400, put(f, BARE "/x?comp=block", "z"));
-    CHECK_INT(400, put(f, BARE "/y", "no type"));
-    CHECK_INT(404, put(f, BARE "/y?comp=appendblock", "z"));
-    CHECK_INT(501, put(f, BARE "/x?comp=tier", ""));
+    CHECK_STR("old", blob_get_text(f, BARE "/x").body);
+    CHECK_INT(
+        201,
+        blob_put_text(f, BARE "/x?comp=blocklist",
+                      "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<BlockList><Latest>Qg==</Latest>"
+                      "<Latest>QQ==</Latest></BlockList>"));
+    CHECK_STR("hello world", blob_get_text(f, BARE "/x").body);
+    CHECK_INT(400, blob_put_text(f, BARE "/x?comp=block", "z"));
+    CHECK_INT(400, blob_put_text(f, BARE "/y", "no type"));
+    CHECK_INT(404, blob_put_text(f, BARE "/y?comp=appendblock", "z"));
+    CHECK_INT(501, blob_put_text(f, BARE "/x?comp=tier", ""));
 }
 
 /* --- Lists ----------------------------------------------------------------------------------- */
 
 TEST(a_list_stops_at_the_delimiter_and_escapes_names)
 {
-    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    CLEANUP(blob_fixture_close) struct blob_fixture *f = blob_fixture_open();
 
-    put(f, BARE "/p/a%26b%3C.txt", "1");
-    put(f, BARE "/p/sub/1", "1");
-    put(f, BARE "/p/sub/2", "1");
-    put(f, BARE "/p/z", "1");
-    put(f, BARE "/q", "1");
-    struct str xml = get(f, BARE "?restype=container&comp=list&prefix=p%2F&delimiter=%2F").body;
-    CHECK(holds(xml, "<Name>p/a&amp;b&lt;.txt</Name>"));
-    CHECK(holds(xml, "<BlobPrefix><Name>p/sub/</Name></BlobPrefix>"));
-    CHECK(!holds(xml, "p/sub/1"));
-    CHECK(holds(xml, "<Name>p/z</Name>"));
-    CHECK(!holds(xml, "<Name>q</Name>"));
-    CHECK(holds(xml, "<NextMarker></NextMarker>"));
-    xml = get(f, LONG "?restype=container&comp=list&prefix=p/").body;
-    CHECK(holds(xml, "<Name>p/sub/1</Name>") && holds(xml, "<Name>p/sub/2</Name>"));
-    CHECK(holds(xml, "<Content-Length>1</Content-Length>"));
+    blob_put_text(f, BARE "/p/a%26b%3C.txt", "1");
+    blob_put_text(f, BARE "/p/sub/1", "1");
+    blob_put_text(f, BARE "/p/sub/2", "1");
+    blob_put_text(f, BARE "/p/z", "1");
+    blob_put_text(f, BARE "/q", "1");
+    struct str xml =
+        blob_get_text(f, BARE "?restype=container&comp=list&prefix=p%2F&delimiter=%2F").body;
+    CHECK(blob_holds(xml, "<Name>p/a&amp;b&lt;.txt</Name>"));
+    CHECK(blob_holds(xml, "<BlobPrefix><Name>p/sub/</Name></BlobPrefix>"));
+    CHECK(!blob_holds(xml, "p/sub/1"));
+    CHECK(blob_holds(xml, "<Name>p/z</Name>"));
+    CHECK(!blob_holds(xml, "<Name>q</Name>"));
+    CHECK(blob_holds(xml, "<NextMarker></NextMarker>"));
+    xml = blob_get_text(f, LONG "?restype=container&comp=list&prefix=p/").body;
+    CHECK(blob_holds(xml, "<Name>p/sub/1</Name>") && blob_holds(xml, "<Name>p/sub/2</Name>"));
+    CHECK(blob_holds(xml, "<Content-Length>1</Content-Length>"));
 }
 
 /* All names of a paged list, joined; checks that each page is within its bound. */
-static struct str all_names(struct fixture *f, const char *query)
+static struct str all_names(struct blob_fixture *f, const char *query)
 {
     struct str names = {0}, marker = {0};
 
@@ -271,7 +188,7 @@ static struct str all_names(struct fixture *f, const char *query)
         struct str target =
             arena_printf(f->arena, BARE "?restype=container&comp=list&maxresults=2%s&marker=%.*s",
                          query, STR_ARG(marker));
-        struct str xml = get(f, target.ptr).body;
+        struct str xml = blob_get_text(f, target.ptr).body;
         ssize_t at;
         while ((at = str_find(xml, STR("<Name>"))) >= 0) {
             xml = str_slice(xml, (size_t)at + 6, xml.len);
@@ -289,34 +206,34 @@ static struct str all_names(struct fixture *f, const char *query)
 
 TEST(a_list_in_pages_misses_nothing)
 {
-    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    CLEANUP(blob_fixture_close) struct blob_fixture *f = blob_fixture_open();
     static const char *const NAMES[] = {"/a", "/b/1", "/b/2", "/b/3", "/c", "/d/1", "/e"};
 
     for (size_t i = 0; i < COUNT(NAMES); i++)
-        put(f, arena_printf(f->arena, BARE "%s", NAMES[i]).ptr, "x");
+        blob_put_text(f, arena_printf(f->arena, BARE "%s", NAMES[i]).ptr, "x");
     CHECK_STR("a b/1 b/2 b/3 c d/1 e ", all_names(f, ""));
     CHECK_STR("a b/ c d/ e ", all_names(f, "&delimiter=/"));
     CHECK_STR("b/1 b/2 b/3 ", all_names(f, "&prefix=b/"));
-    CHECK_INT(400, get(f, BARE "?restype=container&comp=list&marker=zz").status);
-    CHECK_INT(400, get(f, BARE "?restype=container&comp=list&maxresults=0").status);
-    CHECK_INT(200, get(f, BARE "?restype=container").status);
+    CHECK_INT(400, blob_get_text(f, BARE "?restype=container&comp=list&marker=zz").status);
+    CHECK_INT(400, blob_get_text(f, BARE "?restype=container&comp=list&maxresults=0").status);
+    CHECK_INT(200, blob_get_text(f, BARE "?restype=container").status);
 }
 
 TEST(a_list_gives_metadata_when_asked)
 {
-    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    CLEANUP(blob_fixture_close) struct blob_fixture *f = blob_fixture_open();
 
     fake_header(f->fake, "x-ms-meta-hdi_isfolder", "true");
-    put(f, BARE "/folder", "");
+    blob_put_text(f, BARE "/folder", "");
     fake_header(f->fake, "x-ms-meta-hdi_isfolder", NULL);
-    CHECK(holds(get(f, BARE "?restype=container&comp=list&include=metadata").body,
-                "<Metadata><hdi_isfolder>true</hdi_isfolder></Metadata>"));
-    CHECK(!holds(get(f, BARE "?restype=container&comp=list").body, "hdi_isfolder"));
+    CHECK(blob_holds(blob_get_text(f, BARE "?restype=container&comp=list&include=metadata").body,
+                     "<Metadata><hdi_isfolder>true</hdi_isfolder></Metadata>"));
+    CHECK(!blob_holds(blob_get_text(f, BARE "?restype=container&comp=list").body, "hdi_isfolder"));
 }
 
 /* --- Who may --------------------------------------------------------------------------------- */
 
-static void as_attempt(struct fixture *f, int64_t scope, const char *run)
+static void as_attempt(struct blob_fixture *f, int64_t scope, const char *run)
 {
     struct caller caller = {.kind = CALLER_ATTEMPT,
                             .name = str_from(run),
@@ -329,50 +246,50 @@ static void as_attempt(struct fixture *f, int64_t scope, const char *run)
 
 TEST(an_attempt_writes_its_own_places_only)
 {
-    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    CLEANUP(blob_fixture_close) struct blob_fixture *f = blob_fixture_open();
 
-    put(f, BARE "/other", "1");
+    blob_put_text(f, BARE "/other", "1");
     as_attempt(f, 1, "calm_owl");
-    CHECK_INT(200, get(f, BARE "/other").status);
-    CHECK_INT(201, put(f, BARE "/ExperimentRun/dcid.calm_owl/outputs/x", "1"));
-    CHECK_INT(403, put(f, BARE "/ExperimentRun/dcid.calm_owl2/outputs/x", "1"));
-    CHECK_INT(403, put(f, BARE "/other", "2"));
+    CHECK_INT(200, blob_get_text(f, BARE "/other").status);
+    CHECK_INT(201, blob_put_text(f, BARE "/ExperimentRun/dcid.calm_owl/outputs/x", "1"));
+    CHECK_INT(403, blob_put_text(f, BARE "/ExperimentRun/dcid.calm_owl2/outputs/x", "1"));
+    CHECK_INT(403, blob_put_text(f, BARE "/other", "2"));
     CHECK_INT(403, fake_send(f->fake, "DELETE", BARE "/other", STR("")).status);
-    CHECK_INT(201, put(f, DATA "/azureml/calm_owl/parts/x", "1"));
-    CHECK_INT(403, put(f, DATA "/azureml/calm_owl/partsx", "1"));
-    CHECK_INT(403, put(f, DATA "/azureml/calm_owl/else/x", "1"));
+    CHECK_INT(201, blob_put_text(f, DATA "/azureml/calm_owl/parts/x", "1"));
+    CHECK_INT(403, blob_put_text(f, DATA "/azureml/calm_owl/partsx", "1"));
+    CHECK_INT(403, blob_put_text(f, DATA "/azureml/calm_owl/else/x", "1"));
     as_attempt(f, 2, "calm_owl");
-    CHECK_INT(403, get(f, BARE "/other").status);
+    CHECK_INT(403, blob_get_text(f, BARE "/other").status);
 }
 
 TEST(a_signature_gives_what_it_says)
 {
-    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    CLEANUP(blob_fixture_close) struct blob_fixture *f = blob_fixture_open();
     struct caller caller = {.kind = CALLER_SAS,
                             .name = STR("sas"),
                             .container = STR("azureml-" GUID),
                             .permissions = STR("rc")};
 
-    put(f, BARE "/x", "1");
+    blob_put_text(f, BARE "/x", "1");
     fake_caller(f->fake, &caller);
-    CHECK_INT(200, get(f, BARE "/x").status);
-    CHECK_INT(201, put(f, BARE "/new", "1"));
-    CHECK_INT(409, put(f, BARE "/x", "2"));
-    CHECK_INT(403, get(f, BARE "?restype=container&comp=list").status);
+    CHECK_INT(200, blob_get_text(f, BARE "/x").status);
+    CHECK_INT(201, blob_put_text(f, BARE "/new", "1"));
+    CHECK_INT(409, blob_put_text(f, BARE "/x", "2"));
+    CHECK_INT(403, blob_get_text(f, BARE "?restype=container&comp=list").status);
     CHECK_STR("AuthorizationPermissionMismatch", fake_reply_header(f->fake, "x-ms-error-code"));
     CHECK_INT(403, fake_send(f->fake, "DELETE", BARE "/x", STR("")).status);
-    CHECK_INT(403, get(f, DATA "/x").status);
+    CHECK_INT(403, blob_get_text(f, DATA "/x").status);
     caller.blob_only = true;
     caller.prefix = STR("x");
     fake_caller(f->fake, &caller);
-    CHECK_INT(200, get(f, BARE "/x").status);
-    CHECK_INT(403, get(f, BARE "/new").status);
+    CHECK_INT(200, blob_get_text(f, BARE "/x").status);
+    CHECK_INT(403, blob_get_text(f, BARE "/new").status);
     caller.kind = CALLER_LOCAL;
     fake_caller(f->fake, &caller);
-    CHECK_INT(403, get(f, BARE "/x").status);
+    CHECK_INT(403, blob_get_text(f, BARE "/x").status);
 }
 
-static struct fixture *checked; /* the handler below has only the call */
+static struct blob_fixture *checked; /* the handler below has only the call */
 static int check_result;
 static struct caller check_caller;
 static struct error check_error;
@@ -401,7 +318,7 @@ static const struct route CHECK_ROWS[] = {
 
 TEST(signatures_are_checked_over_the_raw_query)
 {
-    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    CLEANUP(blob_fixture_close) struct blob_fixture *f = blob_fixture_open();
     struct route_table table = {CHECK_ROWS, COUNT(CHECK_ROWS), NULL};
     CLEANUP(fake_free) struct fake *fake = fake_new(&table, 1);
     struct sas sas = {.account = STR("lz0123abcd000040008000"),

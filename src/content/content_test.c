@@ -838,3 +838,77 @@ TEST(content_that_several_bring_at_once_is_kept_once)
     /* Each content is counted as often as objects name it, whoever came first. */
     CHECK_INT(0, number(&bench, "SELECT count(*) FROM chunk WHERE refs < 1 AND size > 0"));
 }
+
+/* The bytes of an object from `offset` on, as its parts give them. */
+static struct str read_parts(struct bench *bench, const struct content_object *object,
+                             int64_t offset, char out[64])
+{
+    CLEANUP(content_parts_free)
+    struct content_parts *parts = content_parts_open(bench->content, object, offset, &bench->err);
+    int64_t at, length;
+    size_t used = 0;
+
+    CHECK(parts);
+    for (;;) {
+        CLEANUP(fd_close) int fd = content_parts_next(parts, &at, &length, &bench->err);
+        if (fd < 0)
+            break;
+        CHECK_INT(length, pread(fd, out + used, (size_t)length, at));
+        used += (size_t)length;
+    }
+    CHECK_INT(ERROR_NOT_FOUND, bench->err.code);
+    bench->err = (struct error){0};
+    return (struct str){out, used};
+}
+
+TEST(an_object_is_read_in_parts_where_it_lies)
+{
+    CLEANUP(bench_end) struct bench bench = bench_start();
+    struct content_pick ids[] = {{.block_id = STR_INIT("1")}, {.block_id = STR_INIT("2")}};
+    struct step list = {.run = commit, .list = {STR("c"), STR("n"), ids, COUNT(ids)}};
+    struct content_object object;
+    char bytes[64];
+
+    stage_block(&bench, "1", STR("0123"));
+    stage_block(&bench, "2", STR("45678"));
+    CHECK_OK(step(&bench, &list), &bench.err);
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(bench.store, &bench.err);
+    CHECK_OK(content_object_get(txn, list.object.object, &object, &bench.err), &bench.err);
+    for (int64_t at = 0; at <= 9; at++)
+        CHECK_STR(arena_printf(store_arena(txn), "%.*s", (int)(9 - at), &"012345678"[at]).ptr,
+                  read_parts(&bench, &object, at, bytes));
+    /* The same when it was put together before. */
+    int fd = content_open_chunks(bench.content, &object, &bench.err);
+    CHECK(fd >= 0);
+    fd_close(&fd);
+    CHECK_STR("345678", read_parts(&bench, &object, 3, bytes));
+}
+
+TEST(a_part_that_is_missing_is_called_damage)
+{
+    CLEANUP(bench_end) struct bench bench = bench_start();
+    struct content_object object = {.size = 8};
+    int64_t offset, length;
+
+    memset(object.hash, 'a', sizeof(object.hash) - 1);
+    CLEANUP(content_parts_free)
+    struct content_parts *parts = content_parts_open(bench.content, &object, 0, &bench.err);
+    CHECK(parts);
+    CHECK_ERROR(ERROR_CORRUPT, content_parts_next(parts, &offset, &length, &bench.err), &bench.err);
+    CHECK(!content_parts_open(bench.content, &object, 4, &bench.err));
+    CHECK_INT(ERROR_CORRUPT, bench.err.code);
+}
+
+TEST(nobody_pays_for_a_digest_that_nobody_asked_for)
+{
+    CLEANUP(bench_end) struct bench bench = bench_start();
+    CLEANUP(content_writer_free)
+    struct content_writer *writer = content_writer_new(bench.content, &bench.err);
+    struct content_object object;
+
+    content_writer_skip_md5(writer);
+    CHECK_OK(content_write(writer, STR("bytes"), &bench.err), &bench.err);
+    CHECK_OK(content_finish(writer, &object, &bench.err), &bench.err);
+    CHECK_STR("", str_from(object.md5));
+    CHECK_INT(64, strlen(object.hash));
+}
