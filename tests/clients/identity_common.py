@@ -535,3 +535,42 @@ def test_a_revoked_token_is_replaced_by_the_pipeline_itself(world):
         assert answer.status_code == 401 and "insufficient_claims" in answer.headers["WWW-Authenticate"]
         assert get_name(client, world.endpoint + world.workspace) == "default"
         assert credential.get_token(world.scope, claims="{}").token != old
+
+
+# --- Inside a scoring script ----------------------------------------------------------------------------
+
+SCORE = textwrap.dedent("""
+    import json, os, ssl, urllib.parse, urllib.request
+
+    def init():
+        pass
+
+    def run(raw):
+        asked = json.loads(raw)
+        question = urllib.parse.urlencode({"api-version": "2019-08-01", "resource": asked["endpoint"]})
+        token = json.load(urllib.request.urlopen(urllib.request.Request(
+            os.environ["IDENTITY_ENDPOINT"] + "?" + question,
+            headers={"X-IDENTITY-HEADER": os.environ["IDENTITY_HEADER"]})))["access_token"]
+        context = ssl.create_default_context(cafile=os.environ["REQUESTS_CA_BUNDLE"])
+        found = urllib.request.urlopen(urllib.request.Request(
+            asked["endpoint"] + asked["workspace"] + "?api-version=2024-10-01",
+            headers={"Authorization": "Bearer " + token}), context=context)
+        return json.load(found)["name"]
+""")
+
+
+def test_managed_identity_in_a_scoring_script(world, tmp_path):
+    """The endpoint's identity, in the same way; here without the package, which no environment brings."""
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "score.py").write_text(SCORE)
+    (tmp_path / "model.txt").write_text("1")
+    (tmp_path / "endpoint.yml").write_text("name: who\nauth_mode: key\n")
+    (tmp_path / "deployment.yml").write_text(
+        "name: blue\nendpoint_name: who\nmodel:\n  path: ./model.txt\ncode_configuration:\n  code: ./code\n"
+        "  scoring_script: score.py\nenvironment:\n  image: mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04\n"
+        "instance_type: Standard_DS3_v2\ninstance_count: 1\n")
+    (tmp_path / "ask.json").write_text(json.dumps({"endpoint": world.endpoint, "workspace": world.workspace}))
+    world.server.cli("online-endpoint", "create", "-f", tmp_path / "endpoint.yml")
+    world.server.cli("online-deployment", "create", "-f", tmp_path / "deployment.yml", "--all-traffic", timeout=300)
+    answer = world.server.cli("online-endpoint", "invoke", "-n", "who", "--request-file", tmp_path / "ask.json")
+    assert "default" in answer.stdout
