@@ -7,8 +7,8 @@
 
 #define DIFF_BYTES 400 /* more differences than fit into a sentence are not told */
 
-static const char *const SOFT[] = {"description", "tags",    "properties", "isArchived",
-                                   "stage",       "flavors", "isAnonymous"};
+static const char *const SOFT[] = {"description", "tags",    "properties",  "isArchived",
+                                   "stage",       "flavors", "isAnonymous", "autoDeleteSetting"};
 static const char *const PATHS[] = {"dataUri", "modelUri", "codeUri"};
 
 static bool among(const char *const *words, size_t count, struct str key)

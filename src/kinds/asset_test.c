@@ -141,6 +141,11 @@ TEST(data_at_fault_is_refused)
                        .status);
     CHECK_STR("CreatedGreaterThan", json_str_at(shelf_get(s, "/data/d/versions/1").json,
                                                 "properties.autoDeleteSetting.condition"));
+    CHECK_INT(200, shelf_put(s, "/data/d/versions/1",
+                             "{\"properties\":{\"dataUri\":\"" STORE
+                             "a\",\"autoDeleteSetting\":{\"condition\":\"CreatedGreaterThan\","
+                             "\"value\":\"60d\"}}}")
+                       .status);
 }
 
 /* --- Models ---------------------------------------------------------------------------------- */

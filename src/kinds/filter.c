@@ -130,6 +130,22 @@ static int sift_all(struct store_txn *txn, const struct document_query *page, st
     return 0;
 }
 
+/* Clients of a registry take an unknown name for one without versions; those of a workspace rely on
+ * the 404 to begin with version 1. */
+static int no_container(struct arm_request *req, struct error *err)
+{
+    struct str word = str_from(req->kind->parent->type);
+
+    assert(word.len > 0);
+    if (req->scope.kind == SCOPE_REGISTRY)
+        return 0;
+    if (str_ends(word, STR("s")))
+        word.len--;
+    return error_set(err, ERROR_NOT_FOUND, req->kind->parent->type,
+                     "There is no %.*s '%.*s' in workspace '%.*s'.", STR_ARG(word),
+                     STR_ARG(req->parent_name), STR_ARG(req->scope.name));
+}
+
 /* Steps of pipelines are components without a name of their own; nobody looks for them in a
  * list. */
 int filter_list(struct arm_request *req, struct store_txn *txn, const struct document_query *page,
@@ -141,11 +157,7 @@ int filter_list(struct arm_request *req, struct store_txn *txn, const struct doc
 
     assert(page->limit > 0);
     if (req->kind->parent && req->parent.doc == 0)
-        /* Clients of a registry take an unknown name for one without versions. */
-        return req->scope.kind == SCOPE_REGISTRY
-                   ? 0
-                   : error_set(err, ERROR_NOT_FOUND, req->kind->parent->type, "There is no '%.*s'.",
-                               STR_ARG(req->parent_name));
+        return no_container(req, err);
     if (!req->kind->parent && str_eq(str_from(req->kind->type), STR("components")))
         filter.hidden = STR("azureml_anonymous");
     if (filter_empty(&filter))
