@@ -23,9 +23,11 @@ PUBLIC = {
     "/mlflow/v1.0{WS}/health", "/mlflow/v1.0{WS}/version", "/mlflow/v2.0{WS}/health", "/mlflow/v2.0{WS}/version",
     "/{tenant}/v2.0/.well-known/openid-configuration", "/{tenant}/.well-known/openid-configuration",
     "/{tenant}/discovery/v2.0/keys", "/{tenant}/oauth2/v2.0/token", "/{tenant}/oauth2/token",
-    "/{tenant}/oauth2/v2.0/devicecode", "/{tenant}/oauth2/v2.0/authorize",
+    "/{tenant}/oauth2/v2.0/devicecode", "/{tenant}/oauth2/v2.0/authorize", "/{tenant}/oauth2/v2.0/signin",
+    "/{tenant}/oauth2/deviceauth", "/{tenant}/discovery/keys", "/common/discovery/instance",
+    "/oauth2/signin.js", "/oauth2/signin.css",
 }
-REFUSED = {400, 401, 403, 404, 405, 415, 421}
+REFUSED = {400, 401, 403, 404, 405, 415, 421, 429}
 
 Row = collections.namedtuple("Row", "method path mlflow")
 
