@@ -1,8 +1,8 @@
 /* fake_exchange.h - for unit tests: requests without a network
  *
  * fake_exchange_test.c stands in for http/'s exchange: a test links it before http and drives the
- * real handlers through a real router and a store of its own. It knows no guard; the caller is
- * given.
+ * real handlers through a real router and a store of its own, and waits for those that answer from
+ * a completion. It knows no guard; the caller is given.
  */
 #pragma once
 

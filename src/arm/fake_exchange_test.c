@@ -2,11 +2,13 @@
 
 #include "base/test.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define HEADERS_MAX 24
+#define WAIT_MS 10000 /* for a reply that comes from a completion */
 
 struct http_exchange {
     struct arena *arena;
@@ -15,7 +17,7 @@ struct http_exchange {
     size_t header_count, replied_count;
     struct http_peer peer;
     void *context;
-    bool done;
+    atomic_bool done; /* set last: hot calls reply from the writer's thread */
     int status;
     struct str reply;
     int64_t length;
@@ -128,6 +130,8 @@ struct fake_reply fake_send(struct fake *fake, const char *method, const char *t
     } else {
         call.route->run(&call);
     }
+    for (int ms = 0; !ex->done && ms < WAIT_MS; ms++)
+        usleep(1000);
     CHECK(ex->done);
     struct fake_reply reply = {.status = ex->status, .body = ex->reply, .length = ex->length};
     if (reply.body.len && reply.body.ptr[0] == '{')
@@ -239,11 +243,11 @@ void http_add_header(struct http_exchange *ex, const char *name, struct str valu
 void http_reply(struct http_exchange *ex, int status, const char *, struct str body)
 {
     CHECK(!ex->done);
-    ex->done = true;
     ex->status = status;
     ex->reply = body;
     if (ex->length == 0)
         ex->length = (int64_t)body.len;
+    ex->done = true;
 }
 
 void http_reply_file(struct http_exchange *ex, int status, const char *type, int fd, int64_t offset,

@@ -10,7 +10,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define HISTORY_SLICE 512 /* points written at once */
+#define HISTORY_SLICE 512     /* points written at once */
+#define SNAPSHOT_POINTS 32768 /* of a series read out of one snapshot */
 #define HISTORY_PAGE_MAX 50000
 #define BULK_RUNS_MAX 100
 #define BULK_POINTS_MAX 25000
@@ -131,19 +132,49 @@ static int read_token(struct ask *ask, struct point *out, bool *out_given, struc
     return 0;
 }
 
-/* The points of one key of one run. */
-static int read_series(struct ask *ask, struct store_txn *txn, struct str run_id, struct str key,
-                       const struct metric_range *wanted, struct points *out, struct error *err)
+/* One slice of a series out of a snapshot of its own: more than range->limit points when any
+ * follow. */
+static int read_slice(struct ask *ask, struct str run_id, struct metric_range *range,
+                      struct str key, struct points *out, struct error *err)
 {
-    struct metric_range range = *wanted;
+    CLEANUP(store_read_end) struct store_txn *txn = work_read(ask, err);
     struct run run;
     int64_t scope;
 
-    if (ask_scope_number(ask, txn, &scope, err) < 0 || run_get(txn, scope, run_id, &run, err) < 0 ||
-        metric_key(ask->mlflow->engines->tracking, txn, key, &range.key, err) < 0)
+    if (!txn || ask_scope_number(ask, txn, &scope, err) < 0 ||
+        run_get(txn, scope, run_id, &run, err) < 0 ||
+        metric_key(ask->mlflow->engines->tracking, txn, key, &range->key, err) < 0)
         return -1;
-    range.owner = run.run;
-    return range.key ? metric_history(txn, &range, out, err) : 0;
+    range->owner = run.run;
+    return range->key ? metric_history(txn, range, out, err) : 0;
+}
+
+/* The points of one key of one run, one more than wanted when there are so many. A snapshot that is
+ * held for long holds up the writer's log, so a long series is read in slices; a point that comes
+ * in meanwhile with an older time than those read is seen by the next who asks. */
+static int read_series(struct ask *ask, struct str run_id, struct str key,
+                       const struct metric_range *wanted, struct points *out, struct error *err)
+{
+    size_t most = wanted->limit ? wanted->limit + 1 : SIZE_MAX;
+    struct point last;
+    struct metric_range range = {.after = wanted->after};
+    bool more = true;
+
+    while (more && out->count < most) {
+        CLEANUP(points_free) struct points part = {0};
+        range.limit = most - out->count < SNAPSHOT_POINTS ? most - out->count : SNAPSHOT_POINTS;
+        if (read_slice(ask, run_id, &range, key, &part, err) < 0)
+            return -1;
+        more = part.count > range.limit;
+        size_t count = more ? range.limit : part.count;
+        if (count == 0)
+            break;
+        memcpy(points_reserve(out, count), part.at, count * sizeof *part.at);
+        out->count += count;
+        last = part.at[count - 1];
+        range.after = &last;
+    }
+    return 0;
 }
 
 static int history_open(struct ask *ask, struct history *history, struct error *err)
@@ -162,8 +193,7 @@ static int history_open(struct ask *ask, struct history *history, struct error *
         return -1;
     if (range.limit > HISTORY_PAGE_MAX)
         range.limit = HISTORY_PAGE_MAX;
-    CLEANUP(store_read_end) struct store_txn *txn = work_read(ask, err);
-    if (!txn || read_series(ask, txn, run_id, history->key, &range, &history->points, err) < 0)
+    if (read_series(ask, run_id, history->key, &range, &history->points, err) < 0)
         return -1;
     history->count = history->points.count;
     if (range.limit && history->count > range.limit) {
@@ -219,15 +249,12 @@ int mlflow_history_bulk(struct ask *ask, struct out *out, struct error *err)
         work_limit(ask, BULK_POINTS_MAX, INT32_MAX, &limit, err) < 0)
         return -1;
     limit = limit > BULK_POINTS_MAX ? BULK_POINTS_MAX : limit;
-    CLEANUP(store_read_end) struct store_txn *txn = work_read(ask, err);
-    if (!txn)
-        return -1;
     out_begin(out, NULL, '{');
     out_begin(out, "metrics", '[');
     for (size_t i = 0; i < runs.count && written < limit; i++) {
         CLEANUP(points_free) struct points points = {0};
         struct metric_range range = {.limit = limit - written};
-        if (read_series(ask, txn, runs.at[i], key, &range, &points, err) < 0)
+        if (read_series(ask, runs.at[i], key, &range, &points, err) < 0)
             return -1;
         for (size_t p = 0; p < points.count && written < limit; p++, written++)
             show_point(out, key, &points.at[p], runs.at[i]);
@@ -298,15 +325,12 @@ int mlflow_history_interval(struct ask *ask, struct out *out, struct error *err)
         return error_set(err, ERROR_INVALID, "start_step",
                          "If either start step or end step are specified, both must be specified, "
                          "and end_step must not be less than start_step.");
-    CLEANUP(store_read_end) struct store_txn *txn = work_read(ask, err);
-    if (!txn)
-        return -1;
     out_begin(out, NULL, '{');
     out_begin(out, "metrics", '[');
     for (size_t i = 0; i < runs.count; i++) {
         CLEANUP(points_free) struct points points = {0};
         int64_t *steps;
-        if (read_series(ask, txn, runs.at[i], key, &(struct metric_range){0}, &points, err) < 0)
+        if (read_series(ask, runs.at[i], key, &(struct metric_range){0}, &points, err) < 0)
             return -1;
         size_t count = steps_of(ask->arena, &points, from, to, &steps);
         count = pick_steps(steps, count, limit);

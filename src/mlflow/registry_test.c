@@ -1,0 +1,162 @@
+/* Registered models: names, versions, aliases, searches. */
+#include "mlflow/face_test.h"
+
+#include <stdio.h>
+
+static void make(struct face *f, const char *name)
+{
+    face_ask(f, 200, "POST", API "/registered-models/create",
+             face_fill(f, "{\"name\":\"$\"}", str_from(name)));
+}
+
+/* A version out of files of a run. */
+static struct json *make_version(struct face *f, const char *name, struct str run)
+{
+    CHECK_INT(
+        200,
+        fake_send(f->fake, "PUT",
+                  face_fill(f, "/api/2.0/mlflow-artifacts/artifacts/0/$/artifacts/m/MLmodel", run),
+                  STR("x"))
+            .status);
+    const char *body = arena_printf(f->arena,
+                                    "{\"name\":\"%s\",\"source\":\"runs:/%.*s/m\",\"run_id\":"
+                                    "\"%.*s\",\"tags\":[{\"key\":\"k\",\"value\":\"v\"}]}",
+                                    name, STR_ARG(run), STR_ARG(run))
+                           .ptr;
+    return json_get(face_ask(f, 200, "POST", API "/model-versions/create", body),
+                    STR("model_version"));
+}
+
+TEST(names_are_taken_once_in_any_case)
+{
+    CLEANUP(face_close) struct face *f = face_open();
+
+    make(f, "Net caf\xc3\xa9");
+    face_refuses(f, API "/registered-models/create", "{\"name\":\"net CAF\xc3\xa9\"}",
+                 "RESOURCE_ALREADY_EXISTS", "");
+    face_refuses(f, API "/registered-models/create", "{\"name\":\"\"}", "INVALID_PARAMETER_VALUE",
+                 "cannot be empty");
+    face_refuses(f, API "/registered-models/create", "{\"name\":\"a/b\"}",
+                 "INVALID_PARAMETER_VALUE", "");
+    face_refuses(f, API "/registered-models/create", "{}", "INVALID_PARAMETER_VALUE",
+                 "Missing value");
+    face_ask(f, 404, "GET", API "/registered-models/get?name=none", "");
+}
+
+TEST(versions_count_up_and_know_their_run)
+{
+    CLEANUP(face_close) struct face *f = face_open();
+    struct str run = face_run(f, "0", "r");
+
+    make(f, "m");
+    struct json *version = make_version(f, "m", run);
+    CHECK_STR("1", json_str_at(version, "version"));
+    CHECK_STR("READY", json_str_at(version, "status"));
+    CHECK_STR(run.ptr, json_str_at(version, "run_id"));
+    CHECK_STR("2", json_str_at(make_version(f, "m", run), "version"));
+    face_ask(f, 200, "DELETE", API "/model-versions/delete", "{\"name\":\"m\",\"version\":\"2\"}");
+    CHECK_STR("3", json_str_at(make_version(f, "m", run), "version")); /* given once */
+    face_ask(f, 404, "GET", API "/model-versions/get?name=m&version=2", "");
+}
+
+TEST(sources_that_are_not_ours_are_refused)
+{
+    CLEANUP(face_close) struct face *f = face_open();
+    struct str run = face_run(f, "0", "r");
+    const char *const bad[] = {"/etc/passwd",
+                               "file:///etc",
+                               "s3://b/k",
+                               "http://x/y",
+                               "runs:/none/m",
+                               "runs:/$/../x",
+                               "mlflow-artifacts:/0/$/x",
+                               "models:/none/1",
+                               "models:/m-none",
+                               "dbfs:/x"};
+
+    make(f, "m");
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        struct fake_reply reply = fake_json(
+            f->fake, "POST", API "/model-versions/create",
+            face_fill(f, "{\"name\":\"m\",\"source\":\"$\"}", str_from(face_fill(f, bad[i], run))));
+        if (reply.status / 100 != 4)
+            printf("%s\n", bad[i]);
+        CHECK_INT(4, reply.status / 100);
+    }
+    face_refuses(f, API "/model-versions/create", "{\"name\":\"none\",\"source\":\"runs:/x/m\"}",
+                 "RESOURCE_DOES_NOT_EXIST", "");
+}
+
+TEST(aliases_move_and_go)
+{
+    CLEANUP(face_close) struct face *f = face_open();
+    struct str run = face_run(f, "0", "r");
+
+    make(f, "m");
+    make_version(f, "m", run);
+    make_version(f, "m", run);
+    face_ask(f, 200, "POST", API "/registered-models/alias",
+             "{\"name\":\"m\",\"alias\":\"best\",\"version\":\"1\"}");
+    face_ask(f, 200, "POST", API "/registered-models/alias",
+             "{\"name\":\"m\",\"alias\":\"best\",\"version\":\"2\"}");
+    struct json *found = face_get(f, API "/registered-models/alias?name=m&alias=best");
+    CHECK_STR("2", json_str_at(found, "model_version.version"));
+    CHECK_STR("best", json_str_at(found, "model_version.aliases[0]"));
+    face_ask(f, 200, "DELETE", API "/registered-models/alias",
+             "{\"name\":\"m\",\"alias\":\"best\"}");
+    CHECK_INT(4,
+              fake_send(f->fake, "GET", API "/registered-models/alias?name=m&alias=best", STR(""))
+                      .status /
+                  100);
+}
+
+TEST(searches_find_models_and_versions)
+{
+    CLEANUP(face_close) struct face *f = face_open();
+    struct str run = face_run(f, "0", "r");
+
+    for (int i = 0; i < 5; i++)
+        make(f, arena_printf(f->arena, "model-%d", i).ptr);
+    make_version(f, "model-1", run);
+    struct json *found =
+        face_get(f, API "/registered-models/search?filter=name%20LIKE%20'model-%25'&max_results=3");
+    CHECK_INT(3, json_count(json_get(found, STR("registered_models"))));
+    struct str token = json_str_at(found, "next_page_token");
+    found = face_get(
+        f,
+        face_fill(f, API "/registered-models/search?filter=name%20LIKE%20'model-%25'&page_token=$",
+                  token));
+    CHECK_INT(2, json_count(json_get(found, STR("registered_models"))));
+    found = face_get(f, face_fill(f, API "/model-versions/search?filter=run_id%20%3D%20'$'", run));
+    CHECK_INT(1, json_count(json_get(found, STR("model_versions"))));
+    found = face_get(f, API "/model-versions/search?filter=tags.k%20%3D%20'v'");
+    CHECK_INT(1, json_count(json_get(found, STR("model_versions"))));
+    face_ask(f, 400, "GET", API "/registered-models/search?filter=colour%20%3D%20'x'", "");
+    face_ask(f, 400, "GET", API "/registered-models/search?max_results=0", "");
+    face_ask(f, 400, "GET", API "/model-versions/search?page_token=zz", "");
+}
+
+TEST(another_workspace_has_its_own_models)
+{
+    CLEANUP(face_close) struct face *f = face_open();
+
+    make(f, "m");
+    face_ask(f, 404, "GET", SECOND API "/registered-models/get?name=m", "");
+    face_ask(f, 200, "POST", SECOND API "/registered-models/create", "{\"name\":\"m\"}");
+    face_ask(f, 200, "DELETE", SECOND API "/registered-models/delete", "{\"name\":\"m\"}");
+    face_get(f, API "/registered-models/get?name=m");
+}
+
+TEST(a_job_changes_no_registered_model)
+{
+    CLEANUP(face_close) struct face *f = face_open();
+    struct str run = face_run(f, "0", "r");
+
+    make(f, "m");
+    make_version(f, "m", run);
+    face_be_job(f, run);
+    face_ask(f, 403, "PATCH", API "/model-versions/update",
+             "{\"name\":\"m\",\"version\":\"1\",\"description\":\"x\"}");
+    face_ask(f, 403, "DELETE", API "/model-versions/delete", "{\"name\":\"m\",\"version\":\"1\"}");
+    make_version(f, "m", run); /* of its own run it may */
+}
