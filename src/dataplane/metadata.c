@@ -28,8 +28,8 @@ static void set_name(struct call *call, struct json *object, const char *key, co
                  arena_printf(call->arena, "%s.%.*s%s", before, STR_ARG(engines->domain), after));
 }
 
-/* Where people sign in. The azureml-mlflow plugin keeps what follows "https://" and parses it again,
- * when "localhost:10443" reads as a scheme of its own; an address in digits does not. */
+/* Where people sign in. The azureml-mlflow plugin keeps what follows "https://" and parses it
+ * again, when "localhost:10443" reads as a scheme of its own; an address in digits does not. */
 static struct str login_url(const struct call *call)
 {
     struct str base = base_url(call), name = STR("https://localhost:");
@@ -76,6 +76,11 @@ void plane_metadata(struct call *call)
     set_name(call, suffixes, "keyVaultDns", "vault", "");
     set_name(call, suffixes, "acrLoginServer", "registry", "");
     json_set(arena, cloud, STR("suffixes"), suffixes);
+    /* From this version on the asked cloud stands alone, as the Azure CLI reads it. */
+    if (str_cmp(call_query(call, "api-version"), STR("2022-09-01")) >= 0) {
+        arm_reply(call, 200, cloud);
+        return;
+    }
     json_append(arena, list, cloud);
     arm_reply(call, 200, list);
 }

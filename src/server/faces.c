@@ -10,12 +10,12 @@
 #include "kinds/index.h"
 #include "kinds/job.h"
 #include "kinds/kinds.h"
-#include "kinds/location.h"
 #include "kinds/lineage.h"
+#include "kinds/location.h"
 #include "kinds/online_deployment.h"
 #include "kinds/online_endpoint.h"
-#include "kinds/role.h"
 #include "kinds/registry_data.h"
+#include "kinds/role.h"
 #include "kinds/template.h"
 #include "kinds/workspace_dependent.h"
 #include "kinds/workspace_group.h"
@@ -49,12 +49,6 @@ static const struct arm_kind *const KINDS[] = {
 };
 /* clang-format on */
 
-const struct arm_kind *const *faces_kinds(size_t *out_count)
-{
-    *out_count = COUNT(KINDS);
-    return KINDS;
-}
-
 /* Every face in one table: two rows that shadow each other are found here, at the start. */
 int faces_join(struct server *server, struct error *err)
 {
@@ -64,21 +58,32 @@ int faces_join(struct server *server, struct error *err)
         .default_scope = server->workspace.number,
     };
 
+    server->kinds = KINDS;
+    server->kind_count = COUNT(KINDS);
     server->arm = arm_new(KINDS, COUNT(KINDS), &server->engines);
     server->mlflow = mlflow_new(&mlflow);
     server->oauth = oauth_new(&server->engines);
     const struct route_table tables[] = {
         location_routes(&server->engines),
-        admin_routes(server),           arm_routes(server->arm),
-        job_routes(&server->engines),   blob_routes(&server->engines),
-        mlflow_routes(server->mlflow),  dataplane_routes(&server->engines),
+        admin_routes(server),
+        arm_routes(server->arm),
+        job_routes(&server->engines),
+        blob_routes(&server->engines),
+        mlflow_routes(server->mlflow),
+        dataplane_routes(&server->engines),
         oauth_routes(server->oauth),
-        batch_routes(&server->engines), lineage_routes(&server->engines),
-        role_assignment_routes(&server->engines), role_definition_routes(&server->engines),
-        role_people_routes(&server->engines), role_me_routes(&server->engines),
-        index_routes(server->arm),      registry_discovery_routes(&server->engines),
-        registry_data_routes(server->arm), template_routes(server->arm),
-        workspace_group_routes(server->arm), workspace_dependent_routes(server->arm),
+        batch_routes(&server->engines),
+        lineage_routes(&server->engines),
+        role_assignment_routes(&server->engines),
+        role_definition_routes(&server->engines),
+        role_people_routes(&server->engines),
+        role_me_routes(&server->engines),
+        index_routes(server->arm),
+        registry_discovery_routes(&server->engines),
+        registry_data_routes(server->arm),
+        template_routes(server->arm),
+        workspace_group_routes(server->arm),
+        workspace_dependent_routes(server->arm),
     };
     return router_new(tables, COUNT(tables), &server->router, err);
 }

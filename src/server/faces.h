@@ -5,6 +5,3 @@
 
 /* Makes the ARM face over all kinds and joins the tables of every face into server->router. */
 int faces_join(struct server *server, struct error *err);
-
-/* The kinds of the ARM face, for a description of it. */
-const struct arm_kind *const *faces_kinds(size_t *out_count);

@@ -22,10 +22,15 @@ struct server {
     struct engines engines;
     struct scope workspace; /* the default one */
     struct pool *pool;
+    pthread_t purge; /* removes what deleted workspaces left; `purging` while it must be joined */
+    bool purging;
+    atomic_bool purge_stop;
     struct http_app app;
     struct dispatch *dispatch;
     struct router *router;
     struct arm *arm;
+    const struct arm_kind *const *kinds; /* all that it serves */
+    size_t kind_count;
     struct mlflow *mlflow;
     struct oauth *oauth;
     struct http_tls *tls;

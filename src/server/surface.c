@@ -1,7 +1,5 @@
 #include "server/surface.h"
 
-#include "server/faces.h"
-
 #include <assert.h>
 
 struct listing {
@@ -70,13 +68,11 @@ struct json *surface_json(struct arena *arena, const struct server *server)
 {
     struct json *out = json_object(arena), *kinds = json_array(arena);
     struct listing listing = {arena, json_array(arena)};
-    size_t count;
-    const struct arm_kind *const *all = faces_kinds(&count);
 
     assert(server->router);
     router_each(server->router, add_row, &listing);
-    for (size_t i = 0; i < count; i++)
-        json_append(arena, kinds, kind_json(arena, all[i]));
+    for (size_t i = 0; i < server->kind_count; i++)
+        json_append(arena, kinds, kind_json(arena, server->kinds[i]));
     json_set(arena, out, STR("rows"), listing.rows);
     json_set(arena, out, STR("kinds"), kinds);
     return out;

@@ -147,7 +147,8 @@ static int open_tls(struct server *server, struct error *err)
     assert(server->folder.dir >= 0);
     /* A wildcard covers one label: accounts lie two below the first. */
     names[count++] = arena_printf(server->arena, "*.%.*s", STR_ARG(server->config.domain));
-    names[count++] = arena_printf(server->arena, "*.blob.core.%.*s", STR_ARG(server->config.domain));
+    names[count++] =
+        arena_printf(server->arena, "*.blob.core.%.*s", STR_ARG(server->config.domain));
     for (size_t i = 0; i < server->config.name_count; i++)
         names[count++] = server->config.names[i];
     CLEANUP(fd_close) int dir = dir_open_at(server->folder.dir, "tls", 0755, err);
@@ -274,6 +275,32 @@ int wire_listen(struct server *server, struct error *err)
     return 0;
 }
 
+/* What a server that died left of deleted workspaces: long, perhaps, and nothing waits for it. */
+static void *purge_retired(void *context)
+{
+    struct server *server = context;
+    struct error err = {0};
+
+    if (workspace_purge_retired(&server->engines, &server->purge_stop, &err) < 0)
+        log_error("workspace.purge", &err);
+    return NULL;
+}
+
+static void start_purge(struct server *server)
+{
+    assert(!server->purging);
+    server->purging = pthread_create(&server->purge, NULL, purge_retired, server) == 0;
+}
+
+/* It ends after the step under way. */
+static void stop_purge(struct server *server)
+{
+    atomic_store(&server->purge_stop, true);
+    if (server->purging)
+        pthread_join(server->purge, NULL);
+    server->purging = false;
+}
+
 /* Requests are answered from here on, since what is started asks back. */
 int wire_start(struct server *server, struct error *err)
 {
@@ -295,6 +322,7 @@ int wire_start(struct server *server, struct error *err)
         arena_printf(server->arena, "https://localhost:%u", server->ports.scoring);
     if (jobs_start(engines->jobs, err) < 0)
         return -1;
+    start_purge(server);
     server->housekeeping =
         housekeeping_start(engines->content, HOUSEKEEPING_FIRST_US, HOUSEKEEPING_EVERY_US);
     return folder_write_server(server->arena, &server->folder, &server->ports, err);
@@ -326,6 +354,7 @@ void wire_close(struct server *server)
     if (server->http)
         http_server_stop(server->http, STOP_GRACE_MS);
     http_server_free(&server->http);
+    stop_purge(server);
     housekeeping_stop(&server->housekeeping);
     end_lives(server);
     dispatch_free(&server->dispatch);

@@ -156,9 +156,9 @@ static const char CONTENT[] =
     " updated_us BIGINT NOT NULL, PRIMARY KEY (container, name)) WITHOUT ROWID;"
     "CREATE INDEX blob_object ON blob (object);";
 
-/* Who there is: the three tables of schema 1 were never written to, so they are made anew. `kind` is
- * enum principal_kind and enum credential_kind of identity/; a grant is a role assignment, its path
- * in lower case and "" for the root, its role a GUID. */
+/* Who there is: the three tables of schema 1 were never written to, so they are made anew. `kind`
+ * is enum principal_kind and enum credential_kind of identity/; a grant is a role assignment, its
+ * path in lower case and "" for the root, its role a GUID. */
 static const char PEOPLE[] =
     "DROP TABLE principal; DROP TABLE credential; DROP TABLE \"grant\";"
     "CREATE TABLE principal (principal INTEGER PRIMARY KEY, kind INTEGER NOT NULL,"
@@ -178,8 +178,8 @@ static const char PEOPLE[] =
     " created_by TEXT NOT NULL, UNIQUE (scope_path, principal, role)) WITHOUT ROWID;"
     "CREATE INDEX grant_principal ON \"grant\" (principal);";
 
-/* Refresh tokens of the token service, by their SHA-256. One that was used stays until it expires, so
- * that its second use is seen. */
+/* Refresh tokens of the token service, by their SHA-256. One that was used stays until it expires,
+ * so that its second use is seen. */
 static const char SIGN_INS[] =
     "CREATE TABLE refresh_token (hash BLOB PRIMARY KEY, family TEXT NOT NULL,"
     " principal TEXT NOT NULL, client TEXT NOT NULL, wanted TEXT NOT NULL,"
@@ -187,8 +187,8 @@ static const char SIGN_INS[] =
     "CREATE INDEX refresh_family ON refresh_token (family);"
     "CREATE INDEX refresh_expiry ON refresh_token (expires_us);";
 
-/* The blocks that blobs were made of, in order: clients ask for them, and build on them. They hold no
- * reference of their own, since the blob's object has one to each chunk. */
+/* The blocks that blobs were made of, in order: clients ask for them, and build on them. They hold
+ * no reference of their own, since the blob's object has one to each chunk. */
 static const char BLOCKS[] =
     "CREATE TABLE committed (container TEXT NOT NULL, name TEXT NOT NULL,"
     " position BIGINT NOT NULL, block_id TEXT NOT NULL, chunk TEXT NOT NULL, size BIGINT NOT NULL,"
