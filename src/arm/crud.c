@@ -11,11 +11,11 @@
 
 int arm_get(struct arm_request *req, struct arm_reply *out, struct error *err)
 {
-    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(req->engines->store, err);
+    struct store_txn *txn = req->read;
     struct document document;
 
-    assert(req->kind);
-    if (!txn || arm_find(req, txn, &document, err) < 0)
+    assert(req->kind && txn);
+    if (arm_find(req, txn, &document, err) < 0)
         return -1;
     struct json *wire = arm_wire(req, txn, &document, err);
     if (!wire)

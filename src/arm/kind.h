@@ -60,6 +60,8 @@ struct arm_request {
     void *prepared;         /* prepare's own result, for check and change */
     struct str parent_name; /* the container as the path spells it; empty: none */
     struct arm *arm;        /* for arm/ itself */
+    struct store_txn *read; /* arm/'s own: the snapshot that found the scope, for handlers that only
+                               read; NULL otherwise */
     struct str grand_name;  /* kinds two levels deep ("featuresets/versions/features"): the name of
                                the container's container */
 };

@@ -62,7 +62,7 @@ void arm_link_next(struct arm_request *req, struct json *page, const struct docu
 /* The rows are shown in the transaction that listed them, so a page is of one moment. */
 int arm_list(struct arm_request *req, struct arm_reply *out, struct error *err)
 {
-    CLEANUP(store_read_end) struct store_txn *txn = NULL;
+    struct store_txn *txn = req->read;
     struct document_query query = {0};
     struct gather gather;
     struct json *page = json_object(req->arena), *value = json_array(req->arena);
@@ -70,8 +70,8 @@ int arm_list(struct arm_request *req, struct arm_reply *out, struct error *err)
     assert(req->kind);
     if (arm_page_read(req->call, &query, err) < 0)
         return -1;
-    txn = store_read_begin(req->engines->store, err);
-    if (!txn || gather_page(req, txn, &query, &gather, err) < 0)
+    assert(txn);
+    if (gather_page(req, txn, &query, &gather, err) < 0)
         return -1;
     size_t shown = gather.count > query.limit ? query.limit : gather.count;
     for (size_t i = 0; i < shown; i++) {

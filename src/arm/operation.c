@@ -146,14 +146,12 @@ static struct json *status_body(struct arm_request *req, const struct document *
 /* GET of an operation: as a status, or as the result that Location promised. */
 int arm_operation_get(struct arm_request *req, struct arm_reply *out, struct error *err)
 {
-    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(req->engines->store, err);
+    struct store_txn *txn = req->read;
     bool result = str_eq_fold(call_param(req->call, "type"), STR("operationResults"));
     struct document_key key = {req->scope.number, TYPE, 0, call_param(req->call, "name")};
     struct document found;
 
-    assert(req->scope.number > 0);
-    if (!txn)
-        return -1;
+    assert(req->scope.number > 0 && txn);
     if (document_get(txn, &key, &found, err) < 0)
         return err->code != ERROR_NOT_FOUND
                    ? -1

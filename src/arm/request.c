@@ -114,9 +114,17 @@ int arm_request_patch(struct arm_request *req, const struct json *patch, struct 
 
 int arm_request_get(struct arm_request *req, struct arm_reply *out, struct error *err)
 {
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(req->engines->store, err);
+
     assert(req->kind);
-    if (req->scope.number > 0)
-        return arm_get(req, out, err);
+    if (!txn)
+        return -1;
+    if (req->scope.number > 0) {
+        req->read = txn;
+        int result = arm_get(req, out, err);
+        req->read = NULL;
+        return result;
+    }
     return error_set(err, ERROR_NOT_FOUND, "", "There is no '%.*s' in resource group '%.*s'.",
                      STR_ARG(req->scope.name), STR_ARG(req->scope.group));
 }

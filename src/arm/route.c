@@ -43,18 +43,36 @@ static void fill(struct call *call, struct arm_request *out)
                                 .arm = arm};
 }
 
-/* Nothing is looked up outside of the scope that the path names. */
+/* Nothing is looked up outside of the scope that the path names. Who only reads goes on in the same
+ * snapshot; who writes or acts opens transactions of its own, and none may be open then. */
+static int open_and_run(struct arm_request *req, arm_run *run, struct arm_reply *reply,
+                        struct error *err)
+{
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(req->engines->store, err);
+    struct arm_target target = arm_target_of(req->call);
+    struct arm_words words = words_of(req->call);
+    bool operation = run == arm_operation_get;
+    bool reads = operation || run == arm_get || run == arm_list;
+
+    assert(req->call);
+    if (!txn || arm_scope_find(req->arena, txn, &target, &req->scope, err) < 0 ||
+        (!operation && arm_open_kind(req, &words, err) < 0))
+        return -1;
+    if (reads)
+        req->read = txn;
+    else
+        store_read_end(&txn);
+    return run(req, reply, err);
+}
+
 static void serve(struct call *call, arm_run *run)
 {
     struct arm_request req;
-    struct arm_words words = words_of(call);
     struct arm_reply reply = {0};
     struct error err = {0};
-    bool operation = run == arm_operation_get;
 
     fill(call, &req);
-    if (arm_scope(call, req.engines->store, &req.scope, &err) < 0 ||
-        (!operation && arm_open_kind(&req, &words, &err) < 0) || run(&req, &reply, &err) < 0)
+    if (open_and_run(&req, run, &reply, &err) < 0)
         arm_refuse(call, &err);
     else
         answer(&req, call, &reply);

@@ -3,6 +3,8 @@
 
 #include "arm/kind.h"
 
+#include <stdatomic.h>
+
 extern const struct arm_kind workspace_kind, registry_kind;
 extern const struct arm_kind datastore_kind;
 extern const struct arm_kind code_kind, code_version_kind;
@@ -24,8 +26,8 @@ int workspace_make_default(struct engines *engines, struct arena *arena, struct 
 int registry_make_builtin(struct engines *engines, struct arena *arena, struct scope *out,
                           struct error *err);
 /* Removes what deleted workspaces and registries left behind when a server died. Long: for a thread
- * that may take its time. */
-int workspace_purge_retired(struct engines *engines, struct error *err);
+ * that may take its time; *stop ends it after a step. */
+int workspace_purge_retired(struct engines *engines, atomic_bool *stop, struct error *err);
 
 /* Cores that one node of an AmlCompute size has, cut to those of this host. */
 int compute_size_cores(struct str vm_size);

@@ -129,9 +129,9 @@ static int purge_step(struct store_txn *txn, void *context, struct error *err)
     return scope_remove(txn, purging->scope.number, err);
 }
 
-/* Steps until nothing is left or the time is up. */
+/* Steps until nothing is left, the time is up or somebody says stop. */
 static int purge_scope(struct engines *engines, const struct scope *scope, int64_t patience_us,
-                       struct error *err)
+                       atomic_bool *stop, struct error *err)
 {
     struct purging purging = {.scope = *scope};
     int64_t end = clock_mono_us() + patience_us;
@@ -140,7 +140,7 @@ static int purge_scope(struct engines *engines, const struct scope *scope, int64
     do
         if (store_write(engines->store, purge_step, &purging, err) < 0)
             return -1;
-    while (!purging.done && clock_mono_us() < end);
+    while (!purging.done && clock_mono_us() < end && !(stop && atomic_load(stop)));
     return 0;
 }
 
@@ -176,20 +176,21 @@ static int find_retired(struct engines *engines, struct retired *out, struct err
     return txn ? scope_each(txn, note_retired, out, err) : -1;
 }
 
-int workspace_purge_retired(struct engines *engines, struct error *err)
+int workspace_purge_retired(struct engines *engines, atomic_bool *stop, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     struct retired retired = {.arena = arena};
 
-    assert(engines->store);
-    for (;;) {
+    assert(engines->store && stop);
+    while (!atomic_load(stop)) {
         if (find_retired(engines, &retired, err) < 0)
             return -1;
         if (retired.scope.number == 0)
             return 0;
-        if (purge_scope(engines, &retired.scope, INT64_MAX / 2, err) < 0)
+        if (purge_scope(engines, &retired.scope, INT64_MAX / 2, stop, err) < 0)
             return -1;
     }
+    return 0;
 }
 
 /* --- DELETE ------------------------------------------------------------------------------------
@@ -319,7 +320,7 @@ int workspace_unmake(struct arm_request *req, struct arm_reply *out, struct erro
         return -1;
     if (req->engines->endpoints)
         endpoints_wake(req->engines->endpoints);
-    if (purge_scope(req->engines, &req->scope, PATIENCE_US, err) < 0)
+    if (purge_scope(req->engines, &req->scope, PATIENCE_US, NULL, err) < 0)
         return -1;
     add_location(req);
     *out = (struct arm_reply){.status = 202};

@@ -497,7 +497,11 @@ TEST(what_a_dying_server_left_is_removed_at_the_next_start)
     struct str poll = arena_printf(f->arena, SUB PROVIDER "/locations/local/scopeDeletions/%.*s",
                                    STR_ARG(scope.guid));
     CHECK_INT(202, get(f, poll.ptr).status);
-    CHECK_OK(workspace_purge_retired(&f->engines, &err), &err);
+    atomic_bool stop = true;
+    CHECK_OK(workspace_purge_retired(&f->engines, &stop, &err), &err);
+    CHECK_INT(202, get(f, poll.ptr).status);
+    stop = false;
+    CHECK_OK(workspace_purge_retired(&f->engines, &stop, &err), &err);
     CHECK_INT(204, get(f, poll.ptr).status);
     count_rows(f, &after);
     CHECK_INT(rows_of(&before, "document"), rows_of(&after, "document"));

@@ -9,6 +9,9 @@
 #include "server/dispatch.h"
 #include "server/folder.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 struct mlflow;
 struct oauth;
 struct housekeeping;

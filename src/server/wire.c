@@ -10,6 +10,7 @@
 #include "blob/blob.h"
 #include "content/content.h"
 #include "endpoint/endpoint.h"
+#include "identity/grant.h"
 #include "job/job.h"
 #include "kinds/kinds.h"
 #include "mlflow/mlflow.h"
@@ -78,6 +79,54 @@ static int open_identity(struct server *server, struct error *err)
     return server->engines.identity ? 0 : -1;
 }
 
+/* Addresses were read before: one that cannot be read counts as far away. */
+static bool reaches_out(struct str text)
+{
+    struct config_address address;
+
+    return config_address_read(text, "", &address, NULL) < 0 || !config_is_loopback(address.host);
+}
+
+/* A listener that others can reach needs somebody who may administer from afar, and jobs that are
+ * not as strong as the server (decisions 23 and 29). The plain one stays at home: it has no TLS. */
+static int check_reach(struct server *server, struct error *err)
+{
+    struct config *config = &server->config;
+    bool tls_away = reaches_out(config->listen), scoring_away = reaches_out(config->scoring_listen);
+    bool owner = false;
+
+    if (reaches_out(config->plain_listen)) {
+        error_set(err, ERROR_FORBIDDEN, "--plain-listen",
+                  "--plain-listen %.*s would leave this machine without TLS.",
+                  STR_ARG(config->plain_listen));
+        return error_hint(err, "Let clients use the TLS listener; it serves MLflow too.");
+    }
+    if (!tls_away && !scoring_away)
+        return 0;
+    if (grant_has_owner(server->engines.identity, &owner, err) < 0)
+        return -1;
+    if (!owner) {
+        error_set(
+            err, ERROR_FORBIDDEN, tls_away ? "--listen" : "--scoring-listen",
+            "%.*s would leave this machine, which needs an administrator with a credential of "
+            "their own; there is none yet.",
+            STR_ARG(tls_away ? config->listen : config->scoring_listen));
+        return error_hint(err, "Start on loopback and make one: lazurite user create --name NAME "
+                               "--role Owner");
+    }
+    if (!config->separate_users && !config->allow_same_user) {
+        error_set(err, ERROR_FORBIDDEN, "jobs.users",
+                  "A listener leaves this machine while jobs run as the server's own user.");
+        return error_hint(err, "Set jobs.users = \"separate\" (server started as root), or "
+                               "jobs.allow_same_user = true, in lazurite.toml.");
+    }
+    if (!config->separate_users)
+        LOG(LOG_WARN, "server.same_user_jobs", LOG_TEXT("listen", "leaves loopback"));
+    config->anonymous = false;
+    identity_close_door(server->engines.identity);
+    return 0;
+}
+
 /* Which of the two owners of attempts is asked: replicas' runs are called "endpoint:…". */
 static bool attempt_alive(int64_t scope, struct str run, int attempt, void *context)
 {
@@ -138,24 +187,56 @@ static void make_lives(struct server *server)
     store_on_event(engines->store, wake_lives, engines);
 }
 
-/* Names that were added since the last start are put into a new certificate. */
+/* The names our certificate is for. */
+#define TLS_NAMES_MAX (CONFIG_NAMES_MAX + 5)
+static size_t tls_names(const struct config *config, struct arena *arena,
+                        struct str out[TLS_NAMES_MAX])
+{
+    size_t count = 0;
+
+    out[count++] = STR("localhost");
+    out[count++] = STR("127.0.0.1");
+    out[count++] = STR("::1");
+    /* A wildcard covers one label: accounts lie two below the first. */
+    out[count++] = arena_printf(arena, "*.%.*s", STR_ARG(config->domain));
+    out[count++] = arena_printf(arena, "*.blob.core.%.*s", STR_ARG(config->domain));
+    for (size_t i = 0; i < config->name_count; i++)
+        out[count++] = config->names[i];
+    return count;
+}
+
+/* Names that were added since the last start are put into a new certificate, as is one that would
+ * not live much longer. */
+static int prepare_tls(const struct config *config, int dir, struct error *err)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    struct str names[TLS_NAMES_MAX];
+    size_t count = tls_names(config, arena, names);
+
+    assert(dir >= 0);
+    return http_tls_prepare(dir, names, count, err);
+}
+
 static int open_tls(struct server *server, struct error *err)
 {
-    struct str names[CONFIG_NAMES_MAX + 5] = {STR("localhost"), STR("127.0.0.1"), STR("::1")};
-    size_t count = 3;
-
-    assert(server->folder.dir >= 0);
-    /* A wildcard covers one label: accounts lie two below the first. */
-    names[count++] = arena_printf(server->arena, "*.%.*s", STR_ARG(server->config.domain));
-    names[count++] =
-        arena_printf(server->arena, "*.blob.core.%.*s", STR_ARG(server->config.domain));
-    for (size_t i = 0; i < server->config.name_count; i++)
-        names[count++] = server->config.names[i];
     CLEANUP(fd_close) int dir = dir_open_at(server->folder.dir, "tls", 0755, err);
-    if (dir < 0 || http_tls_prepare(dir, names, count, err) < 0)
+
+    if (dir < 0 || prepare_tls(&server->config, dir, err) < 0)
         return -1;
     server->tls = http_tls_open(dir, err);
     return server->tls ? 0 : -1;
+}
+
+/* A server that runs for a year renews its certificate on the way; it and the gateway take the new
+ * one by themselves. */
+static void renew_tls(void *context)
+{
+    const struct server *server = context;
+    struct error err = {0};
+    CLEANUP(fd_close) int dir = dir_open_at(server->folder.dir, "tls", 0755, &err);
+
+    if (dir < 0 || prepare_tls(&server->config, dir, &err) < 0)
+        log_error("tls.renew", &err);
 }
 
 /* Nothing listens yet: a server that cannot open its store never takes a port. */
@@ -166,7 +247,7 @@ int wire_open(struct server *server, struct error *err)
     server->pool = pool_new((unsigned)server->config.workers);
     server->sandbox = server->engines.sandbox = sandbox_works();
     if (open_engines(server, err) < 0 || open_identity(server, err) < 0 ||
-        open_tls(server, err) < 0)
+        check_reach(server, err) < 0 || open_tls(server, err) < 0)
         return -1;
     make_lives(server);
     server->dispatch = dispatch_new(server->pool);
@@ -325,6 +406,7 @@ int wire_start(struct server *server, struct error *err)
     start_purge(server);
     server->housekeeping =
         housekeeping_start(engines->content, HOUSEKEEPING_FIRST_US, HOUSEKEEPING_EVERY_US);
+    housekeeping_add(server->housekeeping, renew_tls, server);
     return folder_write_server(server->arena, &server->folder, &server->ports, err);
 }
 
