@@ -198,6 +198,12 @@ bool identity_ready(struct identity *identity)
     return keys_ready(identity->keys);
 }
 
+void identity_close_door(struct identity *identity)
+{
+    assert(identity);
+    identity->anonymous = false;
+}
+
 /* Readers hold no lock: the old list stays until the end. */
 void identity_set_hosts(struct identity *identity, const struct str *hosts, size_t count)
 {

@@ -28,6 +28,9 @@ struct identity *identity_open(const struct identity_options *options, struct po
                                struct error *err);
 void identity_close(struct identity **identity);
 bool identity_ready(struct identity *identity);
+/* From now on nobody is let in without a token, whatever the options said; before requests are
+ * answered. */
+void identity_close_door(struct identity *identity);
 
 /* The Host header's list can change once ports are known. */
 void identity_set_hosts(struct identity *identity, const struct str *hosts, size_t count);

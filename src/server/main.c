@@ -83,9 +83,8 @@ static void override(struct config *config, const struct flags *flags)
         config->scoring_listen = flags->scoring_listen;
 }
 
-/* Leaving loopback needs a person who may administer the server from afar; those cannot be made
- * yet, so it is closed. The plain listener never leaves. */
-static int check_listeners(struct config *config, struct error *err)
+/* Every address can be read; whether it may be listened on is asked when people are known. */
+static int check_addresses(const struct config *config, struct error *err)
 {
     const struct {
         const char *flag;
@@ -93,21 +92,12 @@ static int check_listeners(struct config *config, struct error *err)
     } ALL[] = {{"--listen", config->listen},
                {"--plain-listen", config->plain_listen},
                {"--scoring-listen", config->scoring_listen}};
+    struct config_address address;
 
     assert(config->listen.len > 0);
-    for (size_t i = 0; i < COUNT(ALL); i++) {
-        struct config_address address;
+    for (size_t i = 0; i < COUNT(ALL); i++)
         if (config_address_read(ALL[i].text, ALL[i].flag, &address, err) < 0)
             return -1;
-        if (config_is_loopback(address.host))
-            continue;
-        error_set(err, ERROR_FORBIDDEN, ALL[i].flag,
-                  "%s %.*s would leave this machine, which needs an admin with a credential of "
-                  "their own; "
-                  "this version cannot make one yet.",
-                  ALL[i].flag, STR_ARG(ALL[i].text));
-        return error_hint(err, "Listen on 127.0.0.1 and forward the port by ssh.");
-    }
     if (config->separate_users && geteuid() != 0)
         return error_set(err, ERROR_FORBIDDEN, "jobs.users",
                          "jobs.users = \"separate\" needs a server that was started as root.");
@@ -167,7 +157,7 @@ static int open_folder(struct server *server, const struct flags *flags, struct 
         return -1;
     override(&server->config, flags);
     log_set_level(server->config.log_level);
-    return check_listeners(&server->config, err);
+    return check_addresses(&server->config, err);
 }
 
 /* Scripts of ours and of users wait for this line: its words are an interface. */
