@@ -50,6 +50,12 @@ struct content *content_open(int dir, struct store *store, struct error *err)
     return opened;
 }
 
+struct store *content_store(const struct content *content)
+{
+    assert(content && content->store);
+    return content->store;
+}
+
 void content_close(struct content **out)
 {
     struct content *content = *out;

@@ -17,6 +17,8 @@ struct content_writer;
  * it. */
 struct content *content_open(int dir, struct store *store, struct error *err);
 void content_close(struct content **content);
+/* Where its rows are. */
+struct store *content_store(const struct content *content);
 
 /* Bytes on their way in. Errors on write: ERROR_STORAGE_FULL, ERROR_IO. */
 struct content_writer *content_writer_new(struct content *content, struct error *err);

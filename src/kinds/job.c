@@ -1,5 +1,6 @@
 #include "kinds/job.h"
 
+#include "asset/doom.h"
 #include "job/attempt.h"
 #include "job/job.h"
 #include "job/watch.h"
@@ -19,6 +20,8 @@ struct job_prepared {
     struct job_spec *spec;
     struct job_submit submit;
     struct lineage lineage;
+    struct json *tags_before; /* as stored; NULL none. The run may have others, set elsewhere. */
+    bool tags_said;           /* the body had some of its own */
 };
 
 static struct str property(const struct json *body, const char *path)
@@ -60,11 +63,14 @@ static int prepare_update(struct arm_request *req, const struct document *before
 {
     const struct fields_table table = {MAY_CHANGE, COUNT(MAY_CHANGE)};
     struct json *stored = json_parse(req->arena, before->body, err);
+    struct job_prepared *prepared = req->prepared;
 
     assert(json_kind(req->body) == JSON_OBJECT);
     if (!stored || fields_check(req->arena, req->body, &table, err) < 0 ||
         check_same(req, stored, err) < 0)
         return -1;
+    prepared->tags_before = json_copy(req->arena, json_at(stored, "properties.tags"));
+    prepared->tags_said = json_kind(json_at(req->body, "properties.tags")) == JSON_OBJECT;
     for (size_t i = 0; i < COUNT(MAY_CHANGE); i++) {
         struct json *value = json_at(req->body, MAY_CHANGE[i].path);
         if (value && json_put(req->arena, stored, MAY_CHANGE[i].path, value, err) < 0)
@@ -185,19 +191,38 @@ static int update_run(struct arm_request *req, struct store_txn *txn, const stru
     return run_update(txn, &run, err);
 }
 
-/* The job's tags are the run's tags: one record, every face. */
+/* What a PATCH changed in the stored tags, done to the run, which may have tags of MLflow's that
+ * the document never saw. */
+static int patch_tags(struct store_txn *txn, const struct run *run, const struct json *before,
+                      const struct json *after, struct error *err)
+{
+    struct json_iter it = json_iter(before);
+
+    while (json_next(&it))
+        if (!json_get(after, it.key) && run_delete_tag(txn, run, it.key, err) < 0)
+            return -1;
+    it = json_iter(after);
+    while (json_next(&it))
+        if (!json_equal(it.value, json_get(before, it.key)) &&
+            run_set_tag(txn, run, it.key, json_as_str(it.value), err) < 0)
+            return -1;
+    return 0;
+}
+
+/* The job's tags are the run's tags: one record, every face. A PUT that has tags has all of them;
+ * one without says nothing about them. */
 static int store_tags(struct arm_request *req, struct store_txn *txn, struct error *err)
 {
-    struct json_iter it = json_iter(json_at(req->body, "properties.tags"));
+    const struct job_prepared *prepared = req->prepared;
+    struct json *tags = json_at(req->body, "properties.tags");
     struct run run;
 
     assert(store_is_writer(txn));
     if (run_get(txn, req->scope.number, req->name, &run, err) < 0)
         return -1;
-    while (json_next(&it))
-        if (run_set_tag(txn, &run, it.key, json_as_str(it.value), err) < 0)
-            return -1;
-    return 0;
+    if (prepared->exists && req->patch)
+        return patch_tags(txn, &run, prepared->tags_before, tags, err);
+    return prepared->exists && !prepared->tags_said ? 0 : run_replace_tags(txn, &run, tags, err);
 }
 
 /* A PUT of a job that is there never reaches the engine: only its row of people's words changes.
@@ -217,7 +242,7 @@ static int job_kind_change(struct arm_request *req, struct store_txn *txn,
     return store_tags(req, txn, err);
 }
 
-/* The run stays, archived and without its document: its metrics are still there for MLflow. */
+/* For good: the run goes with all that is below it (decisions 7). */
 static int job_kind_remove(struct arm_request *req, struct store_txn *txn,
                            const struct document *document, struct error *err)
 {
@@ -232,15 +257,16 @@ static int job_kind_remove(struct arm_request *req, struct store_txn *txn,
                   STR_ARG(document->name), run_status_name(run.status));
         return error_hint(err, "Cancel it first.");
     }
-    run.doc = 0;
-    run.archived = true;
-    return run_update(txn, &run, err);
+    return doom_run(txn, &req->scope, &run, err);
 }
 
-/* A new job should not wait until the scheduler looks by itself. */
-static void job_kind_after(struct arm_request *req, const struct document *, bool)
+/* A new job should not wait until the scheduler looks by itself. What a deleted one leaves is
+ * swept; what fails is done by the hourly round. */
+static void job_kind_after(struct arm_request *req, const struct document *, bool removed)
 {
     assert(req->engines->jobs);
+    if (removed)
+        doom_sweep(req->engines->store, NULL);
     jobs_wake(req->engines->jobs);
 }
 

@@ -161,6 +161,44 @@ TEST(what_people_write_about_a_job_may_change)
     CHECK_INT(1, json_count(json_at(get(f, JOBS).json, "value")));
 }
 
+static int tag_run(struct store_txn *txn, void *context, struct error *err)
+{
+    struct fixture *f = context;
+    struct run run;
+
+    return run_get(txn, f->scope.number, STR("j"), &run, err) < 0
+               ? -1
+               : run_set_tag(txn, &run, STR("by_mlflow"), STR("1"), err);
+}
+
+static struct json *tags_of(struct fixture *f)
+{
+    return json_at(get(f, JOBS "/j").json, "properties.tags");
+}
+
+TEST(a_tag_that_a_client_takes_away_leaves_the_run)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    struct error err = {0};
+
+    CHECK_INT(201, fake_json(f->fake, "PUT", JOBS "/j", HELLO).status);
+    CHECK_INT(200, fake_json(f->fake, "PATCH", JOBS "/j",
+                             "{\"properties\":{\"tags\":{\"a\":\"1\",\"b\":\"2\"}}}")
+                       .status);
+    CHECK_OK(store_write(f->engines.store, tag_run, f, &err), &err);
+    CHECK_INT(200, fake_json(f->fake, "PATCH", JOBS "/j",
+                             "{\"properties\":{\"tags\":{\"a\":null},\"displayName\":\"x\"}}")
+                       .status);
+    CHECK_STR("2", json_str_at(tags_of(f), "b"));
+    CHECK_STR("1", json_str_at(tags_of(f), "by_mlflow")); /* which the PATCH did not name */
+    CHECK_INT(2, json_count(tags_of(f)));
+    CHECK_INT(200, fake_json(f->fake, "PUT", JOBS "/j",
+                             "{\"properties\":{\"jobType\":\"Command\",\"tags\":{\"c\":\"3\"}}}")
+                       .status);
+    CHECK_INT(1, json_count(tags_of(f))); /* a PUT says all there is */
+    CHECK_STR("3", json_str_at(tags_of(f), "c"));
+}
+
 TEST(a_job_is_deleted_only_when_it_has_ended)
 {
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
@@ -173,8 +211,9 @@ TEST(a_job_is_deleted_only_when_it_has_ended)
     CHECK_INT(202, fake_send(f->fake, "POST", JOBS "/j/cancel", STR("")).status); /* again: fine */
     CHECK_INT(200, fake_send(f->fake, "DELETE", JOBS "/j", STR("")).status);
     CHECK_INT(404, fake_send(f->fake, "POST", JOBS "/none/cancel", STR("")).status);
-    /* Its name stays the run's: a new job cannot take its records over. */
-    CHECK_INT(409, fake_json(f->fake, "PUT", JOBS "/j", HELLO).status);
+    /* Its records went with it, so its name is free. */
+    CHECK_INT(404, fake_send(f->fake, "GET", JOBS "/j", STR("")).status);
+    CHECK_INT(201, fake_json(f->fake, "PUT", JOBS "/j", HELLO).status);
 }
 
 static int insert_run(struct store_txn *txn, void *context, struct error *err)

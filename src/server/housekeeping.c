@@ -2,6 +2,7 @@
  * a worker that is away for minutes would be missed. */
 #include "server/housekeeping.h"
 
+#include "asset/doom.h"
 #include "base/log.h"
 #include "content/content.h"
 #include "os/clock.h"
@@ -19,8 +20,19 @@ struct housekeeping {
     pthread_mutex_t lock; /* all below */
     pthread_cond_t wake;
     bool stopping;
+    housekeeping_duty *duty; /* NULL: none */
+    void *duty_context;
     struct housekeeping_report report;
 };
+
+/* What deletions left to do, before the bytes are looked at that they set free. */
+static void sweep_doomed(struct housekeeping *housekeeping)
+{
+    struct error err = {0};
+
+    if (doom_sweep(content_store(housekeeping->content), &err) < 0)
+        log_error("housekeeping.sweep", &err);
+}
 
 /* One round. A failure is told and tried again at the next: nothing depends on this one. */
 static void collect_once(struct housekeeping *housekeeping)
@@ -66,6 +78,16 @@ static bool sleep_for(struct housekeeping *housekeeping, int64_t us)
     return !stopping;
 }
 
+static void do_duty(struct housekeeping *housekeeping)
+{
+    pthread_mutex_lock(&housekeeping->lock);
+    housekeeping_duty *duty = housekeeping->duty;
+    void *context = housekeeping->duty_context;
+    pthread_mutex_unlock(&housekeeping->lock);
+    if (duty)
+        duty(context);
+}
+
 static void *keep_house(void *context)
 {
     struct housekeeping *housekeeping = context;
@@ -73,7 +95,9 @@ static void *keep_house(void *context)
 
     assert(housekeeping->content);
     while (sleep_for(housekeeping, wait_us)) {
+        sweep_doomed(housekeeping);
         collect_once(housekeeping);
+        do_duty(housekeeping);
         wait_us = housekeeping->every_us;
     }
     return NULL;
@@ -99,6 +123,15 @@ struct housekeeping *housekeeping_start(struct content *content, int64_t first_u
     if (pthread_create(&housekeeping->thread, NULL, keep_house, housekeeping) != 0)
         abort();
     return housekeeping;
+}
+
+void housekeeping_add(struct housekeeping *housekeeping, housekeeping_duty *duty, void *context)
+{
+    assert(duty && !housekeeping->duty);
+    pthread_mutex_lock(&housekeeping->lock);
+    housekeeping->duty = duty;
+    housekeeping->duty_context = context;
+    pthread_mutex_unlock(&housekeeping->lock);
 }
 
 void housekeeping_stop(struct housekeeping **housekeeping)

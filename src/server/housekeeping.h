@@ -1,5 +1,5 @@
-/* housekeeping.h - what a running server does on its own, once an hour: bytes that nothing names
- * any more go back to the disk
+/* housekeeping.h - what a running server does on its own, once an hour: what deletions
+ * left to do is done, and bytes that nothing names any more go back to the disk
  */
 #pragma once
 
@@ -12,6 +12,10 @@ struct housekeeping;
  * monotonic clock. The content outlives it. Owns: the caller. */
 struct housekeeping *housekeeping_start(struct content *content, int64_t first_us,
                                         int64_t every_us);
+
+/* Something else to be done in every round. Before the first round, or between two. */
+typedef void housekeeping_duty(void *context);
+void housekeeping_add(struct housekeeping *housekeeping, housekeeping_duty *duty, void *context);
 
 /* Waits for a round under way. For CLEANUP. */
 void housekeeping_stop(struct housekeeping **housekeeping);

@@ -83,6 +83,44 @@ TEST(rounds_go_on_and_give_bytes_back)
     house_close(&house);
 }
 
+static int doom_nothing(struct store_txn *txn, void *, struct error *err)
+{
+    struct sql *q = sql(txn,
+                        "INSERT INTO doomed (scope, kind, owner, container, prefix, at_us)"
+                        " VALUES (1, 4, 0, 'c', 'p', 0)",
+                        err);
+
+    return q ? sql_run(q, err) : -1;
+}
+
+static int64_t doomed_left(struct store *store)
+{
+    struct error err = {0};
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(store, &err);
+    struct sql *q = sql(txn, "SELECT COUNT(*) FROM doomed", &err);
+
+    CHECK(q && sql_step(q) > 0);
+    int64_t left = sql_int(q, 0);
+    CHECK_OK(sql_end(q, &err), &err);
+    return left;
+}
+
+TEST(what_deletions_left_is_done)
+{
+    struct house house = {.dir = -1};
+    struct error err = {0};
+
+    house_open(&house, "doomed");
+    struct store *store = content_store(house.content);
+    CHECK_OK(store_write(store, doom_nothing, NULL, &err), &err);
+    CHECK_INT(1, doomed_left(store));
+    struct housekeeping *housekeeping = housekeeping_start(house.content, 1000, 1000);
+    await_rounds(housekeeping, 2);
+    CHECK_INT(0, doomed_left(store));
+    housekeeping_stop(&housekeeping);
+    house_close(&house);
+}
+
 TEST(the_end_does_not_wait_for_the_hour)
 {
     struct house house = {.dir = -1};
