@@ -35,6 +35,7 @@ struct accesses {
     struct access *slots[ACCESS_SLOTS];
 };
 
+/* Empty; the first request of anybody reads his rights. */
 struct accesses *accesses_new(void)
 {
     struct accesses *accesses = calloc(1, sizeof(*accesses));
@@ -45,6 +46,7 @@ struct accesses *accesses_new(void)
     return accesses;
 }
 
+/* The cache gives back its shares; nobody else has one any more. */
 void accesses_free(struct accesses **accesses)
 {
     assert(accesses);
@@ -57,6 +59,7 @@ void accesses_free(struct accesses **accesses)
     *accesses = NULL;
 }
 
+/* The last one to let go frees it, so nobody needs a lock to look at one. */
 void access_release(struct access **access)
 {
     struct access *held = *access;
@@ -108,6 +111,7 @@ static void read_custom(struct identity *identity, struct access *access)
     }
 }
 
+/* Who it is, in a transaction that is over before the assignments are walked. */
 static int read_principal(struct identity *identity, const struct access_who *who,
                           struct access *access, struct error *err)
 {
@@ -151,6 +155,7 @@ static struct access *read_access(struct identity *identity, const struct access
 /* --- Remembering ---------------------------------------------------------------------------------
  */
 
+/* Tokens bring an object id, remembered passwords a number. */
 static bool is_of(const struct access *access, const struct access_who *who)
 {
     return who->object_id.len > 0 ? str_eq_fold(access->who.object_id, who->object_id)
@@ -202,6 +207,7 @@ static void remember(struct accesses *accesses, struct access *access)
     access_release(&out);
 }
 
+/* Reading takes no lock: two threads that miss at once both read, and both are right. */
 int access_get(struct identity *identity, const struct access_who *who, bool cached_only,
                struct access **out, struct error *err)
 {
@@ -221,12 +227,14 @@ int access_get(struct identity *identity, const struct access_who *who, bool cac
 /* --- Asking --------------------------------------------------------------------------------------
  */
 
+/* Part of the snapshot. */
 const struct principal *access_principal(const struct access *access)
 {
     assert(access);
     return &access->who;
 }
 
+/* Any one assignment is enough; roles never take from each other. */
 bool access_allows(const struct access *access, struct str action, struct str path)
 {
     assert(access);
@@ -237,6 +245,7 @@ bool access_allows(const struct access *access, struct str action, struct str pa
     return false;
 }
 
+/* What decides between 403 and 404: whether the caller knows the place at all. */
 bool access_touches(const struct access *access, struct str path)
 {
     assert(access);
@@ -246,6 +255,7 @@ bool access_touches(const struct access *access, struct str path)
     return false;
 }
 
+/* By the role itself, not by what it allows: a custom role with a star is no Owner. */
 bool access_owns(const struct access *access, struct str path)
 {
     assert(access);
@@ -256,6 +266,7 @@ bool access_owns(const struct access *access, struct str path)
     return false;
 }
 
+/* All that counts at this path together. */
 bool access_covers(const struct access *access, const struct role *role, struct str path)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);

@@ -25,6 +25,7 @@
 /* --- For CLEANUP ---------------------------------------------------------------------------------
  */
 
+/* OpenSSL takes NULL in all of these. */
 static void bio_free(BIO **bio)
 {
     BIO_free(*bio);
@@ -68,6 +69,7 @@ static void maker_free(EVP_PKEY_CTX **maker)
 /* --- Parsing -------------------------------------------------------------------------------------
  */
 
+/* What is wrong with a token is no secret to whoever wrote it. */
 static int refused(struct error *err, const char *why)
 {
     assert(why);
@@ -86,6 +88,7 @@ static bool part_bytes(struct arena *arena, struct str part, struct str *out)
     return true;
 }
 
+/* A part of the token as a JSON object, NULL when it is none. */
 static struct json *part_json(struct arena *arena, struct str part)
 {
     struct str bytes;
@@ -113,6 +116,7 @@ static int read_header(const struct json *header, struct assertion *out, struct 
     return 0;
 }
 
+/* Three parts, each in base64url, none longer than it has to be. */
 int assertion_parse(struct arena *arena, struct str text, struct assertion *out, struct error *err)
 {
     struct str head, rest, body, signature;
@@ -137,6 +141,7 @@ int assertion_parse(struct arena *arena, struct str text, struct assertion *out,
 /* --- Signatures ----------------------------------------------------------------------------------
  */
 
+/* Shorter keys are broken, other kinds are of algorithms that are not taken. */
 static bool key_fits(const EVP_PKEY *key)
 {
     return key && EVP_PKEY_is_a(key, "RSA") && EVP_PKEY_get_bits(key) >= KEY_BITS_MIN;
@@ -151,6 +156,7 @@ static bool set_padding(EVP_PKEY_CTX *context, struct str algorithm)
            EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) == 1;
 }
 
+/* The padding comes from the header, which the signature covers. */
 static bool verifies(const struct assertion *assertion, EVP_PKEY *key)
 {
     CLEANUP(digest_free) EVP_MD_CTX *digest = EVP_MD_CTX_new();
@@ -165,6 +171,7 @@ static bool verifies(const struct assertion *assertion, EVP_PKEY *key)
                (const unsigned char *)assertion->signed_text.ptr, assertion->signed_text.len) == 1;
 }
 
+/* A key that cannot be read made nothing. */
 bool assertion_by_key(const struct assertion *assertion, struct str pem)
 {
     CLEANUP(bio_free) BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
@@ -205,6 +212,7 @@ static EVP_PKEY *jwk_key(const struct json *jwk)
     return key;
 }
 
+/* Tried are few keys, so that a large set costs no more than a small one. */
 bool assertion_by_jwks(const struct assertion *assertion, const struct json *jwks)
 {
     struct json_iter it = json_iter(json_get(jwks, STR("keys")));
@@ -223,6 +231,7 @@ bool assertion_by_jwks(const struct assertion *assertion, const struct json *jwk
     return false;
 }
 
+/* Asked when a set is stored: one that proves nothing is a mistake to be told at once. */
 int assertion_check_jwks(const struct json *jwks, struct error *err)
 {
     struct json_iter it = json_iter(json_get(jwks, STR("keys")));
@@ -279,6 +288,7 @@ static int check_dates(const struct json *claims, int64_t now_us, struct error *
     return 0;
 }
 
+/* In the order in which a person would look for the mistake. */
 int assertion_check(const struct assertion *assertion, const struct assertion_claims *want,
                     struct error *err)
 {
@@ -330,6 +340,7 @@ static int64_t ends_us(const X509 *certificate)
     return (int64_t)timegm(&ends) * US_PER_S;
 }
 
+/* The private half is looked for first: whoever sent it must learn that it is burnt. */
 int certificate_read(struct arena *arena, struct str pem, struct certificate *out,
                      struct error *err)
 {

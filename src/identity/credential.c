@@ -30,6 +30,7 @@ struct credential_row {
     bool users_only, services_only;
 };
 
+/* 256 random bits need no salt and no slow hash (decisions 26). */
 struct str credential_hash(struct arena *arena, struct str secret)
 {
     unsigned char *hash = arena_alloc(arena, SHA256_DIGEST_LENGTH);
@@ -41,6 +42,7 @@ struct str credential_hash(struct arena *arena, struct str secret)
 /* --- Writing -------------------------------------------------------------------------------------
  */
 
+/* Each proof reads them, so there may not be thousands. */
 static int count_rows(struct store_txn *txn, int64_t number, int64_t *out, struct error *err)
 {
     struct sql *q = sql(txn, "SELECT COUNT(*) FROM credential WHERE principal = ?", err);
@@ -75,6 +77,7 @@ static int check_owner(struct store_txn *txn, const struct credential_row *row,
     return 0;
 }
 
+/* A new password ends the old one. */
 static int drop_passwords(struct store_txn *txn, int64_t number, struct error *err)
 {
     struct sql *q = sql(txn, "DELETE FROM credential WHERE principal = ? AND kind = ?", err);
@@ -115,6 +118,7 @@ static int insert_row(struct store_txn *txn, void *context, struct error *err)
     return principal_event(txn, "credential.created", &who, err);
 }
 
+/* Chance and time are drawn here, since the write may run twice. */
 static struct credential_row new_row(struct arena *arena, int64_t number, enum credential_kind kind)
 {
     assert(number > 0);
@@ -127,6 +131,7 @@ static struct credential_row new_row(struct arena *arena, int64_t number, enum c
                                    .data = STR("")};
 }
 
+/* What had expired before it was made would only puzzle its owner. */
 static int check_life(int64_t expires_us, struct str label, struct error *err)
 {
     if (expires_us != 0 && expires_us <= clock_now_us())
@@ -137,14 +142,14 @@ static int check_life(int64_t expires_us, struct str label, struct error *err)
     return 0;
 }
 
+/* The secret leaves by *out alone; what stays is its hash. */
 int principal_add_secret(struct identity *identity, struct arena *arena,
-                         const struct secret_wish *wish, struct credential *out,
-                         struct str *out_secret, struct error *err)
+                         const struct secret_wish *wish, struct secret_made *out, struct error *err)
 {
     unsigned char bytes[SECRET_BYTES];
     struct credential_row row = new_row(arena, wish->number, CREDENTIAL_SECRET);
 
-    assert(out && out_secret);
+    assert(out);
     if (check_life(wish->expires_us, wish->label, err) < 0)
         return -1;
     random_bytes(bytes, sizeof(bytes));
@@ -155,20 +160,25 @@ int principal_add_secret(struct identity *identity, struct arena *arena,
     row.shown.label = wish->label.ptr ? wish->label : STR("");
     if (principal_write(identity, insert_row, &row, err) < 0)
         return -1;
-    *out = row.shown;
-    *out_secret = secret;
+    *out = (struct secret_made){row.shown, secret};
     return 0;
 }
 
+/* For whoever wants neither label nor id. */
 int principal_new_secret(struct identity *identity, struct arena *arena, int64_t number,
                          int64_t expires_us, struct str *out, struct error *err)
 {
     struct secret_wish wish = {.number = number, .expires_us = expires_us};
-    struct credential made;
+    struct secret_made made;
 
-    return principal_add_secret(identity, arena, &wish, &made, out, err);
+    assert(out);
+    if (principal_add_secret(identity, arena, &wish, &made, err) < 0)
+        return -1;
+    *out = made.secret;
+    return 0;
 }
 
+/* Hashed before the write begins: that takes a tenth of a second. */
 int principal_set_password(struct identity *identity, int64_t number, struct str password,
                            struct error *err)
 {
@@ -182,6 +192,7 @@ int principal_set_password(struct identity *identity, int64_t number, struct str
     return principal_write(identity, insert_row, &row, err);
 }
 
+/* The public key is what proves; the thumbprints are for people to compare. */
 int principal_add_certificate(struct identity *identity, int64_t number, struct str pem,
                               struct error *err)
 {
@@ -203,6 +214,7 @@ int principal_add_certificate(struct identity *identity, int64_t number, struct 
     return principal_write(identity, insert_row, &row, err);
 }
 
+/* The keys are stored, for the server fetches nothing that a client names. */
 int principal_add_federation(struct identity *identity, int64_t number,
                              const struct principal_federation *federation, struct error *err)
 {
@@ -245,6 +257,7 @@ static void show_data(struct arena *arena, struct str text, struct credential *o
                                                         .audience = json_str_at(data, "audience")};
 }
 
+/* Rows in the order of their making; hashes stay where they are. */
 int principal_credentials(struct identity *identity, int64_t number, credential_each *each,
                           void *context, struct error *err)
 {
@@ -283,6 +296,7 @@ struct dropping {
     struct str id;
 };
 
+/* The owner is part of the question: an id of another is not there. */
 static int drop_row(struct store_txn *txn, void *context, struct error *err)
 {
     const struct dropping *drop = context;
@@ -303,6 +317,7 @@ static int drop_row(struct store_txn *txn, void *context, struct error *err)
     return principal_event(txn, "credential.deleted", &who, err);
 }
 
+/* From now on it proves nothing; a remembered password is forgotten too. */
 int principal_drop_credential(struct identity *identity, int64_t number, struct str id,
                               struct error *err)
 {

@@ -17,6 +17,7 @@
     " p.name, p.object_id"
 #define FROM " FROM \"grant\" g JOIN principal p ON p.principal = g.principal"
 
+/* One spelling for comparing: ARM ignores case and a final slash. */
 struct str grant_path(struct arena *arena, struct str scope)
 {
     while (scope.len > 0 && scope.ptr[scope.len - 1] == '/')
@@ -24,6 +25,7 @@ struct str grant_path(struct arena *arena, struct str scope)
     return arena_lower(arena, scope);
 }
 
+/* "/a/b" stands above "/a/b/c" and not above "/a/bc". */
 bool grant_above(struct str scope_path, struct str path)
 {
     return str_starts(path, scope_path) &&
@@ -44,6 +46,7 @@ static struct grant keep(struct arena *arena, const struct grant *grant)
     return kept;
 }
 
+/* Columns as COLUMNS names them. */
 static void read_row(struct sql *q, struct grant *out)
 {
     *out = (struct grant){.id = sql_text(q, 0),
@@ -69,6 +72,7 @@ static int one_row(struct sql *q, struct grant *out, struct error *err)
     return sql_end(q, err) < 0 ? -1 : found;
 }
 
+/* GUIDs are unique on the whole server, whatever the scope. */
 static int find_id(struct store_txn *txn, struct str id, struct grant *out, struct error *err)
 {
     struct sql *q = sql(txn, "SELECT " COLUMNS FROM " WHERE g.guid = ?", err);
@@ -79,6 +83,7 @@ static int find_id(struct store_txn *txn, struct str id, struct grant *out, stru
     return one_row(q, out, err);
 }
 
+/* The same right under whatever id. */
 static int find_same(struct store_txn *txn, const struct grant *grant, struct grant *out,
                      struct error *err)
 {
@@ -94,6 +99,7 @@ static int find_same(struct store_txn *txn, const struct grant *grant, struct gr
     return one_row(q, out, err);
 }
 
+/* Who got which right where, for the audit. */
 static int grant_event(struct store_txn *txn, const char *type, const struct grant *grant,
                        struct str actor, struct error *err)
 {
@@ -120,7 +126,6 @@ struct putting {
     struct str path;
     int64_t now_us;
     struct grant out;
-    bool created;
 };
 
 /* Who and what; the names of the targets are the codes that Azure's clients look for. */
@@ -196,8 +201,8 @@ static int insert(struct store_txn *txn, void *context, struct error *err)
     int found = check_present(txn, &grant, &present, err);
     if (found < 0)
         return -1;
-    putting->created = found == 0;
     putting->out = keep(putting->arena, found ? &present : &grant);
+    putting->out.fresh = found == 0;
     if (found)
         return 0;
     struct sql *q = sql(txn,
@@ -218,12 +223,13 @@ static int insert(struct store_txn *txn, void *context, struct error *err)
     return grant_event(txn, "role.assigned", &grant, putting->wish->actor, err);
 }
 
+/* The scope itself is the caller's to look up: this layer knows no resources. */
 int grant_put(struct identity *identity, struct arena *arena, const struct grant_wish *wish,
-              struct grant *out, bool *out_created, struct error *err)
+              struct grant *out, struct error *err)
 {
     struct putting putting = {.arena = arena, .wish = wish, .now_us = clock_now_us()};
 
-    assert(out && out_created);
+    assert(out);
     if (!principal_is_guid(wish->id))
         return error_set(
             err, ERROR_INVALID, "InvalidRoleAssignmentId",
@@ -237,29 +243,30 @@ int grant_put(struct identity *identity, struct arena *arena, const struct grant
     if (principal_write(identity, insert, &putting, err) < 0)
         return -1;
     *out = putting.out;
-    *out_created = putting.created;
     return 0;
 }
 
 /* --- Finding -------------------------------------------------------------------------------------
  */
 
-int grant_get(struct identity *identity, struct arena *arena, struct str scope, struct str id,
+/* At another scope it is not there, as in Azure. */
+int grant_get(struct identity *identity, struct arena *arena, const struct grant_key *key,
               struct grant *out, struct error *err)
 {
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(identity->store, err);
-    struct str path = grant_path(arena, scope);
+    struct str path = grant_path(arena, key->scope);
     struct grant found;
 
     assert(out);
     if (!txn)
         return -1;
-    int result = find_id(txn, id, &found, err);
+    int result = find_id(txn, key->id, &found, err);
     if (result < 0)
         return -1;
     if (result == 0 || !str_eq(found.scope_path, path))
         return error_set(err, ERROR_NOT_FOUND, "RoleAssignmentNotFound",
-                         "The role assignment '%.*s' is not found.", STR_ARG(str_slice(id, 0, 64)));
+                         "The role assignment '%.*s' is not found.",
+                         STR_ARG(str_slice(key->id, 0, 64)));
     *out = keep(arena, &found);
     return 0;
 }
@@ -271,6 +278,7 @@ static bool shown(const struct grant *grant, const struct grant_query *query, st
            (query->below && grant_above(path, grant->scope_path));
 }
 
+/* Assignments are few enough to be walked; those of one principal come by an index. */
 int grant_list(struct identity *identity, const struct grant_query *query, grant_each *each,
                void *context, struct error *err)
 {
@@ -329,6 +337,7 @@ static int count_owners(struct store_txn *txn, int64_t principal, bool is, int64
     return sql_end(q, err);
 }
 
+/* Counted in the transaction that would remove one. */
 int grant_is_last_owner(struct store_txn *txn, int64_t principal, bool *out, struct error *err)
 {
     int64_t own = 0, others = 0;
@@ -341,6 +350,7 @@ int grant_is_last_owner(struct store_txn *txn, int64_t principal, bool *out, str
     return 0;
 }
 
+/* Asked before a listener leaves this machine. */
 int grant_has_owner(struct identity *identity, bool *out, struct error *err)
 {
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(identity->store, err);
@@ -359,6 +369,7 @@ struct removing {
     bool force;
 };
 
+/* The check and the removal are one transaction: two Owners cannot remove each other. */
 static int remove_row(struct store_txn *txn, void *context, struct error *err)
 {
     const struct removing *removing = context;
@@ -381,6 +392,7 @@ static int remove_row(struct store_txn *txn, void *context, struct error *err)
     return grant_event(txn, "role.unassigned", grant, removing->actor, err);
 }
 
+/* `force` is the folder's owner, who stays whatever else goes. */
 int grant_delete(struct identity *identity, const struct grant *grant, struct str actor, bool force,
                  struct error *err)
 {

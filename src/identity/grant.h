@@ -16,6 +16,7 @@ struct grant {
     struct principal who;
     int64_t created_us;
     struct str created_by;
+    bool fresh; /* after grant_put: it was not there before */
 };
 
 /* "/Subscriptions/S/" as "/subscriptions/s"; "/" and "" as "". */
@@ -33,9 +34,12 @@ struct grant_wish {
     struct str actor;
 };
 int grant_put(struct identity *identity, struct arena *arena, const struct grant_wish *wish,
-              struct grant *out, bool *out_created, struct error *err);
+              struct grant *out, struct error *err);
 /* By id at exactly this scope. Errors: ERROR_NOT_FOUND. */
-int grant_get(struct identity *identity, struct arena *arena, struct str scope, struct str id,
+struct grant_key {
+    struct str scope, id;
+};
+int grant_get(struct identity *identity, struct arena *arena, const struct grant_key *key,
               struct grant *out, struct error *err);
 /* Removes one that grant_get gave. Without `force` the last Owner of the root stays:
  * ERROR_CONFLICT. */

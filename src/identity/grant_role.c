@@ -14,12 +14,14 @@
 #define ROLE_SCOPE (-1)
 #define ROLES_MAX 512
 
+/* Where the document of a role stands. */
 static struct document_key key_of(struct arena *arena, struct str id)
 {
     return (struct document_key){
         .scope = ROLE_SCOPE, .type = STR(TYPE), .name = arena_lower(arena, id)};
 }
 
+/* A body that was stored was checked, and is checked again by the same reader. */
 static int from_document(struct arena *arena, const struct document *document, struct role *out,
                          struct error *err)
 {
@@ -31,6 +33,7 @@ static int from_document(struct arena *arena, const struct document *document, s
     return 0;
 }
 
+/* Names are no ids here: who is called "Owner" may be anybody's custom role. */
 int grant_role_in(struct store_txn *txn, struct arena *arena, struct str id, struct role *out,
                   struct error *err)
 {
@@ -55,6 +58,7 @@ int grant_role_in(struct store_txn *txn, struct arena *arena, struct str id, str
     return -1;
 }
 
+/* In a transaction of its own. */
 int grant_role(struct identity *identity, struct arena *arena, struct str id, struct role *out,
                struct error *err)
 {
@@ -89,6 +93,7 @@ static int look_for_name(const struct document *document, void *context, struct 
     return 0;
 }
 
+/* Custom roles are few: a walk is enough. */
 static int check_role_name(struct store_txn *txn, const struct role *role, struct error *err)
 {
     struct name_search search = {.name = role->name, .id = role->id};
@@ -104,6 +109,7 @@ static int check_role_name(struct store_txn *txn, const struct role *role, struc
     return 0;
 }
 
+/* For the audit. */
 static int role_event(struct store_txn *txn, const char *type, struct str id, struct str actor,
                       struct error *err)
 {
@@ -116,6 +122,7 @@ static int role_event(struct store_txn *txn, const char *type, struct str id, st
     return event_append(txn, &event, err);
 }
 
+/* Insert or update, with the revision moving on. */
 static int write_role(struct store_txn *txn, void *context, struct error *err)
 {
     struct role_writing *writing = context;
@@ -144,6 +151,7 @@ static int write_role(struct store_txn *txn, void *context, struct error *err)
     return role_event(txn, "role.defined", key.name, writing->actor, err);
 }
 
+/* A role that somebody has changes for him at once, since snapshots are dropped. */
 int grant_role_put(struct identity *identity, const struct role *role, struct str actor,
                    bool *out_created, struct error *err)
 {
@@ -173,6 +181,7 @@ static int count_grants(struct store_txn *txn, struct str id, int64_t *out, stru
     return sql_end(q, err);
 }
 
+/* A role that is given cannot go: what would its assignments mean? */
 static int remove_role(struct store_txn *txn, void *context, struct error *err)
 {
     const struct str *id = context;
@@ -191,6 +200,7 @@ static int remove_role(struct store_txn *txn, void *context, struct error *err)
     return role_event(txn, "role.undefined", key.name, STR("identity"), err);
 }
 
+/* Built-in ones are no rows. */
 int grant_role_delete(struct identity *identity, struct str id, struct error *err)
 {
     if (role_find(id))
@@ -207,6 +217,7 @@ struct role_walk {
     void *context;
 };
 
+/* Each in an arena of its own: a list of many costs as much as one. */
 static int show_document(const struct document *document, void *context, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
@@ -218,6 +229,7 @@ static int show_document(const struct document *document, void *context, struct 
     return walk->each(&role, walk->context, err);
 }
 
+/* The built-in ones are role_built_in's. */
 int grant_roles(struct identity *identity, grant_each_role *each, void *context, struct error *err)
 {
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(identity->store, err);

@@ -26,11 +26,10 @@ static int give(struct people_world *world, const char *id, struct str principal
                               .principal = principal,
                               .actor = STR("test")};
     struct grant out;
-    bool created = false;
 
     world->err = (struct error){0};
-    if (grant_put(world->identity, world->arena, &wish, &out, &created, &world->err) == 0)
-        return created ? 0 : 1;
+    if (grant_put(world->identity, world->arena, &wish, &out, &world->err) == 0)
+        return out.fresh ? 0 : 1;
     return -(int)world->err.code;
 }
 
@@ -178,7 +177,9 @@ TEST(the_last_owner_of_the_root_stays)
     CHECK_INT(0, give(&world, ID("1"), ana.object_id, OWNER, "/"));
     CHECK_OK(grant_has_owner(identity, &has, &err), &err);
     CHECK(has);
-    CHECK_OK(grant_get(identity, world.arena, STR("/"), STR(ID("1")), &grant, &err), &err);
+    CHECK_OK(
+        grant_get(identity, world.arena, &(struct grant_key){STR("/"), STR(ID("1"))}, &grant, &err),
+        &err);
     CHECK_ERROR(ERROR_CONFLICT, grant_delete(identity, &grant, STR("x"), false, &err), &err);
     CHECK_ERROR(ERROR_CONFLICT, principal_delete(identity, ana.number, &err), &err);
     CHECK_INT(0, give(&world, ID("2"), bea.object_id, OWNER, "/"));
@@ -189,7 +190,9 @@ TEST(the_last_owner_of_the_root_stays)
     CHECK_OK(grant_delete(identity, &grant, STR("x"), false, &err), &err);
     CHECK_OK(principal_delete(identity, ana.number, &err), &err);
     /* The folder's owner can do without. */
-    CHECK_OK(grant_get(identity, world.arena, STR(""), STR(ID("2")), &grant, &err), &err);
+    CHECK_OK(
+        grant_get(identity, world.arena, &(struct grant_key){STR(""), STR(ID("2"))}, &grant, &err),
+        &err);
     CHECK_OK(grant_delete(identity, &grant, STR("x"), true, &err), &err);
     CHECK(!may(&world, &bea, ML "read", ONE));
 }
@@ -203,14 +206,20 @@ TEST(an_assignment_is_found_at_its_own_scope_alone)
     struct grant grant;
 
     CHECK_INT(0, give(&world, ID("1"), ana.object_id, READER, ONE));
-    CHECK_OK(grant_get(identity, world.arena, STR(ONE), STR(ID("1")), &grant, &err), &err);
+    CHECK_OK(
+        grant_get(identity, world.arena, &(struct grant_key){STR(ONE), STR(ID("1"))}, &grant, &err),
+        &err);
     CHECK_STR(ONE, grant.scope);
     CHECK_STR("test", grant.created_by);
     CHECK_INT(WORLD_NOW_US, grant.created_us);
+    CHECK_ERROR(
+        ERROR_NOT_FOUND,
+        grant_get(identity, world.arena, &(struct grant_key){STR(TWO), STR(ID("1"))}, &grant, &err),
+        &err);
     CHECK_ERROR(ERROR_NOT_FOUND,
-                grant_get(identity, world.arena, STR(TWO), STR(ID("1")), &grant, &err), &err);
-    CHECK_ERROR(ERROR_NOT_FOUND,
-                grant_get(identity, world.arena, STR(GROUP), STR(ID("1")), &grant, &err), &err);
+                grant_get(identity, world.arena, &(struct grant_key){STR(GROUP), STR(ID("1"))},
+                          &grant, &err),
+                &err);
 }
 
 static int forget(struct store_txn *txn, void *context, struct error *err)
@@ -271,7 +280,9 @@ TEST(a_custom_role_counts_at_once_and_changes_at_once)
     CHECK(!may(&world, &ana, ML "jobs/write", ONE));
     CHECK(may(&world, &ana, ML "data/read", ONE));
     CHECK_ERROR(ERROR_CONFLICT, grant_role_delete(identity, STR(ID("d")), &err), &err);
-    CHECK_OK(grant_get(identity, world.arena, STR(ONE), STR(ID("1")), &grant, &err), &err);
+    CHECK_OK(
+        grant_get(identity, world.arena, &(struct grant_key){STR(ONE), STR(ID("1"))}, &grant, &err),
+        &err);
     CHECK_OK(grant_delete(identity, &grant, STR("x"), false, &err), &err);
     CHECK_OK(grant_role_delete(identity, STR(ID("d")), &err), &err);
     CHECK_ERROR(ERROR_NOT_FOUND, grant_role_delete(identity, STR(ID("d")), &err), &err);

@@ -17,6 +17,7 @@
 #define EXPORT_LINE "export MLFLOW_TRACKING_TOKEN=$(lazurite connect --token)"
 #define BASIC_MAX_BYTES (4 * KIB)
 
+/* The hint goes out with the error; the challenge is guard_decide's. */
 int guard_unauthenticated(struct error *err, const char *why)
 {
     assert(why);
@@ -24,6 +25,7 @@ int guard_unauthenticated(struct error *err, const char *why)
     return error_hint(err, "%s", EXPORT_LINE);
 }
 
+/* The object id is what a token and the caches have in common. */
 struct access_who guard_who(const struct caller *caller)
 {
     assert(caller->kind == CALLER_USER);
@@ -76,6 +78,7 @@ static int refuse_revoked(struct arena *arena, int64_t epoch_us, struct str *out
     return guard_unauthenticated(err, "The token was revoked.");
 }
 
+/* The folder's owner by the token of `connect`. */
 static int admin_caller(struct identity *identity, const struct token *token, struct call *call,
                         struct str *out_challenge, struct error *err)
 {
@@ -90,6 +93,7 @@ static int admin_caller(struct identity *identity, const struct token *token, st
     return 0;
 }
 
+/* A token whose attempt ended is worth nothing, whatever its date says. */
 static int attempt_caller(struct identity *identity, const struct token *token, struct call *call,
                           struct error *err)
 {
@@ -104,15 +108,20 @@ static int attempt_caller(struct identity *identity, const struct token *token, 
     return 0;
 }
 
-/* A user or a service principal as it is now, not as its token says. `issued_us` 0: it brought no
- * token. */
-static int user_caller(struct identity *identity, const struct access_who *who, int64_t issued_us,
-                       struct call *call, struct str *out_challenge, struct error *err)
+/* Who somebody has proven to be; `issued_us` 0: by no token. */
+struct user_claim {
+    struct access_who who;
+    int64_t issued_us;
+};
+
+/* A user or a service principal as it is now, not as its token says. */
+static int user_caller(struct identity *identity, const struct user_claim *claim, struct call *call,
+                       struct str *out_challenge, struct error *err)
 {
     CLEANUP(access_release) struct access *access = NULL;
     struct error why = {0};
 
-    if (access_get(identity, who, false, &access, &why) < 0) {
+    if (access_get(identity, &claim->who, false, &access, &why) < 0) {
         if (why.code == ERROR_NOT_FOUND)
             return guard_unauthenticated(err, "The token is of somebody we do not know.");
         if (err)
@@ -122,7 +131,7 @@ static int user_caller(struct identity *identity, const struct access_who *who, 
     const struct principal *principal = access_principal(access);
     if (principal->disabled)
         return guard_unauthenticated(err, "The principal is disabled.");
-    if (issued_us > 0 && issued_us < principal->epoch_us)
+    if (claim->issued_us > 0 && claim->issued_us < principal->epoch_us)
         return refuse_revoked(call->arena, principal->epoch_us, out_challenge, err);
     call->caller = (struct caller){.kind = CALLER_USER,
                                    .name = arena_str(call->arena, principal->name),
@@ -146,14 +155,14 @@ static int read_bearer(struct identity *identity, struct str text, struct call *
         return error_hint(err, "%s", EXPORT_LINE);
     if (!identity_audience_accepted(identity, token.audience))
         return guard_unauthenticated(err, "The token is for another audience.");
-    struct access_who who = {.object_id = token.object_id};
+    struct user_claim claim = {.who.object_id = token.object_id, .issued_us = token.issued_us};
     switch (token.kind) {
     case TOKEN_ADMIN:
         return admin_caller(identity, &token, call, out_challenge, err);
     case TOKEN_ATTEMPT:
         return attempt_caller(identity, &token, call, err);
     case TOKEN_PRINCIPAL:
-        return user_caller(identity, &who, token.issued_us, call, out_challenge, err);
+        return user_caller(identity, &claim, call, out_challenge, err);
     }
     return guard_unauthenticated(err, "The token is of a kind that is not accepted here.");
 }
@@ -163,6 +172,7 @@ static int read_bearer(struct identity *identity, struct str text, struct call *
 
 struct basic {
     struct str name, secret;
+    int64_t number; /* of whoever it proves; prove_basic's */
 };
 
 /* "Basic " and base64 of name, colon, secret (RFC 7617). */
@@ -202,7 +212,7 @@ static struct str address_of(struct arena *arena, const struct sockaddr_storage 
 
 /* The generation is read first: a credential that is changed meanwhile is not remembered. */
 static int prove_basic(struct identity *identity, const struct guard_ask *ask, struct arena *arena,
-                       const struct basic *basic, int64_t *out_number, struct error *err)
+                       struct basic *basic, struct error *err)
 {
     uint64_t generation = atomic_load(&identity->generation);
     struct principal who;
@@ -211,13 +221,14 @@ static int prove_basic(struct identity *identity, const struct guard_ask *ask, s
                           .text = basic->secret,
                           .address = address_of(arena, &ask->peer.remote)};
 
-    *out_number = password_remembered(identity->passwords, basic->name, basic->secret, generation);
-    if (*out_number > 0)
+    basic->number =
+        password_remembered(identity->passwords, basic->name, basic->secret, generation);
+    if (basic->number > 0)
         return 0;
     if (principal_prove(identity, arena, &proof, &who, err) < 0)
         return -1;
     password_remember(identity->passwords, basic->name, basic->secret, who.number, generation);
-    *out_number = who.number;
+    basic->number = who.number;
     return 0;
 }
 
@@ -226,7 +237,6 @@ static int read_password(struct identity *identity, const struct guard_ask *ask,
                          struct str *out_challenge, struct error *err)
 {
     struct basic basic;
-    struct access_who who = {0};
 
     if (!(call->route->flags & ROUTE_LOCAL_USER))
         return guard_unauthenticated(err, "Passwords are accepted for MLflow only; use a token.");
@@ -234,9 +244,10 @@ static int read_password(struct identity *identity, const struct guard_ask *ask,
         return guard_unauthenticated(err, "The basic credentials cannot be read.");
     if (is_token(basic.secret))
         return read_bearer(identity, basic.secret, call, out_challenge, err);
-    if (prove_basic(identity, ask, call->arena, &basic, &who.number, err) < 0)
+    if (prove_basic(identity, ask, call->arena, &basic, err) < 0)
         return -1;
-    return user_caller(identity, &who, 0, call, out_challenge, err);
+    struct user_claim claim = {.who.number = basic.number};
+    return user_caller(identity, &claim, call, out_challenge, err);
 }
 
 /* --- All of it -----------------------------------------------------------------------------------
@@ -254,11 +265,13 @@ static int read_signature(struct identity *identity, struct call *call, struct e
     return 0;
 }
 
+/* Storage clients sign their requests with the account's key of the day. */
 static bool is_shared_key(const struct call *call, struct str authorization)
 {
     return (call->route->flags & ROUTE_SAS) && str_starts_fold(authorization, STR("SharedKey"));
 }
 
+/* Behind the scheme. */
 static struct str bearer_of(struct str authorization)
 {
     return str_trim(str_slice(authorization, 7, authorization.len));
@@ -303,6 +316,7 @@ static bool is_local_user(struct identity *identity, const struct guard_ask *ask
     return user == identity->owner;
 }
 
+/* In the order of rule 22: header, signature, socket, local user. */
 int guard_find_caller(struct identity *identity, const struct guard_ask *ask, struct call *call,
                       struct str *out_challenge, struct error *err)
 {
@@ -332,6 +346,7 @@ int guard_find_caller(struct identity *identity, const struct guard_ask *ask, st
 /* --- Whether memory is enough --------------------------------------------------------------------
  */
 
+/* Whether the rights of this principal would have to be read. */
 static bool access_needs_worker(struct identity *identity, const struct access_who *who)
 {
     CLEANUP(access_release) struct access *access = NULL;
@@ -374,6 +389,7 @@ static bool password_needs_worker(struct identity *identity, const struct guard_
     return who.number == 0 || access_needs_worker(identity, &who);
 }
 
+/* Must not change anything: the guard itself runs later, maybe elsewhere. */
 bool guard_caller_needs_worker(struct identity *identity, const struct guard_ask *ask,
                                const struct call *call)
 {

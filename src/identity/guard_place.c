@@ -17,11 +17,14 @@ struct place_walk {
     size_t count;
 };
 
+/* Words are compared as ARM compares them, also in templates that do not fold: the router has
+ * decided already. */
 static bool is_word(struct str piece, const char *word)
 {
     return str_eq_fold(piece, str_from(word));
 }
 
+/* "{name}". */
 static bool is_param(struct str piece)
 {
     return str_starts(piece, STR("{"));
@@ -138,6 +141,7 @@ static int place_in_registry(struct identity *identity, const struct place_ask *
     return 1;
 }
 
+/* A row without any of the words is about the server itself. */
 int guard_place(struct identity *identity, const struct place_ask *ask, struct guard_place *out,
                 struct error *err)
 {

@@ -106,10 +106,8 @@ static void give(struct guest *guest, const char *role, const char *scope)
                               .principal = guest->who.object_id,
                               .actor = STR("test")};
     struct grant out;
-    bool created;
 
-    CHECK_OK(grant_put(guest->world.identity, guest->world.arena, &wish, &out, &created,
-                       &guest->world.err),
+    CHECK_OK(grant_put(guest->world.identity, guest->world.arena, &wish, &out, &guest->world.err),
              &guest->world.err);
 }
 

@@ -26,6 +26,7 @@ struct limit {
     struct limit_slot slots[LIMIT_SLOTS];
 };
 
+/* All slots free. */
 struct limit *limit_new(void)
 {
     struct limit *limit = calloc(1, sizeof(*limit));
@@ -36,6 +37,7 @@ struct limit *limit_new(void)
     return limit;
 }
 
+/* Counts do not outlive the server. */
 void limit_free(struct limit **limit)
 {
     assert(limit);
@@ -82,6 +84,7 @@ static struct limit_slot *limit_place(struct limit *limit, uint64_t who)
     return oldest;
 }
 
+/* Asked before anything is compared, so that guessing on is of no use. */
 bool limit_reached(struct limit *limit, struct str name, struct str address)
 {
     uint64_t who = limit_hash(name, address);

@@ -33,6 +33,7 @@ struct passwords {
     struct password_seen seen[REMEMBER_SLOTS];
 };
 
+/* The key is of this boot: what is in memory proves nothing elsewhere. */
 struct passwords *passwords_new(void)
 {
     struct passwords *passwords = calloc(1, sizeof(*passwords));
@@ -45,6 +46,7 @@ struct passwords *passwords_new(void)
     return passwords;
 }
 
+/* The key is wiped. */
 void passwords_free(struct passwords **passwords)
 {
     assert(passwords);
@@ -77,6 +79,7 @@ static int gate_enter(struct passwords *passwords, struct error *err)
     return result;
 }
 
+/* Lets one of those who wait in. */
 static void gate_leave(struct passwords *passwords)
 {
     pthread_mutex_lock(&passwords->lock);
@@ -86,6 +89,7 @@ static void gate_leave(struct passwords *passwords)
     pthread_mutex_unlock(&passwords->lock);
 }
 
+/* The cost is libsodium's for people who wait for an answer: 64 MiB. */
 int password_hash(struct passwords *passwords, struct arena *arena, struct str password,
                   struct str *out, struct error *err)
 {
@@ -111,6 +115,7 @@ int password_hash(struct passwords *passwords, struct arena *arena, struct str p
 static const char NOBODY[] = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$"
                              "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
+/* An empty hash takes the same way as any other. */
 int password_check(struct passwords *passwords, struct str hash, struct str password,
                    bool *out_right, struct error *err)
 {
@@ -132,6 +137,7 @@ int password_check(struct passwords *passwords, struct str hash, struct str pass
     return 0;
 }
 
+/* 135 bits, to be typed once. */
 struct str password_random(struct arena *arena)
 {
     static const char LETTERS[] = "abcdefghijkmnpqrstuvwxyzACDEFGHJKLMNPQRTUVWXY34679";
@@ -166,6 +172,7 @@ static struct password_seen *seen_slot(struct passwords *passwords,
     return &passwords->seen[(mark[0] | (size_t)mark[1] << 8) % REMEMBER_SLOTS];
 }
 
+/* Compared in constant time, though a keyed hash would not need it. */
 int64_t password_remembered(struct passwords *passwords, struct str name, struct str secret,
                             uint64_t generation)
 {

@@ -32,6 +32,7 @@ static void read_row(struct sql *q, struct principal *out)
         out->display = out->name;
 }
 
+/* Rows lie in the arena of their transaction and end with it. */
 struct principal principal_keep(struct arena *arena, const struct principal *principal)
 {
     struct principal kept = *principal;
@@ -46,6 +47,7 @@ struct principal principal_keep(struct arena *arena, const struct principal *pri
 /* --- Names ---------------------------------------------------------------------------------------
  */
 
+/* The form alone; whether somebody has it is another question. */
 bool principal_is_guid(struct str text)
 {
     if (text.len != 36)
@@ -99,6 +101,7 @@ static int one_row(struct sql *q, struct principal *out, struct error *err)
     return found;
 }
 
+/* One statement for three columns: a name cannot be a GUID, so they never collide. */
 int principal_by_key(struct store_txn *txn, struct str key, struct principal *out,
                      struct error *err)
 {
@@ -118,6 +121,7 @@ int principal_by_key(struct store_txn *txn, struct str key, struct principal *ou
                      STR_ARG(str_slice(key, 0, 128)));
 }
 
+/* For what hangs on the row. */
 int principal_by_number(struct store_txn *txn, int64_t number, struct principal *out,
                         struct error *err)
 {
@@ -132,6 +136,7 @@ int principal_by_number(struct store_txn *txn, int64_t number, struct principal 
     return error_set(err, ERROR_NOT_FOUND, "", "This principal is not there any more.");
 }
 
+/* In a transaction of its own. */
 int principal_find(struct identity *identity, struct arena *arena, struct str key,
                    struct principal *out, struct error *err)
 {
@@ -162,6 +167,7 @@ static int walk(struct sql *q, principal_each *each, void *context, struct error
     return sql_end(q, err);
 }
 
+/* By name in lower case. */
 int principal_list(struct identity *identity, enum principal_kind kind, principal_each *each,
                    void *context, struct error *err)
 {
@@ -177,6 +183,7 @@ int principal_list(struct identity *identity, enum principal_kind kind, principa
     return walk(q, each, context, err);
 }
 
+/* Of a group; empty for what is none. */
 int principal_members(struct identity *identity, int64_t team, principal_each *each, void *context,
                       struct error *err)
 {
@@ -197,6 +204,7 @@ int principal_members(struct identity *identity, int64_t team, principal_each *e
 /* --- Changing ------------------------------------------------------------------------------------
  */
 
+/* Every change of who may what goes through here. */
 int principal_write(struct identity *identity, store_apply *apply, void *context, struct error *err)
 {
     int result = store_write(identity->store, apply, context, err);
@@ -206,6 +214,7 @@ int principal_write(struct identity *identity, store_apply *apply, void *context
     return result;
 }
 
+/* Who did it is said by the face's log; here is what happened to whom. */
 int principal_event(struct store_txn *txn, const char *type, const struct principal *who,
                     struct error *err)
 {
@@ -250,6 +259,7 @@ static int insert(struct store_txn *txn, void *context, struct error *err)
     return principal_event(txn, "principal.created", made, err);
 }
 
+/* GUIDs are drawn before the write; the row decides whether the name was free. */
 int principal_create(struct identity *identity, struct arena *arena, enum principal_kind kind,
                      struct str name, struct principal *out, struct error *err)
 {
@@ -279,6 +289,7 @@ struct change {
     struct str words; /* NULL: the value counts */
 };
 
+/* The row must be there; the statement says which column. */
 static int apply_change(struct store_txn *txn, void *context, struct error *err)
 {
     const struct change *change = context;
@@ -310,6 +321,7 @@ int principal_revoke(struct identity *identity, int64_t number, struct error *er
     return principal_write(identity, apply_change, &change, err);
 }
 
+/* Credentials stay, so that enabling gives all of it back. */
 int principal_disable(struct identity *identity, int64_t number, bool disabled, struct error *err)
 {
     struct change change = {.type = disabled ? "principal.disabled" : "principal.enabled",
@@ -320,6 +332,7 @@ int principal_disable(struct identity *identity, int64_t number, bool disabled, 
     return principal_write(identity, apply_change, &change, err);
 }
 
+/* Names never change, since tokens and events hold them; this one may. */
 int principal_set_display(struct identity *identity, int64_t number, struct str display,
                           struct error *err)
 {
@@ -363,6 +376,7 @@ static int remove_row(struct store_txn *txn, void *context, struct error *err)
     return principal_event(txn, "principal.deleted", &who, err);
 }
 
+/* Its object id is never given again, so old tokens name nobody. */
 int principal_delete(struct identity *identity, int64_t number, struct error *err)
 {
     assert(number > 0);
@@ -378,6 +392,7 @@ struct membership {
     int64_t team, member;
 };
 
+/* Looked up inside the write: either may have gone meanwhile. */
 static int apply_membership(struct store_txn *txn, void *context, struct error *err)
 {
     const struct membership *change = context;
@@ -399,6 +414,7 @@ static int apply_membership(struct store_txn *txn, void *context, struct error *
     return principal_event(txn, change->type, &member, err);
 }
 
+/* Twice is once. */
 int principal_join(struct identity *identity, int64_t team, int64_t member, struct error *err)
 {
     struct membership change = {
@@ -409,6 +425,7 @@ int principal_join(struct identity *identity, int64_t team, int64_t member, stru
     return principal_write(identity, apply_membership, &change, err);
 }
 
+/* Whoever is no member stays none. */
 int principal_leave(struct identity *identity, int64_t team, int64_t member, struct error *err)
 {
     struct membership change = {"DELETE FROM member WHERE team = ? AND member = ?",

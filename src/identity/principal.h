@@ -94,14 +94,18 @@ struct credential {
     struct str thumbprint;          /* certificates: SHA-256 in base64url */
     struct principal_federation federation;
 };
-/* A secret with a label. Owns: `arena` the texts; *out_secret is shown once. */
+/* A secret with a label. Owns: `arena` the texts; the secret is shown once. */
 struct secret_wish {
     int64_t number, expires_us;
     struct str label;
 };
+struct secret_made {
+    struct credential shown;
+    struct str secret;
+};
 int principal_add_secret(struct identity *identity, struct arena *arena,
-                         const struct secret_wish *wish, struct credential *out,
-                         struct str *out_secret, struct error *err);
+                         const struct secret_wish *wish, struct secret_made *out,
+                         struct error *err);
 typedef int credential_each(const struct credential *credential, void *context, struct error *err);
 int principal_credentials(struct identity *identity, int64_t number, credential_each *each,
                           void *context, struct error *err);

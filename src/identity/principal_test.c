@@ -323,20 +323,20 @@ TEST(a_credential_can_be_dropped_by_its_owner_alone)
     struct principal ci = people_add(&world, PRINCIPAL_SERVICE, "ci");
     struct principal cd = people_add(&world, PRINCIPAL_SERVICE, "cd");
     struct secret_wish wish = {.number = ci.number, .label = STR("nightly")};
-    struct credential made, shown = {0};
+    struct credential shown = {0};
+    struct secret_made made;
     struct error err = {0};
-    struct str secret;
 
-    CHECK_OK(principal_add_secret(identity, world.arena, &wish, &made, &secret, &err), &err);
+    CHECK_OK(principal_add_secret(identity, world.arena, &wish, &made, &err), &err);
     CHECK_OK(principal_credentials(identity, ci.number, count_each, &shown, &err), &err);
     CHECK_INT(1, shown.expires_us);
-    CHECK_ERROR(ERROR_NOT_FOUND, principal_drop_credential(identity, cd.number, made.id, &err),
-                &err);
-    CHECK_INT(0, prove(&world, PROOF_SECRET, "ci", secret));
-    CHECK_OK(principal_drop_credential(identity, ci.number, made.id, &err), &err);
-    CHECK_INT(ERROR_UNAUTHENTICATED, prove(&world, PROOF_SECRET, "ci", secret));
-    CHECK_ERROR(ERROR_NOT_FOUND, principal_drop_credential(identity, ci.number, made.id, &err),
-                &err);
+    CHECK_ERROR(ERROR_NOT_FOUND,
+                principal_drop_credential(identity, cd.number, made.shown.id, &err), &err);
+    CHECK_INT(0, prove(&world, PROOF_SECRET, "ci", made.secret));
+    CHECK_OK(principal_drop_credential(identity, ci.number, made.shown.id, &err), &err);
+    CHECK_INT(ERROR_UNAUTHENTICATED, prove(&world, PROOF_SECRET, "ci", made.secret));
+    CHECK_ERROR(ERROR_NOT_FOUND,
+                principal_drop_credential(identity, ci.number, made.shown.id, &err), &err);
 }
 
 /* --- Tokens --------------------------------------------------------------------------------------

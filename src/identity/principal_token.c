@@ -20,6 +20,7 @@ static int64_t begin_us(const struct principal *principal)
     return now_us < principal->epoch_us ? principal->epoch_us : now_us;
 }
 
+/* One hour: what a right that was taken away costs at most where nobody asks us. */
 int principal_access_token(struct identity *identity, struct arena *arena,
                            const struct access_ask *ask, struct str *out, int64_t *out_expires_us,
                            struct error *err)
@@ -56,6 +57,7 @@ int principal_access_token(struct identity *identity, struct arena *arena,
     return 0;
 }
 
+/* For clients that ask for nothing special. */
 int principal_token(struct identity *identity, struct arena *arena,
                     const struct principal *principal, struct str audience, struct str *out,
                     int64_t *out_expires_us, struct error *err)

@@ -19,6 +19,7 @@ static int refused(struct error *err)
 
 /* What the rows say, read in one transaction that is closed before anything costly begins. */
 struct candidate {
+    enum credential_kind kind; /* which rows are read */
     struct principal who;
     bool known;
     bool secret_right;
@@ -48,8 +49,8 @@ static int find_secret(struct store_txn *txn, struct candidate *out, struct str 
 }
 
 /* The data of its credentials of one kind, without those that have expired. */
-static int find_data(struct store_txn *txn, struct arena *arena, enum credential_kind kind,
-                     struct candidate *out, struct error *err)
+static int find_data(struct store_txn *txn, struct arena *arena, struct candidate *out,
+                     struct error *err)
 {
     struct sql *q = sql(txn,
                         "SELECT data FROM credential WHERE principal = ? AND kind = ?"
@@ -59,7 +60,7 @@ static int find_data(struct store_txn *txn, struct arena *arena, enum credential
     if (!q)
         return -1;
     sql_bind_int(q, 1, out->who.number);
-    sql_bind_int(q, 2, kind);
+    sql_bind_int(q, 2, out->kind);
     sql_bind_int(q, 3, clock_now_us());
     while (out->data_count < COUNT(out->data) && sql_step(q) > 0)
         out->data[out->data_count++] = arena_str(arena, sql_peek(q, 0));
@@ -68,13 +69,13 @@ static int find_data(struct store_txn *txn, struct arena *arena, enum credential
 
 /* Fills *out; an unknown name leaves known false and is no error. */
 static int read_candidate(struct identity *identity, struct arena *arena, const struct proof *proof,
-                          enum credential_kind kind, struct candidate *out, struct error *err)
+                          struct candidate *out, struct error *err)
 {
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(identity->store, err);
     struct principal who;
     struct error none = {0};
 
-    *out = (struct candidate){0};
+    *out = (struct candidate){.kind = out->kind};
     if (!txn)
         return -1;
     if (principal_by_key(txn, proof->who, &who, &none) < 0) {
@@ -86,17 +87,17 @@ static int read_candidate(struct identity *identity, struct arena *arena, const 
     }
     out->known = !who.disabled;
     out->who = principal_keep(arena, &who);
-    if (kind == CREDENTIAL_SECRET)
+    if (out->kind == CREDENTIAL_SECRET)
         return find_secret(txn, out, proof->text, err);
-    return find_data(txn, arena, kind, out, err);
+    return find_data(txn, arena, out, err);
 }
 
 static int prove_secret(struct identity *identity, struct arena *arena, const struct proof *proof,
                         struct principal *out, struct error *err)
 {
-    struct candidate candidate;
+    struct candidate candidate = {.kind = CREDENTIAL_SECRET};
 
-    if (read_candidate(identity, arena, proof, CREDENTIAL_SECRET, &candidate, err) < 0)
+    if (read_candidate(identity, arena, proof, &candidate, err) < 0)
         return -1;
     if (!candidate.known || !candidate.secret_right)
         return refused(err);
@@ -108,10 +109,10 @@ static int prove_secret(struct identity *identity, struct arena *arena, const st
 static int prove_password(struct identity *identity, struct arena *arena, const struct proof *proof,
                           struct principal *out, struct error *err)
 {
-    struct candidate candidate;
+    struct candidate candidate = {.kind = CREDENTIAL_PASSWORD};
     bool right = false;
 
-    if (read_candidate(identity, arena, proof, CREDENTIAL_PASSWORD, &candidate, err) < 0)
+    if (read_candidate(identity, arena, proof, &candidate, err) < 0)
         return -1;
     struct str hash = candidate.data_count > 0 ? candidate.data[0] : STR("");
     if (password_check(identity->passwords, hash, proof->text, &right, err) < 0)
@@ -159,15 +160,14 @@ static int prove_assertion(struct identity *identity, struct arena *arena,
                            const struct proof *proof, struct principal *out, struct error *err)
 {
     struct assertion assertion;
-    struct candidate candidate;
     struct str issuer;
 
     if (assertion_parse(arena, proof->text, &assertion, err) < 0)
         return -1;
     issuer = json_as_str(json_get(assertion.claims, STR("iss")));
     bool own = str_eq_fold(issuer, proof->who);
-    if (read_candidate(identity, arena, proof, own ? CREDENTIAL_CERTIFICATE : CREDENTIAL_FEDERATION,
-                       &candidate, err) < 0)
+    struct candidate candidate = {.kind = own ? CREDENTIAL_CERTIFICATE : CREDENTIAL_FEDERATION};
+    if (read_candidate(identity, arena, proof, &candidate, err) < 0)
         return -1;
     struct assertion_claims want = {
         .issuer = issuer, .subject = issuer, .audience = proof->audience, .now_us = clock_now_us()};

@@ -20,6 +20,7 @@ static bool any_matches(struct role_patterns patterns, struct str action)
     return false;
 }
 
+/* Each permission by itself: what one takes away another may give. */
 bool role_allows(const struct role *role, struct str action)
 {
     assert(role);
@@ -49,6 +50,7 @@ static bool permission_covers(const struct role_permission *held,
     return true;
 }
 
+/* By one permission of one role as a whole: halves of two do not add up. */
 static bool pattern_held(const struct role *const *held, size_t count,
                          const struct role_permission *given, struct str pattern)
 {
@@ -115,6 +117,7 @@ static int read_list(struct arena *arena, const struct json *value, const char *
     return 0;
 }
 
+/* Only letters that actions have: a typing mistake would otherwise be kept as a right. */
 static int read_patterns(struct arena *arena, const struct json *permission, const char *key,
                          struct role_patterns *out, struct error *err)
 {
@@ -129,6 +132,7 @@ static int read_patterns(struct arena *arena, const struct json *permission, con
     return 0;
 }
 
+/* Azure sends one; the form is a list. */
 static int read_permissions(struct arena *arena, const struct json *value, struct role *out,
                             struct error *err)
 {
@@ -155,6 +159,7 @@ static int read_permissions(struct arena *arena, const struct json *value, struc
     return 0;
 }
 
+/* Names of built-in roles are taken: a script that looks for "Owner" must find one. */
 int role_read(struct arena *arena, const struct json *properties, struct role *out,
               struct error *err)
 {
@@ -179,6 +184,7 @@ int role_read(struct arena *arena, const struct json *properties, struct role *o
     return 0;
 }
 
+/* An empty list is shown as one. */
 static void show_list(struct arena *arena, struct json *object, const char *key,
                       struct role_patterns patterns)
 {
@@ -189,6 +195,7 @@ static void show_list(struct arena *arena, struct json *object, const char *key,
     json_set(arena, object, str_from(key), list);
 }
 
+/* The form that role_read takes. */
 struct json *role_show(struct arena *arena, const struct role *role)
 {
     struct json *out = json_object(arena), *permissions = json_array(arena);

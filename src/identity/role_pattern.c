@@ -65,33 +65,48 @@ bool role_matches(struct str pattern, struct str action)
     return now[pattern.len];
 }
 
-/* Whether some text is matched by both: pairs of steps, each visited once. */
-static bool meet(struct str a, size_t i, struct str b, size_t j, bool *seen)
+/* Two patterns and which pairs of their places were visited. */
+struct meeting {
+    struct str a, b;
+    bool *seen;
+};
+
+static bool meet(struct meeting *m, size_t i, size_t j);
+
+/* The star of one pattern takes nothing more, or whatever the other has next. */
+static bool meet_star(struct meeting *m, size_t i, size_t j)
 {
-    bool *mark = &seen[i * (ROLE_PATTERN_MAX + 1) + j];
+    bool star_a = i < m->a.len && m->a.ptr[i] == '*', star_b = j < m->b.len && m->b.ptr[j] == '*';
+
+    if (star_a && (meet(m, i + 1, j) || (j < m->b.len && meet(m, i, j + 1))))
+        return true;
+    return star_b && (meet(m, i, j + 1) || (i < m->a.len && meet(m, i + 1, j)));
+}
+
+/* Whether some text is matched by both from these places on: each pair is visited once. */
+static bool meet(struct meeting *m, size_t i, size_t j)
+{
+    bool *mark = &m->seen[i * (ROLE_PATTERN_MAX + 1) + j];
 
     if (*mark)
         return false;
     *mark = true;
-    if (i == a.len && j == b.len)
+    if (i == m->a.len && j == m->b.len)
         return true;
-    bool star_a = i < a.len && a.ptr[i] == '*', star_b = j < b.len && b.ptr[j] == '*';
-    if ((skips(a, i) && meet(a, i + 2, b, j, seen)) || (skips(b, j) && meet(a, i, b, j + 2, seen)))
+    if ((skips(m->a, i) && meet(m, i + 2, j)) || (skips(m->b, j) && meet(m, i, j + 2)) ||
+        meet_star(m, i, j))
         return true;
-    if (star_a && (meet(a, i + 1, b, j, seen) || (j < b.len && meet(a, i, b, j + 1, seen))))
-        return true;
-    if (star_b && (meet(a, i, b, j + 1, seen) || (i < a.len && meet(a, i + 1, b, j, seen))))
-        return true;
-    return i < a.len && j < b.len && lower(a.ptr[i]) == lower(b.ptr[j]) &&
-           meet(a, i + 1, b, j + 1, seen);
+    return i < m->a.len && j < m->b.len && lower(m->a.ptr[i]) == lower(m->b.ptr[j]) &&
+           meet(m, i + 1, j + 1);
 }
 
 bool role_patterns_meet(struct str a, struct str b)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    struct meeting m = {.a = a, .b = b};
 
     if (a.len > ROLE_PATTERN_MAX || b.len > ROLE_PATTERN_MAX)
         return true;
-    return meet(a, 0, b, 0,
-                arena_new_array(arena, bool, (ROLE_PATTERN_MAX + 1) * (ROLE_PATTERN_MAX + 1)));
+    m.seen = arena_new_array(arena, bool, (ROLE_PATTERN_MAX + 1) * (ROLE_PATTERN_MAX + 1));
+    return meet(&m, 0, 0);
 }

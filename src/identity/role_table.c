@@ -73,6 +73,7 @@ static const struct role ROLES[] = {
          "Works with the assets of a registry.", REGISTRY_USER),
 };
 
+/* The table itself; nobody changes it. */
 const struct role *role_built_in(size_t *out_count)
 {
     assert(out_count);
@@ -80,6 +81,7 @@ const struct role *role_built_in(size_t *out_count)
     return ROLES;
 }
 
+/* Names and GUIDs cannot be mistaken for each other. */
 const struct role *role_find(struct str id_or_name)
 {
     for (size_t i = 0; i < COUNT(ROLES); i++)
@@ -88,6 +90,7 @@ const struct role *role_find(struct str id_or_name)
     return NULL;
 }
 
+/* What `local` and attempts may (decisions 23 and 25). */
 bool role_data_scientist_may(struct str action)
 {
     const struct role *role = role_find(STR("AzureML Data Scientist"));

@@ -18,6 +18,7 @@ static const char *const KINDS[] = {[PRINCIPAL_USER] = "User",
 /* --- Showing -------------------------------------------------------------------------------------
  */
 
+/* As Azure shows one; there are no conditions here, so they are null. */
 static struct json *show(struct arena *arena, const struct grant *grant)
 {
     struct json *out = json_object(arena), *properties = json_object(arena);
@@ -43,6 +44,7 @@ static struct json *show(struct arena *arena, const struct grant *grant)
     return out;
 }
 
+/* A refusal, or the assignment. */
 static void answer(struct call *call, int result, int status, const struct grant *grant,
                    const struct error *err)
 {
@@ -55,16 +57,18 @@ static void answer(struct call *call, int result, int status, const struct grant
 /* --- One -----------------------------------------------------------------------------------------
  */
 
+/* At the scope of the path and nowhere else. */
 static int find(struct call *call, struct grant *out, struct error *err)
 {
     struct engines *engines = call->face;
-    struct str scope;
+    struct grant_key key = {.id = call_param(call, "id")};
 
-    if (role_scope(call, &scope, err) < 0)
+    if (role_scope(call, &key.scope, err) < 0)
         return -1;
-    return grant_get(engines->identity, call->arena, scope, call_param(call, "id"), out, err);
+    return grant_get(engines->identity, call->arena, &key, out, err);
 }
 
+/* One assignment by its id. */
 static void get_run(struct call *call)
 {
     struct error err = {0};
@@ -138,7 +142,9 @@ static int check_principal(struct call *call, const struct json *properties, str
     return 0;
 }
 
-static int put(struct call *call, struct grant *out, bool *out_created, struct error *err)
+/* Shape, role, principal, then the right to give it: a client learns the mistakes of its body
+ * first. */
+static int put(struct call *call, struct grant *out, struct error *err)
 {
     struct engines *engines = call->face;
     struct json *body = role_body(call, err);
@@ -156,18 +162,18 @@ static int put(struct call *call, struct grant *out, bool *out_created, struct e
         return -1;
     wish.role = role.id;
     wish.principal = json_str_at(properties, "principalId");
-    return grant_put(engines->identity, call->arena, &wish, out, out_created, err);
+    return grant_put(engines->identity, call->arena, &wish, out, err);
 }
 
+/* 201 when it is new, 200 when it was there. */
 static void put_run(struct call *call)
 {
     struct error err = {0};
     struct grant grant;
-    bool created = false;
-    int result = put(call, &grant, &created, &err);
+    int result = put(call, &grant, &err);
 
     assert(call->face);
-    answer(call, result, created ? 201 : 200, &grant, &err);
+    answer(call, result, result == 0 && grant.fresh ? 201 : 200, &grant, &err);
 }
 
 /* --- Many ----------------------------------------------------------------------------------------
@@ -178,6 +184,7 @@ struct listing {
     struct json *value;
 };
 
+/* Into the list of the reply. */
 static int add(const struct grant *grant, void *context, struct error *)
 {
     struct listing *listing = context;
@@ -211,6 +218,7 @@ static int read_query(struct call *call, struct grant_query *out, bool *out_nobo
     return 0;
 }
 
+/* All of a scope in one page: assignments are hundreds, not millions. */
 static void list_run(struct call *call)
 {
     struct engines *engines = call->face;

@@ -10,6 +10,7 @@
 
 #define TYPE "roleDefinitions"
 
+/* The id depends on where it is seen from, the role does not. */
 static struct json *show(struct arena *arena, const struct role *role, struct str scope)
 {
     struct json *out = json_object(arena);
@@ -38,6 +39,7 @@ static bool visible(struct arena *arena, const struct role *role, struct str sco
 /* --- One -----------------------------------------------------------------------------------------
  */
 
+/* A custom role of elsewhere is not there. */
 static int find(struct call *call, struct role *out, struct str *out_scope, struct error *err)
 {
     struct engines *engines = call->face;
@@ -52,6 +54,7 @@ static int find(struct call *call, struct role *out, struct str *out_scope, stru
                      "The role definition '%.*s' does not exist.", STR_ARG(str_slice(id, 0, 64)));
 }
 
+/* One role by its id. */
 static void get_run(struct call *call)
 {
     struct error err = {0};
@@ -99,6 +102,7 @@ static int check_before(struct call *call, struct str id, struct error *err)
     return before.built_in ? 0 : check_scopes(call, &before, err);
 }
 
+/* The id is in the path alone; what a body says of it does not count. */
 static int put(struct call *call, struct role *out, struct str *out_scope, bool *out_created,
                struct error *err)
 {
@@ -118,6 +122,7 @@ static int put(struct call *call, struct role *out, struct str *out_scope, bool 
     return grant_role_put(engines->identity, out, call->caller.name, out_created, err);
 }
 
+/* 201 when it is new, 200 when it was changed. */
 static void put_run(struct call *call)
 {
     struct error err = {0};
@@ -131,6 +136,7 @@ static void put_run(struct call *call)
         arm_reply(call, created ? 201 : 200, show(call->arena, &role, scope));
 }
 
+/* What is not there cannot be removed, which is no mistake. */
 static void delete_run(struct call *call)
 {
     struct engines *engines = call->face;
@@ -162,6 +168,7 @@ struct listing {
     struct str scope;
 };
 
+/* Those that the filter and the scope leave in. */
 static int add(const struct role *role, void *context, struct error *)
 {
     struct listing *listing = context;
@@ -175,6 +182,7 @@ static int add(const struct role *role, void *context, struct error *)
     return 0;
 }
 
+/* Built-in ones first. */
 static int list(struct call *call, struct listing *listing, struct error *err)
 {
     struct engines *engines = call->face;
@@ -189,6 +197,7 @@ static int list(struct call *call, struct listing *listing, struct error *err)
     return grant_roles(engines->identity, add, listing, err);
 }
 
+/* All in one page. */
 static void list_run(struct call *call)
 {
     struct listing listing = {.arena = call->arena, .value = json_array(call->arena)};

@@ -44,6 +44,7 @@ static struct json *show_admin(struct call *call)
     return out;
 }
 
+/* The row behind the caller. */
 static int find_me(struct call *call, struct principal *out, struct error *err)
 {
     struct engines *engines = call->face;
@@ -55,6 +56,7 @@ static int find_me(struct call *call, struct principal *out, struct error *err)
     return principal_find(engines->identity, call->arena, call->caller.object_id, out, err);
 }
 
+/* With what his groups give him. */
 static int show_me(struct call *call, struct json **out, struct error *err)
 {
     struct engines *engines = call->face;
@@ -72,6 +74,7 @@ static int show_me(struct call *call, struct json **out, struct error *err)
     return 0;
 }
 
+/* Who the server takes the caller for: the first thing to ask when something is refused. */
 static void get_run(struct call *call)
 {
     struct error err = {0};
@@ -106,6 +109,7 @@ static int prove_again(struct call *call, const struct json *body, struct princi
     return -1;
 }
 
+/* Also with the same one again. */
 static int change_password(struct call *call, struct error *err)
 {
     struct engines *engines = call->face;
@@ -119,6 +123,7 @@ static int change_password(struct call *call, struct error *err)
     return principal_set_password(engines->identity, who.number, password, err);
 }
 
+/* The old password ends with the new one. */
 static void password_run(struct call *call)
 {
     struct error err = {0};
@@ -127,6 +132,7 @@ static void password_run(struct call *call)
     people_answer(call, change_password(call, &err), 200, NULL, &err);
 }
 
+/* For clients that know only passwords, such as MLflow. */
 static void token_run(struct call *call)
 {
     struct error err = {0};

@@ -26,6 +26,7 @@ static enum principal_kind kind_of(const struct call *call)
     return str_starts(path, STR("groups")) ? PRINCIPAL_GROUP : PRINCIPAL_SERVICE;
 }
 
+/* A user is not found among groups. */
 static int find(struct call *call, struct principal *out, struct error *err)
 {
     struct engines *engines = call->face;
@@ -38,6 +39,7 @@ static int find(struct call *call, struct principal *out, struct error *err)
                      STR_ARG(str_slice(name, 0, 128)));
 }
 
+/* Asked in the handler too: the row's action could be in a custom role. */
 static int check_owner(struct call *call, struct error *err)
 {
     struct engines *engines = call->face;
@@ -63,6 +65,7 @@ struct people_wish {
     bool make_password, make_secret;
 };
 
+/* Built-in roles only: making somebody with a custom one takes two steps. */
 static int read_role(const struct json *body, struct people_wish *out, struct error *err)
 {
     struct str role;
@@ -84,6 +87,7 @@ static int read_role(const struct json *body, struct people_wish *out, struct er
     return 0;
 }
 
+/* All of it, before anything is made. */
 static int read_wish(const struct json *body, enum principal_kind kind, struct people_wish *out,
                      struct error *err)
 {
@@ -115,7 +119,6 @@ static int equip(struct call *call, const struct principal *who, struct people_w
     struct engines *engines = call->face;
     struct identity *identity = engines->identity;
     struct grant grant;
-    bool created;
 
     if (wish->make_password)
         wish->password = password_random(call->arena);
@@ -133,9 +136,10 @@ static int equip(struct call *call, const struct principal *who, struct people_w
                               .role = wish->role->id,
                               .principal = who->object_id,
                               .actor = call->caller.name};
-    return grant_put(identity, call->arena, &give, &grant, &created, err);
+    return grant_put(identity, call->arena, &give, &grant, err);
 }
 
+/* Several writes in a row; when one fails, what was made goes again. */
 static int make(struct call *call, struct json **out, struct error *err)
 {
     struct engines *engines = call->face;
@@ -161,6 +165,7 @@ static int make(struct call *call, struct json **out, struct error *err)
     return -1;
 }
 
+/* Secrets are in this reply and nowhere else. */
 static void create_run(struct call *call)
 {
     struct error err = {0};
@@ -178,6 +183,7 @@ struct listing {
     struct json *value;
 };
 
+/* Into the list of the reply. */
 static int add(const struct principal *who, void *context, struct error *)
 {
     struct listing *listing = context;
@@ -186,6 +192,7 @@ static int add(const struct principal *who, void *context, struct error *)
     return 0;
 }
 
+/* The same for credentials. */
 static int add_credential(const struct credential *credential, void *context, struct error *)
 {
     struct listing *listing = context;
@@ -194,6 +201,7 @@ static int add_credential(const struct credential *credential, void *context, st
     return 0;
 }
 
+/* {"value": […]}, as ARM has its lists. */
 static struct json *as_list(struct listing *listing)
 {
     struct json *body = json_object(listing->arena);
@@ -202,6 +210,7 @@ static struct json *as_list(struct listing *listing)
     return body;
 }
 
+/* All of a kind. */
 static void list_run(struct call *call)
 {
     struct engines *engines = call->face;
@@ -212,6 +221,7 @@ static void list_run(struct call *call)
     people_answer(call, result, 200, as_list(&listing), &err);
 }
 
+/* One, by any of its names. */
 static void get_run(struct call *call)
 {
     struct error err = {0};
@@ -221,6 +231,7 @@ static void get_run(struct call *call)
     people_answer(call, result, 200, result < 0 ? NULL : people_show(call->arena, &who), &err);
 }
 
+/* What was given out, without what it is. */
 static void credentials_run(struct call *call)
 {
     struct engines *engines = call->face;
@@ -235,6 +246,7 @@ static void credentials_run(struct call *call)
     people_answer(call, result, 200, as_list(&listing), &err);
 }
 
+/* Of one group. */
 static void members_run(struct call *call)
 {
     struct engines *engines = call->face;
@@ -257,6 +269,7 @@ static int open_change(struct call *call, struct principal *out, struct error *e
     return check_owner(call, err) < 0 || find(call, out, err) < 0 ? -1 : 0;
 }
 
+/* With credentials, memberships and assignments. */
 static void delete_run(struct call *call)
 {
     struct engines *engines = call->face;
@@ -269,6 +282,7 @@ static void delete_run(struct call *call)
     people_answer(call, result, 200, NULL, &err);
 }
 
+/* One that is made here is shown once. */
 static int set_password(struct call *call, struct json *out, struct error *err)
 {
     struct engines *engines = call->face;
@@ -289,6 +303,7 @@ static int set_password(struct call *call, struct json *out, struct error *err)
     return 0;
 }
 
+/* By an Owner for somebody who forgot his. */
 static void password_run(struct call *call)
 {
     struct error err = {0};
@@ -298,6 +313,7 @@ static void password_run(struct call *call)
     people_answer(call, result, 200, body, &err);
 }
 
+/* Users call theirs a token. */
 static void secret_run(struct call *call)
 {
     struct error err = {0};
@@ -320,6 +336,7 @@ static int keep_last(const struct credential *credential, void *context, struct 
     return 0;
 }
 
+/* Text with one certificate. */
 static int add_certificate(struct call *call, const struct principal *who, const struct json *body,
                            struct error *err)
 {
@@ -331,6 +348,7 @@ static int add_certificate(struct call *call, const struct principal *who, const
     return principal_add_certificate(engines->identity, who->number, pem, err);
 }
 
+/* Another issuer's word, in the words that its tokens will have. */
 static int add_federation(struct call *call, const struct principal *who, const struct json *body,
                           struct error *err)
 {
@@ -352,6 +370,7 @@ static int add_federation(struct call *call, const struct principal *who, const 
 typedef int people_adder(struct call *call, const struct principal *who, const struct json *body,
                          struct error *err);
 
+/* Adds, then shows the newest. */
 static void add_by(struct call *call, people_adder *adder)
 {
     struct engines *engines = call->face;
@@ -368,16 +387,19 @@ static void add_by(struct call *call, people_adder *adder)
     people_answer(call, result, 201, listing.value, &err);
 }
 
+/* Service principals only. */
 static void certificate_run(struct call *call)
 {
     add_by(call, add_certificate);
 }
 
+/* The same. */
 static void federation_run(struct call *call)
 {
     add_by(call, add_federation);
 }
 
+/* By its id. */
 static void drop_run(struct call *call)
 {
     struct engines *engines = call->face;
@@ -391,6 +413,7 @@ static void drop_run(struct call *call)
     people_answer(call, result, 200, NULL, &err);
 }
 
+/* Tokens end; credentials stay. */
 static void revoke_run(struct call *call)
 {
     struct engines *engines = call->face;
@@ -403,6 +426,7 @@ static void revoke_run(struct call *call)
     people_answer(call, result, 200, NULL, &err);
 }
 
+/* Shows how it is now. */
 static void disable(struct call *call, bool disabled)
 {
     struct engines *engines = call->face;
@@ -416,11 +440,13 @@ static void disable(struct call *call, bool disabled)
     people_answer(call, result, 200, result < 0 ? NULL : people_show(call->arena, &who), &err);
 }
 
+/* At once, on every face. */
 static void disable_run(struct call *call)
 {
     disable(call, true);
 }
 
+/* With all he had. */
 static void enable_run(struct call *call)
 {
     disable(call, false);
@@ -429,6 +455,7 @@ static void enable_run(struct call *call)
 typedef int people_mover(struct identity *identity, int64_t team, int64_t member,
                          struct error *err);
 
+/* Into a group or out of it. */
 static void move(struct call *call, people_mover *mover)
 {
     struct engines *engines = call->face;
@@ -444,11 +471,13 @@ static void move(struct call *call, people_mover *mover)
     people_answer(call, result, 200, NULL, &err);
 }
 
+/* Twice is once. */
 static void join_run(struct call *call)
 {
     move(call, principal_join);
 }
 
+/* The rights of the group go with it. */
 static void leave_run(struct call *call)
 {
     move(call, principal_leave);
@@ -491,6 +520,7 @@ static const struct route ROWS[] = {
     ROW("DELETE", "groups/{name}/members/{member}", PEOPLE_WRITE, leave_run),
 };
 
+/* For server/faces.c. */
 struct route_table role_people_routes(struct engines *engines)
 {
     assert(engines);

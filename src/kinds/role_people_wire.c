@@ -9,6 +9,7 @@
 #define DAYS_MAX 3650
 #define US_PER_DAY (86400LL * US_PER_S)
 
+/* Null is never. */
 void people_set_time(struct arena *arena, struct json *object, const char *key, int64_t at_us)
 {
     char text[CLOCK_ISO_BYTES];
@@ -19,6 +20,7 @@ void people_set_time(struct arena *arena, struct json *object, const char *key, 
         json_set_str(arena, object, key, clock_iso(at_us, text));
 }
 
+/* A group has no client id, a user neither. */
 struct json *people_show(struct arena *arena, const struct principal *who)
 {
     static const char *const KINDS[] = {[PRINCIPAL_USER] = "User",
@@ -38,6 +40,7 @@ struct json *people_show(struct arena *arena, const struct principal *who)
     return out;
 }
 
+/* Nothing that proves anything. */
 struct json *people_show_credential(struct arena *arena, const struct credential *credential)
 {
     static const char *const KINDS[] = {[CREDENTIAL_SECRET] = "Secret",
@@ -62,6 +65,7 @@ struct json *people_show_credential(struct arena *arena, const struct credential
     return out;
 }
 
+/* Some of these replies hold a secret, so no cache may keep any of them. */
 void people_answer(struct call *call, int result, int status, const struct json *body,
                    const struct error *err)
 {
@@ -73,6 +77,7 @@ void people_answer(struct call *call, int result, int status, const struct json 
     arm_reply(call, status, body ? body : json_object(call->arena));
 }
 
+/* Most of these requests need none. */
 struct json *people_body(struct call *call, struct error *err)
 {
     if (http_body(call->ex).len == 0)
@@ -80,6 +85,7 @@ struct json *people_body(struct call *call, struct error *err)
     return role_body(call, err);
 }
 
+/* A number in the place of a name is a mistake, not a name. */
 int people_text(const struct json *body, const char *key, struct str *out, struct error *err)
 {
     const struct json *value = json_get(body, str_from(key));
@@ -90,6 +96,7 @@ int people_text(const struct json *body, const char *key, struct str *out, struc
     return 0;
 }
 
+/* A year unless it is said otherwise: what never expires is never looked at. */
 int people_expiry(const struct json *body, int64_t *out_us, struct error *err)
 {
     const struct json *value = json_get(body, STR("expiresInDays"));
@@ -101,21 +108,21 @@ int people_expiry(const struct json *body, int64_t *out_us, struct error *err)
     return 0;
 }
 
+/* Label and expiry from the body of the request. */
 int people_add_secret(struct call *call, int64_t number, const char *name, struct json *out,
                       struct error *err)
 {
     struct engines *engines = call->face;
     struct json *body = people_body(call, err);
     struct secret_wish wish = {.number = number};
-    struct credential made;
-    struct str secret;
+    struct secret_made made;
 
     if (!body || people_text(body, "label", &wish.label, err) < 0 ||
         people_expiry(body, &wish.expires_us, err) < 0 ||
-        principal_add_secret(engines->identity, call->arena, &wish, &made, &secret, err) < 0)
+        principal_add_secret(engines->identity, call->arena, &wish, &made, err) < 0)
         return -1;
-    json_set_str(call->arena, out, name, secret);
-    json_set_str(call->arena, out, "id", made.id);
-    people_set_time(call->arena, out, "expiresOn", made.expires_us);
+    json_set_str(call->arena, out, name, made.secret);
+    json_set_str(call->arena, out, "id", made.shown.id);
+    people_set_time(call->arena, out, "expiresOn", made.shown.expires_us);
     return 0;
 }

@@ -27,6 +27,7 @@ static const char *const CODES[] = {
     "UnmatchedPrincipalType",
 };
 
+/* Errors of bodies, paths and states; 0 for the others, which are ARM's. */
 static int status_of(enum error_code code)
 {
     switch (code) {
@@ -42,6 +43,7 @@ static int status_of(enum error_code code)
     }
 }
 
+/* {"error": {"code", "message"}}, as Azure's own service of roles answers. */
 void role_refuse(struct call *call, const struct error *err)
 {
     struct arena *arena = call->arena;
@@ -77,6 +79,7 @@ static size_t scope_pieces(const struct call *call)
     return count;
 }
 
+/* Decoded piece by piece, as the guard did: what was allowed is what is used. */
 int role_scope(struct call *call, struct str *out, struct error *err)
 {
     struct engines *engines = call->face;
@@ -98,6 +101,7 @@ int role_scope(struct call *call, struct str *out, struct error *err)
     return 0;
 }
 
+/* The root is shown as "/" and written as nothing. */
 struct str role_resource_id(struct arena *arena, struct str scope, const char *type, struct str id)
 {
     if (str_eq(scope, STR("/")))
@@ -106,6 +110,7 @@ struct str role_resource_id(struct arena *arena, struct str scope, const char *t
                         STR_ARG(id));
 }
 
+/* Azure's clients take the last piece and ignore the rest. */
 struct str role_definition_id(struct arena *arena, struct str scope, struct str id)
 {
     struct str rest = scope, piece, subscription = STR("");
@@ -117,6 +122,7 @@ struct str role_definition_id(struct arena *arena, struct str scope, struct str 
     return role_resource_id(arena, subscription, "roleDefinitions", id);
 }
 
+/* Depth and size were limited before. */
 struct json *role_body(struct call *call, struct error *err)
 {
     struct json *body = json_parse(call->arena, http_body(call->ex), err);
@@ -141,6 +147,7 @@ static bool between(struct str term, struct str before, struct str after, struct
     return out->len > 0 && str_find_char(*out, '\'') < 0;
 }
 
+/* The forms that az, the SDKs and Terraform send. */
 static bool read_term(struct str term, struct role_filter *out)
 {
     if (str_eq_fold(term, STR("atScope()")) || str_eq_fold(term, STR("atScopeAndBelow()"))) {
@@ -153,6 +160,7 @@ static bool read_term(struct str term, struct role_filter *out)
            between(term, STR("type eq '"), STR("'"), &out->type);
 }
 
+/* An unknown term is an error: leaving it out would show too much. */
 int role_filter_read(struct call *call, struct role_filter *out, struct error *err)
 {
     struct str rest = str_trim(call_query(call, "$filter")), term;
@@ -175,6 +183,7 @@ int role_filter_read(struct call *call, struct role_filter *out, struct error *e
 /* --- Rights --------------------------------------------------------------------------------------
  */
 
+/* security.md 5. */
 int role_may_give(struct call *call, const struct role *role, struct str scope, struct error *err)
 {
     struct engines *engines = call->face;
