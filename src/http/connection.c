@@ -61,7 +61,10 @@ void connection_open(struct loop *loop, int fd, const struct http_peer *peer, st
     wait_for_request(connection, HTTP_HEAD_TIMEOUT_MS);
     if (tls) {
         connection->handshaking = true;
-        if (transport_start_tls(&connection->transport, tls->context, NULL) < 0) {
+        SSL_CTX *context = tls_context(tls);
+        int started = transport_start_tls(&connection->transport, context, NULL);
+        SSL_CTX_free(context); /* the connection holds it */
+        if (started < 0) {
             connection_close(connection);
             return;
         }

@@ -1,16 +1,21 @@
 /* Contexts of OpenSSL for both sides: TLS 1.2 or later, HTTP/1.1 only. */
 #include "http/tls_private.h"
 
+#include "os/clock.h"
 #include "os/file.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509_vfy.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 /* A chain of ours has two certificates; a bundle of an office may have some dozens. */
 #define PEM_LIMIT_BYTES (64 * KIB)
+#define LOOK_EVERY_US (5 * US_PER_S) /* for new files, when somebody connects */
 
 /* The last complaint is the most exact; the others are forgotten with it. */
 void tls_reason(char *out, size_t size)
@@ -83,11 +88,41 @@ static int use_pair(SSL_CTX *context, int dir, struct error *err)
     return 0;
 }
 
-/* Tickets carry all that a resumed session needs: no cache in memory. */
-struct http_tls *http_tls_open(int dir, struct error *err)
+/* What a file was when it was read: a new one differs in at least one of these. */
+struct version {
+    ino_t inode;
+    off_t size;
+    struct timespec changed;
+};
+
+struct http_tls {
+    int dir;
+    pthread_mutex_t lock; /* all below */
+    SSL_CTX *context;
+    struct version version; /* of server.pem */
+    int64_t looked_us;      /* monotonic */
+};
+
+static bool version_of(int dir, struct version *out)
+{
+    struct stat status;
+
+    if (fstatat(dir, "server.pem", &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return false;
+    *out = (struct version){status.st_ino, status.st_size, status.st_mtim};
+    return true;
+}
+
+static bool same_version(const struct version *a, const struct version *b)
+{
+    return a->inode == b->inode && a->size == b->size && a->changed.tv_sec == b->changed.tv_sec &&
+           a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
+/* Tickets carry all that a resumed session needs: no cache in memory. NULL with an error. */
+static SSL_CTX *server_context(int dir, struct error *err)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
-    struct http_tls *tls;
 
     assert(dir >= 0);
     if (!context)
@@ -96,15 +131,59 @@ struct http_tls *http_tls_open(int dir, struct error *err)
     SSL_CTX_set_alpn_select_cb(context, on_alpn, NULL);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(context, 1);
-    if (use_pair(context, dir, err) < 0) {
-        SSL_CTX_free(context);
+    if (use_pair(context, dir, err) == 0)
+        return context;
+    SSL_CTX_free(context);
+    return NULL;
+}
+
+struct http_tls *http_tls_open(int dir, struct error *err)
+{
+    struct version version = {0};
+    bool there = version_of(dir, &version); /* before it is read: a later one is then seen */
+    SSL_CTX *context = server_context(dir, err);
+    struct http_tls *tls;
+
+    if (!context)
         return NULL;
-    }
-    tls = malloc(sizeof(*tls));
+    assert(there);
+    tls = calloc(1, sizeof(*tls));
     if (!tls)
         abort();
-    *tls = (struct http_tls){.context = context};
+    tls->dir = fcntl(dir, F_DUPFD_CLOEXEC, 0);
+    tls->context = context;
+    tls->version = version;
+    tls->looked_us = clock_mono_us();
+    pthread_mutex_init(&tls->lock, NULL);
     return tls;
+}
+
+/* The key is written before the certificate, so a pair may not fit for a moment: what is in use
+ * stays, and it is looked again. */
+static void look_again(struct http_tls *tls)
+{
+    struct version version;
+
+    tls->looked_us = clock_mono_us();
+    if (tls->dir < 0 || !version_of(tls->dir, &version) || same_version(&version, &tls->version))
+        return;
+    SSL_CTX *context = server_context(tls->dir, NULL);
+    if (!context)
+        return;
+    SSL_CTX_free(tls->context); /* connections that use it hold it */
+    tls->context = context;
+    tls->version = version;
+}
+
+SSL_CTX *tls_context(struct http_tls *tls)
+{
+    pthread_mutex_lock(&tls->lock);
+    if (clock_mono_us() - tls->looked_us >= LOOK_EVERY_US)
+        look_again(tls);
+    SSL_CTX *context = tls->context;
+    SSL_CTX_up_ref(context);
+    pthread_mutex_unlock(&tls->lock);
+    return context;
 }
 
 void http_tls_free(struct http_tls **tls)
@@ -112,6 +191,8 @@ void http_tls_free(struct http_tls **tls)
     if (!*tls)
         return;
     SSL_CTX_free((*tls)->context);
+    fd_close(&(*tls)->dir);
+    pthread_mutex_destroy(&(*tls)->lock);
     free(*tls);
     *tls = NULL;
 }

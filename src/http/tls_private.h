@@ -5,9 +5,8 @@
 
 #include <openssl/ssl.h>
 
-struct http_tls {
-    SSL_CTX *context;
-};
+/* The context in use for new connections. Threads: any. Owns: the caller, one reference. */
+SSL_CTX *tls_context(struct http_tls *tls);
 
 /* A client's context that trusts a PEM bundle, or the system's roots when the path is empty. */
 SSL_CTX *tls_client_context(struct str ca_file, struct error *err);

@@ -220,3 +220,66 @@ TEST(tls_speaks_new_versions_and_one_protocol)
     CHECK_INT(0, raw_count(raw_read(arena, fd, NULL), "HTTP/1.1"));
     close(fd);
 }
+
+/* The serial number of what new connections are shown. */
+static struct str shown(struct arena *arena, struct http_tls *tls)
+{
+    SSL_CTX *context = tls_context(tls);
+    BIGNUM *serial =
+        ASN1_INTEGER_to_BN(X509_get0_serialNumber(SSL_CTX_get0_certificate(context)), NULL);
+    char *text = BN_bn2hex(serial);
+    struct str copy = arena_str(arena, str_from(text));
+
+    OPENSSL_free(text);
+    BN_free(serial);
+    SSL_CTX_free(context);
+    return copy;
+}
+
+TEST(tls_takes_files_that_are_replaced_while_it_runs)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    CLEANUP(fd_close) int dir = folder("replaced");
+    struct error err = {0};
+
+    clock_test_set(1795262400000000LL);
+    prepare(dir, NAMES, 1);
+    CLEANUP(http_tls_free) struct http_tls *tls = http_tls_open(dir, &err);
+    CHECK(tls);
+    struct str first = shown(arena, tls);
+    prepare(dir, NAMES, 2); /* a name more: another certificate */
+    CHECK_STR(first.ptr, shown(arena, tls));
+    clock_test_advance(6 * US_PER_S);
+    struct str second = shown(arena, tls);
+    CHECK(!str_eq(first, second));
+    /* A pair that does not fit is passed over, and taken when it does. */
+    struct str key = arena_str(arena, content(arena, dir, "server.key"));
+    CHECK_OK(file_write_atomic(dir, "server.key", STR("no key"), 0600, &err), &err);
+    struct str pem = arena_str(arena, content(arena, dir, "server.pem"));
+    CHECK_OK(file_write_atomic(dir, "server.pem", pem, 0644, &err), &err);
+    clock_test_advance(6 * US_PER_S);
+    CHECK_STR(second.ptr, shown(arena, tls));
+    CHECK_OK(file_write_atomic(dir, "server.key", key, 0600, &err), &err);
+    clock_test_advance(6 * US_PER_S);
+    CHECK_STR(second.ptr, shown(arena, tls));
+    clock_test_end();
+}
+
+TEST(tls_that_is_near_its_end_is_renewed_and_taken)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    CLEANUP(fd_close) int dir = folder("near");
+    struct error err = {0};
+
+    clock_test_set(1795262400000000LL);
+    prepare(dir, NAMES, 1);
+    CLEANUP(http_tls_free) struct http_tls *tls = http_tls_open(dir, &err);
+    struct str first = shown(arena, tls);
+    clock_test_advance(300 * DAY_US);
+    prepare(dir, NAMES, 1);
+    CHECK_STR(first.ptr, shown(arena, tls));
+    clock_test_advance(70 * DAY_US);
+    prepare(dir, NAMES, 1);
+    CHECK(!str_eq(first, shown(arena, tls)));
+    clock_test_end();
+}
