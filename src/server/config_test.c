@@ -117,6 +117,18 @@ TEST(the_file_is_made_with_every_key_and_reads_as_the_defaults)
 }
 
 /* Each default in the file, without its comment mark, is what config_default gives. */
+TEST(accounts_are_told_by_path_or_by_host)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    struct config config;
+
+    CHECK_STR("", outcome(arena, "[storage]\naddresses = \"host\"\n", &config));
+    CHECK(config.storage_by_host);
+    CHECK_STR("", outcome(arena, "[storage]\naddresses = \"path\"\n", &config));
+    CHECK(!config.storage_by_host && !config_default().storage_by_host);
+    CHECK(outcome(arena, "[storage]\naddresses = \"both\"\n", &config).len > 0);
+}
+
 TEST(the_defaults_shown_in_the_file_are_the_defaults)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);

@@ -41,6 +41,15 @@ static void echo(struct call *call)
     http_reply(call->ex, 200, "text/plain", text);
 }
 
+/* What a storage account's address is taken for. */
+static void echo_account(struct call *call)
+{
+    struct str text = arena_printf(call->arena, "account %.*s name %.*s path %.*s",
+                                   STR_ARG(call_param(call, "account")),
+                                   STR_ARG(call_param(call, "name")), STR_ARG(http_path(call->ex)));
+    http_reply(call->ex, 200, "text/plain", text);
+}
+
 /* A face of its own words: "status:sentence". */
 static void refuse(struct call *call, const struct error *err)
 {
@@ -86,6 +95,10 @@ static const struct route ROWS[] = {
     {"POST", "/mlflow/{name}", PERMIT_ACTION,
      "Microsoft.MachineLearningServices/workspaces/jobs/write", 16, ROUTE_LOCAL_USER, LISTEN_ALL,
      echo, NULL, refuse},
+    {"GET", "/{account}.blob.{suffix}/{name}", PERMIT_LOCAL, NULL, 0, 0, LISTEN_ALL, echo_account,
+     NULL, refuse},
+    {"GET", "/{account}.blob.{suffix}", PERMIT_LOCAL, NULL, 0, 0, LISTEN_ALL, echo_account, NULL,
+     refuse},
     {"PUT", "/stream/{name}", PERMIT_LOCAL, NULL, 64 * MIB, ROUTE_STREAM_IN, LISTEN_SOCKET,
      stream_end, sink_open, refuse},
 };
@@ -161,6 +174,21 @@ static struct world *world_new(struct world *world)
     CLEANUP(world_end) struct world name##_; \
     struct world *name = world_new(&name##_)
 
+/* A GET over the socket under a Host of the caller's choice; "status body". */
+static struct str ask_host(struct world *world, const char *host, const char *target)
+{
+    struct http_address address = {.unix_path =
+                                       arena_printf(world->arena, "%s/" SOCKET, test_folder()),
+                                   .host = STR("127.0.0.1"),
+                                   .host_header = str_from(host)};
+    CLEANUP(http_client_free) struct http_client *client = http_client_new(&address);
+    struct http_call call = {.method = "GET", .target = str_from(target)};
+    struct http_response reply;
+
+    CHECK_OK(http_client_send(client, world->arena, &call, &reply, &world->err), &world->err);
+    return arena_printf(world->arena, "%d %.*s", reply.status, STR_ARG(reply.body));
+}
+
 /* One request over the socket (or the plain listener); "status body". */
 static struct str ask(struct world *world, bool plain, const char *method, const char *target,
                       struct str body)
@@ -219,6 +247,27 @@ TEST(refusals_speak_the_words_of_their_face)
     check(w, "400 not found: There is nothing at this address.", "GET", "/things/x/y", "");
     check(w, "400 too large: The body has 17 bytes; at most 16 are taken here.", "POST",
           "/things/x", "12345678901234567");
+}
+
+TEST(a_storage_account_is_named_by_the_host_or_by_the_path)
+{
+    WORLD(w);
+    const struct str hosts[] = {STR("*.blob.core.lazurite.test:10443")};
+
+    identity_set_hosts(w->identity, hosts, COUNT(hosts));
+    dispatch_storage(w->dispatch, STR(".blob.core.lazurite.test"));
+    world_serve(w);
+    CHECK_STR("200 account lz1 name a b path /a%20b",
+              ask_host(w, "lz1.blob.core.lazurite.test:10443", "/a%20b"));
+    CHECK_STR("200 account lz1 name  path /",
+              ask_host(w, "lz1.blob.core.lazurite.test:10443", "/?comp=list"));
+    CHECK_STR("200 account lz1 name x path /lz1.blob.core.lazurite.test/x",
+              ask_host(w, "localhost", "/lz1.blob.core.lazurite.test/x"));
+    /* One label stands for the account, and the port is ours. */
+    CHECK(str_starts(ask_host(w, "a.lz1.blob.core.lazurite.test:10443", "/open"), STR("400 ")) ||
+          str_starts(ask_host(w, "a.lz1.blob.core.lazurite.test:10443", "/open"), STR("421 ")));
+    CHECK(!str_starts(ask_host(w, "lz1.blob.core.lazurite.test:1", "/x"), STR("200 ")));
+    CHECK(!str_starts(ask_host(w, "lz1.blob.core.example.com:10443", "/open"), STR("200 ")));
 }
 
 TEST(an_address_of_no_face_is_refused_in_arms_words)

@@ -167,7 +167,8 @@ def test_block_lists_that_are_none(storage, body):
 @pytest.mark.parametrize("query", [
     "?comp=block", "?comp=block&blockid=", "?comp=block&blockid=%00", "?comp=block&blockid=" + "QQ" * 500,
     "?comp=block&blockid=..%2F..", "?comp=%2e%2e", "?comp=blocklist&comp=block", "?comp=" + "x" * 3000,
-    "?timeout=-1&comp=nothing",    "?comp=block&blockid=%zz", "?comp=lease", "?comp=snapshot", "?comp=tags", "?comp=undelete", "?comp=tier", "?comp=page"])
+    "?timeout=-1&comp=nothing", "?comp=block&blockid=%zz", "?comp=lease", "?comp=snapshot", "?comp=tags", "?comp=undelete",
+    "?comp=tier", "?comp=page"])
 def test_queries_that_nobody_should_send(storage, query):
     status, headers, answer = storage.ask("PUT", f"{storage.container}/query{query}", b"x")
     assert status in (400, 404, 501), (status, answer[:200])
@@ -181,7 +182,8 @@ def test_queries_that_nobody_should_send(storage, query):
     ({"Content-MD5": "not a digest"}, "Md5Mismatch"), ({"x-ms-content-crc64": "AAAA"}, "Crc64Mismatch"),
     ({"x-ms-copy-source": "http://169.254.169.254/latest"}, "InvalidHeaderValue"),
     ({"x-ms-copy-source": "https://localhost:1/azureml-x/y"}, "CannotVerifyCopySource"),
-    ({"x-ms-copy-source": "https://"}, "InvalidHeaderValue"), ({"x-ms-lease-id": "1"}, "LeaseNotPresentWithBlobOperation")])
+    ({"x-ms-copy-source": "https://"}, "InvalidHeaderValue"),
+    ({"x-ms-lease-id": "1"}, "LeaseNotPresentWithBlobOperation")])
 def test_headers_that_say_nothing_good(storage, headers, code):
     body = b"" if "x-ms-copy-source" in headers else b"x"
     status, answered, _ = storage.ask("PUT", f"{storage.container}/headers", body, {**BLOCK_BLOB, **headers})
@@ -189,7 +191,8 @@ def test_headers_that_say_nothing_good(storage, headers, code):
     assert storage.get("headers") == 404
 
 
-@pytest.mark.parametrize("name", ["..", "%2e%2e", "a/../b", "a//b", "%2Fetc%2Fpasswd", "a%5cb", "%00", "%zz", "a/%2e/b"])
+@pytest.mark.parametrize("name", [
+    "..", "%2e%2e", "a/../b", "a//b", "%2Fetc%2Fpasswd", "a%5cb", "%00", "%zz", "a/%2e/b"])
 def test_names_that_are_no_names(storage, name):
     assert storage.put(name, b"x") == 400
     assert storage.put("x" * 4000, b"x") in (201, 400, 404, 414, 431)
@@ -198,7 +201,8 @@ def test_names_that_are_no_names(storage, name):
 @pytest.mark.parametrize("query", [
     "sig=", "sig=x", "sv=2025-11-05&sig=x", "sv=2025-11-05&sr=c&sp=racwdl&se=2099-01-01&sig=AAAA",
     "sv=2025-11-05&sr=c&sp=r&sp=w&se=2099-01-01&sig=AAAA", "sv=9999-99-99&sr=c&sp=r&se=2099-01-01&sig=AAAA",
-    "sv=2025-11-05&sr=d&sdd=99999999999999999999&sp=r&se=2099-01-01&sig=A", "sv=2025-11-05&sr=d&sdd=-1&sp=r&se=2099&sig=A",
+    "sv=2025-11-05&sr=d&sdd=99999999999999999999&sp=r&se=2099-01-01&sig=A",
+    "sv=2025-11-05&sr=d&sdd=-1&sp=r&se=2099&sig=A",
     "sv=2025-11-05&ss=b&srt=sco&sp=rwdl&se=2099-01-01&sig=AAAA", "sv=2025-11-05&sr=c&si=policy&sig=AAAA",
     "sv=2025-11-05&sr=b&skoid=a&sktid=b&skt=c&ske=d&sks=b&skv=e&sp=r&se=2099-01-01&sig=AAAA",
     "sv=%ff&sr=%00&sig=%", "&".join(f"s{i}=1" for i in range(500)) + "&sig=A", "sig=" + "A" * 7000])
@@ -210,8 +214,8 @@ def test_signatures_that_nobody_made(storage, query):
 
 
 @pytest.mark.parametrize("value", [
-    "SharedKey", "SharedKey :", "SharedKey a:b", "SharedKey " + "x" * 4000, "SharedKeyLite a:b", "SharedKey devstoreaccount1:"
-    + base64.b64encode(b"x" * 32).decode()])
+    "SharedKey", "SharedKey :", "SharedKey a:b", "SharedKey " + "x" * 4000, "SharedKeyLite a:b",
+    "SharedKey devstoreaccount1:" + base64.b64encode(b"x" * 32).decode()])
 def test_shared_keys_that_nobody_has(storage, value):
     for path in (storage.container + "/x", storage.account + storage.container + "/x"):
         status, _, _ = storage.ask("GET", path, headers={"Authorization": value, "x-ms-date":
