@@ -2,6 +2,7 @@
  * comes before what lies in it; within a depth as they are written. */
 #include "kinds/template_deploy.h"
 
+#include "identity/identity.h"
 #include "os/clock.h"
 #include "os/random.h"
 
@@ -230,6 +231,23 @@ static struct json *read_body(struct deploy *deploy, const struct item *item, st
     return body;
 }
 
+/* A template makes nothing that whoever sent it could not make by itself: the right to deploy is
+ * one thing, the right to write what is deployed another. */
+static int check_right(struct deploy *deploy, const struct item *item,
+                       const struct engines *engines, struct error *err)
+{
+    const struct caller *caller = &deploy->call->caller;
+    struct str action = arena_printf(deploy->t.arena, "%.*s/write", STR_ARG(item->type));
+    struct str id = reference_id(deploy, item);
+
+    assert(item->type.len > 0);
+    if (identity_may(engines->identity, caller, action, id))
+        return 0;
+    return error_set(err, ERROR_FORBIDDEN, "properties.template.resources",
+                     "'%.*s' may not do '%.*s' over the scope '%.*s'.", STR_ARG(caller->name),
+                     STR_ARG(str_slice(action, 0, 128)), STR_ARG(str_slice(id, 0, 200)));
+}
+
 /* As if a client had sent it. */
 static int put(struct deploy *deploy, const struct item *item, struct error *err)
 {
@@ -239,7 +257,8 @@ static int put(struct deploy *deploy, const struct item *item, struct error *err
     struct json *body;
 
     if (read_target(deploy, item, &target, err) < 0 ||
-        arm_request_open(deploy->arm, deploy->call, &target, &req, err) < 0)
+        arm_request_open(deploy->arm, deploy->call, &target, &req, err) < 0 ||
+        check_right(deploy, item, req.engines, err) < 0)
         return -1;
     body = read_body(deploy, item, err);
     if (!body || arm_request_put(&req, body, &reply, err) < 0)

@@ -186,6 +186,21 @@ def test_lists_above_a_workspace_show_what_the_caller_may_read(world, tokens):
     assert world.ask("PUT", world.group, {"location": "local"}, tokens["Owner"])[0] == 403
 
 
+def test_a_deployment_makes_nothing_that_its_sender_could_not(world):
+    name = "deployed-" + uuid.uuid4().hex[:8]
+    path = f"{world.group}/providers/Microsoft.Resources/deployments/{name}?api-version=2020-06-01"
+    body = {"properties": {"mode": "Incremental", "template": {"resources": [{
+        "type": "Microsoft.MachineLearningServices/workspaces", "apiVersion": "2025-12-01", "name": name, "location": "local",
+        "properties": {}}]}}}
+    guid, (status, reply, _) = custom(world, ["Microsoft.Resources/*", "*/read"], scopes=[world.group])
+    assert status == 201, reply
+    status, reply, _ = world.ask("PUT", path, body, world.with_role(guid, world.group))
+    assert "AuthorizationFailed" in json.dumps(reply) or status == 403, (status, reply)
+    assert world.ask("GET", world.group + ML + name + "?api-version=2025-12-01")[0] == 404
+    assert world.ask("PUT", path, body, world.with_role("Contributor", world.group))[0] in (200, 201, 202)
+    assert world.ask("GET", world.group + ML + name + "?api-version=2025-12-01")[0] == 200
+
+
 # --- The other faces -------------------------------------------------------------------------------------------------
 
 
