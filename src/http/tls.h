@@ -12,7 +12,7 @@ struct http_tls;
 int http_tls_prepare(int dir, const struct str *names, size_t count, struct error *err);
 
 /* Loads server.pem and server.key: TLS 1.2 or later, ALPN http/1.1. Files that are replaced are
- * loaded for connections from then on, within seconds; a pair that does not fit is passed over until
- * it does. Owns: the caller. */
+ * loaded for connections from then on, within seconds; a pair that does not fit is passed over
+ * until it does. Owns: the caller. */
 struct http_tls *http_tls_open(int dir, struct error *err);
 void http_tls_free(struct http_tls **tls);
