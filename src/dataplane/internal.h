@@ -151,6 +151,17 @@ void plane_delete_artifact(struct call *call);
 /* resolve.c */
 void plane_resolve_data(struct call *call);
 void plane_resolve_models(struct call *call);
+/* assets.c */
+void plane_list_data(struct call *call);
+void plane_get_data(struct call *call);
+void plane_list_data_versions(struct call *call);
+void plane_get_data_version(struct call *call);
+void plane_data_version_exists(struct call *call);
+void plane_data_by_id(struct call *call);
+void plane_get_model(struct call *call);
+void plane_list_models(struct call *call);
+void plane_query_models(struct call *call);
+void plane_batch_models(struct call *call);
 /* metadata.c */
 void plane_metadata(struct call *call);
 void plane_discovery(struct call *call);

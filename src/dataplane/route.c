@@ -18,6 +18,12 @@
 #define FILES_READ PROVIDER "metadata/artifacts/read"
 #define FILES_WRITE PROVIDER "metadata/artifacts/write"
 #define FILES_DELETE PROVIDER "metadata/artifacts/delete"
+#define DATA_READ PROVIDER "data/versions/read"
+#define DATA_WRITE PROVIDER "data/versions/write"
+#define DATA_DELETE PROVIDER "data/versions/delete"
+#define MODELS_READ PROVIDER "models/versions/read"
+#define MODELS_WRITE PROVIDER "models/versions/write"
+#define MODELS_DELETE PROVIDER "models/versions/delete"
 #define WS                                                            \
     "/subscriptions/{subscription}/resourceGroups/{group}/providers/" \
     "Microsoft.MachineLearningServices/workspaces/{workspace}"
@@ -27,6 +33,8 @@
 #define RUN "/runs/{run}"
 #define METRIC "/metric/v2.0" WS RUN
 #define ARTIFACT "/artifact/v2.0" WS "/artifacts"
+#define DATA "/data/v1.0" WS
+#define MODELS "/modelregistry/v1.0" WS
 #define STORED ARTIFACT "/{origin}/{container}"
 
 #define ASK_BYTES (4 * MIB)
@@ -141,12 +149,47 @@ static const struct route ROUTES[] = {
     ROW("POST", ARTIFACT "/metadata", FILES_WRITE, plane_register_artifact),
 
     /* ids to addresses */
-    ROW("POST", "/data/v1.0" WS "/dataversion/batchGetResolvedUris", PROVIDER "data/versions/read",
-        plane_resolve_data),
-    ROW("POST", "/modelregistry/v1.0" WS "/models/batchGetResolvedUris",
-        PROVIDER "models/versions/read", plane_resolve_models),
+    ROW("POST", DATA "/dataversion/batchGetResolvedUris", DATA_READ, plane_resolve_data),
+    ROW("POST", MODELS "/models/batchGetResolvedUris", MODELS_READ, plane_resolve_models),
 
-    /* known and not built */
+    /* data and models in their services' words */
+    ROW("GET", DATA "/datacontainer", DATA_READ, plane_list_data),
+    ROW("GET", DATA "/datacontainer/{name}", DATA_READ, plane_get_data),
+    ROW("GET", DATA "/dataversion/{name}/versions", DATA_READ, plane_list_data_versions),
+    ROW("GET", DATA "/dataversion/{name}/versions/{version}", DATA_READ, plane_get_data_version),
+    ROW("GET", DATA "/dataversion/{name}/versions/{version}/exists", DATA_READ,
+        plane_data_version_exists),
+    ROW("POST", DATA "/dataversion/getByAssetId", DATA_READ, plane_data_by_id),
+    ROW("GET", MODELS "/models", MODELS_READ, plane_list_models),
+    ROW("POST", MODELS "/models/list", MODELS_READ, plane_query_models),
+    ROW("GET", MODELS "/models/{id}", MODELS_READ, plane_get_model),
+    ROW("POST", MODELS "/models/querybatch", MODELS_READ, plane_batch_models),
+
+    /* known and not built; what changes assets goes to ARM */
+    ROW("POST", DATA "/datacontainer", DATA_WRITE, plane_not_built),
+    ROW("PATCH", DATA "/datacontainer/{name}", DATA_WRITE, plane_not_built),
+    ROW("DELETE", DATA "/datacontainer/{name}", DATA_DELETE, plane_not_built),
+    ROW("POST", DATA "/dataversion/{name}/versions", DATA_WRITE, plane_not_built),
+    ROW("PATCH", DATA "/dataversion/{name}/versions/{version}", DATA_WRITE, plane_not_built),
+    ROW("DELETE", DATA "/dataversion/{name}/versions/{version}", DATA_DELETE, plane_not_built),
+    ROW("POST", DATA "/dataversion/createUnregisteredInput", DATA_WRITE, plane_not_built),
+    ROW("POST", DATA "/dataversion/createUnregisteredOutput", DATA_WRITE, plane_not_built),
+    ROW("POST", DATA "/dataversion/registerExisting", DATA_WRITE, plane_not_built),
+    ROW("POST", "/data/v2.0" WS "/datacall/preview", DATA_READ, plane_not_built),
+    ROW("POST", "/data/v2.0" WS "/datacall/quickprofile", DATA_READ, plane_not_built),
+    ROW("POST", "/data/v2.0" WS "/datacall/schema", DATA_READ, plane_not_built),
+    ROW("POST", MODELS "/models", MODELS_WRITE, plane_not_built),
+    ROW("PATCH", MODELS "/models/{id}", MODELS_WRITE, plane_not_built),
+    ROW("DELETE", MODELS "/models/{id}", MODELS_DELETE, plane_not_built),
+    ROW("POST", MODELS "/models/createUnregisteredInput", MODELS_WRITE, plane_not_built),
+    ROW("POST", MODELS "/models/createUnregisteredOutput", MODELS_WRITE, plane_not_built),
+    ROW("POST", MODELS "/models/deploymentSettings", MODELS_WRITE, plane_not_built),
+    ROW("GET", MODELS "/assets", MODELS_READ, plane_not_built),
+    ROW("POST", MODELS "/assets", MODELS_WRITE, plane_not_built),
+    ROW("GET", MODELS "/assets/{id}", MODELS_READ, plane_not_built),
+    ROW("PATCH", MODELS "/assets/{id}", MODELS_WRITE, plane_not_built),
+    ROW("DELETE", MODELS "/assets/{id}", MODELS_DELETE, plane_not_built),
+    ROW("GET", MODELS "/extensiveModels/{id}", MODELS_READ, plane_not_built),
     ROW("GET", "/history/v1.0/private" WS "/deleteConfiguration", RUNS_READ, plane_not_built),
     ROW("PATCH", "/history/v1.0/private" WS "/deleteConfiguration", RUNS_WRITE, plane_not_built),
     ROW("POST", "/history/v1.0/private" WS RUN "/spans", RUNS_WRITE, plane_not_built),
