@@ -15,6 +15,7 @@ BINARY = pathlib.Path(os.environ.get("LAZURITE_BINARY", ROOT / "build" / "lazuri
 def clean_environment(extra=None):
     """Ours without LAZURITE_*, MLFLOW_* and AZURE*: a test sees only what it sets."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("LAZURITE_", "MLFLOW_", "AZURE", "ARM_"))}
+    kept["LAZURITE_CONFIG_DIR"] = "/nonexistent"  # nothing of the person who runs the tests
     kept.update(extra or {})
     return kept
 

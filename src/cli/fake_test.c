@@ -14,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define REPLIES_MAX 64
+#define REPLIES_MAX 128
 #define REQUEST_MAX (4 * MIB)
 
 struct reply {

@@ -12,6 +12,7 @@
 #define PAGE_COLUMNS 80
 #define ROW_COLUMN 29
 #define FLAG_COLUMN 32
+#define USAGE_COLUMN 6 /* where a usage that is too long goes on */
 
 struct page {
     struct arena *arena;
@@ -97,15 +98,34 @@ static void flag_row(const struct cli_flag *flag, const char *section, void *con
 }
 
 /* "-f FILE", or "--endpoint-name ENDPOINT-NAME" for a flag without a letter. */
-static void required_flag(struct page *page, const struct cli_flag *flag)
+static void required_flag(struct buf *out, const struct cli_flag *flag)
 {
     assert(flag->required);
     if (flag->letter)
-        buf_printf(&page->out, " -%c ", flag->letter);
+        buf_printf(out, " -%c ", flag->letter);
     else
-        buf_printf(&page->out, " --%s ", flag->name);
+        buf_printf(out, " --%s ", flag->name);
     for (const char *c = flag->name; *c; c++)
-        buf_add_char(&page->out, (char)toupper((unsigned char)*c));
+        buf_add_char(out, (char)toupper((unsigned char)*c));
+}
+
+/* The line as it is typed, with what it must have. */
+static void usage(struct page *page, const struct cli_group *group,
+                  const struct cli_command *command)
+{
+    CLEANUP(buf_free) struct buf line = buf_make(4 * KIB);
+
+    buf_printf(&line, "lazurite %s%s%s", group->name, group->name[0] ? " " : "", command->name);
+    if (command->positional)
+        buf_add(&line, STR(" NAME"));
+    for (size_t i = 0; i < command->flag_count; i++)
+        if (command->flags[i].required &&
+            (!command->positional || strcmp(command->positional, command->flags[i].name)))
+            required_flag(&line, &command->flags[i]);
+    buf_add(&line, STR(" [flags]"));
+    heading(page, "Usage");
+    buf_add(&page->out, STR("  "));
+    wrapped(page, buf_str(&line), USAGE_COLUMN);
 }
 
 /* Usage, flags in their sections, examples: what one reads from top to bottom. */
@@ -117,15 +137,7 @@ static void command_page(struct page *page, const struct cli_group *group,
     assert(command->help);
     buf_printf(&page->out, "lazurite %s%s%s: %s\n", group->name, space, command->name,
                command->help);
-    heading(page, "Usage");
-    buf_printf(&page->out, "  lazurite %s%s%s", group->name, space, command->name);
-    if (command->positional)
-        buf_printf(&page->out, " %s", "NAME");
-    for (size_t i = 0; i < command->flag_count; i++)
-        if (command->flags[i].required &&
-            (!command->positional || strcmp(command->positional, command->flags[i].name)))
-            required_flag(page, &command->flags[i]);
-    buf_add(&page->out, STR(" [flags]\n"));
+    usage(page, group, command);
     arguments_each(command, flag_row, page);
     heading(page, "Examples");
     for (size_t i = 0; i < COUNT(command->examples); i++)

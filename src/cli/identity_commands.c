@@ -413,17 +413,17 @@ static const struct cli_flag UNASSIGN[] = {
      share,                                                      \
      handler,                                                    \
      .examples = {"lazurite " group " " verb line, "lazurite " group " " verb " -h"}}
-#define OF_PRINCIPAL(group)                                                                     \
-    ROW("delete", "remove, with its roles", NAME, CLI_YES, run_delete, group, " -n NAME -y"),   \
-        ROW("disable", "no token is given out, none is taken", NAME, 0, run_action, group,      \
-            " -n NAME"),                                                                        \
-        ROW("enable", "lift a disable", NAME, 0, run_action, group, " -n NAME"),                \
-        ROW("list", "all of them", LIST, 0, run_list, group, " -o table"),                      \
-        ROW("revoke", "every token so far is refused", NAME, 0, run_action, group, " -n NAME"), \
-        ROW("show", "one", NAME, 0, run_show, group, " -n NAME"),                               \
-        ROW("credential-list", "its secrets and certificates, without what is secret", NAME, 0, \
-            run_credentials, group, " -n NAME -o table"),                                       \
-        ROW("credential-delete", "take one away", CREDENTIAL, CLI_YES, run_credential_delete,   \
+#define OF_PRINCIPAL(group)                                                                      \
+    ROW("delete", "remove, with its roles", NAME, CLI_YES, run_delete, group, " -n NAME -y"),    \
+        ROW("disable", "no token is given out, none is taken", NAME, 0, run_action, group,       \
+            " -n NAME"),                                                                         \
+        ROW("enable", "lift a disable", NAME, 0, run_action, group, " -n NAME"),                 \
+        ROW("list", "all of them", LIST, 0, run_list, group, " -o table"),                       \
+        ROW("revoke", "every token so far is refused", NAME, 0, run_action, group, " -n NAME"),  \
+        ROW("show", "one", NAME, 0, run_show, group, " -n NAME"),                                \
+        ROW("credential-list", "what it signs in by, without secrets", NAME, 0, run_credentials, \
+            group, " -n NAME -o table"),                                                         \
+        ROW("credential-delete", "take one away", CREDENTIAL, CLI_YES, run_credential_delete,    \
             group, " -n NAME --id ID -y")
 
 static const struct cli_command USER_COMMANDS[] = {

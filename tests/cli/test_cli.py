@@ -52,7 +52,8 @@ def ended(server, tmp_path_factory):
 
 # --- without a server -------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("words", ["", "job", "job create", "online-deployment create", "stop"])
+@pytest.mark.parametrize("words", ["", "job", "job create", "online-deployment create", "stop", "workspace create",
+                                   "datastore", "role", "login", "rest"])
 def test_help(words):
     done = alone(*words.split(), "--help")
     assert done.returncode == 0 and done.stderr == ""
@@ -133,7 +134,12 @@ def test_valid_file_from_standard_input(server):
     assert json.loads(done.stdout) == {"file": "<stdin>", "result": "Succeeded"}
 
 
-@pytest.mark.parametrize("line", ["job show -n nope", "data show -n nope -v 1", "model show -n nope -l latest",
+@pytest.mark.parametrize("line", ["datastore show -n nope", "connection show -n nope", "schedule show -n nope",
+                                  "component show -n nope -v 1", "registry show -n nope", "workspace show -n nope",
+                                  "batch-endpoint show -n nope", "index show -n nope -v 1", "user show -n nope",
+                                  "feature-set show -n nope -v 1", "serverless-endpoint show -n nope",
+                                  "job list -p nope", "schedule trigger -n nope", "model list --registry-name nope",
+                                  "job show -n nope", "data show -n nope -v 1", "model show -n nope -l latest",
                                   "online-endpoint show -n nope", "compute show -n nope", "job stream -n nope",
                                   "job why nope", "job cancel -n nope"])
 def test_what_is_not_there_is_code_3(server, line):
@@ -187,6 +193,170 @@ def test_set_changes_the_document(server, tmp_path):
     assert shown["environment_variables"] == {"B": "True"}
     assert shown["inputs"] == {"x": "0.5"}
     assert re.fullmatch(r"[a-z]+_[a-z]+_[0-9a-z]{10}", shown["name"])
+
+
+def test_a_reference_to_nothing_is_code_3(server, tmp_path):
+    file = tmp_path / "job.yml"
+    file.write_text("command: echo ${{inputs.d}}\nenvironment: azureml:nowhere:4\n"
+                    "inputs:\n  d: {type: uri_file, path: azureml:none:1}\n")
+    done = server.cli("job", "create", "-f", file, check=False)
+    assert done.returncode == 3
+    assert ":2:14  error  E1203  there is no environment 'nowhere'" in done.stderr
+    assert ":4:29  error  E1203" in done.stderr
+
+
+def test_invoke_of_a_deployment_that_is_not_there_is_code_3(server, tmp_path):
+    server.cli("online-endpoint", "create", "-n", "empty")
+    (tmp_path / "r.json").write_text("{}")
+    done = server.cli("online-endpoint", "invoke", "-n", "empty", "-d", "blue", "-r", tmp_path / "r.json", check=False)
+    assert done.returncode == 3 and "get-logs" not in done.stderr
+    done = server.cli("online-endpoint", "invoke", "-n", "empty", "-r", tmp_path / "r.json", check=False)
+    assert done.returncode == 1 and "online-deployment list -e empty" in done.stderr
+    server.cli("online-endpoint", "delete", "-n", "empty", "-y")
+
+
+# --- the groups that are rows -------------------------------------------------------------------------
+
+DATASTORE = "name: {name}\ntype: azure_blob\naccount_name: a\ncontainer_name: c\ncredentials: {{account_key: a2V5}}\n"
+CONNECTION = "name: {name}\ntype: git\ntarget: https://git.example.org\ncredentials: {{type: pat, pat: secret}}\n"
+SCHEDULE = "name: {name}\ntrigger: {{type: cron, expression: 0 1 * * *}}\ncreate_job: ./steps.yml\n"
+STEPS = "type: pipeline\njobs: {a: {command: echo, environment: {image: x}}}\n"
+COMPONENT = "name: {name}\nversion: 1\ntype: command\ncommand: echo\nenvironment: {{image: x}}\n"
+BATCH = "name: {name}\ndescription: d\n"
+
+
+@pytest.mark.parametrize("group,text,more,change", [
+    ("datastore", DATASTORE, [], "description=x"), ("connection", CONNECTION, [], "target=https://other.example.org"),
+    ("schedule", SCHEDULE, [], "description=x"), ("component", COMPONENT, ["-v", "1"], "description=x"),
+    ("batch-endpoint", BATCH, [], "description=x"), ("registry", "name: {name}\nlocation: local\n", [], "tags.a=x"),
+    ("workspace", "name: {name}\nlocation: local\n", [], "description=x"),
+])
+def test_a_life_of_each_kind(server, tmp_path, group, text, more, change):
+    name = "living" + group.replace("-", "")
+    file = tmp_path / "one.yml"
+    file.write_text(text.format(name=name))
+    (tmp_path / "steps.yml").write_text(STEPS)
+    made = server.json(group, "create", "-f", file)
+    assert made["name"] == name
+    shown = server.json(group, "show", "-n", name, *more)
+    assert shown["name"] == name and "secret" not in json.dumps(shown) and "a2V5" not in json.dumps(shown)
+    assert name in [one["name"] for one in server.json(group, "list")]
+    table = server.cli(group, "list", "-o", "table").stdout.splitlines()
+    assert table[0].startswith("Name") and any(row.startswith(name) for row in table)
+    key, value = change.split("=", 1)
+    changed = server.json(group, "update", "-n", name, *more, "--set", change)
+    for part in key.split("."):
+        changed = changed[part]
+    assert changed == value
+    assert server.cli(group, "show", "-n", name, *more, "--nope", check=False).returncode == 2
+    file.write_text(text.format(name=name) + "unknown_key: 1\n")
+    wrong = server.cli(group, "create", "-f", file, check=False)
+    line = len(file.read_text().splitlines())
+    assert wrong.returncode == 1 and f"one.yml:{line}:1  error  E1101" in wrong.stderr
+    if group == "component":
+        return
+    asks = group in ("connection", "batch-endpoint", "registry", "workspace")
+    server.cli(group, "delete", "-n", name, *(["-y"] if asks else []))
+    assert server.cli(group, "show", "-n", name, check=False).returncode == 3
+
+
+def test_a_schedule_pauses_and_goes_on(server, tmp_path):
+    (tmp_path / "s.yml").write_text(SCHEDULE.format(name="pausing"))
+    (tmp_path / "steps.yml").write_text(STEPS)
+    server.cli("schedule", "create", "-f", tmp_path / "s.yml")
+    server.cli("schedule", "disable", "-n", "pausing")
+    assert "pausing" not in [s["name"] for s in server.json("schedule", "list")]
+    assert "pausing" in [s["name"] for s in server.json("schedule", "list", "--disabled-only")]
+    server.cli("schedule", "enable", "-n", "pausing")
+    assert "pausing" in [s["name"] for s in server.json("schedule", "list")]
+    server.cli("schedule", "delete", "-n", "pausing")
+
+
+def test_an_instance_starts_and_stops(server):
+    server.cli("compute", "create", "-n", "desk", "-t", "computeinstance")
+    server.cli("compute", "stop", "-n", "desk")
+    assert server.json("compute", "show", "-n", "desk")["state"] == "Stopped"
+    server.cli("compute", "start", "-n", "desk")
+    assert server.json("compute", "show", "-n", "desk")["state"] == "Running"
+    server.cli("compute", "delete", "-n", "desk", "-y")
+    assert server.json("compute", "list-sizes") and server.json("compute", "list-usage")
+
+
+def test_models_of_a_registry_come_back_as_they_went(server, tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "weights.bin").write_bytes(bytes(range(256)))
+    server.cli("registry", "create", "-n", "shared", "-l", "local")
+    made = server.json("model", "create", "-n", "m", "-p", tmp_path / "model", "--registry-name", "shared")
+    assert made["version"] == "1"
+    server.cli("model", "download", "-n", "m", "-v", "1", "--registry-name", "shared", "-p", tmp_path / "back")
+    assert (tmp_path / "back/m/model/weights.bin").read_bytes() == bytes(range(256))
+    assert [m["name"] for m in server.json("model", "list", "--registry-name", "shared")] == ["m"]
+    both = server.cli("model", "list", "--registry-name", "shared", "-w", "x", check=False)
+    assert both.returncode == 2 and "exclude each other" in both.stderr
+
+
+def test_a_program_signs_in_by_its_secret(server, tmp_path):
+    """The token is kept for its owner alone; without it the address is closed."""
+    address = server.connect()["endpoint"]
+    secret = server.json("service-principal", "create", "-n", "ci", "--role", "Reader")["secret"]
+    keeps = {"LAZURITE_CONFIG_DIR": str(tmp_path / "config"), "LAZURITE_HOME": str(server.folder)}
+
+    def run(*words):
+        return subprocess.run([str(BINARY), *words], capture_output=True, text=True, timeout=60,
+                              env=clean_environment(keeps))
+
+    done = run("login", "--server", address, "--service-principal", "-u", "ci", "-p", secret)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[0]["user"] == {"name": "ci", "type": "servicePrincipal"}
+    tokens = tmp_path / "config" / "tokens.json"
+    assert tokens.stat().st_mode & 0o777 == 0o600 and secret not in tokens.read_text()
+    assert run("datastore", "list", "--server", address).returncode == 0
+    refused = run("compute", "create", "-n", "c", "-t", "amlcompute", "--server", address)
+    assert refused.returncode == 1 and "error  AuthorizationFailed" in refused.stderr
+    assert run("logout").returncode == 0
+    assert run("datastore", "list", "--server", address).returncode == 1
+    wrong = run("login", "--server", address, "--service-principal", "-u", "ci", "-p", "wrong")
+    assert wrong.returncode == 1 and "invalid_client" in wrong.stderr
+    server.cli("service-principal", "delete", "-n", "ci", "-y")
+
+
+def test_roles_are_given_and_taken(server):
+    server.cli("user", "create", "-n", "ana@example.org")
+    given = server.json("role", "assign", "--assignee", "ana@example.org", "--role", "Reader")
+    rows = server.json("role", "list", "--assignee", "ana@example.org")
+    assert [row["roleDefinitionName"] for row in rows] == ["Reader"]
+    server.cli("role", "unassign", "-n", given["id"], "-y")
+    assert server.json("role", "list", "--assignee", "ana@example.org") == []
+    assert server.cli("role", "assign", "--assignee", "nobody", "--role", "Reader", check=False).returncode == 3
+    server.cli("user", "delete", "-n", "ana@example.org", "-y")
+
+
+def test_any_request_can_be_made(server, tmp_path):
+    found = server.json("rest", "--url", "/subscriptions/{subscriptionId}?api-version=2022-12-01")
+    assert found["subscriptionId"] == "00000000-0000-0000-0000-000000000001"
+    assert server.cli("rest", "--url", "/nowhere", check=False).returncode == 3
+
+
+def test_bash_completes_names(server, tmp_path):
+    """The script in a real bash: words, names of the server, files; each well within a tenth of a second."""
+    server.cli("environment", "create", "-n", "completed", "-i", "python:3.11-slim")
+    (tmp_path / "job.yml").write_text("{}")
+    (tmp_path / "notes.txt").write_text("")
+    script = """
+        compopt() { :; }
+        PATH=%s:$PATH; cd %s
+        source <(lazurite completion bash)
+        ask() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lazurite; echo "${COMPREPLY[@]}"; }
+        ask lazurite environment sh
+        ask lazurite environment show -n comp
+        ask lazurite environment show -n completed -v ""
+        ask lazurite job create -f ""
+        ask lazurite job create --nonsense -n ""
+        """ % (BINARY.parent, tmp_path)
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60,
+                          env=clean_environment({"LAZURITE_HOME": str(server.folder)}))
+    assert done.stdout.splitlines()[:4] == ["share show", "completed", "1", "job.yml"]
+    assert done.stderr == ""
 
 
 def test_refusals_name_the_line_of_the_file(server, tmp_path):
@@ -286,21 +456,36 @@ def test_server_by_address_and_token(server):
 
 # --- what may be changed ------------------------------------------------------------------------------
 
-def test_no_help_is_wider_than_a_terminal():
-    groups = [line.split()[0] for line in alone("--help").stdout.split("Groups")[1].splitlines()[1:] if line.startswith("  ")]
-    seen = 0
-    for group in groups[:9]:
-        rows = alone(group, "--help").stdout.split("Commands\n")[1].split("\n\n")[0].splitlines()
-        for command in [row.split()[0] for row in rows if row.startswith("  ") and not row.startswith("   ")]:
-            text = alone(group, command, "--help").stdout
-            seen += 1
-            for line in text.split("Examples")[0].splitlines():
-                assert len(line) <= 80, (group, command, line)
-    assert seen > 40
+def all_commands():
+    """Every command that completion offers, as words."""
+    own = set("serve status stop connect login logout configure rest completion version".split())
+    for first in alone("__complete", "").stdout.split():
+        if first in own:
+            yield [first]
+            continue
+        for second in alone("__complete", first, "").stdout.split():
+            below = alone("__complete", first, second, "").stdout.split()
+            if below and not below[0].startswith("-") and (first, second) == ("workspace", "outbound-rule"):
+                yield from ([first, second, third] for third in below)
+            else:
+                yield [first, second]
+
+
+def test_help_of_every_command():
+    """No line is wider than a terminal; the words of all of them are one golden, to be read when it changes."""
+    seen, words = 0, []
+    for command in all_commands():
+        text = alone(*command, "--help").stdout
+        seen += 1
+        flags = re.findall(r"--[a-z-]+", text.split("Examples")[0].split("Global flags")[0])
+        words.append(" ".join(command + sorted(set(flags))))
+        for line in text.split("Examples")[0].splitlines():
+            assert len(line) <= 80, (command, line)
+    assert seen > 170
+    golden("commands.txt", "\n".join(words) + "\n")
 
 
 @pytest.mark.parametrize("line,sentence", [
-    ("job list -p parent", "--parent-job-name is not built yet"),
     ("online-endpoint list --local", "--local is not built yet"),
     ("online-endpoint update -n e --mirror-traffic green=10", "--mirror-traffic is not built yet"),
     ("online-deployment create -f x.yml --vscode-debug", "--vscode-debug is not built yet"),
