@@ -268,6 +268,18 @@ static int way_elsewhere(struct cli *cli, struct str base, struct str host, stru
     return 0;
 }
 
+/* Whether a host is a storage account of the session's server, "lz….blob.core.DOMAIN" with its
+ * port. Such a name need not be known to this machine: the server takes it in the path as well. */
+static bool is_account(const struct cli_session *session, struct str host)
+{
+    struct str ours, theirs, name;
+
+    return str_starts(host, STR("lz")) && str_find_char(host, '.') == 22 &&
+           str_starts(str_slice(host, 22, host.len), STR(".blob.core.")) &&
+           str_cut(session->host, ':', &name, &ours) && str_cut(host, ':', &name, &theirs) &&
+           str_eq(ours, theirs);
+}
+
 /* Paths and absolute addresses of the session's own host go by its one connection. */
 static int find_way(struct cli *cli, struct str url, struct way *out, struct error *err)
 {
@@ -291,6 +303,11 @@ static int find_way(struct cli *cli, struct str url, struct way *out, struct err
     out->target = arena_printf(cli->arena, "/%.*s", STR_ARG(path));
     if (str_eq_fold(host, session->host))
         return 0;
+    if (is_account(session, host)) {
+        str_cut(host, ':', &rest, &path);
+        out->target = arena_printf(cli->arena, "/%.*s%.*s", STR_ARG(rest), STR_ARG(out->target));
+        return 0;
+    }
     struct str base = str_slice(url, 0, (size_t)(host.ptr - url.ptr) + host.len);
     return way_elsewhere(cli, base, host, out, err);
 }
@@ -301,7 +318,8 @@ bool session_owns(const struct cli *cli, struct str url)
     struct str rest = str_slice(url, scheme < 0 ? 0 : (size_t)scheme + 3, url.len), host, path;
 
     assert(cli->session);
-    return scheme > 0 && str_cut(rest, '/', &host, &path) && str_eq_fold(host, cli->session->host);
+    return scheme > 0 && str_cut(rest, '/', &host, &path) &&
+           (str_eq_fold(host, cli->session->host) || is_account(cli->session, host));
 }
 
 /* What --debug prints of an address: never a signature. */
