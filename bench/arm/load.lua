@@ -1,5 +1,6 @@
 -- One load of ARM: LOAD is get, put or list, BASE the path of a data asset, TOKEN a bearer.
-local load, base, lane, lanes = os.getenv("LOAD"), os.getenv("BASE"), 0, 0
+local load, base, lanes = os.getenv("LOAD"), os.getenv("BASE"), 0
+lane = 0 -- set for each thread: a local would hide it
 local headers = {["Authorization"] = "Bearer " .. os.getenv("TOKEN"), ["Content-Type"] = "application/json"}
 local count = 0
 

@@ -196,26 +196,55 @@ static void serve_registries(struct call *call)
      .run = handler,                       \
      .refuse = arm_refuse}
 
-/* A resource at any depth. */
-#define ITEM_ROWS(path)                                                                     \
-    ROW("GET", path, serve_get), ROW("HEAD", path, serve_get), ROW("PUT", path, serve_put), \
-        ROW("PATCH", path, serve_put), ROW("DELETE", path, serve_delete)
+/* In a registry there are assets, whatever their type: Azure's roles know no other word. */
+#define ASSET_ROW(verb, template, handler, what)                     \
+    {.method = verb,                                                 \
+     .path = template,                                               \
+     .permit = PERMIT_ACTION,                                        \
+     .action = "Microsoft.MachineLearningServices/registries/" what, \
+     .body_limit = ARM_BODY_BYTES,                                   \
+     .flags = ROUTE_FOLD,                                            \
+     .listeners = LISTEN_ALL,                                        \
+     .run = handler,                                                 \
+     .refuse = arm_refuse}
 
 #define ITEM "/{type}/{name}"
 #define CHILD ITEM "/{child}/{version}"
 #define GRANDCHILD CHILD "/{grandchild}/{item}"
 
-/* All that lies in a scope. */
-#define SCOPE_ROWS(scope)                                                                  \
+/* A resource and its actions; with its members. */
+#define LEAF_ROWS(path)                                                                     \
+    ROW("GET", path, serve_get), ROW("HEAD", path, serve_get), ROW("PUT", path, serve_put), \
+        ROW("PATCH", path, serve_put), ROW("DELETE", path, serve_delete),                   \
+        ROW("POST", path "/{action}", serve_action)
+#define ITEM_ROWS(path, members) LEAF_ROWS(path), ROW("GET", path members, serve_list)
+
+/* A workspace and all that lies in it. */
+#define WORKSPACE_ROWS(scope)                                                              \
     ROW("GET", scope, serve_get), ROW("HEAD", scope, serve_get),                           \
         ROW("PUT", scope, serve_scope_put), ROW("PATCH", scope, serve_put),                \
         ROW("DELETE", scope, serve_scope_delete), ROW("GET", scope "/{type}", serve_list), \
-        ROW("POST", scope "/{action}", serve_action), ITEM_ROWS(scope ITEM),               \
-        ROW("GET", scope ITEM "/{child}", serve_list),                                     \
-        ROW("POST", scope ITEM "/{action}", serve_action), ITEM_ROWS(scope CHILD),         \
-        ROW("GET", scope CHILD "/{grandchild}", serve_list),                               \
-        ROW("POST", scope CHILD "/{action}", serve_action), ITEM_ROWS(scope GRANDCHILD),   \
-        ROW("POST", scope GRANDCHILD "/{action}", serve_action)
+        ROW("POST", scope "/{action}", serve_action), ITEM_ROWS(scope ITEM, "/{child}"),   \
+        ITEM_ROWS(scope CHILD, "/{grandchild}"), LEAF_ROWS(scope GRANDCHILD)
+
+#define ASSET_ROWS(path, members)                                  \
+    ASSET_ROW("GET", path, serve_get, "assets/read"),              \
+        ASSET_ROW("HEAD", path, serve_get, "assets/read"),         \
+        ASSET_ROW("PUT", path, serve_put, "assets/write"),         \
+        ASSET_ROW("PATCH", path, serve_put, "assets/write"),       \
+        ASSET_ROW("DELETE", path, serve_delete, "assets/delete"),  \
+        ASSET_ROW("GET", path members, serve_list, "assets/read"), \
+        ASSET_ROW("POST", path "/{action}", serve_action, "assets/write")
+
+/* A registry and its assets, which are two levels deep at most. */
+#define REGISTRY_ROWS(scope)                                                                 \
+    ASSET_ROW("GET", scope, serve_get, "read"), ASSET_ROW("HEAD", scope, serve_get, "read"), \
+        ASSET_ROW("PUT", scope, serve_scope_put, "write"),                                   \
+        ASSET_ROW("PATCH", scope, serve_put, "write"),                                       \
+        ASSET_ROW("DELETE", scope, serve_scope_delete, "delete"),                            \
+        ASSET_ROW("GET", scope "/{type}", serve_list, "assets/read"),                        \
+        ASSET_ROW("POST", scope "/{action}", serve_action, "write"),                         \
+        ASSET_ROWS(scope ITEM, "/{child}"), ASSET_ROWS(scope CHILD, "/{grandchild}")
 
 static const struct route ROWS[] = {
     SCOPES_ROW(SUBSCRIPTION PROVIDER "/workspaces", serve_workspaces),
@@ -223,10 +252,10 @@ static const struct route ROWS[] = {
     SCOPES_ROW(GROUP "/workspaces", serve_workspaces),
     SCOPES_ROW(GROUP "/registries", serve_registries),
     SCOPES_ROW(FRONT GROUP "/registries", serve_registries),
-    SCOPE_ROWS(WS),
-    SCOPE_ROWS(REG),
-    SCOPE_ROWS(FRONT WS),
-    SCOPE_ROWS(FRONT REG),
+    WORKSPACE_ROWS(WS),
+    REGISTRY_ROWS(REG),
+    WORKSPACE_ROWS(FRONT WS),
+    REGISTRY_ROWS(FRONT REG),
 };
 
 struct arm *arm_new(const struct arm_kind *const *kinds, size_t count, struct engines *engines)
