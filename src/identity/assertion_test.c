@@ -134,7 +134,7 @@ static struct principal with_certificate(struct people_world *world, EVP_PKEY *k
 {
     struct principal ci = people_add(world, PRINCIPAL_SERVICE, "ci");
 
-    CHECK_OK(principal_add_certificate(world->identity, ci.number,
+    CHECK_OK(principal_add_certificate(world->identity, STR("admin"), ci.number,
                                        certificate_of(world->arena, key), &world->err),
              &world->err);
     return ci;
@@ -185,7 +185,7 @@ TEST(an_assertion_of_somebody_else_or_for_somewhere_else_proves_nothing)
     CHECK_INT(ERROR_UNAUTHENTICATED,
               prove(&world, STR("nobody"), sign(arena, key_number(0), RS256, good)));
     CHECK_INT(0, prove(&world, ci.client_id, sign(arena, key_number(0), RS256, good)));
-    CHECK_OK(principal_disable(identity, ci.number, true, &world.err), &world.err);
+    CHECK_OK(principal_disable(identity, STR("admin"), ci.number, true, &world.err), &world.err);
     CHECK_INT(ERROR_UNAUTHENTICATED,
               prove(&world, ci.client_id, sign(arena, key_number(0), RS256, good)));
 }
@@ -275,7 +275,8 @@ TEST(another_issuers_token_proves_by_the_stored_keys)
     struct str good = arena_printf(arena, form, "https://issuer.test", "repo:a/b:ref:main",
                                    "[\"x\",\"api://AzureADTokenExchange\"]");
 
-    CHECK_OK(principal_add_federation(identity, ci.number, &trust, &world.err), &world.err);
+    CHECK_OK(principal_add_federation(identity, STR("admin"), ci.number, &trust, &world.err),
+             &world.err);
     CHECK_INT(0, prove(&world, ci.client_id, sign(arena, key_number(0), HEADER, good)));
     CHECK_INT(0,
               prove(&world, ci.client_id, sign(arena, key_number(0), "{\"alg\":\"RS256\"}", good)));
@@ -317,13 +318,16 @@ TEST(a_federation_that_could_prove_nothing_is_not_kept)
     for (size_t i = 0; i < COUNT(SETS); i++) {
         trust.jwks = str_from(SETS[i]);
         CHECK_ERROR(ERROR_INVALID,
-                    principal_add_federation(identity, ci.number, &trust, &world.err), &world.err);
+                    principal_add_federation(identity, STR("admin"), ci.number, &trust, &world.err),
+                    &world.err);
     }
     trust.jwks = jwks_of(world.arena, key_number(0), "k");
-    CHECK_ERROR(ERROR_INVALID, principal_add_federation(identity, ana.number, &trust, &world.err),
+    CHECK_ERROR(ERROR_INVALID,
+                principal_add_federation(identity, STR("admin"), ana.number, &trust, &world.err),
                 &world.err);
     trust.subject = STR("");
-    CHECK_ERROR(ERROR_INVALID, principal_add_federation(identity, ci.number, &trust, &world.err),
+    CHECK_ERROR(ERROR_INVALID,
+                principal_add_federation(identity, STR("admin"), ci.number, &trust, &world.err),
                 &world.err);
 }
 

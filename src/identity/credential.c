@@ -22,7 +22,8 @@
 
 /* A row about to be written. */
 struct credential_row {
-    int64_t number;
+    int64_t number;   /* of the principal */
+    struct str actor; /* who gives it */
     struct credential shown;
     struct str hash;
     struct str data;
@@ -115,7 +116,7 @@ static int insert_row(struct store_txn *txn, void *context, struct error *err)
     sql_bind_int(q, 8, row->shown.expires_us);
     if (sql_run(q, err) < 0)
         return -1;
-    return principal_event(txn, "credential.created", &who, err);
+    return principal_event(txn, "credential.created", &who, row->actor, err);
 }
 
 /* Chance and time are drawn here, since the write may run twice. */
@@ -155,6 +156,7 @@ int principal_add_secret(struct identity *identity, struct arena *arena,
     random_bytes(bytes, sizeof(bytes));
     struct str secret = base64url_encode(arena, (struct str){(const char *)bytes, sizeof(bytes)});
     sodium_memzero(bytes, sizeof(bytes));
+    row.actor = wish->actor;
     row.hash = credential_hash(arena, secret);
     row.shown.expires_us = wish->expires_us;
     row.shown.label = wish->label.ptr ? wish->label : STR("");
@@ -164,27 +166,14 @@ int principal_add_secret(struct identity *identity, struct arena *arena,
     return 0;
 }
 
-/* For whoever wants neither label nor id. */
-int principal_new_secret(struct identity *identity, struct arena *arena, int64_t number,
-                         int64_t expires_us, struct str *out, struct error *err)
-{
-    struct secret_wish wish = {.number = number, .expires_us = expires_us};
-    struct secret_made made;
-
-    assert(out);
-    if (principal_add_secret(identity, arena, &wish, &made, err) < 0)
-        return -1;
-    *out = made.secret;
-    return 0;
-}
-
 /* Hashed before the write begins: that takes a tenth of a second. */
-int principal_set_password(struct identity *identity, int64_t number, struct str password,
-                           struct error *err)
+int principal_set_password(struct identity *identity, struct str actor, int64_t number,
+                           struct str password, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(64 * KIB);
     struct credential_row row = new_row(arena, number, CREDENTIAL_PASSWORD);
 
+    row.actor = actor;
     row.replaces = true;
     row.users_only = true;
     if (password_hash(identity->passwords, arena, password, &row.data, err) < 0)
@@ -193,14 +182,15 @@ int principal_set_password(struct identity *identity, int64_t number, struct str
 }
 
 /* The public key is what proves; the thumbprints are for people to compare. */
-int principal_add_certificate(struct identity *identity, int64_t number, struct str pem,
-                              struct error *err)
+int principal_add_certificate(struct identity *identity, struct str actor, int64_t number,
+                              struct str pem, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(256 * KIB);
     struct credential_row row = new_row(arena, number, CREDENTIAL_CERTIFICATE);
     struct json *data = json_object(arena);
     struct certificate certificate;
 
+    row.actor = actor;
     row.services_only = true;
     if (certificate_read(arena, pem, &certificate, err) < 0 ||
         check_life(certificate.expires_us, STR(""), err) < 0)
@@ -215,13 +205,14 @@ int principal_add_certificate(struct identity *identity, int64_t number, struct 
 }
 
 /* The keys are stored, for the server fetches nothing that a client names. */
-int principal_add_federation(struct identity *identity, int64_t number,
+int principal_add_federation(struct identity *identity, struct str actor, int64_t number,
                              const struct principal_federation *federation, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     struct credential_row row = new_row(arena, number, CREDENTIAL_FEDERATION);
     struct json *data = json_object(arena);
 
+    row.actor = actor;
     row.services_only = true;
     if (federation->issuer.len == 0 || federation->subject.len == 0 ||
         federation->audience.len == 0)
@@ -293,7 +284,7 @@ int principal_credentials(struct identity *identity, int64_t number, credential_
 /* Which row goes. */
 struct dropping {
     int64_t number;
-    struct str id;
+    struct str id, actor;
 };
 
 /* The owner is part of the question: an id of another is not there. */
@@ -314,14 +305,14 @@ static int drop_row(struct store_txn *txn, void *context, struct error *err)
     if (sql_changes(txn) == 0)
         return error_set(err, ERROR_NOT_FOUND, "", "'%.*s' has no credential '%.*s'.",
                          STR_ARG(who.name), STR_ARG(str_slice(drop->id, 0, 64)));
-    return principal_event(txn, "credential.deleted", &who, err);
+    return principal_event(txn, "credential.deleted", &who, drop->actor, err);
 }
 
 /* From now on it proves nothing; a remembered password is forgotten too. */
-int principal_drop_credential(struct identity *identity, int64_t number, struct str id,
-                              struct error *err)
+int principal_drop_credential(struct identity *identity, struct str actor, int64_t number,
+                              struct str id, struct error *err)
 {
-    struct dropping drop = {number, id};
+    struct dropping drop = {number, id, actor};
 
     assert(number > 0);
     return principal_write(identity, drop_row, &drop, err);

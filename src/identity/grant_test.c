@@ -86,9 +86,9 @@ TEST(a_group_gives_its_roles_to_its_members_while_they_are)
 
     CHECK_INT(0, give(&world, ID("1"), team.object_id, READER, ONE));
     CHECK(!may(&world, &ana, ML "read", ONE));
-    CHECK_OK(principal_join(identity, team.number, ana.number, &err), &err);
+    CHECK_OK(principal_join(identity, STR("admin"), team.number, ana.number, &err), &err);
     CHECK(may(&world, &ana, ML "read", ONE));
-    CHECK_OK(principal_leave(identity, team.number, ana.number, &err), &err);
+    CHECK_OK(principal_leave(identity, STR("admin"), team.number, ana.number, &err), &err);
     CHECK(!may(&world, &ana, ML "read", ONE));
 }
 
@@ -181,14 +181,14 @@ TEST(the_last_owner_of_the_root_stays)
         grant_get(identity, world.arena, &(struct grant_key){STR("/"), STR(ID("1"))}, &grant, &err),
         &err);
     CHECK_ERROR(ERROR_CONFLICT, grant_delete(identity, &grant, STR("x"), false, &err), &err);
-    CHECK_ERROR(ERROR_CONFLICT, principal_delete(identity, ana.number, &err), &err);
+    CHECK_ERROR(ERROR_CONFLICT, principal_delete(identity, STR("admin"), ana.number, &err), &err);
     CHECK_INT(0, give(&world, ID("2"), bea.object_id, OWNER, "/"));
     /* One who cannot sign in is no other Owner. */
-    CHECK_OK(principal_disable(identity, bea.number, true, &err), &err);
+    CHECK_OK(principal_disable(identity, STR("admin"), bea.number, true, &err), &err);
     CHECK_ERROR(ERROR_CONFLICT, grant_delete(identity, &grant, STR("x"), false, &err), &err);
-    CHECK_OK(principal_disable(identity, bea.number, false, &err), &err);
+    CHECK_OK(principal_disable(identity, STR("admin"), bea.number, false, &err), &err);
     CHECK_OK(grant_delete(identity, &grant, STR("x"), false, &err), &err);
-    CHECK_OK(principal_delete(identity, ana.number, &err), &err);
+    CHECK_OK(principal_delete(identity, STR("admin"), ana.number, &err), &err);
     /* The folder's owner can do without. */
     CHECK_OK(
         grant_get(identity, world.arena, &(struct grant_key){STR(""), STR(ID("2"))}, &grant, &err),

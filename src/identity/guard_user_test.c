@@ -75,12 +75,15 @@ static void guest_end(struct guest *guest)
 
 static void guest_token(struct guest *guest)
 {
-    int64_t expires_us;
+    struct access_token token;
 
-    CHECK_OK(principal_token(guest->world.identity, guest->world.arena, &guest->who,
-                             STR("https://management.azure.com"), &guest->token, &expires_us,
-                             &guest->world.err),
+    CHECK_OK(principal_access_token(
+                 guest->world.identity, guest->world.arena,
+                 &(struct access_ask){.principal = &guest->who,
+                                      .audience = STR("https://management.azure.com")},
+                 &token, &guest->world.err),
              &guest->world.err);
+    guest->token = token.text;
 }
 
 static struct guest *guest_new(struct guest *guest, enum principal_kind kind)
@@ -280,7 +283,8 @@ TEST(a_revoked_principal_is_challenged_and_its_next_token_is_taken)
     give(g, "Reader", WS1);
 
     CHECK_INT(ERROR_NONE, ask(g, &SPACE, "GET", WS1));
-    CHECK_OK(principal_revoke(g->world.identity, g->who.number, &g->world.err), &g->world.err);
+    CHECK_OK(principal_revoke(g->world.identity, STR("admin"), g->who.number, &g->world.err),
+             &g->world.err);
     CHECK_INT(ERROR_UNAUTHENTICATED, ask(g, &SPACE, "GET", WS1));
     CHECK(str_starts(g->challenge, STR("Bearer error=\"insufficient_claims\", claims=\"")));
     CHECK_OK(principal_find(g->world.identity, g->world.arena, g->who.name, &g->who, &g->world.err),
@@ -295,14 +299,16 @@ TEST(a_disabled_or_deleted_principal_is_nobody_at_once)
     give(g, "Reader", WS1);
 
     CHECK_INT(ERROR_NONE, ask(g, &SPACE, "GET", WS1));
-    CHECK_OK(principal_disable(g->world.identity, g->who.number, true, &g->world.err),
+    CHECK_OK(principal_disable(g->world.identity, STR("admin"), g->who.number, true, &g->world.err),
              &g->world.err);
     CHECK_INT(ERROR_UNAUTHENTICATED, ask(g, &SPACE, "GET", WS1));
     CHECK(str_starts(g->challenge, STR("Bearer authorization_uri=\"")));
-    CHECK_OK(principal_disable(g->world.identity, g->who.number, false, &g->world.err),
-             &g->world.err);
+    CHECK_OK(
+        principal_disable(g->world.identity, STR("admin"), g->who.number, false, &g->world.err),
+        &g->world.err);
     CHECK_INT(ERROR_NONE, ask(g, &SPACE, "GET", WS1));
-    CHECK_OK(principal_delete(g->world.identity, g->who.number, &g->world.err), &g->world.err);
+    CHECK_OK(principal_delete(g->world.identity, STR("admin"), g->who.number, &g->world.err),
+             &g->world.err);
     CHECK_INT(ERROR_UNAUTHENTICATED, ask(g, &SPACE, "GET", WS1));
     CHECK_INT(CALLER_NOBODY, g->call.caller.kind);
 }
@@ -347,11 +353,10 @@ TEST(mlflow_takes_a_password_a_personal_token_or_a_token_in_its_place)
     struct str secret;
     give(g, "Reader", WS1);
 
-    CHECK_OK(principal_set_password(identity, g->who.number, STR("correct horse"), &g->world.err),
+    CHECK_OK(principal_set_password(identity, STR("admin"), g->who.number, STR("correct horse"),
+                                    &g->world.err),
              &g->world.err);
-    CHECK_OK(
-        principal_new_secret(identity, g->world.arena, g->who.number, 0, &secret, &g->world.err),
-        &g->world.err);
+    secret = people_secret(&g->world, g->who.number, 0);
     CHECK_INT(ERROR_NONE, ask_basic(g, &RUNS, "ana@lazurite.test", STR("correct horse")));
     CHECK_INT(CALLER_USER, g->call.caller.kind);
     CHECK_INT(ERROR_NONE, ask_basic(g, &RUNS, "ANA@lazurite.test", secret));
@@ -371,7 +376,7 @@ TEST(a_password_is_remembered_for_five_minutes_or_until_it_is_changed)
     struct str name = g->who.name, password = STR("correct horse");
     give(g, "Reader", WS1);
 
-    CHECK_OK(principal_set_password(identity, g->who.number, password, &g->world.err),
+    CHECK_OK(principal_set_password(identity, STR("admin"), g->who.number, password, &g->world.err),
              &g->world.err);
     CHECK_INT(0, password_remembered(identity->passwords, name, password, identity->generation));
     CHECK_INT(ERROR_NONE, ask_basic(g, &RUNS, "ana@lazurite.test", password));
@@ -382,7 +387,8 @@ TEST(a_password_is_remembered_for_five_minutes_or_until_it_is_changed)
     clock_test_advance(300 * US_PER_S);
     CHECK_INT(0, password_remembered(identity->passwords, name, password, identity->generation));
     CHECK_INT(ERROR_NONE, ask_basic(g, &RUNS, "ana@lazurite.test", password));
-    CHECK_OK(principal_set_password(identity, g->who.number, STR("battery staple"), &g->world.err),
+    CHECK_OK(principal_set_password(identity, STR("admin"), g->who.number, STR("battery staple"),
+                                    &g->world.err),
              &g->world.err);
     CHECK_INT(ERROR_UNAUTHENTICATED, ask_basic(g, &RUNS, "ana@lazurite.test", password));
 }

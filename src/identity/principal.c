@@ -214,24 +214,31 @@ int principal_write(struct identity *identity, store_apply *apply, void *context
     return result;
 }
 
-/* Who did it is said by the face's log; here is what happened to whom. */
+/* In the write itself: what was rolled back happened to nobody. */
 int principal_event(struct store_txn *txn, const char *type, const struct principal *who,
-                    struct error *err)
+                    struct str actor, struct error *err)
 {
     struct event event = {.type = str_from(type),
                           .subject_kind = STR("principal"),
                           .subject = who->object_id,
-                          .actor = STR("identity"),
+                          .actor = actor,
                           .body = STR("{}")};
 
-    assert(who->object_id.len > 0);
+    assert(who->object_id.len > 0 && actor.len > 0);
     return event_append(txn, &event, err);
 }
+
+/* A row about to be written, and by whom. */
+struct making {
+    struct principal made;
+    struct str actor;
+};
 
 /* On the writer thread. */
 static int insert(struct store_txn *txn, void *context, struct error *err)
 {
-    struct principal *made = context, other;
+    struct making *making = context;
+    struct principal *made = &making->made, other;
     struct arena *arena = store_arena(txn);
     struct error none = {0};
 
@@ -256,27 +263,28 @@ static int insert(struct store_txn *txn, void *context, struct error *err)
     if (sql_end(q, err) < 0)
         return -1;
     assert(made->number > 0);
-    return principal_event(txn, "principal.created", made, err);
+    return principal_event(txn, "principal.created", made, making->actor, err);
 }
 
 /* GUIDs are drawn before the write; the row decides whether the name was free. */
-int principal_create(struct identity *identity, struct arena *arena, enum principal_kind kind,
-                     struct str name, struct principal *out, struct error *err)
+int principal_create(struct identity *identity, struct arena *arena,
+                     const struct principal_wish *wish, struct principal *out, struct error *err)
 {
-    struct principal made = {.kind = kind,
-                             .name = arena_str(arena, name),
-                             .object_id = random_uuid(arena),
-                             .created_us = clock_now_us()};
+    struct making making = {.made = {.kind = wish->kind,
+                                     .name = arena_str(arena, wish->name),
+                                     .object_id = random_uuid(arena),
+                                     .created_us = clock_now_us()},
+                            .actor = wish->actor};
 
-    assert(kind >= PRINCIPAL_USER && kind <= PRINCIPAL_GROUP);
-    if (check_name(name, err) < 0)
+    assert(wish->kind >= PRINCIPAL_USER && wish->kind <= PRINCIPAL_GROUP);
+    if (check_name(wish->name, err) < 0)
         return -1;
-    made.display = made.name;
-    if (kind == PRINCIPAL_SERVICE)
-        made.client_id = random_uuid(arena);
-    if (principal_write(identity, insert, &made, err) < 0)
+    making.made.display = making.made.name;
+    if (wish->kind == PRINCIPAL_SERVICE)
+        making.made.client_id = random_uuid(arena);
+    if (principal_write(identity, insert, &making, err) < 0)
         return -1;
-    *out = made;
+    *out = making.made;
     return 0;
 }
 
@@ -287,6 +295,7 @@ struct change {
     int64_t number;
     int64_t value;
     struct str words; /* NULL: the value counts */
+    struct str actor;
 };
 
 /* The row must be there; the statement says which column. */
@@ -307,38 +316,42 @@ static int apply_change(struct store_txn *txn, void *context, struct error *err)
     sql_bind_int(q, 2, change->number);
     if (sql_run(q, err) < 0)
         return -1;
-    return principal_event(txn, change->type, &who, err);
+    return principal_event(txn, change->type, &who, change->actor, err);
 }
 
 /* Tokens carry whole seconds: those of the running second are revoked too. */
-int principal_revoke(struct identity *identity, int64_t number, struct error *err)
+int principal_revoke(struct identity *identity, struct str actor, int64_t number, struct error *err)
 {
     struct change change = {.type = "principal.revoked",
                             .text = "UPDATE principal SET epoch_us = ? WHERE principal = ?",
                             .number = number,
+                            .actor = actor,
                             .value = (clock_now_us() / US_PER_S + 1) * US_PER_S};
 
     return principal_write(identity, apply_change, &change, err);
 }
 
 /* Credentials stay, so that enabling gives all of it back. */
-int principal_disable(struct identity *identity, int64_t number, bool disabled, struct error *err)
+int principal_disable(struct identity *identity, struct str actor, int64_t number, bool disabled,
+                      struct error *err)
 {
     struct change change = {.type = disabled ? "principal.disabled" : "principal.enabled",
                             .text = "UPDATE principal SET disabled = ? WHERE principal = ?",
                             .number = number,
+                            .actor = actor,
                             .value = disabled};
 
     return principal_write(identity, apply_change, &change, err);
 }
 
 /* Names never change, since tokens and events hold them; this one may. */
-int principal_set_display(struct identity *identity, int64_t number, struct str display,
-                          struct error *err)
+int principal_set_display(struct identity *identity, struct str actor, int64_t number,
+                          struct str display, struct error *err)
 {
     struct change change = {.type = "principal.changed",
                             .text = "UPDATE principal SET display = ? WHERE principal = ?",
                             .number = number,
+                            .actor = actor,
                             .words = display.ptr ? display : STR("")};
 
     if (display.len > NAME_MAX_BYTES)
@@ -347,6 +360,11 @@ int principal_set_display(struct identity *identity, int64_t number, struct str 
     return principal_write(identity, apply_change, &change, err);
 }
 
+struct leaving {
+    int64_t number;
+    struct str actor;
+};
+
 /* What hangs on a row goes before it. */
 static int remove_row(struct store_txn *txn, void *context, struct error *err)
 {
@@ -354,12 +372,12 @@ static int remove_row(struct store_txn *txn, void *context, struct error *err)
         "DELETE FROM credential WHERE principal = ?", "DELETE FROM \"grant\" WHERE principal = ?",
         "DELETE FROM member WHERE member = ?", "DELETE FROM member WHERE team = ?",
         "DELETE FROM principal WHERE principal = ?"};
-    const int64_t *number = context;
+    const struct leaving *leaving = context;
     struct principal who;
     bool last = false;
 
-    if (principal_by_number(txn, *number, &who, err) < 0 ||
-        grant_is_last_owner(txn, *number, &last, err) < 0)
+    if (principal_by_number(txn, leaving->number, &who, err) < 0 ||
+        grant_is_last_owner(txn, leaving->number, &last, err) < 0)
         return -1;
     if (last)
         return error_set(err, ERROR_CONFLICT, "",
@@ -369,18 +387,20 @@ static int remove_row(struct store_txn *txn, void *context, struct error *err)
         struct sql *q = sql(txn, TEXTS[i], err);
         if (!q)
             return -1;
-        sql_bind_int(q, 1, *number);
+        sql_bind_int(q, 1, leaving->number);
         if (sql_run(q, err) < 0)
             return -1;
     }
-    return principal_event(txn, "principal.deleted", &who, err);
+    return principal_event(txn, "principal.deleted", &who, leaving->actor, err);
 }
 
 /* Its object id is never given again, so old tokens name nobody. */
-int principal_delete(struct identity *identity, int64_t number, struct error *err)
+int principal_delete(struct identity *identity, struct str actor, int64_t number, struct error *err)
 {
+    struct leaving leaving = {number, actor};
+
     assert(number > 0);
-    return principal_write(identity, remove_row, &number, err);
+    return principal_write(identity, remove_row, &leaving, err);
 }
 
 /* --- Groups --------------------------------------------------------------------------------------
@@ -390,6 +410,7 @@ struct membership {
     const char *text;
     const char *type;
     int64_t team, member;
+    struct str actor;
 };
 
 /* Looked up inside the write: either may have gone meanwhile. */
@@ -411,25 +432,27 @@ static int apply_membership(struct store_txn *txn, void *context, struct error *
     sql_bind_int(q, 2, change->member);
     if (sql_run(q, err) < 0)
         return -1;
-    return principal_event(txn, change->type, &member, err);
+    return principal_event(txn, change->type, &member, change->actor, err);
 }
 
 /* Twice is once. */
-int principal_join(struct identity *identity, int64_t team, int64_t member, struct error *err)
+int principal_join(struct identity *identity, struct str actor, int64_t team, int64_t member,
+                   struct error *err)
 {
     struct membership change = {
         "INSERT INTO member (team, member) VALUES (?, ?) ON CONFLICT DO NOTHING",
-        "principal.joined", team, member};
+        "principal.joined", team, member, actor};
 
     assert(team > 0 && member > 0);
     return principal_write(identity, apply_membership, &change, err);
 }
 
 /* Whoever is no member stays none. */
-int principal_leave(struct identity *identity, int64_t team, int64_t member, struct error *err)
+int principal_leave(struct identity *identity, struct str actor, int64_t team, int64_t member,
+                    struct error *err)
 {
     struct membership change = {"DELETE FROM member WHERE team = ? AND member = ?",
-                                "principal.left", team, member};
+                                "principal.left", team, member, actor};
 
     assert(team > 0 && member > 0);
     return principal_write(identity, apply_membership, &change, err);

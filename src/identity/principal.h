@@ -28,9 +28,14 @@ struct principal {
     bool disabled;
 };
 
+/* `actor` is in all that follows who does it, as events will say: the name of the caller. */
+struct principal_wish {
+    enum principal_kind kind;
+    struct str name, actor;
+};
 /* Makes one, with new GUIDs. Errors: ERROR_CONFLICT when the name is taken, ERROR_INVALID. */
-int principal_create(struct identity *identity, struct arena *arena, enum principal_kind kind,
-                     struct str name, struct principal *out, struct error *err);
+int principal_create(struct identity *identity, struct arena *arena,
+                     const struct principal_wish *wish, struct principal *out, struct error *err);
 /* By name, object id or client id, in any case. Errors: ERROR_NOT_FOUND. */
 int principal_find(struct identity *identity, struct arena *arena, struct str key,
                    struct principal *out, struct error *err);
@@ -41,39 +46,40 @@ int principal_list(struct identity *identity, enum principal_kind kind, principa
                    void *context, struct error *err);
 /* Removes it with its credentials, memberships and role assignments. Errors: ERROR_CONFLICT for the
  * last Owner of the root. */
-int principal_delete(struct identity *identity, int64_t number, struct error *err);
+int principal_delete(struct identity *identity, struct str actor, int64_t number,
+                     struct error *err);
 /* "" is the name again. */
-int principal_set_display(struct identity *identity, int64_t number, struct str display,
-                          struct error *err);
+int principal_set_display(struct identity *identity, struct str actor, int64_t number,
+                          struct str display, struct error *err);
 /* A disabled one proves nothing and its tokens are refused, until it is enabled again. */
-int principal_disable(struct identity *identity, int64_t number, bool disabled, struct error *err);
+int principal_disable(struct identity *identity, struct str actor, int64_t number, bool disabled,
+                      struct error *err);
 /* Every token it has so far is refused, every refresh token is gone: whoever keeps those compares
  * when they were made with `epoch_us`. */
-int principal_revoke(struct identity *identity, int64_t number, struct error *err);
+int principal_revoke(struct identity *identity, struct str actor, int64_t number,
+                     struct error *err);
 
 /* Members of a group count as having its assignments; a group has no groups.
  * Errors: ERROR_INVALID when `team` is no group or `member` is one. */
-int principal_join(struct identity *identity, int64_t team, int64_t member, struct error *err);
-int principal_leave(struct identity *identity, int64_t team, int64_t member, struct error *err);
+int principal_join(struct identity *identity, struct str actor, int64_t team, int64_t member,
+                   struct error *err);
+int principal_leave(struct identity *identity, struct str actor, int64_t team, int64_t member,
+                    struct error *err);
 int principal_members(struct identity *identity, int64_t team, principal_each *each, void *context,
                       struct error *err);
 
-/* A new client secret or personal token: 256 random bits in base64url, shown once. `expires_us` 0:
- * never. */
-int principal_new_secret(struct identity *identity, struct arena *arena, int64_t number,
-                         int64_t expires_us, struct str *out, struct error *err);
 /* Sets the password of a user: at least 12 characters. */
-int principal_set_password(struct identity *identity, int64_t number, struct str password,
-                           struct error *err);
+int principal_set_password(struct identity *identity, struct str actor, int64_t number,
+                           struct str password, struct error *err);
 /* Lets a certificate prove a service principal: PEM with one certificate. */
-int principal_add_certificate(struct identity *identity, int64_t number, struct str pem,
-                              struct error *err);
+int principal_add_certificate(struct identity *identity, struct str actor, int64_t number,
+                              struct str pem, struct error *err);
 /* Lets tokens of another issuer prove it: issuer, subject, audience and the issuer's public keys as
  * a JWKS document, since we fetch nothing that a client names. */
 struct principal_federation {
     struct str issuer, subject, audience, jwks;
 };
-int principal_add_federation(struct identity *identity, int64_t number,
+int principal_add_federation(struct identity *identity, struct str actor, int64_t number,
                              const struct principal_federation *federation, struct error *err);
 
 /* --- What was given out ------------------------------------------------------------------------
@@ -94,10 +100,12 @@ struct credential {
     struct str thumbprint;          /* certificates: SHA-256 in base64url */
     struct principal_federation federation;
 };
-/* A secret with a label. Owns: `arena` the texts; the secret is shown once. */
+/* A new client secret or personal token: 256 random bits in base64url. Owns: `arena` the texts; the
+ * secret is shown once. */
 struct secret_wish {
-    int64_t number, expires_us;
-    struct str label;
+    int64_t number;     /* of the principal */
+    int64_t expires_us; /* 0: never */
+    struct str label, actor;
 };
 struct secret_made {
     struct credential shown;
@@ -110,8 +118,8 @@ typedef int credential_each(const struct credential *credential, void *context, 
 int principal_credentials(struct identity *identity, int64_t number, credential_each *each,
                           void *context, struct error *err);
 /* By its id. Errors: ERROR_NOT_FOUND, also when it is another's. */
-int principal_drop_credential(struct identity *identity, int64_t number, struct str id,
-                              struct error *err);
+int principal_drop_credential(struct identity *identity, struct str actor, int64_t number,
+                              struct str id, struct error *err);
 
 /* --- Proof -------------------------------------------------------------------------------------
  */
@@ -138,24 +146,26 @@ int principal_prove(struct identity *identity, struct arena *arena, const struct
 /* --- Tokens ------------------------------------------------------------------------------------
  */
 
-/* An access token for a principal: `audience` goes into `aud` byte for byte.  3600 s. */
-int principal_token(struct identity *identity, struct arena *arena,
-                    const struct principal *principal, struct str audience, struct str *out,
-                    int64_t *out_expires_us, struct error *err);
-/* The same with all that a client may ask for. */
+/* What a client may ask for: `audience` goes into `aud` byte for byte. */
 struct access_ask {
     const struct principal *principal;
     struct str audience;
     struct str client_id; /* the program a user signed in with; "": the SDK's */
     bool cae;             /* the client can answer a claims challenge: xms_cc */
 };
+struct access_token {
+    struct str text;
+    int64_t expires_us; /* in whole seconds, as the token says it */
+};
+/* An access token for a principal, good for 3600 s. Errors: ERROR_INVALID for groups, for the
+ * disabled, and for an audience that is none. */
 int principal_access_token(struct identity *identity, struct arena *arena,
-                           const struct access_ask *ask, struct str *out, int64_t *out_expires_us,
+                           const struct access_ask *ask, struct access_token *out,
                            struct error *err);
 /* The id token of a sign-in: aud = the client's id, nonce as it came. */
 struct id_claims {
+    const struct principal *principal;
     struct str client_id, nonce;
 };
 int principal_id_token(struct identity *identity, struct arena *arena,
-                       const struct principal *principal, const struct id_claims *claims,
-                       struct str *out, struct error *err);
+                       const struct id_claims *claims, struct str *out, struct error *err);

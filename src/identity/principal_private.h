@@ -16,9 +16,9 @@ struct principal principal_keep(struct arena *arena, const struct principal *pri
 /* store_write, after which nothing that was remembered of anybody counts any more. */
 int principal_write(struct identity *identity, store_apply *apply, void *context,
                     struct error *err);
-/* Says in the same transaction what happened to whom. */
+/* Says in the same transaction what happened to whom, and who did it. */
 int principal_event(struct store_txn *txn, const char *type, const struct principal *who,
-                    struct error *err);
+                    struct str actor, struct error *err);
 /* 8-4-4-4-12 hexadecimal digits, in any case. */
 bool principal_is_guid(struct str text);
 /* credential.c: under what a random secret is kept. */

@@ -54,7 +54,10 @@ TEST(a_user_has_no_client_id_and_a_taken_name_is_refused)
 
     CHECK_INT(0, ana.client_id.len);
     CHECK_ERROR(ERROR_CONFLICT,
-                principal_create(identity, world.arena, PRINCIPAL_SERVICE, STR("ANA@lazurite.test"),
+                principal_create(identity, world.arena,
+                                 &(struct principal_wish){.kind = PRINCIPAL_SERVICE,
+                                                          .name = STR("ANA@lazurite.test"),
+                                                          .actor = STR("admin")},
                                  &other, &err),
                 &err);
     people_add(&world, PRINCIPAL_USER, "bea@lazurite.test");
@@ -81,15 +84,24 @@ TEST(names_that_would_be_taken_for_something_else_are_refused)
 
     for (size_t i = 0; i < COUNT(NAMES); i++)
         CHECK_ERROR(ERROR_INVALID,
-                    principal_create(identity, world.arena, PRINCIPAL_USER, str_from(NAMES[i]),
+                    principal_create(identity, world.arena,
+                                     &(struct principal_wish){.kind = PRINCIPAL_USER,
+                                                              .name = str_from(NAMES[i]),
+                                                              .actor = STR("admin")},
                                      &made, &err),
                     &err);
     memset(longest, 'a', sizeof(longest));
     CHECK_ERROR(ERROR_INVALID,
-                principal_create(identity, world.arena, PRINCIPAL_USER, (struct str){longest, 255},
+                principal_create(identity, world.arena,
+                                 &(struct principal_wish){.kind = PRINCIPAL_USER,
+                                                          .name = (struct str){longest, 255},
+                                                          .actor = STR("admin")},
                                  &made, &err),
                 &err);
-    CHECK_OK(principal_create(identity, world.arena, PRINCIPAL_USER, (struct str){longest, 254},
+    CHECK_OK(principal_create(identity, world.arena,
+                              &(struct principal_wish){.kind = PRINCIPAL_USER,
+                                                       .name = (struct str){longest, 254},
+                                                       .actor = STR("admin")},
                               &made, &err),
              &err);
 }
@@ -128,14 +140,16 @@ TEST(a_group_has_users_and_services_but_no_groups)
     CLEANUP(buf_free) struct buf names = buf_make(KIB);
     struct error err = {0};
 
-    CHECK_OK(principal_join(identity, team.number, ci.number, &err), &err);
-    CHECK_OK(principal_join(identity, team.number, ana.number, &err), &err);
-    CHECK_OK(principal_join(identity, team.number, ana.number, &err), &err);
-    CHECK_ERROR(ERROR_INVALID, principal_join(identity, team.number, other.number, &err), &err);
-    CHECK_ERROR(ERROR_INVALID, principal_join(identity, ana.number, ci.number, &err), &err);
+    CHECK_OK(principal_join(identity, STR("admin"), team.number, ci.number, &err), &err);
+    CHECK_OK(principal_join(identity, STR("admin"), team.number, ana.number, &err), &err);
+    CHECK_OK(principal_join(identity, STR("admin"), team.number, ana.number, &err), &err);
+    CHECK_ERROR(ERROR_INVALID,
+                principal_join(identity, STR("admin"), team.number, other.number, &err), &err);
+    CHECK_ERROR(ERROR_INVALID, principal_join(identity, STR("admin"), ana.number, ci.number, &err),
+                &err);
     CHECK_OK(principal_members(identity, team.number, note, &names, &err), &err);
     CHECK_STR("ana ci ", buf_str(&names));
-    CHECK_OK(principal_leave(identity, team.number, ana.number, &err), &err);
+    CHECK_OK(principal_leave(identity, STR("admin"), team.number, ana.number, &err), &err);
     buf_clear(&names);
     CHECK_OK(principal_members(identity, team.number, note, &names, &err), &err);
     CHECK_STR("ci ", buf_str(&names));
@@ -151,9 +165,9 @@ TEST(deleting_takes_credentials_and_memberships_along)
     struct error err = {0};
     struct str secret;
 
-    CHECK_OK(principal_join(identity, team.number, ci.number, &err), &err);
-    CHECK_OK(principal_new_secret(identity, world.arena, ci.number, 0, &secret, &err), &err);
-    CHECK_OK(principal_delete(identity, ci.number, &err), &err);
+    CHECK_OK(principal_join(identity, STR("admin"), team.number, ci.number, &err), &err);
+    secret = people_secret(&world, ci.number, 0);
+    CHECK_OK(principal_delete(identity, STR("admin"), ci.number, &err), &err);
     CHECK_ERROR(ERROR_NOT_FOUND, principal_find(identity, world.arena, STR("ci"), &found, &err),
                 &err);
     CHECK_OK(principal_members(identity, team.number, note, &names, &err), &err);
@@ -163,7 +177,7 @@ TEST(deleting_takes_credentials_and_memberships_along)
     struct proof proof = {.kind = PROOF_SECRET, .who = STR("ci"), .text = secret};
     CHECK_ERROR(ERROR_UNAUTHENTICATED, principal_prove(identity, world.arena, &proof, &found, &err),
                 &err);
-    CHECK_ERROR(ERROR_NOT_FOUND, principal_delete(identity, 4711, &err), &err);
+    CHECK_ERROR(ERROR_NOT_FOUND, principal_delete(identity, STR("admin"), 4711, &err), &err);
 }
 
 /* --- Secrets and passwords -----------------------------------------------------------------------
@@ -191,12 +205,11 @@ TEST(a_secret_proves_its_principal_only_until_it_expires)
     struct principal ci = people_add(&world, PRINCIPAL_SERVICE, "ci");
     struct error err = {0};
     struct str secret, other;
+    struct secret_made made;
 
     people_add(&world, PRINCIPAL_SERVICE, "cd");
-    CHECK_OK(principal_new_secret(identity, world.arena, ci.number, WORLD_NOW_US + 60 * US_PER_S,
-                                  &secret, &err),
-             &err);
-    CHECK_OK(principal_new_secret(identity, world.arena, ci.number, 0, &other, &err), &err);
+    secret = people_secret(&world, ci.number, WORLD_NOW_US + 60 * US_PER_S);
+    other = people_secret(&world, ci.number, 0);
     CHECK_INT(43, secret.len);
     CHECK_INT(0, prove(&world, PROOF_SECRET, "ci", secret));
     CHECK_INT(0, prove(&world, PROOF_SECRET, ci.client_id.ptr, secret));
@@ -209,7 +222,11 @@ TEST(a_secret_proves_its_principal_only_until_it_expires)
     CHECK_INT(ERROR_UNAUTHENTICATED, prove(&world, PROOF_SECRET, "ci", secret));
     CHECK_INT(0, prove(&world, PROOF_SECRET, "ci", other));
     CHECK_ERROR(ERROR_INVALID,
-                principal_new_secret(identity, world.arena, ci.number, WORLD_NOW_US, &other, &err),
+                principal_add_secret(identity, world.arena,
+                                     &(struct secret_wish){.number = ci.number,
+                                                           .expires_us = WORLD_NOW_US,
+                                                           .actor = STR("admin")},
+                                     &made, &err),
                 &err);
 }
 
@@ -222,29 +239,29 @@ TEST(what_can_be_wrong_has_one_sentence)
     struct str secret;
     char first[512];
 
-    CHECK_OK(principal_new_secret(identity, world.arena, ci.number, 0, &secret, &err), &err);
+    secret = people_secret(&world, ci.number, 0);
     prove(&world, PROOF_SECRET, "ci", STR("wrong"));
     memcpy(first, world.err.message, sizeof(first));
     prove(&world, PROOF_SECRET, "nobody", secret);
     CHECK_STR(first, str_from(world.err.message));
     prove(&world, PROOF_PASSWORD, "nobody", secret);
     CHECK_STR(first, str_from(world.err.message));
-    CHECK_OK(principal_disable(identity, ci.number, true, &err), &err);
+    CHECK_OK(principal_disable(identity, STR("admin"), ci.number, true, &err), &err);
     prove(&world, PROOF_SECRET, "ci", secret);
     CHECK_STR(first, str_from(world.err.message));
-    CHECK_OK(principal_disable(identity, ci.number, false, &err), &err);
+    CHECK_OK(principal_disable(identity, STR("admin"), ci.number, false, &err), &err);
     CHECK_INT(0, prove(&world, PROOF_SECRET, "ci", secret));
 }
 
 TEST(a_secret_is_not_in_the_database_and_never_shown_again)
 {
     CLEANUP(people_world_end) struct people_world world;
-    struct identity *identity = people_world_new(&world)->identity;
+    people_world_new(&world);
     struct principal ci = people_add(&world, PRINCIPAL_SERVICE, "ci");
     struct error err = {0};
     struct str secret;
 
-    CHECK_OK(principal_new_secret(identity, world.arena, ci.number, 0, &secret, &err), &err);
+    secret = people_secret(&world, ci.number, 0);
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(world.store, &err);
     struct sql *q = sql(txn,
                         "SELECT COUNT(*) FROM credential WHERE instr(hash, ?1) > 0 OR"
@@ -265,17 +282,23 @@ TEST(a_password_is_long_hashed_and_one_at_a_time)
     struct principal ci = people_add(&world, PRINCIPAL_SERVICE, "ci");
     struct error err = {0};
 
-    CHECK_ERROR(ERROR_INVALID,
-                principal_set_password(identity, ana.number, STR("elevenbytes"), &err), &err);
-    CHECK_ERROR(ERROR_INVALID,
-                principal_set_password(identity, ci.number, STR("long enough, but"), &err), &err);
-    CHECK_OK(principal_set_password(identity, ana.number, STR("correct horse"), &err), &err);
+    CHECK_ERROR(
+        ERROR_INVALID,
+        principal_set_password(identity, STR("admin"), ana.number, STR("elevenbytes"), &err), &err);
+    CHECK_ERROR(
+        ERROR_INVALID,
+        principal_set_password(identity, STR("admin"), ci.number, STR("long enough, but"), &err),
+        &err);
+    CHECK_OK(principal_set_password(identity, STR("admin"), ana.number, STR("correct horse"), &err),
+             &err);
     CHECK_INT(0, prove(&world, PROOF_PASSWORD, "ANA@lazurite.test", STR("correct horse")));
     CHECK_INT(ERROR_UNAUTHENTICATED,
               prove(&world, PROOF_PASSWORD, "ana@lazurite.test", STR("correct horsf")));
     CHECK_INT(ERROR_UNAUTHENTICATED,
               prove(&world, PROOF_SECRET, "ana@lazurite.test", STR("correct horse")));
-    CHECK_OK(principal_set_password(identity, ana.number, STR("battery staple"), &err), &err);
+    CHECK_OK(
+        principal_set_password(identity, STR("admin"), ana.number, STR("battery staple"), &err),
+        &err);
     CHECK_INT(0, prove(&world, PROOF_PASSWORD, "ana@lazurite.test", STR("battery staple")));
     CHECK_INT(ERROR_UNAUTHENTICATED,
               prove(&world, PROOF_PASSWORD, "ana@lazurite.test", STR("correct horse")));
@@ -284,14 +307,13 @@ TEST(a_password_is_long_hashed_and_one_at_a_time)
 TEST(ten_failures_a_minute_close_a_name_even_for_the_right_secret)
 {
     CLEANUP(people_world_end) struct people_world world;
-    struct identity *identity = people_world_new(&world)->identity;
+    people_world_new(&world);
     struct principal ci = people_add(&world, PRINCIPAL_SERVICE, "ci");
     struct principal cd = people_add(&world, PRINCIPAL_SERVICE, "cd");
-    struct error err = {0};
     struct str secret, other;
 
-    CHECK_OK(principal_new_secret(identity, world.arena, ci.number, 0, &secret, &err), &err);
-    CHECK_OK(principal_new_secret(identity, world.arena, cd.number, 0, &other, &err), &err);
+    secret = people_secret(&world, ci.number, 0);
+    other = people_secret(&world, cd.number, 0);
     for (int i = 0; i < 10; i++)
         CHECK_INT(ERROR_UNAUTHENTICATED,
                   prove(&world, PROOF_SECRET, i % 2 ? "ci" : "CI", STR("wrong")));
@@ -322,7 +344,7 @@ TEST(a_credential_can_be_dropped_by_its_owner_alone)
     struct identity *identity = people_world_new(&world)->identity;
     struct principal ci = people_add(&world, PRINCIPAL_SERVICE, "ci");
     struct principal cd = people_add(&world, PRINCIPAL_SERVICE, "cd");
-    struct secret_wish wish = {.number = ci.number, .label = STR("nightly")};
+    struct secret_wish wish = {.actor = STR("admin"), .number = ci.number, .label = STR("nightly")};
     struct credential shown = {0};
     struct secret_made made;
     struct error err = {0};
@@ -331,12 +353,15 @@ TEST(a_credential_can_be_dropped_by_its_owner_alone)
     CHECK_OK(principal_credentials(identity, ci.number, count_each, &shown, &err), &err);
     CHECK_INT(1, shown.expires_us);
     CHECK_ERROR(ERROR_NOT_FOUND,
-                principal_drop_credential(identity, cd.number, made.shown.id, &err), &err);
+                principal_drop_credential(identity, STR("admin"), cd.number, made.shown.id, &err),
+                &err);
     CHECK_INT(0, prove(&world, PROOF_SECRET, "ci", made.secret));
-    CHECK_OK(principal_drop_credential(identity, ci.number, made.shown.id, &err), &err);
+    CHECK_OK(principal_drop_credential(identity, STR("admin"), ci.number, made.shown.id, &err),
+             &err);
     CHECK_INT(ERROR_UNAUTHENTICATED, prove(&world, PROOF_SECRET, "ci", made.secret));
     CHECK_ERROR(ERROR_NOT_FOUND,
-                principal_drop_credential(identity, ci.number, made.shown.id, &err), &err);
+                principal_drop_credential(identity, STR("admin"), ci.number, made.shown.id, &err),
+                &err);
 }
 
 /* --- Tokens --------------------------------------------------------------------------------------
@@ -367,13 +392,14 @@ TEST(a_service_principals_token_says_what_the_sdk_reads)
     struct identity *identity = people_world_new(&world)->identity;
     struct principal ci = people_add(&world, PRINCIPAL_SERVICE, "ci");
     struct error err = {0};
-    struct str text;
-    int64_t expires_us;
+    struct access_token token;
 
-    CHECK_OK(principal_token(identity, world.arena, &ci, STR("https://ml.azure.com/"), &text,
-                             &expires_us, &err),
+    CHECK_OK(principal_access_token(
+                 identity, world.arena,
+                 &(struct access_ask){.principal = &ci, .audience = STR("https://ml.azure.com/")},
+                 &token, &err),
              &err);
-    struct json *claims = claims_of(&world, text);
+    struct json *claims = claims_of(&world, token.text);
     CHECK_STR("https://ml.azure.com/", json_str_at(claims, "aud"));
     CHECK(str_eq(identity_tenant(identity), json_str_at(claims, "tid")));
     CHECK(str_eq(ci.object_id, json_str_at(claims, "oid")));
@@ -384,7 +410,7 @@ TEST(a_service_principals_token_says_what_the_sdk_reads)
     CHECK_INT(0, json_str_at(claims, "upn").len);
     CHECK_INT(0, json_str_at(claims, "preferred_username").len);
     CHECK_INT(WORLD_NOW_US / US_PER_S + 3600, json_int_at(claims, "exp", 0));
-    CHECK_INT(expires_us, json_int_at(claims, "exp", 0) * US_PER_S);
+    CHECK_INT(token.expires_us, json_int_at(claims, "exp", 0) * US_PER_S);
     CHECK(json_is_null(json_at(claims, "xms_cc")));
     CHECK(json_str_at(claims, "jti").len == 36);
 }
@@ -395,17 +421,17 @@ TEST(a_users_token_has_the_sign_in_name_and_cae_when_it_was_asked)
     struct identity *identity = people_world_new(&world)->identity;
     struct principal ana = people_add(&world, PRINCIPAL_USER, "ana@lazurite.test");
     struct error err = {0};
-    struct str text;
-    int64_t expires_us;
+    struct access_token token;
 
-    CHECK_OK(principal_set_display(identity, ana.number, STR("Ana María"), &err), &err);
+    CHECK_OK(principal_set_display(identity, STR("admin"), ana.number, STR("Ana María"), &err),
+             &err);
     ana = find(&world, "ana@lazurite.test");
     struct access_ask ask = {.principal = &ana,
                              .audience = STR("https://management.azure.com"),
                              .client_id = STR("client-1"),
                              .cae = true};
-    CHECK_OK(principal_access_token(identity, world.arena, &ask, &text, &expires_us, &err), &err);
-    struct json *claims = claims_of(&world, text);
+    CHECK_OK(principal_access_token(identity, world.arena, &ask, &token, &err), &err);
+    struct json *claims = claims_of(&world, token.text);
     CHECK_STR("ana@lazurite.test", json_str_at(claims, "upn"));
     CHECK_STR("ana@lazurite.test", json_str_at(claims, "preferred_username"));
     CHECK_STR("Ana María", json_str_at(claims, "name"));
@@ -420,18 +446,23 @@ TEST(nobody_gets_a_token_without_an_audience_or_while_disabled)
     struct principal ana = people_add(&world, PRINCIPAL_USER, "ana");
     struct principal team = people_add(&world, PRINCIPAL_GROUP, "team");
     struct error err = {0};
-    struct str text;
-    int64_t expires_us;
+    struct access_token token;
 
     CHECK_ERROR(ERROR_INVALID,
-                principal_token(identity, world.arena, &ana, STR(""), &text, &expires_us, &err),
+                principal_access_token(identity, world.arena,
+                                       &(struct access_ask){.principal = &ana, .audience = STR("")},
+                                       &token, &err),
                 &err);
     CHECK_ERROR(ERROR_INVALID,
-                principal_token(identity, world.arena, &team, STR("x"), &text, &expires_us, &err),
+                principal_access_token(
+                    identity, world.arena,
+                    &(struct access_ask){.principal = &team, .audience = STR("x")}, &token, &err),
                 &err);
     ana.disabled = true;
     CHECK_ERROR(ERROR_INVALID,
-                principal_token(identity, world.arena, &ana, STR("x"), &text, &expires_us, &err),
+                principal_access_token(
+                    identity, world.arena,
+                    &(struct access_ask){.principal = &ana, .audience = STR("x")}, &token, &err),
                 &err);
 }
 
@@ -440,7 +471,8 @@ TEST(an_id_token_repeats_the_nonce_and_opens_nothing)
     CLEANUP(people_world_end) struct people_world world;
     struct identity *identity = people_world_new(&world)->identity;
     struct principal ana = people_add(&world, PRINCIPAL_USER, "ana@lazurite.test");
-    struct id_claims claims = {.client_id = STR("client-1"), .nonce = STR("n-0nce")};
+    struct id_claims claims = {
+        .principal = &ana, .client_id = STR("client-1"), .nonce = STR("n-0nce")};
     struct token_check check = {world.identity->keys, identity_tenant(identity), WORLD_NOW_US};
     struct str text, head, rest, body, signature;
     struct token token;
@@ -448,7 +480,7 @@ TEST(an_id_token_repeats_the_nonce_and_opens_nothing)
     unsigned char bytes[2048];
     size_t len = 0;
 
-    CHECK_OK(principal_id_token(identity, world.arena, &ana, &claims, &text, &err), &err);
+    CHECK_OK(principal_id_token(identity, world.arena, &claims, &text, &err), &err);
     CHECK(str_cut(text, '.', &head, &rest) && str_cut(rest, '.', &body, &signature));
     CHECK(body.len < sizeof(bytes) && base64url_decode(body, bytes, &len));
     struct json *said = json_parse(world.arena, (struct str){(const char *)bytes, len}, &err);
@@ -465,15 +497,16 @@ TEST(a_token_made_in_the_second_of_a_revocation_is_younger_than_it)
     struct identity *identity = people_world_new(&world)->identity;
     struct principal ana = people_add(&world, PRINCIPAL_USER, "ana");
     struct error err = {0};
-    struct str text;
-    int64_t expires_us;
+    struct access_token token;
 
-    CHECK_OK(principal_revoke(identity, ana.number, &err), &err);
+    CHECK_OK(principal_revoke(identity, STR("admin"), ana.number, &err), &err);
     ana = find(&world, "ana");
     CHECK_INT(WORLD_NOW_US + US_PER_S, ana.epoch_us);
-    CHECK_OK(principal_token(identity, world.arena, &ana, STR("x"), &text, &expires_us, &err),
+    CHECK_OK(principal_access_token(identity, world.arena,
+                                    &(struct access_ask){.principal = &ana, .audience = STR("x")},
+                                    &token, &err),
              &err);
-    CHECK_INT(ana.epoch_us / US_PER_S, json_int_at(claims_of(&world, text), "iat", 0));
+    CHECK_INT(ana.epoch_us / US_PER_S, json_int_at(claims_of(&world, token.text), "iat", 0));
 }
 
 static int64_t last_event(struct people_world *world)
@@ -482,6 +515,39 @@ static int64_t last_event(struct people_world *world)
 
     CHECK(txn);
     return event_last(txn);
+}
+
+/* Each event's type and actor, one a line. */
+static int note_actor(const struct event *event, void *context, struct error *)
+{
+    buf_printf(context, "%.*s by %.*s\n", STR_ARG(event->type), STR_ARG(event->actor));
+    return 0;
+}
+
+TEST(an_event_names_who_changed_somebody)
+{
+    CLEANUP(people_world_end) struct people_world world;
+    struct identity *identity = people_world_new(&world)->identity;
+    struct principal ana = people_add(&world, PRINCIPAL_USER, "ana");
+    struct principal team = people_add(&world, PRINCIPAL_GROUP, "team");
+    CLEANUP(buf_free) struct buf seen = buf_make(KIB);
+    struct event_range range = {.after = last_event(&world), .limit = 10};
+    struct error err = {0};
+    struct str bea = STR("bea");
+
+    CHECK_OK(principal_set_password(identity, bea, ana.number, STR("correct horse"), &err), &err);
+    CHECK_OK(principal_join(identity, bea, team.number, ana.number, &err), &err);
+    CHECK_OK(principal_leave(identity, STR("carl"), team.number, ana.number, &err), &err);
+    CHECK_OK(principal_disable(identity, bea, ana.number, true, &err), &err);
+    CHECK_OK(principal_delete(identity, STR("carl"), ana.number, &err), &err);
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(world.store, &err);
+    CHECK_OK(event_read(txn, &range, note_actor, &seen, &err), &err);
+    CHECK_STR("credential.created by bea\n"
+              "principal.joined by bea\n"
+              "principal.left by carl\n"
+              "principal.disabled by bea\n"
+              "principal.deleted by carl\n",
+              buf_str(&seen));
 }
 
 TEST(changes_of_people_are_events)
@@ -493,7 +559,7 @@ TEST(changes_of_people_are_events)
     int64_t first = last_event(&world);
 
     CHECK(first > 0);
-    CHECK_OK(principal_revoke(identity, ana.number, &err), &err);
-    CHECK_OK(principal_delete(identity, ana.number, &err), &err);
+    CHECK_OK(principal_revoke(identity, STR("admin"), ana.number, &err), &err);
+    CHECK_OK(principal_delete(identity, STR("admin"), ana.number, &err), &err);
     CHECK_INT(first + 2, last_event(&world));
 }

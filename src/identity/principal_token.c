@@ -22,7 +22,7 @@ static int64_t begin_us(const struct principal *principal)
 
 /* One hour: what a right that was taken away costs at most where nobody asks us. */
 int principal_access_token(struct identity *identity, struct arena *arena,
-                           const struct access_ask *ask, struct str *out, int64_t *out_expires_us,
+                           const struct access_ask *ask, struct access_token *out,
                            struct error *err)
 {
     const struct principal *who = ask->principal;
@@ -44,34 +44,24 @@ int principal_access_token(struct identity *identity, struct arena *arena,
         .expires_us = issued_us + ACCESS_US,
     };
 
-    assert(who->object_id.len > 0 && out && out_expires_us);
+    assert(who->object_id.len > 0 && out);
     if (who->kind == PRINCIPAL_GROUP || who->disabled)
         return error_set(err, ERROR_INVALID, "", "'%.*s' cannot have a token.", STR_ARG(who->name));
     if (ask->audience.len == 0 || ask->audience.len > AUDIENCE_MAX_BYTES)
         return error_set(err, ERROR_INVALID, "scope", "A token needs an audience of 1 to %d bytes.",
                          AUDIENCE_MAX_BYTES);
     identity_wait_keys(identity);
-    if (token_sign(identity->keys, arena, &token, out, err) < 0)
+    if (token_sign(identity->keys, arena, &token, &out->text, err) < 0)
         return -1;
-    *out_expires_us = token.expires_us / US_PER_S * US_PER_S;
+    out->expires_us = token.expires_us / US_PER_S * US_PER_S;
     return 0;
-}
-
-/* For clients that ask for nothing special. */
-int principal_token(struct identity *identity, struct arena *arena,
-                    const struct principal *principal, struct str audience, struct str *out,
-                    int64_t *out_expires_us, struct error *err)
-{
-    struct access_ask ask = {.principal = principal, .audience = audience};
-
-    return principal_access_token(identity, arena, &ask, out, out_expires_us, err);
 }
 
 /* It proves a sign-in to the program that asked and opens nothing here: it has no claim of ours. */
 int principal_id_token(struct identity *identity, struct arena *arena,
-                       const struct principal *principal, const struct id_claims *claims,
-                       struct str *out, struct error *err)
+                       const struct id_claims *claims, struct str *out, struct error *err)
 {
+    const struct principal *principal = claims->principal;
     struct json *body = json_object(arena);
     int64_t now_s = begin_us(principal) / US_PER_S;
 

@@ -63,8 +63,20 @@ struct principal people_add(struct people_world *world, enum principal_kind kind
 {
     struct principal made;
 
-    CHECK_OK(
-        principal_create(world->identity, world->arena, kind, str_from(name), &made, &world->err),
-        &world->err);
+    CHECK_OK(principal_create(world->identity, world->arena,
+                              &(struct principal_wish){
+                                  .kind = kind, .name = str_from(name), .actor = STR("admin")},
+                              &made, &world->err),
+             &world->err);
     return made;
+}
+
+struct str people_secret(struct people_world *world, int64_t number, int64_t expires_us)
+{
+    struct secret_wish wish = {.number = number, .expires_us = expires_us, .actor = STR("admin")};
+    struct secret_made made = {0};
+
+    CHECK_OK(principal_add_secret(world->identity, world->arena, &wish, &made, &world->err),
+             &world->err);
+    return made.secret;
 }

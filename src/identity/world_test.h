@@ -26,3 +26,5 @@ void people_world_end(struct people_world *world);
 
 /* A user or a service principal that must be new. */
 struct principal people_add(struct people_world *world, enum principal_kind kind, const char *name);
+/* A secret of it; 0 never expires. */
+struct str people_secret(struct people_world *world, int64_t number, int64_t expires_us);

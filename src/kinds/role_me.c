@@ -120,7 +120,7 @@ static int change_password(struct call *call, struct error *err)
     if (!body || prove_again(call, body, &who, err) < 0 ||
         people_text(body, "password", &password, err) < 0)
         return -1;
-    return principal_set_password(engines->identity, who.number, password, err);
+    return principal_set_password(engines->identity, call->caller.name, who.number, password, err);
 }
 
 /* The old password ends with the new one. */

@@ -123,7 +123,7 @@ static int equip(struct call *call, const struct principal *who, struct people_w
     if (wish->make_password)
         wish->password = password_random(call->arena);
     if (wish->password.len > 0 &&
-        principal_set_password(identity, who->number, wish->password, err) < 0)
+        principal_set_password(identity, call->caller.name, who->number, wish->password, err) < 0)
         return -1;
     if (wish->make_password)
         json_set_str(call->arena, out, "password", wish->password);
@@ -148,20 +148,22 @@ static int make(struct call *call, struct json **out, struct error *err)
     struct people_wish wish;
     struct principal who;
 
-    if (!body || check_owner(call, err) < 0 || read_wish(body, kind, &wish, err) < 0 ||
-        principal_create(engines->identity, call->arena, kind, wish.name, &who, err) < 0)
+    if (!body || check_owner(call, err) < 0 || read_wish(body, kind, &wish, err) < 0)
+        return -1;
+    struct principal_wish made = {.kind = kind, .name = wish.name, .actor = call->caller.name};
+    if (principal_create(engines->identity, call->arena, &made, &who, err) < 0)
         return -1;
     if (wish.display.len > 0)
         who.display = wish.display;
     *out = people_show(call->arena, &who);
-    if ((wish.display.len == 0 ||
-         principal_set_display(engines->identity, who.number, wish.display, err) == 0) &&
+    if ((wish.display.len == 0 || principal_set_display(engines->identity, call->caller.name,
+                                                        who.number, wish.display, err) == 0) &&
         equip(call, &who, &wish, *out, err) == 0) {
         json_set_str(call->arena, *out, "tenantId", identity_tenant(engines->identity));
         return 0;
     }
     /* Half of somebody is nobody. */
-    principal_delete(engines->identity, who.number, NULL);
+    principal_delete(engines->identity, call->caller.name, who.number, NULL);
     return -1;
 }
 
@@ -278,7 +280,7 @@ static void delete_run(struct call *call)
     int result = open_change(call, &who, &err);
 
     if (result == 0)
-        result = principal_delete(engines->identity, who.number, &err);
+        result = principal_delete(engines->identity, call->caller.name, who.number, &err);
     people_answer(call, result, 200, NULL, &err);
 }
 
@@ -296,7 +298,7 @@ static int set_password(struct call *call, struct json *out, struct error *err)
     bool made = json_is_null(json_get(body, STR("password")));
     if (made)
         password = password_random(call->arena);
-    if (principal_set_password(engines->identity, who.number, password, err) < 0)
+    if (principal_set_password(engines->identity, call->caller.name, who.number, password, err) < 0)
         return -1;
     if (made)
         json_set_str(call->arena, out, "password", password);
@@ -345,7 +347,7 @@ static int add_certificate(struct call *call, const struct principal *who, const
 
     if (people_text(body, "pem", &pem, err) < 0)
         return -1;
-    return principal_add_certificate(engines->identity, who->number, pem, err);
+    return principal_add_certificate(engines->identity, call->caller.name, who->number, pem, err);
 }
 
 /* Another issuer's word, in the words that its tokens will have. */
@@ -364,7 +366,8 @@ static int add_federation(struct call *call, const struct principal *who, const 
         return error_set(err, ERROR_INVALID, "jwks",
                          "Expected the issuer's key set: {\"keys\": […]}.");
     federation.jwks = json_write(call->arena, jwks);
-    return principal_add_federation(engines->identity, who->number, &federation, err);
+    return principal_add_federation(engines->identity, call->caller.name, who->number, &federation,
+                                    err);
 }
 
 typedef int people_adder(struct call *call, const struct principal *who, const struct json *body,
@@ -408,8 +411,8 @@ static void drop_run(struct call *call)
     int result = open_change(call, &who, &err);
 
     if (result == 0)
-        result =
-            principal_drop_credential(engines->identity, who.number, call_param(call, "id"), &err);
+        result = principal_drop_credential(engines->identity, call->caller.name, who.number,
+                                           call_param(call, "id"), &err);
     people_answer(call, result, 200, NULL, &err);
 }
 
@@ -422,7 +425,7 @@ static void revoke_run(struct call *call)
     int result = open_change(call, &who, &err);
 
     if (result == 0)
-        result = principal_revoke(engines->identity, who.number, &err);
+        result = principal_revoke(engines->identity, call->caller.name, who.number, &err);
     people_answer(call, result, 200, NULL, &err);
 }
 
@@ -435,7 +438,8 @@ static void disable(struct call *call, bool disabled)
     int result = open_change(call, &who, &err);
 
     if (result == 0)
-        result = principal_disable(engines->identity, who.number, disabled, &err);
+        result =
+            principal_disable(engines->identity, call->caller.name, who.number, disabled, &err);
     who.disabled = disabled;
     people_answer(call, result, 200, result < 0 ? NULL : people_show(call->arena, &who), &err);
 }
@@ -452,7 +456,7 @@ static void enable_run(struct call *call)
     disable(call, false);
 }
 
-typedef int people_mover(struct identity *identity, int64_t team, int64_t member,
+typedef int people_mover(struct identity *identity, struct str actor, int64_t team, int64_t member,
                          struct error *err);
 
 /* Into a group or out of it. */
@@ -467,7 +471,7 @@ static void move(struct call *call, people_mover *mover)
         result = principal_find(engines->identity, call->arena, call_param(call, "member"), &member,
                                 &err);
     if (result == 0)
-        result = mover(engines->identity, team.number, member.number, &err);
+        result = mover(engines->identity, call->caller.name, team.number, member.number, &err);
     people_answer(call, result, 200, NULL, &err);
 }
 

@@ -114,7 +114,7 @@ int people_add_secret(struct call *call, int64_t number, const char *name, struc
 {
     struct engines *engines = call->face;
     struct json *body = people_body(call, err);
-    struct secret_wish wish = {.number = number};
+    struct secret_wish wish = {.number = number, .actor = call->caller.name};
     struct secret_made made;
 
     if (!body || people_text(body, "label", &wish.label, err) < 0 ||

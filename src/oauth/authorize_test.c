@@ -307,11 +307,11 @@ TEST(a_revoked_or_disabled_person_cannot_refresh)
     struct reply other = redeem(w, get_code(w), WORLD_VERIFIER);
     struct error err = {0};
 
-    CHECK_OK(principal_disable(identity, w->ana.number, true, &err), &err);
+    CHECK_OK(principal_disable(identity, STR("admin"), w->ana.number, true, &err), &err);
     world_check_error(refresh(w, json_str_at(first.body, "refresh_token"), WORLD_SCOPE), 400,
                       "invalid_grant");
-    CHECK_OK(principal_disable(identity, w->ana.number, false, &err), &err);
-    CHECK_OK(principal_revoke(identity, w->ana.number, &err), &err);
+    CHECK_OK(principal_disable(identity, STR("admin"), w->ana.number, false, &err), &err);
+    CHECK_OK(principal_revoke(identity, STR("admin"), w->ana.number, &err), &err);
     world_check_error(refresh(w, json_str_at(other.body, "refresh_token"), WORLD_SCOPE), 400,
                       "invalid_grant");
     clock_test_advance(2 * US_PER_S);

@@ -180,40 +180,47 @@ int family_end(struct store *store, struct str name, struct error *err)
     return store_write(store, apply_end, &name, err);
 }
 
-/* A row of the table; 1 found, 0 not, -1 failed. */
-static int read_row(struct store_txn *txn, struct arena *arena, struct str hash, bool *out_used,
-                    struct family *out, struct error *err)
+/* A token's row, as it was read. */
+struct row {
+    struct family family;
+    int64_t expires_us;
+    bool used;
+};
+
+/* 1 found and still good for its time, 0 not, -1 failed. Texts outlive the transaction. */
+static int read_row(struct store_txn *txn, struct arena *arena, struct str hash, struct row *out,
+                    struct error *err)
 {
     struct sql *q = sql(txn,
                         "SELECT family, principal, client, wanted, issued_us, expires_us, used"
                         " FROM refresh_token WHERE hash = ?",
                         err);
-    int64_t expires_us = 0;
 
     if (!q)
         return -1;
     sql_bind_blob(q, 1, hash);
     int row = sql_step(q);
     if (row > 0) {
-        *out = (struct family){.name = arena_str(arena, sql_peek(q, 0)),
-                               .person = arena_str(arena, sql_peek(q, 1)),
-                               .client = arena_str(arena, sql_peek(q, 2)),
-                               .scope = arena_str(arena, sql_peek(q, 3)),
-                               .issued_us = sql_int(q, 4)};
-        expires_us = sql_int(q, 5);
-        *out_used = sql_int(q, 6) != 0;
+        out->family = (struct family){.name = arena_str(arena, sql_peek(q, 0)),
+                                      .person = arena_str(arena, sql_peek(q, 1)),
+                                      .client = arena_str(arena, sql_peek(q, 2)),
+                                      .scope = arena_str(arena, sql_peek(q, 3)),
+                                      .issued_us = sql_int(q, 4)};
+        out->expires_us = sql_int(q, 5);
+        out->used = sql_int(q, 6) != 0;
     }
     if (sql_end(q, err) < 0)
         return -1;
-    return row > 0 && expires_us > clock_now_us();
+    return row > 0 && out->expires_us > clock_now_us();
 }
 
-int family_find(struct store *store, struct arena *arena, struct str token, struct str client,
+/* One sentence for all that is wrong, before and after the table is asked. */
+int family_find(struct store *store, struct arena *arena, const struct family_key *key,
                 struct family *out, struct error *err)
 {
     CLEANUP(store_read_end) struct store_txn *txn = NULL;
-    struct family found;
-    bool used = false;
+    struct str token = key->token;
+    struct row found;
 
     assert(store && out);
     if (token.len == 0 || token.len > TOKEN_TEXT_MAX)
@@ -221,32 +228,33 @@ int family_find(struct store *store, struct arena *arena, struct str token, stru
     txn = store_read_begin(store, err);
     if (!txn)
         return -1;
-    int row = read_row(txn, arena, hash_of(arena, token), &used, &found, err);
+    int row = read_row(txn, arena, hash_of(arena, token), &found, err);
     store_read_end(&txn);
     if (row < 0)
         return -1;
-    if (row == 0 || !str_eq_fold(found.client, client))
+    if (row == 0 || !str_eq_fold(found.family.client, key->client))
         return refuse(err);
-    if (used) /* which ends the family, and is told */
-        return family_rotate(store, arena, token, &found, &(struct str){0}, err);
-    *out = found;
+    if (found.used) /* which ends the family, and is told */
+        return family_rotate(store, arena, &found.family, &token, err);
+    *out = found.family;
     return 0;
 }
 
-int family_rotate(struct store *store, struct arena *arena, struct str token,
-                  const struct family *family, struct str *out_token, struct error *err)
+/* The next token is drawn before the write, which may run twice. */
+int family_rotate(struct store *store, struct arena *arena, const struct family *family,
+                  struct str *io_token, struct error *err)
 {
     struct str next = make_token(arena);
     struct turn turn = {.family = family,
-                        .old_hash = hash_of(arena, token),
+                        .old_hash = hash_of(arena, *io_token),
                         .new_hash = hash_of(arena, next),
                         .now_us = clock_now_us()};
 
-    assert(store && out_token);
+    assert(store && io_token->len > 0);
     if (store_write(store, apply_turn, &turn, err) < 0)
         return -1;
     if (turn.gone || turn.reused)
         return refuse(err);
-    *out_token = next;
+    *io_token = next;
     return 0;
 }

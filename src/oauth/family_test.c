@@ -45,10 +45,12 @@ static int use(struct world *w, struct str token, struct str *out, struct error 
 {
     struct family found;
 
-    if (family_find(w->store, w->arena, token, STR("client"), &found, err) < 0)
+    if (family_find(w->store, w->arena, &(struct family_key){token, STR("client")}, &found, err) <
+        0)
         return -1;
     CHECK_STR("ana", found.person);
-    return family_rotate(w->store, w->arena, token, &found, out, err);
+    *out = token;
+    return family_rotate(w->store, w->arena, &found, out, err);
 }
 
 /* How many rows hold something. */
@@ -95,13 +97,15 @@ TEST(a_second_use_ends_the_family)
 TEST(two_who_looked_at_once_do_not_both_win)
 {
     CLEANUP(close_world) struct world w = open_world();
-    struct str token = issue(&w), first, second;
+    struct str token = issue(&w), first = token, second = token;
     struct family found;
     struct error err = {0};
 
-    CHECK_OK(family_find(w.store, w.arena, token, STR("client"), &found, &err), &err);
-    CHECK_OK(family_rotate(w.store, w.arena, token, &found, &first, &err), &err);
-    CHECK_ERROR(ERROR_INVALID, family_rotate(w.store, w.arena, token, &found, &second, &err), &err);
+    CHECK_OK(
+        family_find(w.store, w.arena, &(struct family_key){token, STR("client")}, &found, &err),
+        &err);
+    CHECK_OK(family_rotate(w.store, w.arena, &found, &first, &err), &err);
+    CHECK_ERROR(ERROR_INVALID, family_rotate(w.store, w.arena, &found, &second, &err), &err);
     CHECK_ERROR(ERROR_INVALID, use(&w, first, &second, &err), &err);
     CHECK_INT(1, count(&w, "SELECT count(*) FROM event WHERE type = 'principal.tokenReused'"));
 }
@@ -113,8 +117,10 @@ TEST(another_client_cannot_use_it_and_does_no_harm)
     struct family found;
     struct error err = {0};
 
-    CHECK_ERROR(ERROR_INVALID, family_find(w.store, w.arena, token, STR("other"), &found, &err),
-                &err);
+    CHECK_ERROR(
+        ERROR_INVALID,
+        family_find(w.store, w.arena, &(struct family_key){token, STR("other")}, &found, &err),
+        &err);
     CHECK_OK(use(&w, token, &next, &err), &err);
 }
 

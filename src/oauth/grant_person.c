@@ -159,7 +159,7 @@ int grant_device(struct ask *ask, struct gift *out, struct error *err)
 /* One refresh token serves every audience; the next one takes its place. */
 int grant_refresh(struct ask *ask, struct gift *out, struct error *err)
 {
-    struct str token = form_get(&ask->form, "refresh_token");
+    struct family_key key = {form_get(&ask->form, "refresh_token"), ask->client};
     struct store *store = ask->oauth->engines->store;
     struct arena *arena = ask->call->arena;
     struct gift gift = {.person = true};
@@ -168,12 +168,13 @@ int grant_refresh(struct ask *ask, struct gift *out, struct error *err)
     assert(store);
     if (check_client(ask, err) < 0)
         return -1;
-    if (family_find(store, arena, token, ask->client, &family, err) < 0 ||
+    if (family_find(store, arena, &key, &family, err) < 0 ||
         ask_wish(ask, family.scope, &gift.wish, err) < 0 ||
         find_person(ask, family.person, family.issued_us, &gift.who, err) < 0)
         return -1;
     family.scope = gift.wish.scope;
-    if (family_rotate(store, arena, token, &family, &gift.refresh, err) < 0)
+    gift.refresh = key.token;
+    if (family_rotate(store, arena, &family, &gift.refresh, err) < 0)
         return -1;
     *out = gift;
     return 0;

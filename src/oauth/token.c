@@ -128,12 +128,12 @@ static int add_person(struct ask *ask, const struct gift *gift, struct json *bod
                       struct error *err)
 {
     struct arena *arena = ask->call->arena;
-    const struct id_claims claims = {.client_id = ask->client, .nonce = gift->nonce};
+    const struct id_claims claims = {
+        .principal = &gift->who, .client_id = ask->client, .nonce = gift->nonce};
     struct str id_token;
 
     assert(gift->person);
-    if (principal_id_token(ask->oauth->engines->identity, arena, &gift->who, &claims, &id_token,
-                           err) < 0)
+    if (principal_id_token(ask->oauth->engines->identity, arena, &claims, &id_token, err) < 0)
         return -1;
     json_set_str(arena, body, "scope", gift->wish.scope);
     json_set_str(arena, body, "id_token", id_token);
@@ -150,16 +150,14 @@ static int give(struct ask *ask, const struct gift *gift, struct error *err)
                                       .audience = gift->wish.audience,
                                       .client_id = gift->person ? ask->client : STR(""),
                                       .cae = asks_for_cae(ask)};
-    struct str token;
-    int64_t expires_us;
+    struct access_token token;
 
     assert(gift->wish.audience.len > 0);
-    if (principal_access_token(ask->oauth->engines->identity, arena, &access, &token, &expires_us,
-                               err) < 0)
+    if (principal_access_token(ask->oauth->engines->identity, arena, &access, &token, err) < 0)
         return -1;
     json_set_str(arena, body, "token_type", STR("Bearer"));
-    add_times(ask, expires_us, body);
-    json_set_str(arena, body, "access_token", token);
+    add_times(ask, token.expires_us, body);
+    json_set_str(arena, body, "access_token", token.text);
     if (gift->person && add_person(ask, gift, body, err) < 0)
         return -1;
     oauth_reply(ask->call, body);

@@ -103,11 +103,8 @@ TEST(a_wrong_secret_and_an_unknown_client_look_alike)
 TEST(a_person_is_no_program)
 {
     CLEANUP(world_close) struct world *w = world_open();
-    struct str token;
-    struct error err = {0};
+    struct str token = world_secret(w, w->ana.number);
 
-    CHECK_OK(principal_new_secret(w->engines.identity, w->arena, w->ana.number, 0, &token, &err),
-             &err);
     world_check_error(world_post(w, TOKEN,
                                  "client_id=ana@example.org&grant_type=client_credentials"
                                  "&client_secret=%.*s&scope=" WORLD_SCOPE,

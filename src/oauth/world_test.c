@@ -41,18 +41,37 @@ static enum http_verdict world_head(struct http_exchange *ex, struct http_plan *
     return HTTP_GO;
 }
 
+struct str world_secret(struct world *w, int64_t number)
+{
+    struct secret_wish wish = {.number = number, .actor = STR("admin")};
+    struct secret_made made = {0};
+    struct error err = {0};
+
+    CHECK_OK(principal_add_secret(w->engines.identity, w->arena, &wish, &made, &err), &err);
+    return made.secret;
+}
+
 static void add_people(struct world *w)
 {
     struct identity *identity = w->engines.identity;
     struct error err = {0};
 
-    CHECK_OK(
-        principal_create(identity, w->arena, PRINCIPAL_USER, STR("ana@example.org"), &w->ana, &err),
-        &err);
-    CHECK_OK(principal_set_password(identity, w->ana.number, STR(WORLD_PASSWORD), &err), &err);
-    CHECK_OK(principal_create(identity, w->arena, PRINCIPAL_SERVICE, STR("ci"), &w->ci, &err),
+    CHECK_OK(principal_create(identity, w->arena,
+                              &(struct principal_wish){.kind = PRINCIPAL_USER,
+                                                       .name = STR("ana@example.org"),
+                                                       .actor = STR("admin")},
+                              &w->ana, &err),
              &err);
-    CHECK_OK(principal_new_secret(identity, w->arena, w->ci.number, 0, &w->secret, &err), &err);
+    CHECK_OK(
+        principal_set_password(identity, STR("admin"), w->ana.number, STR(WORLD_PASSWORD), &err),
+        &err);
+    CHECK_OK(principal_create(identity, w->arena,
+                              &(struct principal_wish){.kind = PRINCIPAL_SERVICE,
+                                                       .name = STR("ci"),
+                                                       .actor = STR("admin")},
+                              &w->ci, &err),
+             &err);
+    w->secret = world_secret(w, w->ci.number);
 }
 
 struct world *world_open(void)

@@ -31,6 +31,8 @@ struct world {
 
 /* The clock stands still. For CLEANUP with world_close. */
 struct world *world_open(void);
+/* A client secret or token of a principal, that never expires. */
+struct str world_secret(struct world *w, int64_t number);
 void world_close(struct world **world);
 
 /* One answer: text and, when it is some, JSON. */
