@@ -1,4 +1,6 @@
-/* Inputs and code on their way in. */
+/* Inputs and code on their way in. Names of blobs are whatever a client once chose, so no path is
+ * made of them by hand: each file is opened beneath the run folder by openat2, which follows no
+ * link and leaves no folder. */
 #include "runner/bring.h"
 
 #include "os/file.h"
@@ -107,9 +109,11 @@ static bool is_brought(const struct json *input)
 }
 
 /* An empty input is a mistake more often than meant, and is told before the command starts. */
-static int bring_input(struct attempt *attempt, struct remote *remote, struct str name,
-                       const struct json *input, struct bring_count *count, struct error *err)
+static int bring_input(struct attempt *attempt, struct remote *remote, const struct json_iter *at,
+                       struct bring_count *count, struct error *err)
 {
+    const struct json *input = at->value;
+    struct str name = at->key;
     struct str path = input_path(attempt, name, input);
     struct error cause = {0};
     struct bringing b = {.remote = remote,
@@ -170,7 +174,7 @@ int bring_all(struct attempt *attempt, struct remote *remote, struct bring_count
         return -1;
     while (json_next(&it)) {
         assert(it.key.len);
-        if (is_brought(it.value) && bring_input(attempt, remote, it.key, it.value, out, err) < 0)
+        if (is_brought(it.value) && bring_input(attempt, remote, &it, out, err) < 0)
             return -1;
     }
     return 0;

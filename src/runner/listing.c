@@ -104,13 +104,15 @@ static int decode(struct arena *arena, struct str text, struct str *out, struct 
     return 0;
 }
 
-int remote_read_listing(struct arena *arena, struct str xml, remote_blob *each, void *context,
+/* What was read so far has been told when the rest turns out to be broken; the caller then fails as
+ * a whole. */
+int remote_read_listing(struct arena *arena, struct str xml, const struct remote_visit *visit,
                         struct str *out_marker, struct error *err)
 {
     struct str rest = xml, blob, name, size, marker = {0}, after;
     int64_t bytes;
 
-    assert(each);
+    assert(visit->each);
     if (str_find(xml, STR("<EnumerationResults")) < 0)
         return error_set(err, ERROR_INVALID, "", "The server's listing is none.");
     while (take_element(&rest, "Blob", &blob)) {
@@ -121,7 +123,7 @@ int remote_read_listing(struct arena *arena, struct str xml, remote_blob *each, 
         if (!take_element(&after, "Content-Length", &size) || !str_to_int64(size, &bytes) ||
             bytes < 0)
             bytes = -1;
-        if (each(name, bytes, context, err) < 0)
+        if (visit->each(name, bytes, visit->context, err) < 0)
             return -1;
     }
     take_element(&rest, "NextMarker", &marker);

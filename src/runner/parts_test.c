@@ -82,7 +82,7 @@ TEST(a_listing_is_read_with_its_entities)
                      "<Content-Length>12</Content-Length></Properties></Blob>"
                      "<Blob><Name>100%.csv</Name></Blob></Blobs>"
                      "<NextMarker>m&amp;n</NextMarker></EnumerationResults>"),
-                 note_blob, &seen, &marker, &err),
+                 &(struct remote_visit){note_blob, &seen}, &marker, &err),
              &err);
     CHECK_STR("a/b & <\xc3\xa9\xe4\xb8\xad.txt=12 100%.csv=-1 ", buf_str(&seen));
     CHECK_STR("m&n", marker);
@@ -105,7 +105,8 @@ TEST(what_is_no_listing_is_refused)
         CLEANUP(buf_free) struct buf seen = buf_make(KIB);
         struct error err = {0};
         struct str marker = STR("before");
-        CHECK(remote_read_listing(arena, str_from(CASES[i]), note_blob, &seen, &marker, &err) < 0);
+        CHECK(remote_read_listing(arena, str_from(CASES[i]),
+                                  &(struct remote_visit){note_blob, &seen}, &marker, &err) < 0);
         CHECK(err.code != ERROR_NONE);
         CHECK_STR("before", marker);
     }
@@ -344,8 +345,8 @@ TEST(a_listing_with_any_byte_changed_is_read_or_refused)
         memcpy(text, TEXT, sizeof(TEXT));
         for (uint64_t changes = draw(&chance, 4); changes > 0; changes--)
             text[draw(&chance, len)] = "<>&;#x/-\0\xff"[draw(&chance, 10)];
-        int result =
-            remote_read_listing(arena, (struct str){text, len}, count_blob, &count, &marker, &err);
+        int result = remote_read_listing(arena, (struct str){text, len},
+                                         &(struct remote_visit){count_blob, &count}, &marker, &err);
         CHECK_INT(result < 0, err.code != ERROR_NONE);
         CHECK(count <= 2);
     }

@@ -1,4 +1,6 @@
-/* The server as a runner sees it: HTTP on its Unix socket, with patience. */
+/* The server as a runner sees it: HTTP on its Unix socket, with patience. A server that restarts
+ * must cost a running job nothing but time, so silence and "later" are waited out; what it plainly
+ * refuses is told at once, since a second try would be refused as well. */
 #include "runner/remote.h"
 
 #include "http/text.h"
@@ -70,15 +72,21 @@ int remote_send(struct remote *remote, struct arena *arena, struct http_call *ca
     return http_client_send(remote->client, arena, &sent, out, err);
 }
 
+/* A call that shall succeed. */
+struct errand {
+    struct http_call *call;
+    bool determined; /* goes on although the attempt was asked to stop */
+};
+
 /* Sleeps, but wakes when the attempt is to stop. False when there is no sense in going on. */
-static bool pause_between(struct remote *remote, const struct remote_wish *wish, int pause_ms)
+static bool pause_between(struct remote *remote, bool determined, int pause_ms)
 {
     const struct attempt *attempt = remote->attempt;
-    struct pollfd stop = {.fd = wish->determined ? -1 : attempt->stop->fd, .events = POLLIN};
+    struct pollfd stop = {.fd = determined ? -1 : attempt->stop->fd, .events = POLLIN};
 
     assert(pause_ms > 0);
     poll(&stop, 1, pause_ms);
-    if (!wish->determined && atomic_load(&attempt->stop->asked))
+    if (!determined && atomic_load(&attempt->stop->asked))
         return false;
     return file_exists(attempt->folder,
                        "spec.json"); /* whoever removed the folder waits for nobody */
@@ -97,9 +105,10 @@ static int refuse(const struct http_call *call, const struct http_response *repl
 }
 
 /* "Later" and silence are waited out, longer each time; a plain no is final. */
-int remote_insist(struct remote *remote, struct arena *arena, struct http_call *call,
-                  const struct remote_wish *wish, struct http_response *out, struct error *err)
+static int insist(struct remote *remote, struct arena *arena, const struct errand *errand,
+                  struct http_response *out, struct error *err)
 {
+    struct http_call *call = errand->call;
     int pause_ms = PAUSE_FIRST_MS, busy = 0;
 
     for (;;) {
@@ -116,7 +125,7 @@ int remote_insist(struct remote *remote, struct arena *arena, struct http_call *
             return -1;
         }
         assert(pause_ms <= PAUSE_LAST_MS);
-        if (!pause_between(remote, wish, pause_ms))
+        if (!pause_between(remote, errand->determined, pause_ms))
             return error_set(err, ERROR_CANCELED, "",
                              "The server was away when the attempt was asked to stop.");
         pause_ms = pause_ms * 2 < PAUSE_LAST_MS ? pause_ms * 2 : PAUSE_LAST_MS;
@@ -133,6 +142,7 @@ static struct str blob_target(struct arena *arena, const struct remote_place *pl
 int remote_list(struct remote *remote, const struct remote_place *place, remote_blob *each,
                 void *context, struct error *err)
 {
+    const struct remote_visit visit = {each, context};
     struct str marker = {0};
     CLEANUP(arena_free) struct arena *kept = arena_new(4 * MIB);
 
@@ -147,10 +157,10 @@ int remote_list(struct remote *remote, const struct remote_place *place, remote_
                 STR_ARG(place->container), STR_ARG(http_encode(arena, place->name, false)),
                 STR_ARG(http_encode(arena, marker, false))),
         };
-        if (remote_insist(remote, arena, &call, &(struct remote_wish){0}, &reply, err) < 0)
+        if (insist(remote, arena, &(struct errand){.call = &call}, &reply, err) < 0)
             return -1;
         struct str next = {0};
-        if (remote_read_listing(arena, reply.body, each, context, &next, err) < 0)
+        if (remote_read_listing(arena, reply.body, &visit, &next, err) < 0)
             return -1;
         marker = arena_str(kept, next);
     } while (marker.len);
@@ -205,7 +215,6 @@ static int get_once(struct remote *remote, const struct remote_place *place, int
 
 int remote_get(struct remote *remote, const struct remote_place *place, int fd, struct error *err)
 {
-    struct remote_wish wish = {.determined = false};
     bool again;
 
     assert(place->name.len);
@@ -215,13 +224,19 @@ int remote_get(struct remote *remote, const struct remote_place *place, int fd, 
             return 0;
         if (!again)
             return -1;
-        if (!pause_between(remote, &wish, pause_ms))
+        if (!pause_between(remote, false, pause_ms))
             return error_set(err, ERROR_CANCELED, "", "The attempt was asked to stop.");
     }
 }
 
-/* One PUT with bytes of the file. */
-static int put_part(struct remote *remote, struct str target, int fd, int64_t offset, int64_t size,
+/* Bytes of a file. */
+struct part {
+    int fd;
+    int64_t offset, size;
+};
+
+/* One PUT with them. */
+static int put_part(struct remote *remote, struct str target, const struct part *part,
                     struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(4 * MIB);
@@ -236,15 +251,14 @@ static int put_part(struct remote *remote, struct str target, int fd, int64_t of
         .target = target,
         .headers = headers,
         .header_count = COUNT(headers),
-        .body_fd = fd,
+        .body_fd = part->fd,
         .has_body_fd = true,
-        .body_offset = offset,
-        .body_length = size,
+        .body_offset = part->offset,
+        .body_length = part->size,
     };
 
-    assert(size >= 0);
-    return remote_insist(remote, arena, &call, &(struct remote_wish){.determined = true}, &reply,
-                         err);
+    assert(part->size >= 0);
+    return insist(remote, arena, &(struct errand){&call, .determined = true}, &reply, err);
 }
 
 /* Several requests instead of one that would have to begin anew when it breaks. */
@@ -257,12 +271,14 @@ static int put_blocks(struct remote *remote, struct str target, int fd, int64_t 
 
     buf_add(&list, STR("<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>"));
     for (int64_t offset = 0; offset < size; offset += (int64_t)BLOCK_BYTES) {
-        int64_t part = size - offset < (int64_t)BLOCK_BYTES ? size - offset : (int64_t)BLOCK_BYTES;
+        struct part part = {fd, offset, size - offset};
+        if (part.size > (int64_t)BLOCK_BYTES)
+            part.size = (int64_t)BLOCK_BYTES;
         /* Digits only, in a multiple of four: valid base64 of equal length without encoding. */
         struct str id = arena_printf(arena, "%012lld", (long long)(offset / (int64_t)BLOCK_BYTES));
         struct str to =
             arena_printf(arena, "%.*s?comp=block&blockid=%.*s", STR_ARG(target), STR_ARG(id));
-        if (put_part(remote, to, fd, offset, part, err) < 0)
+        if (put_part(remote, to, &part, err) < 0)
             return -1;
         buf_printf(&list, "<Latest>%.*s</Latest>", STR_ARG(id));
     }
@@ -279,8 +295,7 @@ static int put_blocks(struct remote *remote, struct str target, int fd, int64_t 
         .header_count = COUNT(headers),
         .body = buf_str(&list),
     };
-    return remote_insist(remote, arena, &call, &(struct remote_wish){.determined = true}, &reply,
-                         err);
+    return insist(remote, arena, &(struct errand){&call, .determined = true}, &reply, err);
 }
 
 int remote_put(struct remote *remote, const struct remote_place *place, int fd, int64_t size,
@@ -290,6 +305,7 @@ int remote_put(struct remote *remote, const struct remote_place *place, int fd, 
     struct str target = blob_target(arena, place);
 
     assert(fd >= 0);
-    return size > (int64_t)WHOLE_BYTES_MAX ? put_blocks(remote, target, fd, size, err)
-                                           : put_part(remote, target, fd, 0, size, err);
+    return size > (int64_t)WHOLE_BYTES_MAX
+               ? put_blocks(remote, target, fd, size, err)
+               : put_part(remote, target, &(struct part){fd, 0, size}, err);
 }

@@ -14,18 +14,17 @@ void remote_free(struct remote **remote);
 int remote_send(struct remote *remote, struct arena *arena, struct http_call *call,
                 struct http_response *out, struct error *err);
 
-/* As remote_send, but tries again, slower and slower, while the server is away or says 429 or 503.
- * Ends with ERROR_CANCELED when the attempt is asked to stop (unless `determined`), or when its
- * folder is gone. A status of 400 or more is an error: ERROR_NOT_FOUND for 404, else ERROR_IO with
- * what the server said. */
-struct remote_wish {
-    bool determined;
-};
-int remote_insist(struct remote *remote, struct arena *arena, struct http_call *call,
-                  const struct remote_wish *wish, struct http_response *out, struct error *err);
-
-/* Blobs. A name has no leading slash; a listing calls back for each below `prefix`. */
+/* Blobs. These try again, slower and slower, while the server is away or says 429 or 5xx, and end
+ * with ERROR_CANCELED when the attempt is asked to stop or its folder is gone; only remote_put goes
+ * on, since outputs are what a stopped attempt still owes. ERROR_NOT_FOUND for 404, else ERROR_IO
+ * with what the server said.
+ *
+ * A name has no leading slash; a listing calls back for each below it; a size of -1 is unknown. */
 typedef int remote_blob(struct str name, int64_t size, void *context, struct error *err);
+struct remote_visit {
+    remote_blob *each;
+    void *context;
+};
 struct remote_place {
     struct str container, name;
 };
@@ -38,5 +37,5 @@ int remote_put(struct remote *remote, const struct remote_place *place, int fd, 
                struct error *err);
 
 /* Reads one page of a blob listing; "" or the marker of the next page. Pure, for tests. */
-int remote_read_listing(struct arena *arena, struct str xml, remote_blob *each, void *context,
+int remote_read_listing(struct arena *arena, struct str xml, const struct remote_visit *visit,
                         struct str *out_marker, struct error *err);
