@@ -1,5 +1,5 @@
 /* The functions of template expressions. */
-#include "kinds/template_private.h"
+#include "kinds/template_call.h"
 
 #include <assert.h>
 #include <stdio.h>

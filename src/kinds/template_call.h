@@ -1,4 +1,4 @@
-/* template_private.h - between template_expr.c and template_call.c */
+/* template_call.h - between template_expr.c and template_call.c */
 #pragma once
 
 #include "kinds/template_expr.h"
