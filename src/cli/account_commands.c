@@ -46,6 +46,7 @@ static int set_one(struct cli *cli, struct json *place, struct str word, struct 
     return 0;
 }
 
+/* All words or none: the file is written once, after the last of them was understood. */
 static int set_words(struct cli *cli, const struct cli_given *words, struct error *err)
 {
     struct json *config = settings_read(cli), *place = settings_place(cli, config);
@@ -56,6 +57,8 @@ static int set_words(struct cli *cli, const struct cli_given *words, struct erro
     return settings_write(cli, config, err);
 }
 
+/* az's own spelling of what `config set` does for one section; with --list-defaults it only
+ * looks. */
 int account_run_configure(struct cli *cli, struct error *err)
 {
     if (cli_has(cli, "list-defaults"))
@@ -69,6 +72,7 @@ static int run_set(struct cli *cli, struct error *err)
     return set_words(cli, cli_words(cli, "pairs"), err);
 }
 
+/* Taking away what is not there is no error: afterwards it is as it was asked for. */
 static int run_unset(struct cli *cli, struct error *err)
 {
     struct json *config = settings_read(cli), *place = settings_place(cli, config);

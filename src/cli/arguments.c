@@ -209,6 +209,8 @@ static struct cli_given *remember(struct cli_arguments *arguments, const struct 
     return given;
 }
 
+/* Values are checked as they are read, so that the error names the flag that they were typed
+ * behind. */
 static int add_value(struct arena *arena, struct cli_given *given, struct str value,
                      struct error *err)
 {
@@ -277,6 +279,7 @@ static int read_bare(struct arena *arena, struct cli_arguments *arguments, struc
     return add_value(arena, remember(arguments, flag), word, err);
 }
 
+/* Only a command's own flags can be required; shared ones all have a default. */
 static int check_required(const struct cli_arguments *arguments, struct error *err)
 {
     assert(arguments->command);
@@ -294,6 +297,7 @@ static int check_required(const struct cli_arguments *arguments, struct error *e
     return 0;
 }
 
+/* Names are exact: a prefix that fits today would mean something else with the next command. */
 static const struct cli_command *command_in(const struct cli_group *group, struct str name)
 {
     assert(group->commands);
@@ -373,6 +377,7 @@ static int find_command(struct words *words, struct cli_arguments *out, struct e
     return 0;
 }
 
+/* Help wins over every error of the line, wherever it stands: who asks for it needs it. */
 int arguments_parse(struct arena *arena, int argc, char **argv, struct cli_arguments *out,
                     struct error *err)
 {
@@ -398,6 +403,7 @@ int arguments_parse(struct arena *arena, int argc, char **argv, struct cli_argum
     return check_required(out, err);
 }
 
+/* By name, not by row: handlers do not know which table a flag came from. */
 static const struct cli_given *given_flag(const struct cli *cli, const char *flag)
 {
     assert(flag[0]);
@@ -407,6 +413,7 @@ static const struct cli_given *given_flag(const struct cli *cli, const char *fla
     return NULL;
 }
 
+/* The last value counts, as it does for every program that people script. */
 struct str cli_text(const struct cli *cli, const char *flag)
 {
     const struct cli_given *given = given_flag(cli, flag);

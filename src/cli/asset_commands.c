@@ -63,6 +63,7 @@ static const struct field_row DATA_SHOWN[] = {
     {"path", "properties.dataUri", FIELD_SAME},
 };
 
+/* Local content is sent on the way: the address in the body is the server's. */
 static int finish_data(struct cli *cli, struct document *document, struct json *body,
                        struct error *err)
 {
@@ -169,6 +170,7 @@ static const struct field_row MODEL_SHOWN[] = {
     {"job_name", "properties.jobName", FIELD_SAME},
 };
 
+/* As for data, but a model may also be named by a job or run, which the server resolves. */
 static int finish_model(struct cli *cli, struct document *document, struct json *body,
                         struct error *err)
 {
@@ -205,6 +207,7 @@ static struct json *of_wanted_stage(struct cli *cli, const struct json *rest)
     return resource_shape(cli, rest);
 }
 
+/* Stages are of versions: for a name as a whole there is no stage to ask for. */
 static int run_model_list(struct cli *cli, struct error *err)
 {
     if (!cli_has(cli, "stage"))
@@ -275,6 +278,7 @@ static int find_content(struct cli *cli, struct str uri, struct download *fetch,
                      "The model lies at '%.*s', which cannot be downloaded.", STR_ARG(uri));
 }
 
+/* Into a folder named after the model, so that two models never mix. */
 static int run_model_download(struct cli *cli, struct error *err)
 {
     struct str name = cli_text(cli, "name"), base = cli_text(cli, "download-path");

@@ -31,6 +31,7 @@ static int problem(struct document *document, const char *path, const char *code
     return 0;
 }
 
+/* The container keeps the number: one question, however many versions there are. */
 int assets_latest(struct cli *cli, const char *type, struct str name, struct str *out,
                   struct error *err)
 {
@@ -155,6 +156,7 @@ int assets_reference(struct document *document, const char *type, const char *pa
     return 0;
 }
 
+/* A name becomes an id here, and nowhere else: what the pool of this host is called is one rule. */
 struct str assets_compute(struct cli *cli, struct str text)
 {
     struct str name;
@@ -185,6 +187,7 @@ static bool is_there(struct cli *cli, struct document *document, const char *pat
     return false;
 }
 
+/* Code is known by the hash of its files: the same folder is sent once, whatever it is named. */
 int assets_code(struct cli *cli, struct document *document, const char *path, struct str *out,
                 struct error *err)
 {
@@ -357,6 +360,7 @@ static const struct field_row ENVIRONMENT_ROWS[] = {
     {"inference_config", "properties.inferenceConfig", FIELD_TREE},
 };
 
+/* For the file of an environment and for one that stands inline in a job or deployment. */
 int assets_environment_body(struct document *document, const char *path, bool anonymous,
                             struct json **out, struct error *err)
 {
@@ -431,6 +435,7 @@ static const struct field_row MODEL_ROWS[] = {
     {"type", "properties.modelType", FIELD_LOWER},
 };
 
+/* The address names the whole workspace, as the SDK writes it: other tools cut it apart. */
 int assets_model_body(struct document *document, const char *path, bool anonymous,
                       struct json **out, struct error *err)
 {
@@ -460,6 +465,7 @@ int assets_model_body(struct document *document, const char *path, bool anonymou
                     err);
 }
 
+/* Like an environment, but a model that has a name is registered under it. */
 int assets_model(struct cli *cli, struct document *document, const char *path, struct str *out,
                  struct error *err)
 {

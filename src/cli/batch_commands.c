@@ -141,6 +141,7 @@ static int finish_pipeline(struct cli *cli, struct document *document, struct js
     return json_put(cli->arena, body, CONFIGURATION, out, err);
 }
 
+/* Two deployments share a file form; `type` says which, and a file without one is of a model. */
 static int finish_deployment(struct cli *cli, struct document *document, struct json *body,
                              struct error *err)
 {
@@ -181,6 +182,7 @@ static int set_default(struct cli *cli, struct str endpoint, struct str deployme
         cli, &(struct session_write){"PUT", id, body, "Setting the default deployment"}, NULL, err);
 }
 
+/* The default is set only once the deployment is there: an endpoint never names what is not. */
 static int run_deployment_create(struct cli *cli, struct error *err)
 {
     struct document document;

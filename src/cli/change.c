@@ -6,6 +6,8 @@
 
 #include <assert.h>
 
+/* In the order set, add, remove: what is added in a line may be changed in the same line only by
+ * hand. */
 int change_edit(struct cli *cli, struct json *shown, struct error *err)
 {
     const struct cli_given *sets = cli_words(cli, "set"), *adds = cli_words(cli, "add");
@@ -26,6 +28,7 @@ int change_edit(struct cli *cli, struct json *shown, struct error *err)
     return 0;
 }
 
+/* Keys are compared whole: `tags.a` is an edit within tags, and the row is that of tags. */
 static const struct change_key *find_key(const struct change_rules *rules, struct str key)
 {
     assert(key.len > 0);
@@ -82,6 +85,7 @@ static int put_value(struct cli *cli, const struct change_rules *rules, struct j
     return json_put(cli->arena, body, key->path, value, err);
 }
 
+/* What is shown is edited and compared key by key, so that only what differs is written. */
 int change_body(struct cli *cli, const struct change_rules *rules, struct json *body,
                 struct error *err)
 {
@@ -114,6 +118,7 @@ int change_body(struct cli *cli, const struct change_rules *rules, struct json *
     return error_set(err, ERROR_INVALID, "", "Nothing is changed; give --set, --add or --remove.");
 }
 
+/* The whole goes back as it came but for the change: what we do not show is not lost. */
 int change_resource(struct cli *cli, const struct change_rules *rules, struct str id,
                     struct error *err)
 {
@@ -126,6 +131,7 @@ int change_resource(struct cli *cli, const struct change_rules *rules, struct st
     return cli_result(cli, rules->shape(cli, reply), err);
 }
 
+/* Hiding is a property like others on the wire; there is no verb for it. */
 int change_archived(struct cli *cli, struct str id, bool archived, struct error *err)
 {
     struct json *body;

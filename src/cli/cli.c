@@ -25,6 +25,7 @@ void cli_write(struct str text)
     fwrite(text.ptr ? text.ptr : "", 1, text.len, stdout);
 }
 
+/* For results that are text by nature, such as lines for a shell to evaluate. */
 void cli_say(const char *format, ...)
 {
     va_list args;
@@ -35,6 +36,7 @@ void cli_say(const char *format, ...)
     va_end(args);
 }
 
+/* Standard error: a script that reads the result never sees it. */
 void cli_note(const struct cli *cli, const char *format, ...)
 {
     va_list args;
@@ -48,6 +50,7 @@ void cli_note(const struct cli *cli, const char *format, ...)
     fputc('\n', stderr);
 }
 
+/* For what a person would want to know and a script may ignore. */
 void cli_warn(const struct cli *cli, const char *format, ...)
 {
     va_list args;
@@ -193,6 +196,8 @@ static int run(struct cli *cli, int argc, char **argv, struct error *err)
     return arguments->command->run(cli, err);
 }
 
+/* The one entry: whatever happens below, streams are flushed and the exit code is one of the
+ * documented. */
 int cli_main(int argc, char **argv)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(CLI_BUDGET_BYTES);

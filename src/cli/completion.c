@@ -63,6 +63,7 @@ static const char FISH[] = "function __lazurite_complete\n"
                            "end\n"
                            "complete -c lazurite -f -a '(__lazurite_complete)'\n";
 
+/* Each is short and never changes with the tables: it only passes words on. */
 struct str completion_script(struct arena *arena, struct str shell)
 {
     assert(shell.len > 0);
@@ -71,6 +72,7 @@ struct str completion_script(struct arena *arena, struct str shell)
     return str_eq_fold(shell, STR("fish")) ? str_from(FISH) : str_from(BASH);
 }
 
+/* As they stand in the row, one a line. */
 static void add_choices(struct buf *out, const struct cli_flag *flag)
 {
     for (const char *c = flag->choices; c && *c; c++)
@@ -85,6 +87,7 @@ static void add_flag(const struct cli_flag *flag, const char *section, void *con
     buf_printf(context, "--%s\n", flag->name);
 }
 
+/* Hidden commands work, and are not offered. */
 static void add_commands(struct buf *out, const struct cli_group *group)
 {
     assert(group->commands);
@@ -105,6 +108,7 @@ static const char *const PATH_FLAGS[] = {
 /* Stages are the person's own words; these are Azure's. */
 #define STAGES "Development\nProduction\nArchived\n"
 
+/* By the name of the flag: the tables do not say what a text means. */
 static bool is_path(const struct cli_flag *flag)
 {
     for (size_t i = 0; i < COUNT(PATH_FLAGS); i++)
@@ -177,10 +181,34 @@ static void add_second_words(struct buf *out, const struct cli_group *group)
             buf_printf(out, "%s\n", cli_groups[i]->name + len + 1);
 }
 
+static const struct cli_command *find_command(const struct cli_group *group, const char *word)
+{
+    for (size_t i = 0; i < group->count; i++)
+        if (!strcmp(word, group->commands[i].name))
+            return &group->commands[i];
+    return NULL;
+}
+
+/* Behind the name of a command: a value where a flag waits for one, else its flags. */
+static void add_rest(struct arena *arena, const struct cli_command *command, char *const *words,
+                     size_t count, struct buf *out)
+{
+    const struct cli_flag *flag = open_flag(command, words, count);
+    bool dashed = words[count - 1][0] == '-';
+    bool bare = !dashed && words[count - 2][0] != '-' && !strcmp(words[count - 2], command->name);
+
+    if (!flag && bare && command->positional)
+        flag = arguments_find(command, str_from(command->positional), 0);
+    if (flag && !dashed)
+        add_values(arena, flag, words, count, out);
+    else
+        arguments_each(command, add_flag, out);
+}
+
+/* The words before the last decide what the last may be: group, command, flag, value. */
 struct str completion_words(struct arena *arena, char *const *words, size_t count)
 {
     CLEANUP(buf_free) struct buf out = buf_make(MIB);
-    const struct cli_command *command = NULL;
     size_t at = count > 1 && !strcmp(words[0], "ml") ? 1 : 0, taken = 0;
 
     if (count <= at + 1) {
@@ -193,17 +221,8 @@ struct str completion_words(struct arena *arena, char *const *words, size_t coun
         add_second_words(&out, group);
         return arena_str(arena, buf_str(&out));
     }
-    for (size_t i = 0; i < group->count; i++)
-        if (!strcmp(words[at], group->commands[i].name))
-            command = &group->commands[i];
-    if (!command || count < at + 2)
-        return STR("");
-    const struct cli_flag *flag = open_flag(command, words, count);
-    if (!flag && command->positional && count == at + 2 && words[count - 1][0] != '-')
-        flag = arguments_find(command, str_from(command->positional), 0);
-    if (flag && words[count - 1][0] != '-')
-        add_values(arena, flag, words, count, &out);
-    else
-        arguments_each(command, add_flag, &out);
+    const struct cli_command *command = find_command(group, words[at]);
+    if (command && count >= at + 2)
+        add_rest(arena, command, words, count, &out);
     return arena_str(arena, buf_str(&out));
 }

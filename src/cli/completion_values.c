@@ -126,6 +126,7 @@ static struct str values_path(struct cli *cli, const struct cli_flag *flag, cons
 
 #define CACHE_FILE "completion.json"
 
+/* A cache that cannot be read is an empty one: it only saves time. */
 static struct json *read_cache(struct cli *cli)
 {
     struct error ignored;
@@ -165,6 +166,7 @@ static struct str value_of(const struct json *element, const char *member)
     return STR("");
 }
 
+/* The first page only: nobody reads through two hundred names in a shell. */
 static struct json *ask(struct cli *cli, struct str path, const char *member)
 {
     struct json *names = json_array(cli->arena), *page;
@@ -198,6 +200,7 @@ static void add_paths(struct arena *arena, const struct json *value, struct str 
             out);
 }
 
+/* The file that the same line names with -f; without one there is nothing to complete. */
 static void paths_of_file(struct cli *cli, struct buf *out)
 {
     struct str file = cli_text(cli, "file");
@@ -214,6 +217,7 @@ static void paths_of_file(struct cli *cli, struct buf *out)
         add_paths(cli->arena, yaml.root, STR(""), out);
 }
 
+/* Every way out but the last is silence: an error text would end up in the line being typed. */
 void completion_values(struct arena *arena, const struct cli_flag *flag, char *const *words,
                        size_t count, struct buf *out)
 {

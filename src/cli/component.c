@@ -38,6 +38,7 @@ static const struct component_type *find_type(struct str type)
     return type.len ? NULL : &TYPES[0];
 }
 
+/* A type that is not known yet has no table; the file is then refused, not passed through. */
 const char *component_kind_named(struct str type)
 {
     const struct component_type *found = find_type(type);
@@ -115,6 +116,7 @@ static void put_about(struct cli *cli, struct json *spec, struct json *body)
     fields_to_rest(cli->arena, ROWS, COUNT(ROWS), spec, body);
 }
 
+/* Keys that only this program knows never reach the wire; all others do, also those to come. */
 int component_body(struct document *document, const char *path, bool anonymous, struct json **out,
                    struct error *err)
 {
@@ -192,6 +194,7 @@ static int register_file(struct document *document, struct str file, struct str 
     return document_report(document->cli, &own, err);
 }
 
+/* Three ways to name a component, told apart by what stands there. */
 int component_reference(struct document *document, const char *path, struct str *out,
                         struct error *err)
 {
@@ -239,6 +242,7 @@ static struct str type_of_value(const struct document *document, const struct js
     return type_of_value(document, input);
 }
 
+/* Outputs say their type; inputs are known by their value. */
 static struct json *ports_of_values(const struct document *document, const struct json *values,
                                     bool outputs)
 {
@@ -321,6 +325,7 @@ static int node_input(struct document *document, const char *path, struct json *
     return 0;
 }
 
+/* Bound to an output of the pipeline, or a place of its own. */
 static struct json *node_output(struct cli *cli, const struct json *value)
 {
     static const struct field_row ROWS[] = {
@@ -345,6 +350,7 @@ static struct json *node_output(struct cli *cli, const struct json *value)
     return made;
 }
 
+/* Names of ends may have dots: each is reached by a path of its own. */
 static int node_ends(struct document *document, const char *path, struct json *node,
                      struct error *err)
 {
@@ -408,6 +414,7 @@ static int make_node(struct document *document, const char *path, struct str nam
     return node_ends(document, path, node, err);
 }
 
+/* In the order of the file: people read a pipeline from top to bottom. */
 int component_nodes(struct document *document, const char *path, struct json **out,
                     struct error *err)
 {

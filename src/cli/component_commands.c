@@ -51,6 +51,7 @@ static void show(struct cli *cli, const struct json *rest, struct json *out)
         json_set_str(cli->arena, out, "version", json_str_at(out, "latest version"));
 }
 
+/* The whole file is the spec: rows cover only what the resource says beside it. */
 static int finish(struct cli *cli, struct document *document, struct json *body, struct error *err)
 {
     struct json *made = NULL;
@@ -76,6 +77,7 @@ static const struct resource_kind COMPONENT = {
     .columns = COLUMNS,
 };
 
+/* The same checks as create, and not one request. */
 static int run_validate(struct cli *cli, struct error *err)
 {
     struct document document;

@@ -61,6 +61,7 @@ static struct json *of_wanted_type(struct cli *cli, const struct json *rest)
     return shown;
 }
 
+/* The type is filtered here: the wire lists all, and a workspace has few. */
 static int run_list(struct cli *cli, struct error *err)
 {
     if (session_open(cli, err) < 0)
@@ -76,6 +77,7 @@ static struct json *as_it_is(struct cli *cli, const struct json *rest)
     return json_copy(cli->arena, rest);
 }
 
+/* The wire names types as in bodies, the flag as in files: words are compared loosely. */
 static struct json *of_wanted_size(struct cli *cli, const struct json *rest)
 {
     struct str type = cli_text(cli, "type");
@@ -100,6 +102,7 @@ static int list_of_region(struct cli *cli, struct listing *listing, const char *
     return listing_print(cli, listing, err);
 }
 
+/* Any region answers the same: there is one host. */
 static int run_sizes(struct cli *cli, struct error *err)
 {
     struct listing listing = {.shape = of_wanted_size, .columns = SIZE_COLUMNS};
@@ -107,6 +110,7 @@ static int run_sizes(struct cli *cli, struct error *err)
     return list_of_region(cli, &listing, "vmSizes", err);
 }
 
+/* Quotas are of the host as well, not of a region. */
 static int run_usage(struct cli *cli, struct error *err)
 {
     struct listing listing = {.shape = as_it_is, .columns = USAGE_COLUMNS};
@@ -129,6 +133,7 @@ static int run_nodes(struct cli *cli, struct error *err)
     return cli_result(cli, nodes ? nodes : json_array(cli->arena), err);
 }
 
+/* One property of the instance; the rest of the body goes back as it came. */
 static int run_sso(struct cli *cli, struct error *err)
 {
     struct json *body, *reply = NULL;

@@ -208,6 +208,7 @@ static int put_script(struct document *document, const char *yaml, const char *r
     return json_put(cli->arena, body, rest, script, err);
 }
 
+/* An instance is a desk: keys, scripts and hours of one person. */
 static int finish_instance(struct cli *cli, struct document *document, struct json *body,
                            struct error *err)
 {
@@ -232,6 +233,8 @@ static int finish_instance(struct cli *cli, struct document *document, struct js
                       INNER "setupScripts.scripts.startupScript", body, err);
 }
 
+/* A machine that is there already is reached by SSH; its key is read here, for the server has no
+ * look at this disk. */
 static int finish_machine(struct cli *cli, struct document *document, struct json *body,
                           struct error *err)
 {

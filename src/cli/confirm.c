@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+/* Both streams must be a terminal: a prompt that nobody sees or answers would hang. */
 int confirm_ask(struct cli *cli, const char *what, struct str name, struct error *err)
 {
     char answer[16] = {0};
@@ -24,6 +25,7 @@ int confirm_ask(struct cli *cli, const char *what, struct str name, struct error
     return error_set(err, ERROR_CANCELED, "", "Nothing was changed.");
 }
 
+/* The word of the kind stands in the question: names alone are easily mixed up. */
 int confirm_delete(struct cli *cli, const char *kind, struct str name, struct error *err)
 {
     struct str what = arena_printf(cli->arena, "Delete %s", kind);

@@ -28,6 +28,7 @@ static const struct category_row CATEGORIES[] = {
     {STR_INIT("s3"), STR_INIT("S3")},
 };
 
+/* Category and credentials follow from words of the file by tables, not by rows. */
 static int finish(struct cli *cli, struct document *document, struct json *body, struct error *err)
 {
     struct str type = json_str_at(document->yaml.root, "type");
@@ -43,6 +44,7 @@ static int finish(struct cli *cli, struct document *document, struct json *body,
     return credentials_of_connection(cli, document, body, err);
 }
 
+/* Tags of a file are kept among the metadata: they are shown there, once. */
 static void show(struct cli *cli, const struct json *rest, struct json *out)
 {
     struct str category = json_str_at(rest, "properties.category");
@@ -66,6 +68,7 @@ static int with_secrets(struct cli *cli, struct str id, struct json **out, struc
     return session_post(cli, path, NULL, out, err);
 }
 
+/* An update without secrets would write a connection that opens nothing. */
 static int complete(struct cli *cli, struct str id, struct json *body, struct error *err)
 {
     struct json *whole;
@@ -106,6 +109,7 @@ static struct json *shape_one(struct cli *cli, const struct json *rest)
     return shown;
 }
 
+/* The wire can filter by category only in its own spelling; ours is compared here. */
 static int run_list(struct cli *cli, struct error *err)
 {
     if (session_open(cli, err) < 0)

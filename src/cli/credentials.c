@@ -98,6 +98,7 @@ static int write_fields(struct cli *cli, const struct credential_kind *kind,
     return 0;
 }
 
+/* The file has no word for the kind: the key that only one kind has decides. */
 int credentials_of_datastore(struct cli *cli, struct document *document, struct json *body,
                              struct error *err)
 {
@@ -119,6 +120,7 @@ int credentials_of_datastore(struct cli *cli, struct document *document, struct 
     return json_put(cli->arena, body, "properties.credentials", out, err);
 }
 
+/* Without credentials the type is None, and the wire wants no member for them. */
 int credentials_of_connection(struct cli *cli, struct document *document, struct json *body,
                               struct error *err)
 {
@@ -158,6 +160,7 @@ static void show(struct cli *cli, const struct credential_kind *kind, const stru
     json_set(cli->arena, out, STR("credentials"), shown);
 }
 
+/* GETs have no secrets; those fields are simply not there to show. */
 void credentials_show_datastore(struct cli *cli, const struct json *rest, struct json *out)
 {
     const struct json *from = json_at(rest, "properties.credentials");
@@ -169,6 +172,7 @@ void credentials_show_datastore(struct cli *cli, const struct json *rest, struct
             show(cli, &DATASTORE_KINDS[i], from, out);
 }
 
+/* The same for a reply with secrets: what the server gave, the caller asked for. */
 void credentials_show_connection(struct cli *cli, const struct json *rest, struct json *out)
 {
     struct str type = json_str_at(rest, "properties.authType");

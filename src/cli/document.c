@@ -26,6 +26,7 @@ static int read_stdin(struct cli *cli, struct str *out, struct error *err)
     return 0;
 }
 
+/* A pipe is read like a file: `<(…)` of a shell is one. */
 static int read_file(struct cli *cli, struct str path, struct str *out, struct error *err)
 {
     char *cpath = arena_cstr(cli->arena, path);
@@ -84,6 +85,7 @@ static int parse_text(struct cli *cli, struct document *document, struct str tex
     return document_report(cli, document, err);
 }
 
+/* No file is an empty mapping: flags alone can describe small things. */
 static int read_text(struct cli *cli, struct document *document, struct error *err)
 {
     struct str path = cli_text(cli, "file"), text;
@@ -103,6 +105,7 @@ static int read_text(struct cli *cli, struct document *document, struct error *e
     return parse_text(cli, document, text, err);
 }
 
+/* Paths in it begin at its own folder, as they would if it had been given itself. */
 int document_open(const struct document *from, struct str path, const char *kind,
                   struct document *out, struct error *err)
 {
@@ -179,6 +182,8 @@ static int take_tags(struct cli *cli, struct json *root, struct error *err)
     return 0;
 }
 
+/* One order for files and for updates: keys first, then tags, so that --tags adds to what a file
+ * has. */
 int document_flags(struct cli *cli, struct json *root, const char *const *flags, struct error *err)
 {
     assert(json_kind(root) == JSON_OBJECT);
@@ -188,6 +193,7 @@ int document_flags(struct cli *cli, struct json *root, const char *const *flags,
     return take_tags(cli, root, err);
 }
 
+/* Both `--tags a=1 b=2` and `--tags "a=1 b=2"` are typed, and az takes both. */
 int document_pairs(struct cli *cli, const char *flag, struct json **out, struct error *err)
 {
     const struct cli_given *words = cli_words(cli, flag);
@@ -267,6 +273,7 @@ static void choose_kind(struct document *document, const struct document_family 
     document->kind = NULL;
 }
 
+/* The kind is known at the end: until then only what every file has is looked at. */
 int document_read(struct cli *cli, const struct document_family *family, const char *const *flags,
                   struct document *out, struct error *err)
 {
@@ -318,6 +325,7 @@ static void warn_ignored(struct document *document)
     }
 }
 
+/* Once, before the first request: what is wrong in a file is told in one go. */
 void document_check(struct cli *cli, struct document *document)
 {
     assert(document->kind);
@@ -465,6 +473,8 @@ int document_blame(struct cli *cli, const struct document *document, struct erro
     return -1;
 }
 
+/* Where the file stands, not where the command was called: a file can be moved with what it
+ * names. */
 struct str document_path(struct cli *cli, const struct document *document, struct str path)
 {
     assert(document->folder.len > 0);

@@ -19,6 +19,7 @@
 #define MODELS_A_PAGE 100
 #define PART_ENDING ".part"
 
+/* Both forms of the address are in use: files name the short one, the server the long one. */
 bool download_place(struct str uri, struct str *out_datastore, struct str *out_prefix)
 {
     ssize_t at = str_find(uri, STR("datastores/"));
@@ -40,6 +41,7 @@ struct sink {
     int fd;
 };
 
+/* Straight to the file: nothing of the content stays in memory. */
 static int sink_take(struct str bytes, void *context)
 {
     struct sink *sink = context;
@@ -88,6 +90,7 @@ static struct str part_name(struct cli *cli, struct str path)
     return arena_printf(cli->arena, "%.*s" PART_ENDING, STR_ARG(path));
 }
 
+/* Under another name until it is whole: an interrupted download leaves no file that looks right. */
 static int open_part(struct cli *cli, int dir, struct str path, struct error *err)
 {
     ssize_t slash = str_find_last(path, '/');
@@ -183,6 +186,7 @@ static int fetch_page(struct cli *cli, const struct storage *storage, struct dow
     return 0;
 }
 
+/* A marker per page, as storage gives them: a folder may have more files than one reply. */
 int download_prefix(struct cli *cli, struct download *download, struct error *err)
 {
     struct str marker = STR("");
@@ -240,6 +244,7 @@ struct branch {
 static int fetch_branch(struct cli *cli, const struct branch *branch, struct download *download,
                         struct error *err);
 
+/* Folders are entered, files fetched; names are checked where they become paths. */
 static int fetch_entry(struct cli *cli, const struct branch *branch, const struct json *entry,
                        struct download *download, struct error *err)
 {
@@ -258,6 +263,7 @@ static int fetch_entry(struct cli *cli, const struct branch *branch, const struc
     return fetch(cli, download, mlflow_path(cli, whole.ptr), path, err);
 }
 
+/* Depth first, so that a folder is whole before the next begins. */
 static int fetch_branch(struct cli *cli, const struct branch *branch, struct download *download,
                         struct error *err)
 {
@@ -314,6 +320,7 @@ static bool is_shadowed(const struct json *models, const struct json_iter *at)
     return false;
 }
 
+/* By the run that logged them: their own folders lie beside the run. */
 static int find_models(struct cli *cli, struct str run, struct json **out, struct error *err)
 {
     struct json *ask = json_object(cli->arena), *ids = json_array(cli->arena), *shown, *page;
@@ -342,6 +349,7 @@ static int find_models(struct cli *cli, struct str run, struct json **out, struc
     return 0;
 }
 
+/* A run may have logged a name twice; what people mean is the last. */
 int download_models(struct cli *cli, struct str run, struct download *download, struct error *err)
 {
     struct json *models;

@@ -21,6 +21,7 @@ struct edit {
     struct error *err;
 };
 
+/* The path as it was typed, cut: an error must fit a line. */
 static int bad_path(const struct edit *edit, const char *why)
 {
     assert(why);
@@ -28,6 +29,7 @@ static int bad_path(const struct edit *edit, const char *why)
                      STR_ARG(str_slice(edit->path, 0, 100)), why);
 }
 
+/* A number counts from either end; anything with a = is a search. */
 static int read_bracket(const struct edit *edit, struct str *rest, struct step *out)
 {
     ssize_t close = str_find_char(*rest, ']');
@@ -159,6 +161,7 @@ static struct json *read_value(struct arena *arena, struct str text, bool force_
     return json_text(arena, text);
 }
 
+/* The first = outside of brackets ends the path: values may have as many as they like. */
 int edit_set(struct arena *arena, struct json *root, struct str assignment, bool force_text,
              struct error *err)
 {
@@ -202,6 +205,7 @@ static void append_words(struct arena *arena, struct json *list, const struct st
     }
 }
 
+/* A list that is not there begins with the first element. */
 int edit_add(struct arena *arena, struct json *root, const struct str *words, size_t count,
              struct error *err)
 {
@@ -241,6 +245,7 @@ static struct json *without(struct arena *arena, const struct json *list, size_t
     return kept;
 }
 
+/* What is not there cannot be removed: a typing error must not pass as done. */
 int edit_remove(struct arena *arena, struct json *root, const struct str *words, size_t count,
                 struct error *err)
 {

@@ -47,6 +47,7 @@ static struct str endpoint_id(struct cli *cli, struct str name)
     return session_id(cli, "onlineEndpoints", name);
 }
 
+/* Beneath its endpoint: two endpoints may each have a deployment of one name. */
 static struct str deployment_id(struct cli *cli, struct str endpoint, struct str name)
 {
     assert(cli->session);
@@ -80,6 +81,7 @@ static int put_traffic(struct cli *cli, const char *flag, const char *path, stru
     return json_put(cli->arena, body, path, shares, err);
 }
 
+/* What is printed is the endpoint after the operation, with its address. */
 static int put_endpoint(struct cli *cli, struct str name, const struct json *body,
                         const char *phase, struct error *err)
 {
@@ -92,6 +94,7 @@ static int put_endpoint(struct cli *cli, struct str name, const struct json *bod
     return cli_result(cli, shape_endpoint(cli, reply), err);
 }
 
+/* The file of create and of update is one: update with a file replaces. */
 static int read_endpoint(struct cli *cli, struct document *document, struct json **out_body,
                          struct error *err)
 {
@@ -104,6 +107,7 @@ static int read_endpoint(struct cli *cli, struct document *document, struct json
     return shape_endpoint_body(cli, document, out_body, err);
 }
 
+/* Creating twice is an update: a script can be run again. */
 static int run_create(struct cli *cli, struct error *err)
 {
     struct document document;
@@ -175,6 +179,7 @@ static int run_update(struct cli *cli, struct error *err)
     return put_endpoint(cli, name, body, "Updating endpoint", err);
 }
 
+/* With the traffic, which is what people look for. */
 static int run_show(struct cli *cli, struct error *err)
 {
     struct json *reply;
@@ -211,6 +216,7 @@ static int run_list(struct cli *cli, struct error *err)
     return cli_result(cli, shown, err);
 }
 
+/* Its deployments go with it: the question names the endpoint alone. */
 static int run_delete(struct cli *cli, struct error *err)
 {
     struct str name = cli_text(cli, "name");
@@ -223,6 +229,7 @@ static int run_delete(struct cli *cli, struct error *err)
         NULL, err);
 }
 
+/* Keys or a token, as the endpoint is set up: callers need not know. */
 static int keys_of(struct cli *cli, struct str name, struct json **out, struct error *err)
 {
     struct json *endpoint;
@@ -258,6 +265,7 @@ static int run_regenerate(struct cli *cli, struct error *err)
     return 0;
 }
 
+/* The one command that prints secrets of an endpoint: nothing else asks for them. */
 static int run_credentials(struct cli *cli, struct error *err)
 {
     struct json *keys;
@@ -427,6 +435,7 @@ static int is_there(struct cli *cli, struct document *document, bool *out, struc
     return 0;
 }
 
+/* Whether it is there is asked early: create and update differ only in that. */
 static int read_deployment(struct cli *cli, struct document *document, bool *out_there,
                            struct error *err)
 {
@@ -479,6 +488,7 @@ static int update_in_place(struct cli *cli, struct error *err)
     return cli_result(cli, shape_deployment(cli, reply), err);
 }
 
+/* A file says all, flags only what changes. */
 static int run_deployment_update(struct cli *cli, struct error *err)
 {
     struct document document;
@@ -497,6 +507,7 @@ static int run_deployment_update(struct cli *cli, struct error *err)
     return put_deployment(cli, &document, false, err);
 }
 
+/* By both names: a deployment is nothing without its endpoint. */
 static int run_deployment_show(struct cli *cli, struct error *err)
 {
     struct json *reply;
@@ -508,6 +519,7 @@ static int run_deployment_show(struct cli *cli, struct error *err)
     return cli_result(cli, shape_deployment(cli, reply), err);
 }
 
+/* Of one endpoint, as az has it: there is no list over all. */
 static int run_deployment_list(struct cli *cli, struct error *err)
 {
     struct json *all;
@@ -522,6 +534,7 @@ static int run_deployment_list(struct cli *cli, struct error *err)
     return cli_result(cli, shape_all(cli, all, shape_deployment), err);
 }
 
+/* Traffic that it still gets is the server's to refuse. */
 static int run_deployment_delete(struct cli *cli, struct error *err)
 {
     struct str name = cli_text(cli, "name");

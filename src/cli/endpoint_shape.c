@@ -14,6 +14,7 @@ static const struct field_row DATA_ROWS[] = {
     {"type", "properties.dataType", FIELD_LOWER},
 };
 
+/* A type that does not fit the content is found here, while the file still has a line to name. */
 int shape_data_body(struct cli *cli, struct document *document, struct json **out,
                     struct error *err)
 {
@@ -85,6 +86,7 @@ static struct json *shares(struct cli *cli, const struct json *map)
     return out;
 }
 
+/* Shares of zero are left out: the SDK leaves them out, and tools compare. */
 int shape_endpoint_body(struct cli *cli, struct document *document, struct json **out,
                         struct error *err)
 {
@@ -145,6 +147,7 @@ static const struct field_row DEPLOYMENT_SHOWN[] = {
     {"location", "location", FIELD_SAME},
 };
 
+/* The endpoint's name stands in the id alone. */
 struct json *shape_deployment(struct cli *cli, const struct json *rest)
 {
     struct json *out = shape_common(cli, rest, DEPLOYMENT_ROWS, COUNT(DEPLOYMENT_ROWS));
@@ -158,6 +161,7 @@ struct json *shape_deployment(struct cli *cli, const struct json *rest)
     return out;
 }
 
+/* Model, environment and code are sent or looked up on the way; all problems are told together. */
 int shape_deployment_body(struct cli *cli, struct document *document, struct json **out,
                           struct error *err)
 {

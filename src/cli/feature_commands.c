@@ -39,6 +39,7 @@ static int finish_entity(struct cli *cli, struct document *document, struct json
     return json_put(cli->arena, body, "properties.indexColumns", out, err);
 }
 
+/* Back into the words of a file. */
 static void show_entity(struct cli *cli, const struct json *rest, struct json *out)
 {
     struct json_iter it = json_iter(json_at(rest, "properties.indexColumns"));
@@ -134,6 +135,7 @@ static int finish_set(struct cli *cli, struct document *document, struct json *b
     return json_put(cli->arena, body, "properties.entities", entities, err);
 }
 
+/* Entities are ids on the wire and names with versions in a file. */
 static void show_set(struct cli *cli, const struct json *rest, struct json *out)
 {
     struct json_iter it = json_iter(json_at(rest, "properties.entities"));
@@ -188,6 +190,7 @@ static struct json *shape_feature(struct cli *cli, const struct json *rest)
     return out;
 }
 
+/* Features stand beneath a version: which they are follows from its specification. */
 static int run_list_features(struct cli *cli, struct error *err)
 {
     if (session_open(cli, err) < 0)
@@ -197,6 +200,7 @@ static int run_list_features(struct cli *cli, struct error *err)
     return listing_print(cli, &listing, err);
 }
 
+/* One of them by its name. */
 static int run_show_feature(struct cli *cli, struct error *err)
 {
     struct json *reply;
@@ -229,6 +233,7 @@ static const struct field_row INDEX_SHOWN[] = {
     {"path", "properties.storageUri", FIELD_SAME},
 };
 
+/* An index is content like a model: sent, and named by its address. */
 static int finish_index(struct cli *cli, struct document *document, struct json *body,
                         struct error *err)
 {

@@ -75,6 +75,7 @@ struct str fields_pascal(struct arena *arena, struct str word)
                         STR_ARG(str_slice(camel, 1, camel.len)));
 }
 
+/* The way back of fields_pascal: first the words of no rule. */
 static struct str word_of_pascal(struct arena *arena, struct str word)
 {
     assert(arena);
@@ -84,6 +85,7 @@ static struct str word_of_pascal(struct arena *arena, struct str word)
     return fields_snake(arena, word);
 }
 
+/* The shortest form that says the same: what the server echoes is compared as text. */
 struct str fields_duration(struct arena *arena, int64_t ms)
 {
     CLEANUP(buf_free) struct buf out = buf_make(80);
@@ -112,6 +114,7 @@ int64_t fields_duration_ms(struct str text)
     return clock_parse_duration(text, &us) ? us / US_PER_MS : -1;
 }
 
+/* A flag is always text; a file may hold a number. */
 int64_t fields_integer(const struct json *value, int64_t fallback)
 {
     int64_t number;
@@ -121,6 +124,7 @@ int64_t fields_integer(const struct json *value, int64_t fallback)
     return json_as_int(value, fallback);
 }
 
+/* All spellings that YAML 1.1 has for true: the Azure tools take them. */
 bool fields_truth(const struct json *value)
 {
     static const char *const TRUE_WORDS[] = {"true", "yes", "on", "1", "t"};
@@ -182,6 +186,7 @@ static int64_t unit_ms(enum field_form form)
     return form == FIELD_MILLIS ? 1 : form == FIELD_SECONDS ? 1000 : 60000;
 }
 
+/* One case a form; references are made elsewhere, since they need the server. */
 static struct json *to_rest(struct arena *arena, enum field_form form, const struct json *value)
 {
     assert(arena);
@@ -230,6 +235,7 @@ static struct json *short_reference(struct arena *arena, const struct json *valu
                                          version.len ? ":" : "", STR_ARG(version)));
 }
 
+/* What is no duration or word is shown as it came: better odd than lost. */
 static struct json *to_yaml(struct arena *arena, enum field_form form, const struct json *value)
 {
     int64_t ms;

@@ -21,6 +21,7 @@ struct page {
     const char *section;
 };
 
+/* Sections are what the eye looks for; color only marks them. */
 static void heading(struct page *page, const char *text)
 {
     assert(text[0]);
@@ -65,6 +66,7 @@ static void left_of(struct page *page, const char *left, size_t column)
         buf_printf(&page->out, "%*s", (int)(column - width - 2), "");
 }
 
+/* A name too long for its column gets a line of its own, so that none is cut. */
 static void row(struct page *page, const char *left, const char *right)
 {
     assert(left && right);
@@ -145,6 +147,7 @@ static void command_page(struct page *page, const struct cli_group *group,
             buf_printf(&page->out, "  %s\n", command->examples[i]);
 }
 
+/* In the order of the table: it was chosen for people. */
 static void command_rows(struct page *page, const struct cli_group *group)
 {
     assert(group->count > 0);
@@ -153,6 +156,7 @@ static void command_rows(struct page *page, const struct cli_group *group)
             row(page, group->commands[i].name, group->commands[i].help);
 }
 
+/* What there is, in one page: details are a word away. */
 static void overview(struct page *page)
 {
     assert(page->arena);
@@ -171,6 +175,7 @@ static void overview(struct page *page)
         STR("\nlazurite GROUP COMMAND --help says more; --output and --query work everywhere.\n"));
 }
 
+/* Of a command, a group or everything: as far as the line went. */
 struct str help_text(struct arena *arena, const struct cli_arguments *arguments, bool color)
 {
     struct page page = {.arena = arena, .out = buf_make(256 * KIB), .color = color};

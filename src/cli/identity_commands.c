@@ -36,6 +36,7 @@ static struct json *as_it_is(struct cli *cli, const struct json *rest)
     return json_copy(cli->arena, rest);
 }
 
+/* By name, as the server has them. */
 static int run_list(struct cli *cli, struct error *err)
 {
     struct str path = arena_printf(cli->arena, "/lazurite/v1/%s", collection(cli));
@@ -44,6 +45,7 @@ static int run_list(struct cli *cli, struct error *err)
     return listing_print(cli, &listing, err);
 }
 
+/* Without credentials: those have a list of their own. */
 static int run_show(struct cli *cli, struct error *err)
 {
     struct json *reply;
@@ -59,6 +61,7 @@ struct body_row {
     bool number;
 };
 
+/* A flag that was not given is not sent: the server's default is the server's. */
 static void put_flags(struct cli *cli, const struct body_row *rows, size_t count, struct json *body)
 {
     assert(body);
@@ -82,6 +85,8 @@ static int post(struct cli *cli, struct str path, const struct json *body, struc
     return reply && json_count(reply) ? cli_result(cli, reply, err) : 0;
 }
 
+/* A password or secret that the server makes is in the reply, once: it is printed and nowhere
+ * kept. */
 static int run_create(struct cli *cli, struct error *err)
 {
     static const struct body_row ROWS[] = {
@@ -96,6 +101,7 @@ static int run_create(struct cli *cli, struct error *err)
     return post(cli, arena_printf(cli->arena, "/lazurite/v1/%s", collection(cli)), body, err);
 }
 
+/* Roles and tokens go with the name: nothing of it may open anything afterwards. */
 static int run_delete(struct cli *cli, struct error *err)
 {
     const char *word = cli->arguments.group == &user_group ? "user" : "service principal";
@@ -105,6 +111,7 @@ static int run_delete(struct cli *cli, struct error *err)
     return session_delete(cli, principal(cli, ""), NULL, err);
 }
 
+/* disable, enable and revoke: the command's name is the verb on the wire. */
 static int run_action(struct cli *cli, struct error *err)
 {
     const char *rest = arena_printf(cli->arena, "/%s", cli->arguments.command->name).ptr;
@@ -112,6 +119,7 @@ static int run_action(struct cli *cli, struct error *err)
     return post(cli, principal(cli, rest), json_object(cli->arena), err);
 }
 
+/* For somebody else; one's own is changed knowing the old one. */
 static int run_password(struct cli *cli, struct error *err)
 {
     static const struct body_row ROWS[] = {{"password", "password", false}};
@@ -121,6 +129,7 @@ static int run_password(struct cli *cli, struct error *err)
     return post(cli, principal(cli, "/password"), body, err);
 }
 
+/* What can be taken away, by id; what it is cannot be read back. */
 static int run_credentials(struct cli *cli, struct error *err)
 {
     static const char *const CREDENTIAL_COLUMNS[] = {"id",        "Id",      "kind",      "Kind",
@@ -132,6 +141,7 @@ static int run_credentials(struct cli *cli, struct error *err)
     return listing_print(cli, &listing, err);
 }
 
+/* At once: whoever still uses it is refused from the next request on. */
 static int run_credential_delete(struct cli *cli, struct error *err)
 {
     struct str id = cli_text(cli, "id");
@@ -147,6 +157,7 @@ static int run_credential_delete(struct cli *cli, struct error *err)
 static const struct body_row TOKEN_ROWS[] = {{"label", "label", false},
                                              {"expires-in-days", "expiresInDays", true}};
 
+/* A second secret, so that one can be replaced without a pause. */
 static int run_secret(struct cli *cli, struct error *err)
 {
     struct json *body = json_object(cli->arena);
@@ -199,6 +210,7 @@ static struct str role_scope(struct cli *cli)
     return scope.len ? scope : session_workspace(cli);
 }
 
+/* az's flat form: scripts read roleName, not properties.roleName. */
 static struct json *shape_definition(struct cli *cli, const struct json *rest)
 {
     struct json *out = json_object(cli->arena);
@@ -211,6 +223,7 @@ static struct json *shape_definition(struct cli *cli, const struct json *rest)
     return out;
 }
 
+/* Those that may be given at the scope, custom ones too. */
 static int run_definitions(struct cli *cli, struct error *err)
 {
     static const char *const DEFINITION_COLUMNS[] = {
@@ -268,6 +281,7 @@ static int find_principal(struct cli *cli, struct str name, struct str *out, str
                      "There is no user, service principal or group '%.*s'.", STR_ARG(name));
 }
 
+/* Flat as az shows it. */
 static struct json *shape_assignment(struct cli *cli, const struct json *rest)
 {
     struct json *out = json_object(cli->arena);
@@ -288,6 +302,7 @@ static struct json *shape_assignment(struct cli *cli, const struct json *rest)
     return out;
 }
 
+/* Names are looked up first: an assignment that names nobody would be refused with an id. */
 static int run_assign(struct cli *cli, struct error *err)
 {
     struct json *body = json_object(cli->arena), *reply;
@@ -322,6 +337,7 @@ static struct json *shape_named_assignment(struct cli *cli, const struct json *r
     return out;
 }
 
+/* At the scope and above it: what holds there, not only what was given there. */
 static int run_assignments(struct cli *cli, struct error *err)
 {
     struct json *definitions;
@@ -350,6 +366,7 @@ static int run_assignments(struct cli *cli, struct error *err)
     return listing_print(cli, &listing, err);
 }
 
+/* An id is enough: it says its scope itself. */
 static int run_unassign(struct cli *cli, struct error *err)
 {
     struct str name = cli_text(cli, "name");

@@ -18,6 +18,7 @@ struct ignore {
 
 static const char ALWAYS[] = ".git/\n__pycache__/\n.ipynb_checkpoints/\n*.pyc\n.amlignore\n";
 
+/* No rule: nothing is left out. */
 struct ignore *ignore_new(struct arena *arena)
 {
     struct ignore *ignore = arena_make(arena, struct ignore);
@@ -189,6 +190,7 @@ static bool rule_matches(const struct rule *rule, struct str path, struct arena 
     return ignore_glob(rule->pattern, seen);
 }
 
+/* The last rule that fits decides: a later line may take back an earlier one. */
 bool ignore_matches(const struct ignore *ignore, struct str path, bool is_folder)
 {
     bool ignored = false;

@@ -41,6 +41,7 @@ static struct json *element(const struct json *list, int64_t index)
     return NULL;
 }
 
+/* Bounds of a slice may lie outside of the list on either side; that is no error. */
 static int64_t clamp(int64_t value, int64_t count, int64_t low, int64_t high)
 {
     assert(count >= 0 && low <= high);
@@ -49,6 +50,7 @@ static int64_t clamp(int64_t value, int64_t count, int64_t low, int64_t high)
     return value < low ? low : value > high ? high : value;
 }
 
+/* Counts from the end when negative, and backwards when the step is. */
 static void slice(struct arena *arena, const struct jmespath *node, const struct json *list,
                   struct json **out)
 {
@@ -71,6 +73,7 @@ static void slice(struct arena *arena, const struct jmespath *node, const struct
         json_append(arena, *out, json_copy(arena, all[i]));
 }
 
+/* Order is for numbers only: of anything else it is null, not false. */
 static int compare(struct arena *arena, const struct jmespath *node, const struct json *data,
                    struct json **out, struct error *err)
 {
@@ -122,6 +125,7 @@ static int project(struct arena *arena, const struct jmespath *node, const struc
     return 0;
 }
 
+/* Elements that give null are left out: that is what makes a filter of a projection. */
 static int projection(struct arena *arena, const struct jmespath *node, const struct json *data,
                       struct json **out, struct error *err)
 {
@@ -137,6 +141,7 @@ static int projection(struct arena *arena, const struct jmespath *node, const st
     return project(arena, node, base, out, err);
 }
 
+/* One level, and what is no list stays. */
 static int flatten(struct arena *arena, const struct jmespath *node, const struct json *data,
                    struct json **out, struct error *err)
 {
@@ -162,6 +167,7 @@ static int flatten(struct arena *arena, const struct jmespath *node, const struc
     return 0;
 }
 
+/* An object of the keys that were asked for, in that order: tables rely on it. */
 static int build(struct arena *arena, const struct jmespath *node, const struct json *data,
                  struct json **out, struct error *err)
 {
@@ -186,6 +192,7 @@ static int build(struct arena *arena, const struct jmespath *node, const struct 
     return 0;
 }
 
+/* Each argument has one bit, so that a function can take several types. */
 static unsigned type_bit(const struct jmespath_argument *argument)
 {
     static const unsigned BITS[] = {
@@ -195,6 +202,7 @@ static unsigned type_bit(const struct jmespath_argument *argument)
     return argument->expression ? (unsigned)TAKES_EXPRESSION : BITS[json_kind(argument->value)];
 }
 
+/* Types are checked before the function sees them: it need not ask again. */
 static int call(struct arena *arena, const struct jmespath *node, const struct json *data,
                 struct json **out, struct error *err)
 {
@@ -222,6 +230,7 @@ static int call(struct arena *arena, const struct jmespath *node, const struct j
     return node->function->run(&run, out, err);
 }
 
+/* Both sides only where needed: the right one may fail on what the left one rules out. */
 static int logic(struct arena *arena, const struct jmespath *node, const struct json *data,
                  struct json **out, struct error *err)
 {
@@ -240,6 +249,7 @@ static int logic(struct arena *arena, const struct jmespath *node, const struct 
     return jmespath_eval(arena, node->right, data, out, err);
 }
 
+/* The right side sees what the left one gave; null ends it. */
 static int chain(struct arena *arena, const struct jmespath *node, const struct json *data,
                  struct json **out, struct error *err)
 {
@@ -250,6 +260,7 @@ static int chain(struct arena *arena, const struct jmespath *node, const struct 
     return jmespath_eval(arena, node->right, left, out, err);
 }
 
+/* From the end when negative; beyond the list there is null. */
 static int positions(struct arena *arena, const struct jmespath *node, const struct json *data,
                      struct json **out, struct error *err)
 {
@@ -283,6 +294,7 @@ static int leaf(struct arena *arena, const struct jmespath *node, const struct j
     return 0;
 }
 
+/* A row a node: only functions fail, everything else that does not fit gives null. */
 int jmespath_eval(struct arena *arena, const struct jmespath *node, const struct json *data,
                   struct json **out, struct error *err)
 {
@@ -312,6 +324,7 @@ int jmespath_eval(struct arena *arena, const struct jmespath *node, const struct
     return RULES[node->type](arena, node, data, out, err);
 }
 
+/* A path that leads nowhere gives null, never no value at all: there is always one to print. */
 int jmespath_search(struct arena *arena, const struct jmespath *expression, const struct json *data,
                     struct json **out, struct error *err)
 {

@@ -41,6 +41,7 @@ static struct json *number(struct arena *arena, double value, bool whole)
     return json_double(arena, value);
 }
 
+/* A whole number stays one: -3 gives 3, not 3.0. */
 static int run_abs(const struct jmespath_call *call, struct json **out, struct error *err)
 {
     const struct json *value = value_at(call, 0);
@@ -61,6 +62,7 @@ static int run_floor(const struct jmespath_call *call, struct json **out, struct
     return 0;
 }
 
+/* Whole as long as every element is: the sum of counts is a count. */
 static int add_up(const struct jmespath_call *call, double *out_sum, bool *out_whole,
                   struct error *err)
 {
@@ -77,6 +79,7 @@ static int add_up(const struct jmespath_call *call, double *out_sum, bool *out_w
     return 0;
 }
 
+/* Of an empty list it is 0. */
 static int run_sum(const struct jmespath_call *call, struct json **out, struct error *err)
 {
     double sum;
@@ -88,6 +91,7 @@ static int run_sum(const struct jmespath_call *call, struct json **out, struct e
     return 0;
 }
 
+/* Of an empty list there is none: null. */
 static int run_avg(const struct jmespath_call *call, struct json **out, struct error *err)
 {
     double sum;
@@ -100,6 +104,7 @@ static int run_avg(const struct jmespath_call *call, struct json **out, struct e
     return 0;
 }
 
+/* A part of a text, or an element of a list. */
 static int run_contains(const struct jmespath_call *call, struct json **out, struct error *err)
 {
     const struct json *where = value_at(call, 0), *what = value_at(call, 1);
@@ -116,6 +121,7 @@ static int run_contains(const struct jmespath_call *call, struct json **out, str
     return 0;
 }
 
+/* Bytes are compared: both are UTF-8. */
 static int run_starts_with(const struct jmespath_call *call, struct json **out, struct error *err)
 {
     *out = json_bool(call->arena,
@@ -123,6 +129,7 @@ static int run_starts_with(const struct jmespath_call *call, struct json **out, 
     return 0;
 }
 
+/* The same from the other end. */
 static int run_ends_with(const struct jmespath_call *call, struct json **out, struct error *err)
 {
     *out = json_bool(call->arena,
@@ -130,6 +137,7 @@ static int run_ends_with(const struct jmespath_call *call, struct json **out, st
     return 0;
 }
 
+/* The separator comes first, as the standard has it. */
 static int run_join(const struct jmespath_call *call, struct json **out, struct error *err)
 {
     CLEANUP(buf_free) struct buf text = buf_make(LIST_TEXT_CAP);
@@ -148,6 +156,7 @@ static int run_join(const struct jmespath_call *call, struct json **out, struct 
     return 0;
 }
 
+/* In the order of the object: it has one here. */
 static int run_keys(const struct jmespath_call *call, struct json **out, struct error *err)
 {
     struct json_iter it = json_iter(value_at(call, 0));
@@ -158,6 +167,7 @@ static int run_keys(const struct jmespath_call *call, struct json **out, struct 
     return 0;
 }
 
+/* In the same order as its keys. */
 static int run_values(const struct jmespath_call *call, struct json **out, struct error *err)
 {
     struct json_iter it = json_iter(value_at(call, 0));
@@ -177,6 +187,7 @@ static size_t character_length(struct str text, size_t at)
     return at + length <= text.len ? length : text.len - at;
 }
 
+/* Characters of a text, not bytes; elements or members of the others. */
 static int run_length(const struct jmespath_call *call, struct json **out, struct error *err)
 {
     const struct json *value = value_at(call, 0);
@@ -190,6 +201,7 @@ static int run_length(const struct jmespath_call *call, struct json **out, struc
     return 0;
 }
 
+/* A text by characters: bytes would tear them apart. */
 static int run_reverse(const struct jmespath_call *call, struct json **out, struct error *err)
 {
     const struct json *value = value_at(call, 0);
@@ -216,6 +228,7 @@ static int run_reverse(const struct jmespath_call *call, struct json **out, stru
     return 0;
 }
 
+/* Unlike a projection it keeps nulls: the list stays as long as it was. */
 static int run_map(const struct jmespath_call *call, struct json **out, struct error *err)
 {
     struct json_iter it = json_iter(value_at(call, 1));
@@ -231,6 +244,7 @@ static int run_map(const struct jmespath_call *call, struct json **out, struct e
     return 0;
 }
 
+/* A later object wins. */
 static int run_merge(const struct jmespath_call *call, struct json **out, struct error *err)
 {
     *out = json_object(call->arena);
@@ -242,6 +256,7 @@ static int run_merge(const struct jmespath_call *call, struct json **out, struct
     return 0;
 }
 
+/* The first that is something; all were evaluated already. */
 static int run_not_null(const struct jmespath_call *call, struct json **out, struct error *err)
 {
     *out = json_null(call->arena);
@@ -259,6 +274,7 @@ struct keyed {
     size_t position;
 };
 
+/* Numbers by value, texts by byte: callers have checked that both are of one kind. */
 static int compare_values(const struct json *a, const struct json *b)
 {
     if (json_kind(a) == JSON_STRING)
@@ -267,6 +283,7 @@ static int compare_values(const struct json *a, const struct json *b)
     return (left > right) - (left < right);
 }
 
+/* Equal keys stay in the order of the list, which qsort alone would not promise. */
 static int compare_keyed(const void *a, const void *b)
 {
     const struct keyed *left = a, *right = b;
@@ -298,6 +315,7 @@ static int read_keyed(const struct jmespath_call *call, struct keyed **out, stru
     return 0;
 }
 
+/* Texts or numbers; a mixture has no order and is refused before. */
 static int run_sort(const struct jmespath_call *call, struct json **out, struct error *err)
 {
     size_t count = json_count(value_at(call, 0));
@@ -312,6 +330,7 @@ static int run_sort(const struct jmespath_call *call, struct json **out, struct 
     return 0;
 }
 
+/* min and max are one search with a sign. */
 static int extreme(const struct jmespath_call *call, int sign, struct json **out, struct error *err)
 {
     size_t count = json_count(value_at(call, 0)), best = 0;
@@ -336,6 +355,7 @@ static int run_min(const struct jmespath_call *call, struct json **out, struct e
     return extreme(call, -1, out, err);
 }
 
+/* A list stays what it is. */
 static int run_to_array(const struct jmespath_call *call, struct json **out, struct error *err)
 {
     const struct json *value = value_at(call, 0);
@@ -349,6 +369,7 @@ static int run_to_array(const struct jmespath_call *call, struct json **out, str
     return 0;
 }
 
+/* A text stays; all else is its JSON. */
 static int run_to_string(const struct jmespath_call *call, struct json **out, struct error *err)
 {
     const struct json *value = value_at(call, 0);
@@ -359,6 +380,7 @@ static int run_to_string(const struct jmespath_call *call, struct json **out, st
     return 0;
 }
 
+/* A text that is no number is null, not an error. */
 static int run_to_number(const struct jmespath_call *call, struct json **out, struct error *err)
 {
     const struct json *value = value_at(call, 0);
@@ -375,6 +397,7 @@ static int run_to_number(const struct jmespath_call *call, struct json **out, st
     return 0;
 }
 
+/* The words of JSON. */
 static int run_type(const struct jmespath_call *call, struct json **out, struct error *err)
 {
     static const char *const NAMES[] = {
@@ -417,6 +440,7 @@ static const struct jmespath_function FUNCTIONS[] = {
     {"values", 1, 1, {TAKES_OBJECT}, run_values},
 };
 
+/* By exact name; the parser asks, so that an unknown one is told before any request. */
 const struct jmespath_function *jmespath_function_find(struct str name)
 {
     for (size_t i = 0; i < COUNT(FUNCTIONS); i++)
@@ -425,6 +449,7 @@ const struct jmespath_function *jmespath_function_find(struct str name)
     return NULL;
 }
 
+/* For the nearest name in an error. */
 size_t jmespath_function_names(struct arena *arena, const struct str **out)
 {
     struct str *names = arena_new_array(arena, struct str, COUNT(FUNCTIONS));

@@ -15,6 +15,7 @@ struct lexer {
     struct error *err;
 };
 
+/* The column travels as the target: whoever shows the expression marks it. */
 int jmespath_fail(struct error *err, size_t column, const char *format, ...)
 {
     char sentence[400], target[32];
@@ -32,6 +33,7 @@ static char peek(const struct lexer *lexer, size_t ahead)
     return lexer->at + ahead < lexer->text.len ? lexer->text.ptr[lexer->at + ahead] : '\0';
 }
 
+/* Tokens are views of the text: nothing is copied until a value is made. */
 static struct jmespath_token *add(struct lexer *lexer, enum jmespath_token_type type, size_t length)
 {
     struct jmespath_token *token = &lexer->tokens[lexer->count++];
@@ -72,6 +74,7 @@ static struct str unguard(struct lexer *lexer, size_t end, char quote)
     return (struct str){copy, len};
 }
 
+/* Between single quotes a backslash escapes a quote, and nothing else. */
 static int lex_raw(struct lexer *lexer)
 {
     size_t end = 0;
@@ -83,6 +86,7 @@ static int lex_raw(struct lexer *lexer)
     return 0;
 }
 
+/* A quoted name is JSON text: it may hold anything. */
 static int lex_quoted(struct lexer *lexer)
 {
     size_t end = 0;
@@ -117,6 +121,7 @@ static int lex_literal(struct lexer *lexer)
     return 0;
 }
 
+/* Whole numbers only: fractions are literals between backquotes. */
 static int lex_number(struct lexer *lexer)
 {
     size_t length = 1;
@@ -131,6 +136,7 @@ static int lex_number(struct lexer *lexer)
     return 0;
 }
 
+/* Letters, digits and underscores; all else must be quoted. */
 static void lex_name(struct lexer *lexer)
 {
     size_t length = 1;
@@ -141,6 +147,7 @@ static void lex_name(struct lexer *lexer)
     add(lexer, TOKEN_NAME, length)->text = name;
 }
 
+/* The longest sign wins: == before =. */
 static bool lex_pair(struct lexer *lexer)
 {
     static const struct {
@@ -157,6 +164,7 @@ static bool lex_pair(struct lexer *lexer)
     return false;
 }
 
+/* One character, one token. */
 static bool lex_single(struct lexer *lexer)
 {
     static const struct {
@@ -176,6 +184,7 @@ static bool lex_single(struct lexer *lexer)
     return false;
 }
 
+/* What a token is, its first character says. */
 static int lex_one(struct lexer *lexer)
 {
     char c = peek(lexer, 0);
@@ -199,6 +208,7 @@ static int lex_one(struct lexer *lexer)
     return jmespath_fail(lexer->err, lexer->at + 1, "'%c' means nothing here.", c);
 }
 
+/* To the end of the text: a wrong character is found wherever it stands. */
 int jmespath_lex(struct arena *arena, struct str text, struct jmespath_token **out,
                  struct error *err)
 {

@@ -40,6 +40,7 @@ struct parser {
 /* NULL after an error, everywhere below. */
 static struct jmespath *expression(struct parser *parser, int power);
 
+/* Names what stands there and what was wanted: the column alone explains little. */
 static struct jmespath *unexpected(struct parser *parser, const char *wanted)
 {
     jmespath_fail(parser->err, parser->at->column, "%s stands where %s is expected.",
@@ -47,6 +48,7 @@ static struct jmespath *unexpected(struct parser *parser, const char *wanted)
     return NULL;
 }
 
+/* Nodes live as long as the run: nothing of a tree is freed by hand. */
 static struct jmespath *make(struct parser *parser, enum jmespath_type type, struct jmespath *left,
                              struct jmespath *right)
 {
@@ -58,6 +60,7 @@ static struct jmespath *make(struct parser *parser, enum jmespath_type type, str
     return node;
 }
 
+/* Takes the token when it is the right one, and complains when not. */
 static bool expect(struct parser *parser, enum jmespath_token_type type)
 {
     if (parser->at->type != type)
@@ -86,6 +89,7 @@ static bool items(struct parser *parser, struct jmespath *node, enum jmespath_to
     }
 }
 
+/* [a, b]: a list of what each gives. */
 static struct jmespath *multi_list(struct parser *parser)
 {
     struct jmespath *node = make(parser, NODE_LIST, NULL, NULL);
@@ -93,6 +97,7 @@ static struct jmespath *multi_list(struct parser *parser)
     return items(parser, node, TOKEN_RBRACKET) ? node : NULL;
 }
 
+/* {k: a}: an object whose keys keep the order they were typed in. */
 static struct jmespath *multi_hash(struct parser *parser)
 {
     struct jmespath *node = make(parser, NODE_HASH, NULL, NULL), **link = &node->items;
@@ -115,6 +120,7 @@ static struct jmespath *multi_hash(struct parser *parser)
     }
 }
 
+/* What may follow a dot: a name, a list, an object or a star. */
 static struct jmespath *dot_right(struct parser *parser, int power)
 {
     switch (parser->at->type) {
@@ -147,6 +153,7 @@ static struct jmespath *projected(struct parser *parser, int power)
     return unexpected(parser, "'.', '[' or the end");
 }
 
+/* The right side of a projection ends where something binds weaker. */
 static struct jmespath *project(struct parser *parser, enum jmespath_type type,
                                 struct jmespath *left, int power)
 {
@@ -186,6 +193,7 @@ static struct jmespath *index_or_slice(struct parser *parser, struct jmespath *l
     return project(parser, NODE_PROJECTION, node, POWER[TOKEN_STAR]);
 }
 
+/* [?condition]: a projection of what the condition lets through. */
 static struct jmespath *filter(struct parser *parser, struct jmespath *left)
 {
     struct jmespath *condition = expression(parser, 0);
@@ -208,6 +216,7 @@ static struct jmespath *flatten(struct parser *parser, struct jmespath *left)
                    POWER[TOKEN_FLATTEN]);
 }
 
+/* Name and number of arguments are checked here, before there is any data. */
 static struct jmespath *call(struct parser *parser, const struct jmespath_token *name)
 {
     const struct jmespath_function *function = jmespath_function_find(name->text);
@@ -236,6 +245,7 @@ static struct jmespath *call(struct parser *parser, const struct jmespath_token 
     return node;
 }
 
+/* A bracket without a left side is about the current value. */
 static struct jmespath *bracket_first(struct parser *parser)
 {
     struct jmespath *identity = make(parser, NODE_IDENTITY, NULL, NULL);
@@ -311,6 +321,7 @@ static struct jmespath *prefix(struct parser *parser)
     }
 }
 
+/* Left to right among equals. */
 static struct jmespath *binary(struct parser *parser, enum jmespath_type type,
                                struct jmespath *left, enum jmespath_token_type token)
 {
@@ -323,6 +334,7 @@ static struct jmespath *binary(struct parser *parser, enum jmespath_type type,
     return node;
 }
 
+/* A star after a dot projects the values of an object. */
 static struct jmespath *after_dot(struct parser *parser, struct jmespath *left)
 {
     if (parser->at->type == TOKEN_STAR) {
@@ -333,6 +345,7 @@ static struct jmespath *after_dot(struct parser *parser, struct jmespath *left)
     return right ? make(parser, NODE_SUB, left, right) : NULL;
 }
 
+/* An index, a slice, a star, a filter, or nothing: flatten. */
 static struct jmespath *after_bracket(struct parser *parser, struct jmespath *left)
 {
     if (parser->at->type == TOKEN_NUMBER || parser->at->type == TOKEN_COLON)
@@ -375,6 +388,7 @@ static struct jmespath *infix(struct parser *parser, struct jmespath *left)
     }
 }
 
+/* Precedence climbing: `power` is how strongly the left neighbour binds. */
 static struct jmespath *expression(struct parser *parser, int power)
 {
     if (parser->depth >= JMESPATH_DEPTH_MAX) {
@@ -398,6 +412,7 @@ static struct jmespath *expression(struct parser *parser, int power)
     return node;
 }
 
+/* All of the text must be the expression: what is left over is an error. */
 int jmespath_parse(struct arena *arena, struct str text, struct jmespath **out, struct error *err)
 {
     struct parser parser = {.arena = arena, .err = err};

@@ -59,6 +59,7 @@ static struct str made_up_name(struct cli *cli)
                         SECOND[random_below(COUNT(SECOND))], tail);
 }
 
+/* The address on standard error: the result stays a result. */
 static int show_web(struct cli *cli, const struct json *job)
 {
     struct str address = json_str_at(job, "services.Studio.endpoint");
@@ -92,6 +93,8 @@ static int save_as(struct cli *cli, const struct json *job, struct error *err)
     return fd_write_all(fd, yaml_write(cli->arena, json_sorted(cli->arena, job), true), err);
 }
 
+/* Nothing is sent before the whole file was understood, and with --stream the log follows at
+ * once. */
 static int run_create(struct cli *cli, struct error *err)
 {
     struct document document;
@@ -124,6 +127,7 @@ static int run_create(struct cli *cli, struct error *err)
     return cli_result(cli, shown, err);
 }
 
+/* Needs no server: names in the file are looked at, not looked up. */
 static int run_validate(struct cli *cli, struct error *err)
 {
     struct document document;
@@ -136,6 +140,7 @@ static int run_validate(struct cli *cli, struct error *err)
     return cli_result(cli, out, err);
 }
 
+/* As a file would say it, with its state. */
 static int run_show(struct cli *cli, struct error *err)
 {
     struct json *reply;
@@ -236,6 +241,7 @@ static struct json *shape_row(struct cli *cli, const struct json *rest)
     return shown;
 }
 
+/* Newest first, fifty: what one looks for is nearly always among them. */
 static int run_list(struct cli *cli, struct error *err)
 {
     size_t most = cli_has(cli, "all-results") ? 0 : (size_t)cli_number(cli, "max-results", 50);
@@ -255,6 +261,7 @@ static int run_stream(struct cli *cli, struct error *err)
     return session_open(cli, err) < 0 ? -1 : stream_job(cli, cli_text(cli, "name"), err);
 }
 
+/* Of a job that has ended it is a success: it does not run, as was asked. */
 static int run_cancel(struct cli *cli, struct error *err)
 {
     if (session_open(cli, err) < 0)
@@ -322,6 +329,7 @@ static int fetch_outputs(struct cli *cli, const struct json *job, struct str fol
     return fetch_artifacts(cli, folder, sum, err);
 }
 
+/* States in which nothing more is written. */
 static bool is_final(struct str status)
 {
     static const char *const FINAL[] = {"Completed", "Failed", "Canceled", "NotResponding",
@@ -333,6 +341,7 @@ static bool is_final(struct str status)
     return false;
 }
 
+/* Only of a job that has ended: half an output would look like a whole one. */
 static int run_download(struct cli *cli, struct error *err)
 {
     struct str name = cli_text(cli, "name"), base = cli_text(cli, "download-path");
@@ -378,6 +387,7 @@ static int run_restore(struct cli *cli, struct error *err)
     return session_open(cli, err) < 0 ? -1 : change_archived(cli, job_id(cli), false, err);
 }
 
+/* Time of day, phase, how long, why: what one reads a timeline for. */
 static struct str phase_line(struct cli *cli, const struct json *phase)
 {
     int64_t begun = json_int_at(phase, "startedUs", 0), ended = json_int_at(phase, "endedUs", 0);
@@ -390,6 +400,7 @@ static struct str phase_line(struct cli *cli, const struct json *phase)
                         STR_ARG(json_str_at(phase, "cause")));
 }
 
+/* Text for people; -o gives the same as data. */
 static int run_why(struct cli *cli, struct error *err)
 {
     struct json *why;

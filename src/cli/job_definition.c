@@ -34,6 +34,7 @@ static int put_settings(struct document *document, struct json *properties, stru
     return json_put(cli->arena, properties, "settings", settings, err);
 }
 
+/* A pipeline is not checked by a table of its own yet: its steps are, one by one. */
 static int pipeline_properties(struct document *document, struct json **out, struct error *err)
 {
     static const struct field_row ROWS[] = {
@@ -126,6 +127,8 @@ static int of_file(struct document *document, struct str file, const struct json
     return make(&job, out, err);
 }
 
+/* Whichever way it is named, the schedule holds the job itself: a later change of the file is
+ * not seen. */
 int job_definition(struct document *document, const char *path, struct json **out,
                    struct error *err)
 {

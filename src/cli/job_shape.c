@@ -45,6 +45,7 @@ static const struct field_row SHOW_ROWS[] = {
     {"parent_job_name", "properties.parentJobName", FIELD_SAME},
 };
 
+/* Literals are shown as values, data as mappings: as they were written. */
 static struct json *shape_ends(struct cli *cli, const struct json *ends, const char *type_key)
 {
     struct json *out = json_object(cli->arena);
@@ -69,6 +70,7 @@ static struct json *shape_ends(struct cli *cli, const struct json *ends, const c
     return out;
 }
 
+/* The ends come last: they are the longest. */
 struct json *shape_job(struct cli *cli, const struct json *rest)
 {
     struct json *out = shape_common(cli, rest, SHOW_ROWS, COUNT(SHOW_ROWS));
@@ -114,6 +116,7 @@ static void check_input_type(struct document *document, const struct assets_cont
                      STR_ARG(type), STR_ARG(path), content->is_file ? "file" : "folder");
 }
 
+/* Types and modes that the file leaves out are filled in as the SDK does it. */
 static int data_input(struct document *document, struct str name, const struct json *value,
                       struct json **out, struct error *err)
 {
@@ -142,6 +145,7 @@ static int data_input(struct document *document, struct str name, const struct j
     return 0;
 }
 
+/* Either a value or a mapping; `{value: 3}` is the long form of the first. */
 static int add_inputs(struct cli *cli, struct document *document, struct json *body,
                       struct error *err)
 {
@@ -166,6 +170,7 @@ static int add_inputs(struct cli *cli, struct document *document, struct json *b
     return json_put(cli->arena, body, "properties.inputs", out, err);
 }
 
+/* An output without a type is a folder. */
 static int add_outputs(struct cli *cli, struct document *document, struct json *body,
                        struct error *err)
 {
@@ -187,6 +192,7 @@ static int add_outputs(struct cli *cli, struct document *document, struct json *
     return json_put(cli->arena, body, "properties.outputs", out, err);
 }
 
+/* docker_args may be a text or a list; the wire has a member for each. */
 static int add_resources(struct cli *cli, const struct document *document, struct json *body,
                          struct error *err)
 {
@@ -212,6 +218,7 @@ static int add_resources(struct cli *cli, const struct document *document, struc
     return json_put(cli->arena, body, "properties.resources", out, err);
 }
 
+/* Keys of each kind of distribution differ: all go along, renamed. */
 static int add_distribution(struct cli *cli, const struct document *document, struct json *body,
                             struct error *err)
 {
@@ -255,6 +262,7 @@ int shape_job_ends(struct cli *cli, struct document *document, struct json *body
     return add_inputs(cli, document, body, err) < 0 ? -1 : add_outputs(cli, document, body, err);
 }
 
+/* Names that are missing are made up as the SDK does: the same job has the same body from both. */
 int shape_job_body(struct cli *cli, struct document *document, struct str name, struct json **out,
                    struct error *err)
 {

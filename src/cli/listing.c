@@ -109,6 +109,7 @@ static int finish(struct rows *rows, struct error *err)
     return 0;
 }
 
+/* Asks while it prints: the first rows are there before the last page. */
 int listing_print(struct cli *cli, const struct listing *listing, struct error *err)
 {
     struct rows rows = {.cli = cli, .listing = listing, .run = cli->arena};
@@ -130,6 +131,7 @@ int listing_print(struct cli *cli, const struct listing *listing, struct error *
     return finish(&rows, err);
 }
 
+/* Archived ones are hidden unless asked for: the wire's own words for it. */
 struct str listing_view(struct cli *cli, struct str path)
 {
     const char *view = cli_has(cli, "archived-only")      ? "ArchivedOnly"

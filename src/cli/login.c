@@ -23,6 +23,7 @@ struct form {
     struct str text;
 };
 
+/* Empty values are left out: a form has no way to say none. */
 static void add(struct form *form, const char *key, struct str value)
 {
     assert(key[0]);
@@ -33,6 +34,7 @@ static void add(struct form *form, const char *key, struct str value)
                      key, STR_ARG(http_encode(form->arena, value, false)));
 }
 
+/* Ours is called adfs for all clients that want no tenant. */
 static struct str tenant_given(const struct cli *cli)
 {
     struct str tenant = cli_text(cli, "tenant");
@@ -51,9 +53,15 @@ static struct str scope_of(struct cli *cli)
     return arena_printf(cli->arena, "https://%.*s/.default", STR_ARG(session_host(cli)));
 }
 
-/* Posts a form. *out is the reply of any status that is JSON. */
-static int post_form(struct cli *cli, const struct form *form, struct str path, struct json **out,
-                     int *out_status, struct error *err)
+/* What the token service answered: JSON, of any status. */
+struct token_reply {
+    int status;
+    struct json *body;
+};
+
+/* Posts a form. Only what is no JSON is an error here: refusals have codes that callers read. */
+static int post_form(struct cli *cli, const struct form *form, struct str path,
+                     struct token_reply *out, struct error *err)
 {
     struct session_request post = {.method = "POST",
                                    .url = path,
@@ -64,9 +72,8 @@ static int post_form(struct cli *cli, const struct form *form, struct str path, 
     assert(path.len > 0);
     if (session_raw(cli, &post, &reply, err) < 0)
         return -1;
-    *out_status = reply.status;
-    *out = json_parse(cli->arena, reply.body, err);
-    return *out ? 0 : -1;
+    *out = (struct token_reply){reply.status, json_parse(cli->arena, reply.body, err)};
+    return out->body ? 0 : -1;
 }
 
 /* The service's own words for what was wrong. */
@@ -112,19 +119,18 @@ static int renew(struct cli *cli, const struct json *old, struct str *out, struc
 {
     struct form form = {cli->arena, STR("")};
     struct str tenant = json_str_at(old, "tenant");
-    struct json *reply;
+    struct token_reply reply;
     struct error ignored;
-    int status;
 
     add(&form, "grant_type", STR("refresh_token"));
     add(&form, "client_id", STR(PUBLIC_CLIENT));
     add(&form, "refresh_token", json_str_at(old, "refresh_token"));
     add(&form, "scope", arena_printf(cli->arena, "%.*s offline_access", STR_ARG(scope_of(cli))));
-    if (post_form(cli, &form, token_path(cli, tenant), &reply, &status, err) < 0)
+    if (post_form(cli, &form, token_path(cli, tenant), &reply, err) < 0)
         return -1;
-    if (status != 200)
-        return refused(cli, reply, err);
-    struct json *kept = to_keep(cli, reply, tenant, json_str_at(old, "name"), "user");
+    if (reply.status != 200)
+        return refused(cli, reply.body, err);
+    struct json *kept = to_keep(cli, reply.body, tenant, json_str_at(old, "name"), "user");
     if (!json_str_at(kept, "refresh_token").len)
         json_set_str(cli->arena, kept, "refresh_token", json_str_at(old, "refresh_token"));
     /* A folder that cannot be written costs a renewal each time, not the command. */
@@ -133,6 +139,7 @@ static int renew(struct cli *cli, const struct json *old, struct str *out, struc
     return 0;
 }
 
+/* A minute before its end a token is as good as ended: the next request may take that long. */
 int login_bearer(struct cli *cli, const struct json *kept, struct str *out, struct error *err)
 {
     int64_t left_s = json_int_at(kept, "expires_on", 0) - clock_now_us() / US_PER_S;
@@ -177,8 +184,7 @@ static int by_principal(struct cli *cli, struct json **out, struct error *err)
 {
     struct form form = {cli->arena, STR("")};
     struct str name = cli_text(cli, "username"), secret, token = cli_text(cli, "federated-token");
-    struct json *reply;
-    int status;
+    struct token_reply reply;
 
     if (!name.len || (!cli_text(cli, "password").len && !token.len)) {
         cli->usage = true;
@@ -198,11 +204,11 @@ static int by_principal(struct cli *cli, struct json **out, struct error *err)
         add(&form, "client_secret", secret);
     }
     add(&form, "scope", scope_of(cli));
-    if (post_form(cli, &form, token_path(cli, tenant_given(cli)), &reply, &status, err) < 0)
+    if (post_form(cli, &form, token_path(cli, tenant_given(cli)), &reply, err) < 0)
         return -1;
-    if (status != 200)
-        return refused(cli, reply, err);
-    *out = to_keep(cli, reply, tenant_given(cli), name, "servicePrincipal");
+    if (reply.status != 200)
+        return refused(cli, reply.body, err);
+    *out = to_keep(cli, reply.body, tenant_given(cli), name, "servicePrincipal");
     return 0;
 }
 
@@ -210,36 +216,37 @@ static int by_principal(struct cli *cli, struct json **out, struct error *err)
 static int poll_code(struct cli *cli, struct str code, struct json **out, struct error *err)
 {
     struct form form = {cli->arena, STR("")};
-    struct json *reply;
-    int status;
+    struct token_reply reply;
 
     add(&form, "grant_type", STR("urn:ietf:params:oauth:grant-type:device_code"));
     add(&form, "client_id", STR(PUBLIC_CLIENT));
     add(&form, "device_code", code);
-    if (post_form(cli, &form, token_path(cli, tenant_given(cli)), &reply, &status, err) < 0)
+    if (post_form(cli, &form, token_path(cli, tenant_given(cli)), &reply, err) < 0)
         return -1;
-    struct str state = json_str_at(reply, "error");
-    if (status == 200)
-        *out = reply;
+    struct str state = json_str_at(reply.body, "error");
+    if (reply.status == 200)
+        *out = reply.body;
     else if (!str_eq(state, STR("authorization_pending")) && !str_eq(state, STR("slow_down")))
-        return refused(cli, reply, err);
-    return status == 200;
+        return refused(cli, reply.body, err);
+    return reply.status == 200;
 }
 
 /* A code to enter elsewhere: for machines without a browser, and for those with one. */
 static int by_device_code(struct cli *cli, struct json **out, struct error *err)
 {
     struct form form = {cli->arena, STR("")};
-    struct json *asked, *reply = NULL;
-    int status, done = 0;
+    struct token_reply answer;
+    struct json *token = NULL;
+    int done = 0;
 
     add(&form, "client_id", STR(PUBLIC_CLIENT));
     add(&form, "scope", arena_printf(cli->arena, "%.*s offline_access", STR_ARG(scope_of(cli))));
     struct str path = arena_printf(cli->arena, "/%.*s/oauth2/v2.0/devicecode",
                                    STR_ARG(http_encode(cli->arena, tenant_given(cli), false)));
-    if (post_form(cli, &form, path, &asked, &status, err) < 0)
+    if (post_form(cli, &form, path, &answer, err) < 0)
         return -1;
-    if (status != 200)
+    const struct json *asked = answer.body;
+    if (answer.status != 200)
         return refused(cli, asked, err);
     /* Never dropped: without it there is no way to sign in. */
     fprintf(stderr, "%.*s\n", STR_ARG(json_str_at(asked, "message")));
@@ -249,11 +256,11 @@ static int by_device_code(struct cli *cli, struct json **out, struct error *err)
         if (clock_mono_us() > end_us || session_interrupted())
             return error_set(err, ERROR_TIMEOUT, "", "The code was not entered in time.");
         clock_sleep_us((pause_s > 0 ? pause_s : 1) * US_PER_S);
-        done = poll_code(cli, json_str_at(asked, "device_code"), &reply, err);
+        done = poll_code(cli, json_str_at(asked, "device_code"), &token, err);
         if (done < 0)
             return -1;
     }
-    *out = to_keep(cli, reply, tenant_given(cli), STR(""), "user");
+    *out = to_keep(cli, token, tenant_given(cli), STR(""), "user");
     return 0;
 }
 
@@ -364,6 +371,7 @@ static int remember_server(struct cli *cli, struct error *err)
     return settings_write(cli, config, err);
 }
 
+/* Which way is chosen by flags; without any, the socket if there is one. */
 int login_run(struct cli *cli, struct error *err)
 {
     struct json *kept = NULL;
@@ -388,6 +396,7 @@ int login_run(struct cli *cli, struct error *err)
     return print_accounts(cli, err);
 }
 
+/* Of all servers: who signs out wants no key left behind. */
 int login_run_out(struct cli *cli, struct error *err)
 {
     /* Everything that was kept goes: nobody asks a second time which of them was meant. */
@@ -397,6 +406,7 @@ int login_run_out(struct cli *cli, struct error *err)
     return 0;
 }
 
+/* Asks the server: what the token says may have been taken back. */
 int login_run_show(struct cli *cli, struct error *err)
 {
     struct json *shown;

@@ -9,6 +9,7 @@
 
 #define OUTPUT_CAP (512 * MIB)
 
+/* Characters, not bytes: columns are for eyes. */
 size_t output_width(struct str text)
 {
     size_t width = 0;
@@ -80,6 +81,7 @@ static void tsv_cell(struct arena *arena, struct buf *out, const struct json *va
     }
 }
 
+/* A bare truth prints otherwise than one in a row: Python's two ways, which scripts know. */
 static void tsv_row(struct arena *arena, struct buf *out, const struct json *row)
 {
     enum json_kind kind = json_kind(row);
@@ -99,6 +101,7 @@ static void tsv_row(struct arena *arena, struct buf *out, const struct json *row
     buf_add_char(out, '\n');
 }
 
+/* Sorted unless a query set the order: then the order is what was asked for. */
 static struct str tsv(struct arena *arena, const struct json *value, bool queried)
 {
     CLEANUP(buf_free) struct buf out = buf_make(OUTPUT_CAP);
@@ -116,6 +119,7 @@ static struct str tsv(struct arena *arena, const struct json *value, bool querie
     return arena_str(arena, buf_str(&out));
 }
 
+/* Every format from the same value: what differs is the form alone. */
 int output_write(struct arena *arena, const struct json *value,
                  const struct output_options *options, struct str *out, struct error *err)
 {

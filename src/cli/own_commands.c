@@ -26,6 +26,7 @@ static int run_elsewhere(struct cli *cli, struct error *err)
                      cli->arguments.command->name);
 }
 
+/* Of the program; the server says its own in `status`. */
 static int run_version(struct cli *cli, struct error *err)
 {
     struct json *out = json_object(cli->arena);
@@ -38,6 +39,7 @@ static int run_version(struct cli *cli, struct error *err)
     return cli_result(cli, out, err);
 }
 
+/* What one asks first when something does not work: is it there, and where. */
 static int run_status(struct cli *cli, struct error *err)
 {
     static const struct {
@@ -74,6 +76,7 @@ static int run_status(struct cli *cli, struct error *err)
 /* --- stop ---------------------------------------------------------------------------------------
  */
 
+/* Written by the server while it runs; one that crashed leaves it behind. */
 static struct json *folder_file(struct cli *cli, const char *path)
 {
     struct error ignored;
@@ -98,6 +101,7 @@ static bool living(const struct json *file, struct process_id *out)
     return process_alive(out);
 }
 
+/* Asked often: a person waits. */
 static bool wait_gone(const struct process_id *id)
 {
     int64_t end = clock_mono_us() + STOP_WAIT_US;
@@ -110,6 +114,7 @@ static bool wait_gone(const struct process_id *id)
     return true;
 }
 
+/* Those that run; the count says whether it is worth asking again. */
 static int cancel_jobs(struct cli *cli, size_t *out_count, struct error *err)
 {
     struct json *jobs;
@@ -157,6 +162,7 @@ static int end_jobs(struct cli *cli, struct error *err)
     return 0;
 }
 
+/* Asked politely first: it finishes what it has accepted. */
 static int end_server(struct cli *cli, const struct process_id *server, struct error *err)
 {
     struct json *ask = json_object(cli->arena);
@@ -188,6 +194,7 @@ static bool end_gateway(struct cli *cli)
     return wait_gone(&gateway);
 }
 
+/* Nothing to stop is a success: afterwards nothing runs. */
 static int run_stop(struct cli *cli, struct error *err)
 {
     struct process_id server;
@@ -214,6 +221,7 @@ static struct str metadata_url(struct cli *cli, const struct json *connect)
                         STR_ARG(json_str_at(connect, "endpoint")));
 }
 
+/* Each shell has its own words for it. */
 static void say_export(struct cli *cli, const char *name, struct str value)
 {
     struct str shell = cli_text(cli, "shell");
@@ -269,6 +277,7 @@ static void say_sdk(struct cli *cli, const struct json *connect)
             STR_ARG(workspace));
 }
 
+/* What each client needs, ready to copy. */
 static void say_lines(struct cli *cli, const struct json *connect)
 {
     struct str ca = json_str_at(connect, "caFile"), endpoint = json_str_at(connect, "endpoint");
@@ -289,6 +298,7 @@ static void say_lines(struct cli *cli, const struct json *connect)
         STR_ARG(ca), STR_ARG(endpoint), STR_ARG(subscription), STR_ARG(group), STR_ARG(workspace));
 }
 
+/* For people by default, for programs by -o, for a shell by --shell. */
 static int run_connect(struct cli *cli, struct error *err)
 {
     struct json *connect;
@@ -309,6 +319,7 @@ static int run_connect(struct cli *cli, struct error *err)
     return 0;
 }
 
+/* Text for a shell to evaluate, never JSON. */
 static int run_completion(struct cli *cli, struct error *err)
 {
     assert(cli->arena);

@@ -14,6 +14,7 @@ struct progress progress_begin(const struct cli *cli, const char *phase)
     return (struct progress){.cli = cli, .phase = phase, .begun_us = clock_mono_us()};
 }
 
+/* As precise as a person cares: tenths below ten seconds, no seconds above an hour. */
 struct str progress_time(struct arena *arena, int64_t us)
 {
     assert(us >= 0);
@@ -27,6 +28,7 @@ struct str progress_time(struct arena *arena, int64_t us)
     return arena_printf(arena, "%lld h %lld m", minutes / 60, minutes % 60);
 }
 
+/* Powers of 1024, with the unit that says so. */
 struct str progress_bytes(struct arena *arena, int64_t bytes)
 {
     static const char *const UNITS[] = {"KiB", "MiB", "GiB", "TiB"};
@@ -63,6 +65,7 @@ void progress_tick(struct progress *progress)
     fflush(stderr);
 }
 
+/* What took no time is not worth a line; what failed always is. */
 void progress_end(struct progress *progress, const char *words)
 {
     int64_t took = clock_mono_us() - progress->begun_us;
@@ -78,6 +81,7 @@ void progress_end(struct progress *progress, const char *words)
         fprintf(stderr, "%s … %.1f s\n", progress->phase, (double)took / US_PER_S);
 }
 
+/* Plain logs get none of it: they would hold a thousand lines of the same. */
 void progress_line(const struct cli *cli, struct str text)
 {
     assert(text.len > 0);
@@ -87,6 +91,7 @@ void progress_line(const struct cli *cli, struct str text)
     fflush(stderr);
 }
 
+/* Before anything else is written to the terminal. */
 void progress_clear(const struct cli *cli)
 {
     assert(cli);

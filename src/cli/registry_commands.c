@@ -49,6 +49,7 @@ static int finish(struct cli *cli, struct document *document, struct json *body,
     return json_put(cli->arena, body, "properties.regionDetails", regions, err);
 }
 
+/* Regions as the file lists them. */
 static void show(struct cli *cli, const struct json *rest, struct json *out)
 {
     struct json *places = json_array(cli->arena);
@@ -81,6 +82,7 @@ static const struct resource_kind REGISTRY = {
     .columns = COLUMNS,
 };
 
+/* All of the subscription: registries are shared across groups. */
 static int run_list(struct cli *cli, struct error *err)
 {
     if (session_open(cli, err) < 0)

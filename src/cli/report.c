@@ -34,6 +34,7 @@ static const char *const CODES[ERROR_COUNT_] = {
     [ERROR_CANCELED] = "Interrupted",
 };
 
+/* The server's own name for it when it had one: people search for that. */
 static struct str code_of(const struct cli *cli, const struct error *err)
 {
     assert(err->code < ERROR_COUNT_);

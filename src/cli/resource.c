@@ -28,6 +28,7 @@ static struct str name_given(const struct cli *cli)
     return cli_text(cli, kind->name_flag ? kind->name_flag : "name");
 }
 
+/* The place decides the path; a parent stands between. */
 struct str resource_collection(struct cli *cli, const struct resource_kind *kind)
 {
     struct str base = kind->place == RESOURCE_IN_GROUP ? scope_group(cli) : session_workspace(cli);
@@ -40,6 +41,7 @@ struct str resource_collection(struct cli *cli, const struct resource_kind *kind
     return arena_printf(cli->arena, "%.*s/%s", STR_ARG(base), kind->type);
 }
 
+/* Names are encoded: one may hold what a path may not. */
 struct str resource_id(struct cli *cli, const struct resource_kind *kind, struct str name)
 {
     assert(name.len > 0);
@@ -47,6 +49,7 @@ struct str resource_id(struct cli *cli, const struct resource_kind *kind, struct
                         STR_ARG(http_encode(cli->arena, name, false)));
 }
 
+/* Versions are texts, and may hold anything as well. */
 static struct str version_id(struct cli *cli, struct str name, struct str version)
 {
     assert(version.len > 0);
@@ -55,6 +58,7 @@ static struct str version_id(struct cli *cli, struct str name, struct str versio
                         STR_ARG(http_encode(cli->arena, version, false)));
 }
 
+/* Without a version the container is meant: its latest is shown, or all of it archived. */
 struct str resource_named(struct cli *cli)
 {
     struct str version = kind_of(cli)->versioned ? cli_text(cli, "version") : STR("");
@@ -64,6 +68,7 @@ struct str resource_named(struct cli *cli)
     return resource_id(cli, kind_of(cli), name_given(cli));
 }
 
+/* latest is asked for by the client, as the SDK does: the wire has no such version. */
 int resource_find(struct cli *cli, struct str *out, struct error *err)
 {
     bool labeled = kind_of(cli)->versioned && cli_text(cli, "label").len > 0;
@@ -93,6 +98,7 @@ static struct str piece_after(struct str id, const char *word)
     return STR("");
 }
 
+/* Rows first, then what the id says, then the hook: each may correct what came before. */
 struct json *resource_shape(struct cli *cli, const struct json *rest)
 {
     const struct resource_kind *kind = kind_of(cli);
@@ -121,6 +127,7 @@ struct json *resource_shape(struct cli *cli, const struct json *rest)
 /* --- create -------------------------------------------------------------------------------------
  */
 
+/* Defaults first, rows over them, then the hook: it sees what is there. */
 int resource_body(struct cli *cli, struct document *document, struct json **out, struct error *err)
 {
     const struct resource_kind *kind = kind_of(cli);
@@ -221,6 +228,7 @@ int resource_create(struct cli *cli, struct error *err)
 /* --- show and list ------------------------------------------------------------------------------
  */
 
+/* One GET, and the kind's rows backwards. */
 int resource_show(struct cli *cli, struct error *err)
 {
     struct json *reply;
@@ -231,6 +239,7 @@ int resource_show(struct cli *cli, struct error *err)
     return cli_result(cli, resource_shape(cli, reply), err);
 }
 
+/* Names of a versioned kind, or with -n the versions of one. */
 int resource_list(struct cli *cli, struct error *err)
 {
     const struct resource_kind *kind = kind_of(cli);
@@ -300,6 +309,7 @@ static int finish_edited(struct cli *cli, struct json *after, struct json *body,
     return document_report(cli, &document, err);
 }
 
+/* Says what can be changed: the next try should be the last. */
 static int not_changeable(struct cli *cli, struct str key, struct error *err)
 {
     struct str text = STR("");
@@ -348,6 +358,7 @@ static int edit(struct cli *cli, struct json *after, struct error *err)
                                                                    : change_edit(cli, after, err);
 }
 
+/* Read, edited as it is shown, compared, written: the server sees only what differs. */
 static int update_in_place(struct cli *cli, struct error *err)
 {
     const struct resource_kind *kind = kind_of(cli);
@@ -440,6 +451,7 @@ int resource_restore(struct cli *cli, struct error *err)
     return set_archived(cli, false, err);
 }
 
+/* What the reply holds is the result; an empty one prints nothing. */
 int resource_post(struct cli *cli, const struct json *body, struct error *err)
 {
     const struct cli_command *command = cli->arguments.command;
@@ -461,6 +473,7 @@ int resource_action(struct cli *cli, struct error *err)
     return resource_post(cli, NULL, err);
 }
 
+/* Said in full: a command that did nothing in silence would be found out too late. */
 int resource_not_built(struct cli *cli, struct error *err)
 {
     const struct cli_command *command = cli->arguments.command;

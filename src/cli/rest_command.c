@@ -111,6 +111,7 @@ static int print_reply(struct cli *cli, const struct http_response *reply, struc
     return 0;
 }
 
+/* What it sends is what was typed: no api-version is added, none of the checks of files is made. */
 int rest_run(struct cli *cli, struct error *err)
 {
     struct session_request request = {0};

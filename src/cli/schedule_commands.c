@@ -63,6 +63,7 @@ static int put_pattern(struct cli *cli, const struct json *root, struct json *bo
     return json_put(cli->arena, body, "properties.trigger.schedule", out, err);
 }
 
+/* UTC where no zone is named: the wire wants one. */
 static int put_trigger(struct cli *cli, struct document *document, struct json *body,
                        struct error *err)
 {
@@ -116,6 +117,7 @@ static int put_action(struct cli *cli, struct document *document, struct json *b
                     err);
 }
 
+/* The trigger is made again from its keys on every change; the action only when there is none. */
 static int finish(struct cli *cli, struct document *document, struct json *body, struct error *err)
 {
     /* What is shown of a trigger has the form of a file: an edit of it alone leaves the action. */
@@ -139,6 +141,7 @@ static struct str trigger_text(struct cli *cli, const struct json *shown)
     return arena_printf(cli->arena, "every %lld %.*ss", interval, STR_ARG(unit));
 }
 
+/* The trigger as in a file; the job as the wire has it, since files of jobs are many. */
 static void show(struct cli *cli, const struct json *rest, struct json *out)
 {
     struct str type = json_str_at(rest, "properties.trigger.triggerType");
@@ -177,6 +180,7 @@ static const struct resource_kind SCHEDULE = {
     .columns = COLUMNS,
 };
 
+/* Pausing ones are hidden, as az hides them. */
 static int run_list(struct cli *cli, struct error *err)
 {
     const char *view = cli_has(cli, "disabled-only")      ? "DisabledOnly"

@@ -69,6 +69,7 @@ static bool about_registry(const struct cli *cli)
     return command && (command->shares & CLI_REGISTRY) && cli_text(cli, "registry-name").len > 0;
 }
 
+/* Once a run, when the session opens: every path of the run agrees. */
 int scope_read(struct cli *cli, struct scope *out, struct error *err)
 {
     const struct json *project = project_file(cli);
@@ -93,6 +94,7 @@ int scope_read(struct cli *cli, struct scope *out, struct error *err)
     return 0;
 }
 
+/* Registries are found by name alone; which group they stand in the server knows. */
 int scope_registry_path(struct cli *cli, struct str name, struct str *out, struct error *err)
 {
     struct json *found;
@@ -112,6 +114,7 @@ int scope_registry_path(struct cli *cli, struct str name, struct str *out, struc
     return 0;
 }
 
+/* Only for commands that may be about one: elsewhere the flag means something else. */
 int scope_find_registry(struct cli *cli, struct scope *scope, struct error *err)
 {
     assert(scope);
@@ -131,6 +134,7 @@ struct str scope_provider(struct cli *cli)
     return arena_printf(cli->arena, "%.*s/" PROVIDER, STR_ARG(scope_subscription(cli)));
 }
 
+/* Beside workspaces: where they and registries stand. */
 struct str scope_group(struct cli *cli)
 {
     struct str group = http_encode(cli->arena, session_scope(cli)->group, false);
@@ -139,6 +143,7 @@ struct str scope_group(struct cli *cli)
                         STR_ARG(scope_subscription(cli)), STR_ARG(group));
 }
 
+/* What assets are asked beneath: every asset command works on a registry by this alone. */
 struct str session_workspace(struct cli *cli)
 {
     const struct scope *scope = session_scope(cli);
@@ -149,6 +154,7 @@ struct str session_workspace(struct cli *cli)
                         STR_ARG(http_encode(cli->arena, scope->workspace, false)));
 }
 
+/* Names may hold a slash or a blank; a path may not. */
 struct str session_id(struct cli *cli, const char *type, struct str name)
 {
     assert(type[0] != '/');

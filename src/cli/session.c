@@ -74,6 +74,7 @@ static bool is_interrupted(void *context)
     return interrupted != 0;
 }
 
+/* The same order as the server's: both find the same folder. */
 struct str session_folder(const struct cli *cli)
 {
     struct str given = cli_text(cli, "data-dir");
@@ -93,6 +94,7 @@ struct str session_host(const struct cli *cli)
     return cli->session ? cli->session->host : STR("");
 }
 
+/* The folder's own authority, so that nobody has to switch checks off. */
 struct str session_ca_file(struct cli *cli)
 {
     struct str path = arena_printf(cli->arena, "%.*s/tls/bundle.pem", STR_ARG(session_folder(cli)));
@@ -185,6 +187,7 @@ static struct str choose_server(struct cli *cli)
     return settings_profile(cli).len || access(socket.ptr, F_OK) != 0 ? url : STR("");
 }
 
+/* Once, by whoever needs it first: commands that ask nothing open nothing. */
 int session_open(struct cli *cli, struct error *err)
 {
     assert(cli->arena);
@@ -230,6 +233,7 @@ void session_set_bearer(struct cli *cli, struct str token)
     cli->session->bearer = token;
 }
 
+/* Both connections; what was in memory goes with the run. */
 void session_close(struct cli_session **session)
 {
     assert(session);
@@ -312,6 +316,7 @@ static int find_way(struct cli *cli, struct str url, struct way *out, struct err
     return way_elsewhere(cli, base, host, out, err);
 }
 
+/* By host and port: another server on this machine is another server. */
 bool session_owns(const struct cli *cli, struct str url)
 {
     ssize_t scheme = str_find(url, STR("://"));
@@ -352,6 +357,7 @@ static size_t make_headers(struct cli *cli, const struct session_request *reques
     return count;
 }
 
+/* A shell that waits gets a tenth of a second, everything else what was asked for. */
 static struct http_call call_of(const struct cli *cli, const struct session_request *request)
 {
     int timeout_ms =
@@ -413,6 +419,8 @@ static int send_once(struct cli *cli, const struct session_request *request, con
     return result;
 }
 
+/* Every request of every command goes through here: credentials, masks, retries and Ctrl-C are
+ * one thing. */
 int session_raw(struct cli *cli, const struct session_request *request, struct http_response *out,
                 struct error *err)
 {
@@ -435,6 +443,7 @@ int session_raw(struct cli *cli, const struct session_request *request, struct h
     return result;
 }
 
+/* Which of our errors a status is: exit codes follow from them. */
 static enum error_code code_of_status(int status)
 {
     static const struct {
@@ -463,6 +472,7 @@ static enum error_code code_of_status(int status)
     return ERROR_INTERNAL;
 }
 
+/* Several faces, several forms of an error; whichever came, four parts are made of it. */
 int session_refused(struct cli *cli, const struct http_response *reply, struct error *err)
 {
     struct error ignored;
@@ -518,6 +528,7 @@ static int send_json(struct cli *cli, const struct session_write *write, struct 
     return out->status >= 200 && out->status < 300 ? 0 : session_refused(cli, out, err);
 }
 
+/* An empty reply is no JSON and no error. */
 static int body_of(struct cli *cli, const struct http_response *reply, struct json **out,
                    struct error *err)
 {
@@ -531,6 +542,7 @@ static int body_of(struct cli *cli, const struct http_response *reply, struct js
     return *out ? 0 : -1;
 }
 
+/* A request whose success has a body or none. */
 static int call(struct cli *cli, const struct session_write *write, struct json **out,
                 struct error *err)
 {
@@ -619,6 +631,7 @@ static int wait_operation(struct cli *cli, const struct http_response *reply, co
     return done < 0 ? -1 : waits;
 }
 
+/* Operations that are done at once cost no second request. */
 int session_change(struct cli *cli, const struct session_write *write, struct json **out,
                    struct error *err)
 {
@@ -638,6 +651,7 @@ int session_change(struct cli *cli, const struct session_write *write, struct js
     return session_get(cli, write->path, out, err);
 }
 
+/* For lists that are needed whole; those that are printed flow by listing.c. */
 int session_list(struct cli *cli, struct str path, size_t most, struct json **out,
                  struct error *err)
 {

@@ -12,6 +12,7 @@
 #define TOKENS_FILE "tokens.json"
 #define CONFIG_MAX MIB
 
+/* Beside the settings of other programs, unless a test or a person says otherwise. */
 struct str settings_folder(const struct cli *cli)
 {
     const char *own = getenv("LAZURITE_CONFIG_DIR"), *base = getenv("XDG_CONFIG_HOME");
@@ -73,6 +74,7 @@ int settings_write(struct cli *cli, const struct json *config, struct error *err
     return write_object(cli, CONFIG_FILE, config, 0600, err);
 }
 
+/* A flag for one command, the variable for a shell. */
 struct str settings_profile(const struct cli *cli)
 {
     struct str given = cli_text(cli, "profile");
@@ -88,6 +90,7 @@ static struct str text_of(const struct json *place, const char *section, const c
     return json_as_str(json_get(json_get(place, str_from(section)), str_from(key)));
 }
 
+/* A profile need not repeat what is the same for all. */
 struct str settings_value(struct cli *cli, const char *section, const char *key)
 {
     const struct json *config = settings_read(cli);
@@ -112,6 +115,7 @@ static struct json *below(struct cli *cli, struct json *object, struct str key)
     return found;
 }
 
+/* Reading and writing agree on where a profile's values are. */
 struct json *settings_place(struct cli *cli, struct json *config)
 {
     struct str profile = settings_profile(cli);
@@ -136,6 +140,7 @@ struct json *settings_token(struct cli *cli, struct str server)
     return json_get(read_object(cli, TOKENS_FILE), token_key(cli, server));
 }
 
+/* Written before it is used: a token that cannot be kept is said so at once. */
 int settings_keep(struct cli *cli, struct str server, struct json *token, struct error *err)
 {
     struct json *tokens = read_object(cli, TOKENS_FILE);

@@ -48,6 +48,7 @@ struct json *shape_common(struct cli *cli, const struct json *rest, const struct
     return out;
 }
 
+/* In the order of the list. */
 struct json *shape_all(struct cli *cli, const struct json *list,
                        struct json *(*one)(struct cli *cli, const struct json *rest))
 {

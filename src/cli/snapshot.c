@@ -141,6 +141,7 @@ struct hashing {
     char *piece;
 };
 
+/* Name and bytes: a file that moved is another snapshot. */
 static int hash_file(struct cli *cli, const struct snapshot *snapshot,
                      const struct snapshot_file *file, struct hashing *hashing, struct error *err)
 {
@@ -215,6 +216,7 @@ static void warn_large(struct cli *cli, const struct snapshot *snapshot)
                  STR_ARG(largest[k]->path));
 }
 
+/* Ignored folders are not entered: they may hold a hundred thousand files. */
 static int take_folder(struct cli *cli, const char *real, bool rules, struct snapshot *out,
                        struct error *err)
 {
@@ -237,6 +239,7 @@ static int take_folder(struct cli *cli, const char *real, bool rules, struct sna
     return 0;
 }
 
+/* The hash is that of the Python client: what one has sent the other need not. */
 int snapshot_take(struct cli *cli, struct str path, bool rules, struct snapshot *out,
                   struct error *err)
 {

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 
+/* The signature last: logs that cut addresses cut it. */
 struct str storage_url(struct arena *arena, const struct storage *storage, struct str path,
                        const char *more)
 {
@@ -14,6 +15,7 @@ struct str storage_url(struct arena *arena, const struct storage *storage, struc
                         STR_ARG(http_encode(arena, path, true)), more, STR_ARG(storage->sas));
 }
 
+/* A signature of an hour: longer than any one upload needs to begin. */
 int storage_open(struct cli *cli, struct str datastore, struct storage *out, struct error *err)
 {
     struct str id = session_id(cli, "datastores", datastore);
@@ -46,6 +48,7 @@ int storage_open(struct cli *cli, struct str datastore, struct storage *out, str
     return 0;
 }
 
+/* The registry signs for one container at a time: an asset's content is nobody else's. */
 int storage_open_registry(struct cli *cli, const struct storage_asset *asset, struct storage *out,
                           struct str *out_prefix, struct error *err)
 {

@@ -15,6 +15,7 @@
 #define GIVE_UP_US (20 * US_PER_S)
 #define SILENCE_MS (24 * 3600 * 1000)
 
+/* Bytes come in pieces of any size; an event is told when its empty line is there. */
 int stream_feed(struct stream_parser *parser, struct str bytes)
 {
     assert(parser->on_event);
@@ -170,6 +171,7 @@ static int interrupted(struct follow *follow, struct str name, struct error *err
     return error_set(err, ERROR_CANCELED, "", "Interrupted.");
 }
 
+/* What one scrolls down for: state, time, reason, and what to do next. */
 static void summarize(struct follow *follow, struct str name)
 {
     struct cli *cli = follow->cli;
@@ -225,6 +227,7 @@ static int wait_for_server(struct follow *follow, struct silence *silence, bool 
     return 0;
 }
 
+/* As many connections as it takes; the cursor makes each begin where the last one ended. */
 int stream_job(struct cli *cli, struct str name, struct error *err)
 {
     struct follow *follow = arena_make(cli->arena, struct follow);

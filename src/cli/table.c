@@ -19,6 +19,7 @@ struct table {
     struct json *rows;
 };
 
+/* Columns appear in the order in which rows first have them. */
 static size_t column_of(struct table *table, struct str head)
 {
     for (size_t i = 0; i < table->count; i++)
@@ -31,6 +32,7 @@ static size_t column_of(struct table *table, struct str head)
     return table->count++;
 }
 
+/* One line of a text that has several: a table has rows, not paragraphs. */
 static void put(struct table *table, struct json *row, struct str head, const struct json *value)
 {
     struct str text = yaml_literal_text(table->arena, value);
@@ -70,6 +72,7 @@ static bool is_noise(struct str key)
     return str_eq(key, STR("id")) || str_eq(key, STR("type")) || str_eq(key, STR("etag"));
 }
 
+/* Sorted unless a query set the order. */
 static void add_object(struct table *table, struct json *row, const struct json *value,
                        bool queried)
 {
@@ -81,6 +84,7 @@ static void add_object(struct table *table, struct json *row, const struct json 
             put(table, row, queried ? it.key : capital(table->arena, it.key), it.value);
 }
 
+/* By the default columns, by the keys, by position, or as one value: whichever the row is. */
 static void add_row(struct table *table, const struct json *value,
                     const struct output_options *options)
 {
@@ -106,6 +110,7 @@ static void add_row(struct table *table, const struct json *value,
     json_append(table->arena, table->rows, row);
 }
 
+/* Characters decide the width, so that names in any script stay in their columns. */
 static void add_cells(struct buf *out, const struct table *table, const struct json *row)
 {
     size_t pending = 0;
@@ -122,6 +127,7 @@ static void add_cells(struct buf *out, const struct table *table, const struct j
     buf_add_char(out, '\n');
 }
 
+/* Two passes: widths are known when every row is. */
 int table_write(struct arena *arena, const struct json *value, const struct output_options *options,
                 struct str *out, struct error *err)
 {

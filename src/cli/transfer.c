@@ -29,6 +29,7 @@ struct sending {
     int64_t sent, begun_us;
 };
 
+/* Storage answers 409 to bytes that are there: that is what was wanted. */
 static int send_request(struct cli *cli, const struct session_request *request, struct error *err)
 {
     struct http_response reply;
@@ -57,6 +58,7 @@ static struct str remote_url(const struct sending *sending, const struct snapsho
     return storage_url(sending->cli->arena, sending->storage, remote_path(sending, file), more);
 }
 
+/* One line that is redrawn; plain logs get the last one only. */
 static void say_sent(const struct sending *sending)
 {
     const struct snapshot *snapshot = sending->snapshot;
@@ -108,6 +110,7 @@ static int send_blocks(struct sending *sending, const struct snapshot_file *file
     return buf_ok(&list, err) < 0 ? -1 : send_request(sending->cli, &commit, err);
 }
 
+/* In one request up to the size where storage wants blocks. */
 static int send_file(struct sending *sending, const struct snapshot_file *file, struct error *err)
 {
     CLEANUP(fd_close)
@@ -149,6 +152,7 @@ static int mark_whole(const struct sending *sending, struct error *err)
     return send_request(sending->cli, &put, err);
 }
 
+/* The mark is written last: a torn upload has none, and is sent again. */
 static bool is_whole(const struct sending *sending)
 {
     struct session_request head = {.method = "HEAD",
@@ -180,6 +184,7 @@ static void say_whole(const struct sending *sending)
              STR_ARG(ignored));
 }
 
+/* In the order of names; the mark follows the last byte. */
 static int send_all(struct sending *sending, struct error *err)
 {
     const struct snapshot *snapshot = sending->snapshot;
@@ -196,6 +201,7 @@ static int send_all(struct sending *sending, struct error *err)
     return mark_whole(sending, err);
 }
 
+/* Said to those who watch: silence would look like a hang. */
 static void say_known(struct cli *cli, const struct snapshot *snapshot)
 {
     assert(snapshot->count > 0);
@@ -282,6 +288,7 @@ static int send_unless_known(struct sending *sending, struct transfer_place *out
     return 0;
 }
 
+/* Under the hash of the content: the same bytes are one place, whoever sends them. */
 int transfer_upload(struct cli *cli, struct str path, struct str datastore,
                     struct transfer_place *out, struct error *err)
 {
@@ -302,6 +309,7 @@ int transfer_upload(struct cli *cli, struct str path, struct str datastore,
     return send_unless_known(&sending, out, err);
 }
 
+/* A container for this asset alone, which the registry made and signed. */
 int transfer_registry(struct cli *cli, struct str path, const struct storage_asset *asset,
                       struct transfer_place *out, struct error *err)
 {

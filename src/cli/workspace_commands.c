@@ -106,6 +106,7 @@ static int put_rules(struct cli *cli, const struct json *root, struct json *body
     return json_put(cli->arena, body, PATH, out, err);
 }
 
+/* The group of the command makes a feature store of a workspace. */
 static int finish(struct cli *cli, struct document *document, struct json *body, struct error *err)
 {
     const struct json *root = document->yaml.root;
@@ -119,6 +120,7 @@ static int finish(struct cli *cli, struct document *document, struct json *body,
     return put_rules(cli, root, body, err);
 }
 
+/* An ordinary workspace says nothing of its kind. */
 static void show(struct cli *cli, const struct json *rest, struct json *out)
 {
     struct str kind = json_str_at(rest, "kind");
@@ -209,6 +211,7 @@ static int run_list(struct cli *cli, struct error *err)
     return listing_print(cli, &listing, err);
 }
 
+/* Everything in it goes: the question is asked even where -y is the habit. */
 static int run_delete(struct cli *cli, struct error *err)
 {
     struct str name = cli_text(cli, "name");
@@ -223,6 +226,7 @@ static int run_delete(struct cli *cli, struct error *err)
                           NULL, err);
 }
 
+/* The wire wants a body, though it holds nothing. */
 static int run_diagnose(struct cli *cli, struct error *err)
 {
     struct json *body = json_object(cli->arena);
@@ -231,6 +235,7 @@ static int run_diagnose(struct cli *cli, struct error *err)
     return resource_post(cli, body, err);
 }
 
+/* There is no network to make; the server answers with its state. */
 static int run_provision(struct cli *cli, struct error *err)
 {
     struct json *body = json_object(cli->arena);
@@ -427,6 +432,7 @@ static int put_words(struct cli *cli, const char *flag, const char *path, struct
     return given->count ? json_put(cli->arena, body, path, list, err) : 0;
 }
 
+/* Which flags are needed follows from the type: the error names the first that is missing. */
 static int rule_body(struct cli *cli, struct json *body, struct error *err)
 {
     struct str type = cli_text(cli, "type");
@@ -461,6 +467,7 @@ static int rule_body(struct cli *cli, struct json *body, struct error *err)
     return put_words(cli, "address-prefixes", "properties.destination.addressPrefixes", body, err);
 }
 
+/* Adds or changes: a rule is known by its name. */
 static int run_rule_set(struct cli *cli, struct error *err)
 {
     struct json *body = json_object(cli->arena), *reply = NULL;

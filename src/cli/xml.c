@@ -6,6 +6,7 @@
 
 #define TAG_MAX 40
 
+/* Enough of XML for what storage answers: no attributes, no mixed content. */
 bool xml_next(struct str *rest, struct str tag, struct str *out)
 {
     char open[TAG_MAX + 4], close[TAG_MAX + 4];
@@ -25,6 +26,7 @@ bool xml_next(struct str *rest, struct str tag, struct str *out)
     return true;
 }
 
+/* The first element of that name, wherever it stands. */
 struct str xml_text(struct str xml, struct str tag)
 {
     struct str text;
@@ -33,6 +35,7 @@ struct str xml_text(struct str xml, struct str tag)
     return xml_next(&xml, tag, &text) ? text : STR("");
 }
 
+/* The five entities that storage writes. */
 struct str xml_plain(struct arena *arena, struct str text)
 {
     static const struct {

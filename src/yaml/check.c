@@ -87,6 +87,7 @@ static struct str found(const struct check *check, const struct json *value)
     return STR("");
 }
 
+/* As the table has them: the first is what most people want. */
 static struct str join_values(struct arena *arena, const struct yaml_shape *shape)
 {
     CLEANUP(buf_free) struct buf out = buf_make(64 * KIB);
@@ -154,6 +155,7 @@ static bool is_number_text(struct str text, bool whole)
     return str_to_int64(text, &number) || (!whole && str_to_double(text, &real));
 }
 
+/* What the Azure tools read as a truth; YAML itself knows fewer. */
 static bool is_truth_text(struct str text)
 {
     static const char *const TRUTHS[] = {"true", "false", "yes", "no", "on",
@@ -198,6 +200,7 @@ static bool is_asset_reference(const struct yaml_shape *shape, struct str text)
     return rest.len > 0 && (shape->name_only || shape->type == YAML_RESOURCE_REF);
 }
 
+/* In the spelling that the format allows: some words are exact. */
 static bool fits_enum(const struct yaml_shape *shape, struct str text)
 {
     assert(shape->value_count > 0);
@@ -235,6 +238,7 @@ static bool fits_address(const struct yaml_shape *shape, struct str text)
     }
 }
 
+/* A text may stand for a number or a truth: --set has no other way to write one. */
 static bool fits_text(const struct yaml_shape *shape, struct str text)
 {
     assert(text.ptr || !text.len);
@@ -276,6 +280,7 @@ static bool fits_scalar(const struct yaml_shape *shape, const struct json *value
     }
 }
 
+/* Of the words that may stand there: the fix of a typing error. */
 static struct str nearest_value(struct check *check, const struct yaml_shape *shape,
                                 struct str text)
 {
@@ -306,6 +311,7 @@ static bool takes_as_text(struct check *check, const struct yaml_shape *shape,
     return true;
 }
 
+/* The error says what kind of thing is expected, and where a reference is meant, how one looks. */
 static void check_scalar(struct check *check, const struct yaml_shape *shape,
                          const struct subject *it)
 {
@@ -384,6 +390,7 @@ static size_t dry_errors(const struct check *check, const struct yaml_shape *sha
     return own.errors;
 }
 
+/* Few enough to walk; sorted for people, not for searching. */
 static const struct yaml_field *find_field(const struct yaml_def *def, struct str name)
 {
     assert(def->fields || !def->field_count);
@@ -503,6 +510,7 @@ static void check_union(struct check *check, const struct yaml_shape *shape,
         wrong_type(check, shape, it);
 }
 
+/* One case a shape; unions and definitions come back here for their parts. */
 static void check_value(struct check *check, const struct yaml_shape *shape,
                         const struct subject *it)
 {
@@ -594,6 +602,7 @@ static void check_fields(struct check *check, const struct yaml_def *def, const 
     }
 }
 
+/* A mapping by its table: what stands there, then what does not. */
 static void check_def(struct check *check, const struct yaml_def *def, const struct subject *it)
 {
     assert(def && def->name);
@@ -610,6 +619,7 @@ static void check_def(struct check *check, const struct yaml_def *def, const str
     check_fields(check, def, it);
 }
 
+/* By the name that commands use; tables are made at build time. */
 const struct yaml_kind *yaml_kind_find(struct str name)
 {
     assert(yaml_kind_count > 0);
@@ -619,6 +629,7 @@ const struct yaml_kind *yaml_kind_find(struct str name)
     return NULL;
 }
 
+/* Everything that is wrong, in one walk; numbers that are texts are rewritten at its end. */
 void yaml_check(const struct yaml *yaml, const struct yaml_kind *kind,
                 struct yaml_problems *problems)
 {

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 
+/* No blanks inside, as the SDK matches them: others are text. */
 bool yaml_expression_next(struct str text, size_t *position, struct str *out_target)
 {
     assert(*position <= text.len);
@@ -61,6 +62,7 @@ static void check_target(const struct yaml *yaml, struct yaml_place place, struc
             arena_printf(problems->arena, "${{%.*s.%.*s}}", STR_ARG(group), STR_ARG(near));
 }
 
+/* Whole names: ${{inputs.a}} does not read ab. */
 static bool reads_input(struct str command, struct str name)
 {
     size_t position = 0;

@@ -15,6 +15,7 @@ struct yaml_marks {
     size_t size, used;
 };
 
+/* Beside the values, not in them: most values are never asked for their place. */
 struct yaml_marks *yaml_marks_new(struct arena *arena)
 {
     struct yaml_marks *marks = arena_make(arena, struct yaml_marks);
@@ -25,6 +26,7 @@ struct yaml_marks *yaml_marks_new(struct arena *arena)
     return marks;
 }
 
+/* Values are known by their address: they do not move while the document lives. */
 static struct entry *slot_of(const struct yaml_marks *marks, const struct json *value)
 {
     assert(marks->used < marks->size);
@@ -48,6 +50,7 @@ static void grow(struct arena *arena, struct yaml_marks *marks)
     *marks = larger;
 }
 
+/* Grown by doubling, so that a large file costs a few moves. */
 void yaml_marks_add(struct arena *arena, struct yaml_marks *marks, const struct json *value,
                     struct yaml_mark at, struct yaml_mark key)
 {
@@ -60,6 +63,7 @@ void yaml_marks_add(struct arena *arena, struct yaml_marks *marks, const struct 
     *entry = (struct entry){value, at, key};
 }
 
+/* Nowhere for what a flag made: such a value has no line. */
 struct yaml_mark yaml_mark(const struct yaml *yaml, const struct json *value)
 {
     if (!yaml->marks || !value)
@@ -67,6 +71,7 @@ struct yaml_mark yaml_mark(const struct yaml *yaml, const struct json *value)
     return slot_of(yaml->marks, value)->at;
 }
 
+/* A problem of a missing value stands at its key. */
 struct yaml_mark yaml_key_mark(const struct yaml *yaml, const struct json *value)
 {
     if (!yaml->marks || !value)

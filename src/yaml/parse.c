@@ -58,6 +58,7 @@ static struct yaml_mark mark_of(struct fy_token *token)
     return (struct yaml_mark){(unsigned)mark->line + 1, (unsigned)mark->column + 1};
 }
 
+/* Copied: the reader reuses its own memory. */
 static struct str text_of(struct builder *builder, struct fy_token *token)
 {
     size_t len = 0;
@@ -88,6 +89,7 @@ static bool wants_key(const struct builder *builder)
     return json_kind(top->container) == JSON_OBJECT && !top->has_key;
 }
 
+/* Keys of the mapping itself win over merged ones, wherever the merge stands. */
 static int add_merge(struct builder *builder, struct level *top, struct json *value,
                      struct yaml_mark at)
 {
@@ -154,6 +156,7 @@ static int take_key(struct builder *builder, struct str key, struct yaml_mark at
     return 0;
 }
 
+/* Known by name from here on; one that is defined twice is the later one. */
 static struct anchor *open_anchor(struct builder *builder, struct fy_token *token,
                                   struct json *value)
 {
@@ -188,6 +191,7 @@ static int finish(struct builder *builder, struct json *value, struct yaml_mark 
     return add_merge(builder, top, value, at);
 }
 
+/* Quoted texts stay texts; plain ones mean what the tables say. */
 static int on_scalar(struct builder *builder, struct fy_event *event)
 {
     struct fy_token *token = event->scalar.value;
@@ -301,6 +305,7 @@ static int apply_merges(struct builder *builder, struct level *level)
     return 0;
 }
 
+/* A level ends and its value goes to the one above. */
 static int on_close(struct builder *builder)
 {
     assert(builder->depth > 0);
@@ -347,6 +352,7 @@ static int on_alias(struct builder *builder, struct fy_event *event)
     return finish(builder, copy, at);
 }
 
+/* One case an event; bounds are checked where values are made. */
 static int on_event(struct builder *builder, struct fy_event *event)
 {
     assert(event);
@@ -389,6 +395,7 @@ static int syntax_error(struct builder *builder, struct fy_diag *diag)
     return fail_at(builder, ERROR_INVALID, at, "This is not YAML: %s.", first->msg);
 }
 
+/* For CLEANUP. */
 static void free_parser(struct fy_parser **parser)
 {
     assert(parser);
@@ -396,6 +403,7 @@ static void free_parser(struct fy_parser **parser)
         fy_parser_destroy(*parser);
 }
 
+/* For CLEANUP. */
 static void free_diag(struct fy_diag **diag)
 {
     assert(diag);
@@ -403,6 +411,7 @@ static void free_diag(struct fy_diag **diag)
         fy_diag_destroy(*diag);
 }
 
+/* The reader's own errors are turned into ours, with their place. */
 static int run_parser(struct builder *builder, struct str text)
 {
     assert(builder->arena);
@@ -492,6 +501,7 @@ static bool is_text(struct str text, struct yaml_mark *out_at)
     return true;
 }
 
+/* One document: a second one in the text is an error, not silence. */
 int yaml_parse(struct arena *arena, struct str text, struct yaml *out, struct error *err)
 {
     CLEANUP(map_free) struct map *anchors = map_new();

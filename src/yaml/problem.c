@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <stdarg.h>
 
+/* Codes say how bad it is: a warning counts apart. */
 struct yaml_problem *yaml_problem_add(struct yaml_problems *problems, struct yaml_place place,
                                       const char *code, const char *format, ...)
 {
@@ -59,6 +60,7 @@ void yaml_problems_sort(struct yaml_problems *problems)
         problems->last = problems->last->next;
 }
 
+/* As compilers print them, so that editors can jump there. */
 struct str yaml_problems_text(const struct yaml_problems *problems, struct str file)
 {
     CLEANUP(buf_free) struct buf out = buf_make(16 * MIB);

@@ -38,6 +38,7 @@ static bool is_null(struct str text)
     return text.len == 0 || str_eq(text, STR("~")) || three_spellings(text, STR("null"));
 }
 
+/* Of any base up to sixteen; what is no digit is larger than every base. */
 static int digit_value(char c)
 {
     if (c >= '0' && c <= '9')
@@ -126,6 +127,7 @@ static bool looks_like_float(struct str text)
     return cut_digits(&rest, false) > 0 && !rest.len;
 }
 
+/* Underscores between digits are YAML 1.1's; what overflows is text, not infinity. */
 static bool read_float(struct str text, double *out)
 {
     char plain[64];
@@ -179,6 +181,7 @@ static struct str double_text(struct arena *arena, double value)
     return arena_printf(arena, "%.*f", places, value);
 }
 
+/* As Python prints them: the wire has texts that the SDK made. */
 struct str yaml_literal_text(struct arena *arena, const struct json *value)
 {
     switch (json_kind(value)) {

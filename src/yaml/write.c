@@ -20,6 +20,7 @@ static void free_writer(struct writer *writer)
     buf_free(&writer->out);
 }
 
+/* Two blanks a level, as people write it. */
 static void indent(struct writer *writer, int level)
 {
     assert(level >= 0);
@@ -78,6 +79,7 @@ static bool is_block(struct str text)
     return true;
 }
 
+/* The sign behind the bar says what becomes of line ends at the end: the text comes back whole. */
 static void write_block(struct writer *writer, struct str text, int level)
 {
     bool ended = text.ptr[text.len - 1] == '\n';
@@ -144,6 +146,7 @@ static void write_number(struct writer *writer, struct str text)
                STR_ARG(str_slice(text, (size_t)exponent, text.len)));
 }
 
+/* Plain where that reads back as the same, else quoted. */
 static void write_scalar(struct writer *writer, const struct json *value, int level)
 {
     assert(level >= 0);
@@ -198,6 +201,7 @@ static void write_key(struct writer *writer, struct str key, int level)
     buf_add_char(&writer->out, ':');
 }
 
+/* Mappings and lists begin on the next line, empty ones on the same. */
 static void write_member(struct writer *writer, const struct json_iter *it, int level)
 {
     assert(it->value);
@@ -237,6 +241,7 @@ static void write_value(struct writer *writer, const struct json *value, int lev
     }
 }
 
+/* What is written parses back to the same value: the tests hold it to that. */
 struct str yaml_write(struct arena *arena, const struct json *value, bool sorted)
 {
     CLEANUP(free_writer) struct writer writer = {.arena = arena, .out = buf_make(WRITE_CAP)};
