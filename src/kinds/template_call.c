@@ -1,5 +1,5 @@
 /* The functions of template expressions. */
-#include "kinds/template_call.h"
+#include "kinds/template_expr.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* Reading expressions: a call or a literal, then properties and positions behind it. `if`, `and`
  * and `or` look at an argument only when they need it, since the other one often names what is not
  * there; so arguments are skipped by the same reader that evaluates them. */
-#include "kinds/template_call.h"
+#include "kinds/template_expr.h"
 
 #include <assert.h>
 

@@ -29,3 +29,19 @@ struct template
 struct json *template_value(struct template *t, const struct json *value, struct error *err);
 /* The same for one text. */
 struct json *template_text(struct template *t, struct str text, struct error *err);
+
+/* --- template_call.c: the functions ------------------------------------------------------------
+ */
+
+#define TEMPLATE_ARGUMENTS_MAX 64
+
+/* A call whose arguments are values already. */
+struct template_call {
+    struct str name;
+    struct json *arguments[TEMPLATE_ARGUMENTS_MAX];
+    size_t count;
+};
+
+/* Errors: ERROR_INVALID for arguments that do not fit, ERROR_NOT_IMPLEMENTED for a name that is not
+ * known. */
+struct json *template_call(struct template *t, const struct template_call *call, struct error *err);
