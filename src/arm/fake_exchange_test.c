@@ -250,14 +250,14 @@ void http_reply(struct http_exchange *ex, int status, const char *, struct str b
     ex->done = true;
 }
 
-void http_reply_file(struct http_exchange *ex, int status, const char *type, int fd, int64_t offset,
-                     int64_t length)
+void http_reply_file(struct http_exchange *ex, int status, const char *type,
+                     const struct http_part *part)
 {
-    char *bytes = arena_alloc(ex->arena, (size_t)length + 1);
+    char *bytes = arena_alloc(ex->arena, (size_t)part->length + 1);
 
-    CHECK_INT(length, pread(fd, bytes, (size_t)length, offset));
-    close(fd);
-    http_reply(ex, status, type, (struct str){bytes, (size_t)length});
+    CHECK_INT(part->length, pread(part->fd, bytes, (size_t)part->length, part->offset));
+    close(part->fd);
+    http_reply(ex, status, type, (struct str){bytes, (size_t)part->length});
 }
 
 void http_reply_parts(struct http_exchange *ex, int status, const char *type, int64_t length,

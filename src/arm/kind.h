@@ -129,7 +129,7 @@ struct arm_kind {
      * (created_us, doc) is the position where the next page goes on. req->parent.doc is 0 when the
      * container is not there. */
     int (*list)(struct arm_request *req, struct store_txn *txn, const struct document_query *page,
-                document_each *each, void *context, struct error *err);
+                const struct document_sink *to, struct error *err);
 
     /* Kinds that are scopes themselves; 0: none. Their one document lies in the scope it names. */
     enum scope_kind is_scope;

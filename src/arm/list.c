@@ -41,7 +41,8 @@ static int gather_page(struct arm_request *req, struct store_txn *txn, struct do
     query->parent = req->parent.doc;
     out->documents = arena_new_array(req->arena, struct document, out->size);
     query->limit++; /* one more tells whether there is another page */
-    int result = kind->list ? kind->list(req, txn, query, gather_one, out, err)
+    const struct document_sink to = {gather_one, out};
+    int result = kind->list ? kind->list(req, txn, query, &to, err)
                             : document_list(txn, query, gather_one, out, err);
     query->limit--;
     return result;

@@ -16,8 +16,9 @@ int arm_scope_find(struct arena *arena, struct store_txn *txn, const struct arm_
     struct scope scope;
 
     assert(txn);
-    int result = scope_find(txn, registry ? none : target->subscription,
-                            registry ? none : target->group, target->scope, &scope, err);
+    const struct scope_name name = {registry ? none : target->subscription,
+                                    registry ? none : target->group, target->scope};
+    int result = scope_find(txn, &name, &scope, err);
     bool elsewhere = result == 0 && registry &&
                      (!str_eq_fold(scope.subscription, target->subscription) ||
                       !str_eq_fold(scope.group, target->group));

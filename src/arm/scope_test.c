@@ -295,9 +295,10 @@ TEST(the_spellings_of_views_that_clients_send_are_known)
 
 static int retire(struct store_txn *txn, void *context, struct error *err)
 {
+    const struct scope_name name = {STR("s1"), STR("rg"), *(struct str *)context};
     struct scope scope;
 
-    if (scope_find(txn, STR("s1"), STR("rg"), *(struct str *)context, &scope, err) < 0)
+    if (scope_find(txn, &name, &scope, err) < 0)
         return -1;
     return scope_retire(txn, scope.number, err);
 }

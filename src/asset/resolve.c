@@ -75,14 +75,16 @@ static int in_builtin(const struct look *look, struct asset *out, struct error *
     return curated(look, r->name, out, err);
 }
 
-/* Names of another workspace are not looked for, and not told apart from missing ones. */
+/* Names of another workspace are not looked for, and not told apart from missing ones. Ids of the
+ * form azureml://locations/… name a workspace by its GUID. */
 static bool elsewhere(const struct look *look)
 {
     const struct reference *r = &look->reference;
 
     return (r->subscription.len && !str_eq_fold(r->subscription, look->scope->subscription)) ||
            (r->group.len && !str_eq_fold(r->group, look->scope->group)) ||
-           (r->workspace.len && !str_eq_fold(r->workspace, look->scope->name));
+           (r->workspace.len && !str_eq_fold(r->workspace, look->scope->name) &&
+            !str_eq_fold(r->workspace, look->scope->guid));
 }
 
 /* Says which version there is instead: most misses are old numbers. */
@@ -145,14 +147,13 @@ static int in_registry(const struct look *asked, struct asset *out, struct error
     struct look look = *asked;
     const struct reference *r = &look.reference;
     struct arena *arena = store_arena(look.txn);
-    struct str none = {0};
     struct document container, version;
     struct scope registry;
 
     assert(r->registry.len > 0);
     if (str_eq_fold(r->registry, STR("azureml")))
         return in_builtin(asked, out, err);
-    if (scope_find(look.txn, none, none, r->registry, &registry, err) < 0)
+    if (scope_find(look.txn, &(struct scope_name){.name = r->registry}, &registry, err) < 0)
         return err->code != ERROR_NOT_FOUND
                    ? -1
                    : error_set(err, ERROR_NOT_FOUND, "", "There is no registry '%.*s' here.",

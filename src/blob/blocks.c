@@ -18,13 +18,13 @@ static int add_block(struct str block_id, int64_t size, void *context, struct er
 }
 
 /* One of the two lists under its name. */
-static int add_list(struct store_txn *txn, const struct content_block_list *of, bool staged,
-                    struct buf *xml, struct error *err)
+static int add_list(struct store_txn *txn, const struct content_block_query *of, struct buf *xml,
+                    struct error *err)
 {
-    const char *name = staged ? "UncommittedBlocks" : "CommittedBlocks";
+    const char *name = of->staged ? "UncommittedBlocks" : "CommittedBlocks";
 
     buf_printf(xml, "<%s>", name);
-    int result = content_blocks_each(txn, of, staged, add_block, xml, err);
+    int result = content_blocks_each(txn, of, add_block, xml, err);
     buf_printf(xml, "</%s>", name);
     return result;
 }
@@ -56,17 +56,18 @@ static int fill(struct call *call, const struct blob_target *target, struct buf 
                 struct error *err)
 {
     struct engines *engines = call->face;
-    const struct content_block_list of = {.container = target->key, .name = target->blob};
+    const struct content_block_query of = {.container = target->key, .name = target->blob},
+                                     waits = {target->key, target->blob, .staged = true};
     struct str type = call_query(call, "blocklisttype");
     bool all = str_eq_fold(type, STR("all")), staged = all || str_eq_fold(type, STR("uncommitted"));
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(engines->store, err);
     CLEANUP(buf_free) struct buf waiting = buf_make(XML_BYTES);
 
-    if (!txn || add_list(txn, &of, true, &waiting, err) < 0 ||
+    if (!txn || add_list(txn, &waits, &waiting, err) < 0 ||
         find(call, txn, target, str_find(buf_str(&waiting), STR("<Block>")) >= 0, err) < 0)
         return -1;
     buf_add(xml, STR("<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>"));
-    if ((all || !staged) && add_list(txn, &of, false, xml, err) < 0)
+    if ((all || !staged) && add_list(txn, &of, xml, err) < 0)
         return -1;
     if (staged)
         buf_add(xml, buf_str(&waiting));

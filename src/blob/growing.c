@@ -83,19 +83,20 @@ int blob_growing_get(struct engines *engines, struct store_txn *txn,
                      "The specified blob does not exist: '%.*s'.", STR_ARG(target->blob));
 }
 
-int blob_growing_each(struct engines *engines, struct store_txn *txn,
-                      const struct blob_target *target, struct str prefix, blob_each *each,
-                      void *context, struct error *err)
+/* A log that nothing was written to yet is no blob, so there may be fewer than names. */
+size_t blob_growing_list(struct engines *engines, struct store_txn *txn,
+                         const struct blob_target *target, struct str prefix,
+                         struct blob_growing *out)
 {
-    struct blob_growing log;
     struct source source;
+    size_t count = 0;
 
-    assert(each);
+    assert(out);
     if (!find_source(txn, target, prefix, &source))
         return 0;
     for (size_t i = 0; i < JOB_LOG_COUNT; i++)
-        if (describe(engines, store_arena(txn), &source, JOB_LOGS[i], &log) &&
-            str_starts(log.blob.name, prefix) && each(&log.blob, context, err) < 0)
-            return -1;
-    return 0;
+        if (describe(engines, store_arena(txn), &source, JOB_LOGS[i], &out[count]) &&
+            str_starts(out[count].blob.name, prefix))
+            count++;
+    return count;
 }

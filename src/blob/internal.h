@@ -1,6 +1,7 @@
 /* internal.h - between the files of blob/ */
 #pragma once
 
+#include "asset/asset.h"
 #include "blob/blob.h"
 #include "content/content.h"
 #include "store/scope.h"
@@ -44,7 +45,7 @@ int blob_shared_key_check(struct call *call, struct vault *vault, struct str acc
 struct str blob_first_piece(const struct call *call);
 
 /* container.c: containers of clients are documents of their workspace */
-#define BLOB_CONTAINERS "storage/containers"
+#define BLOB_CONTAINERS ASSET_CONTAINERS
 /* Errors: ERROR_NOT_FOUND; ERROR_CONFLICT while it is being deleted. */
 int blob_container_find(struct store_txn *txn, const struct blob_target *target,
                         struct document *out, struct error *err);
@@ -70,10 +71,11 @@ struct blob_growing {
 /* Errors: ERROR_NOT_FOUND. */
 int blob_growing_get(struct engines *engines, struct store_txn *txn,
                      const struct blob_target *target, struct blob_growing *out, struct error *err);
-/* Those whose names begin with prefix; target->blob is not looked at. */
-int blob_growing_each(struct engines *engines, struct store_txn *txn,
-                      const struct blob_target *target, struct str prefix, blob_each *each,
-                      void *context, struct error *err);
+/* Those whose names begin with prefix, at most JOB_LOG_COUNT; target->blob is not looked at. How
+ * many there are. */
+size_t blob_growing_list(struct engines *engines, struct store_txn *txn,
+                         const struct blob_target *target, struct str prefix,
+                         struct blob_growing *out);
 
 /* reply.c. An error's target, when it is a word, is the code clients are told. */
 void blob_refuse(struct call *call, const struct error *err);

@@ -141,12 +141,16 @@ static int add_one(const struct blob *blob, void *context, struct error *)
 static int add_growing(struct listing *listing, struct store_txn *txn, struct error *err)
 {
     struct engines *engines = listing->call->face;
+    struct blob_growing logs[JOB_LOG_COUNT];
 
     assert(!listing->more);
     if (listing->delimiter.len > 0 || listing->count + JOB_LOG_COUNT > listing->limit)
         return 0;
-    return blob_growing_each(engines, txn, &listing->target, listing->prefix, add_one, listing,
-                             err);
+    size_t count = blob_growing_list(engines, txn, &listing->target, listing->prefix, logs);
+    for (size_t i = 0; i < count; i++)
+        if (add_one(&logs[i].blob, listing, err) < 0)
+            return -1;
+    return 0;
 }
 
 /* A walk for each folder, so a folder of a million costs one step. */

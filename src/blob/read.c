@@ -350,7 +350,8 @@ static int reply_bytes(struct call *call, struct found *found, const struct rang
         int fd = open_log(call, found, err);
         if (fd >= 0) {
             describe(call, found, range);
-            http_reply_file(call->ex, status, type, fd, range->offset, range->length);
+            http_reply_file(call->ex, status, type,
+                            &(struct http_part){fd, range->offset, range->length});
             return 0;
         }
         if (err->code != ERROR_NONE)

@@ -180,17 +180,18 @@ static int block_remember(struct store_txn *txn, const struct content_block_list
     return 0;
 }
 
-int content_blocks_each(struct store_txn *txn, const struct content_block_list *of, bool staged,
+/* Those that wait have no order yet: by their ids, as the service shows them. */
+int content_blocks_each(struct store_txn *txn, const struct content_block_query *of,
                         content_block_each *each, void *context, struct error *err)
 {
-    struct sql *q = staged ? sql(txn,
-                                 "SELECT block_id, size FROM staged WHERE container = ? AND"
-                                 " name = ? ORDER BY block_id",
-                                 err)
-                           : sql(txn,
-                                 "SELECT block_id, size FROM committed WHERE container = ? AND"
-                                 " name = ? ORDER BY position",
-                                 err);
+    struct sql *q = of->staged ? sql(txn,
+                                     "SELECT block_id, size FROM staged WHERE container = ? AND"
+                                     " name = ? ORDER BY block_id",
+                                     err)
+                               : sql(txn,
+                                     "SELECT block_id, size FROM committed WHERE container = ? AND"
+                                     " name = ? ORDER BY position",
+                                     err);
     int result = 0;
 
     if (!q)

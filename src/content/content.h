@@ -117,8 +117,12 @@ struct content_block_list {
 int content_commit_blocks(struct store_txn *txn, const struct content_block_list *list,
                           struct content_object *out, struct error *err);
 /* The blocks of a blob in order, or those that wait for a list by their ids. */
+struct content_block_query {
+    struct str container, name;
+    bool staged; /* those that wait */
+};
 typedef int content_block_each(struct str block_id, int64_t size, void *context, struct error *err);
-int content_blocks_each(struct store_txn *txn, const struct content_block_list *of, bool staged,
+int content_blocks_each(struct store_txn *txn, const struct content_block_query *of,
                         content_block_each *each, void *context, struct error *err);
 
 /* Inside a write: an object of the bytes of two, the second just finished by a writer. Sets

@@ -392,10 +392,11 @@ static int see_block(struct str block_id, int64_t size, void *context, struct er
 static struct str blocks(struct bench *bench, bool staged, struct seen *out)
 {
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(bench->store, &bench->err);
-    const struct content_block_list of = {.container = STR("c"), .name = STR("n")};
+    const struct content_block_query of = {
+        .container = STR("c"), .name = STR("n"), .staged = staged};
 
     *out = (struct seen){0};
-    CHECK_OK(content_blocks_each(txn, &of, staged, see_block, out, &bench->err), &bench->err);
+    CHECK_OK(content_blocks_each(txn, &of, see_block, out, &bench->err), &bench->err);
     return str_from(out->text);
 }
 

@@ -62,7 +62,7 @@ static int find_file(struct plane_run *at, struct plane_root *io, struct str pat
         return 0;
     if (io->run.run && str_eq(io->origin, STR("ExperimentRun")) &&
         str_cut(path, '/', &head, &rest) &&
-        logged_model_of_run(at->txn, at->scope.number, io->run.run, head, &model, NULL) == 0) {
+        logged_model_of_run(at->txn, &io->run, head, &model, NULL) == 0) {
         struct str prefix = logged_model_prefix(arena, model.model_id);
         name = arena_printf(arena, "%.*s/%.*s", STR_ARG(prefix), STR_ARG(rest));
         if (blob_get(at->txn, io->container, name, out, NULL) == 0)
@@ -265,5 +265,5 @@ void plane_artifact_content(struct call *call)
     /* User content is never shown in place (security 3.6). */
     http_add_header(call->ex, "Content-Disposition", STR("attachment"));
     http_add_header(call->ex, "X-Content-Type-Options", STR("nosniff"));
-    http_reply_file(call->ex, 200, "application/octet-stream", fd, 0, size);
+    http_reply_file(call->ex, 200, "application/octet-stream", &(struct http_part){fd, 0, size});
 }

@@ -8,8 +8,10 @@
 int plane_scope(const struct call *call, struct store_txn *txn, struct scope *out,
                 struct error *err)
 {
-    return scope_find(txn, call_param(call, "subscription"), call_param(call, "group"),
-                      call_param(call, "workspace"), out, err);
+    const struct scope_name name = {call_param(call, "subscription"), call_param(call, "group"),
+                                    call_param(call, "workspace")};
+
+    return scope_find(txn, &name, out, err);
 }
 
 /* Clients write the id where the name belongs, since they copy it from an artifact URI; a name that
@@ -62,10 +64,11 @@ int plane_may_write(const struct call *call, struct store_txn *txn, const struct
                     struct error *err)
 {
     const struct caller *caller = &call->caller;
+    const struct run_key own = {caller->scope, caller->run};
     bool within = true;
 
     if (caller->kind == CALLER_ATTEMPT &&
-        run_within(txn, run, caller->scope, caller->run, &within, err) < 0)
+        run_within(txn, run, &own, &within, err) < 0)
         return -1;
     if (within)
         return 0;

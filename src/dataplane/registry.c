@@ -8,12 +8,12 @@ static int find(struct call *call, struct scope *out, struct error *err)
 {
     struct engines *engines = call->face;
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(engines->store, err);
-    struct str none = {0}, name = call_param(call, "registry");
+    struct str name = call_param(call, "registry");
     struct scope scope;
 
     if (!txn)
         return -1;
-    if (scope_find(txn, none, none, name, &scope, err) < 0)
+    if (scope_find(txn, &(struct scope_name){.name = name}, &scope, err) < 0)
         return err->code != ERROR_NOT_FOUND ? -1
                                             : error_set(err, ERROR_NOT_FOUND, "registry",
                                                         "There is no registry '%.*s' here.",

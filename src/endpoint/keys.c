@@ -33,13 +33,8 @@ static struct vault_slot key_slot(const struct scope *scope, int64_t endpoint,
 static int key_write(struct vault *vault, struct store_txn *txn, const struct vault_slot *slot,
                      struct error *err)
 {
-    struct arena *arena = store_arena(txn);
-    struct str sealed;
-
     assert(store_is_writer(txn));
-    return vault_seal(vault, arena, slot, random_hex(arena, KEY_BYTES), &sealed, err) < 0
-               ? -1
-               : vault_store(txn, slot, sealed, err);
+    return vault_put(vault, txn, slot, random_hex(store_arena(txn), KEY_BYTES), err);
 }
 
 /* Each key by itself: a crash between the two leaves one, and the next PUT makes the other. */

@@ -330,10 +330,9 @@ static bool fixture_make(struct fixture *f)
     CHECK_OK(dir_make(base, "wheels", 0700, &err), &err);
     const char *argv[] = {"/usr/bin/python3", "-c", MAKE_WHEELS, wheels.ptr, NULL};
     struct process_spec spec = {.argv = argv, .input = -1};
-    struct process_end end;
-    struct str said;
-    CHECK_OK(process_run(f->arena, &spec, 64 * KIB, &said, &end, &err), &err);
-    CHECK_INT(0, end.status);
+    struct process_result said;
+    CHECK_OK(process_run(f->arena, &spec, 64 * KIB, &said, &err), &err);
+    CHECK_INT(0, said.end.status);
     setenv("UV_FIND_LINKS", wheels.ptr, 1);
     setenv("UV_NO_INDEX", "1", 1);
     return true;
@@ -355,12 +354,11 @@ static struct str ask(struct fixture *f, struct str path, const char *code)
     const char *argv[] = {arena_printf(f->arena, "%.*s/bin/python", STR_ARG(path)).ptr, "-c", code,
                           NULL};
     struct process_spec spec = {.argv = argv, .input = -1};
-    struct process_end end;
+    struct process_result said;
     struct error err = {0};
-    struct str said = {0};
 
-    CHECK_OK(process_run(f->arena, &spec, 64 * KIB, &said, &end, &err), &err);
-    return str_trim(said);
+    CHECK_OK(process_run(f->arena, &spec, 64 * KIB, &said, &err), &err);
+    return str_trim(said.text);
 }
 
 TEST(an_environment_is_built_once_and_then_cached)
@@ -377,10 +375,9 @@ TEST(an_environment_is_built_once_and_then_cached)
     struct str tool = arena_printf(f.arena, "%.*s/bin/lzone-tool", STR_ARG(out.path));
     const char *words[] = {tool.ptr, NULL}; /* scripts work although the folder was renamed */
     struct process_spec spec = {.argv = words, .input = -1};
-    struct process_end end = {0};
-    struct str said;
-    CHECK_OK(process_run(f.arena, &spec, KIB, &said, &end, &out.err), &out.err);
-    CHECK(!end.signaled && end.status == 0);
+    struct process_result said;
+    CHECK_OK(process_run(f.arena, &spec, KIB, &said, &out.err), &out.err);
+    CHECK(!said.end.signaled && said.end.status == 0);
     buf_clear(&f.states);
     CHECK_OK(environment_make(f.arena, &f.data, python_with(&f, "[\"lztwo\"]"), &f.watch, &again),
              &again.err);

@@ -101,25 +101,33 @@ static void add_lines(struct buf *out, const struct json *lines)
         buf_printf(out, "%.*s\n", STR_ARG(json_as_str(it.value)));
 }
 
-/* Resolves one list into the text of a lock. `constraints` may be "". */
-static int resolve(struct make *make, struct str python, struct str requirements,
-                   struct str constraints, struct str *out_lock, struct error *err)
+/* One list of packages that is to become a lock. */
+struct wish {
+    struct str python;
+    struct str requirements;
+    struct str constraints; /* a lock that must hold as well; may be "" */
+};
+
+/* Resolves one list into the text of a lock. The folder is the key's own, so two environments may
+ * be resolved at once; what a crash left in it is removed first. */
+static int resolve(struct make *make, const struct wish *wish, struct str *out_lock,
+                   struct error *err)
 {
     struct arena *arena = make->arena;
     struct str folder = arena_printf(arena, "envs/%.*s.work", STR_ARG(make->key));
     struct uv_compile compile = {
         .folder = arena_printf(arena, "%s/%s", make->data->path, folder.ptr),
-        .python = python,
-        .has_constraints = constraints.len > 0,
+        .python = wish->python,
+        .has_constraints = wish->constraints.len > 0,
     };
 
-    assert(requirements.len);
+    assert(wish->requirements.len);
     tell(make, "locking", "The packages of the environment are being resolved.");
     if (dir_remove_tree(make->data->dir, folder.ptr, err) < 0)
         return -1;
     CLEANUP(fd_close) int dir = dir_open_at(make->data->dir, folder.ptr, 0700, err);
-    if (dir < 0 || file_write_atomic(dir, "requirements.in", requirements, 0600, err) < 0 ||
-        file_write_atomic(dir, "constraints.txt", constraints, 0600, err) < 0)
+    if (dir < 0 || file_write_atomic(dir, "requirements.in", wish->requirements, 0600, err) < 0 ||
+        file_write_atomic(dir, "constraints.txt", wish->constraints, 0600, err) < 0)
         return -1;
     int result = uv_compile(&make->uv, arena, &compile, err);
     if (result == 0)
@@ -134,20 +142,23 @@ static int lock_all(struct make *make, struct str python, struct str *out_lock, 
     CLEANUP(buf_free) struct buf text = buf_make(LOCK_BYTES_MAX);
     const struct json *overlay = json_at(make->environment, "overlay");
     struct str lock = json_str_at(make->environment, "lock");
+    struct wish wish = {.python = python};
 
     assert(python.len);
     add_lines(&text, json_at(make->environment, "packages"));
-    if (!lock.len && text.len &&
-        resolve(make, python, arena_str(make->arena, buf_str(&text)), STR(""), &lock, err) < 0)
+    wish.requirements = arena_str(make->arena, buf_str(&text));
+    if (!lock.len && text.len && resolve(make, &wish, &lock, err) < 0)
         return -1;
     if (json_count(overlay)) {
-        struct str base = lock;
+        wish.constraints = lock;
         buf_clear(&text);
-        buf_add(&text, base);
+        buf_add(&text, lock);
         buf_add_char(&text, '\n');
         add_lines(&text, overlay);
-        if (buf_ok(&text, err) < 0 ||
-            resolve(make, python, arena_str(make->arena, buf_str(&text)), base, &lock, err) < 0)
+        if (buf_ok(&text, err) < 0)
+            return -1;
+        wish.requirements = arena_str(make->arena, buf_str(&text));
+        if (resolve(make, &wish, &lock, err) < 0)
             return -1;
     }
     *out_lock = lock;

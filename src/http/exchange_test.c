@@ -55,7 +55,7 @@ static void answer_with_file(struct http_exchange *ex, void *context)
     struct scene *scene = context;
 
     usleep(scene->sleep_ms * 1000);
-    http_reply_file(ex, 200, "text/plain", scene->fd, 0, 10);
+    http_reply_file(ex, 200, "text/plain", &(struct http_part){scene->fd, 0, 10});
     atomic_fetch_add(&scene->runs, 1);
 }
 

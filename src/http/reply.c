@@ -62,14 +62,14 @@ void http_reply(struct http_exchange *ex, int status, const char *content_type, 
 }
 
 /* The descriptor is closed with the exchange, also when nobody reads the reply. */
-void http_reply_file(struct http_exchange *ex, int status, const char *content_type, int fd,
-                     int64_t offset, int64_t length)
+void http_reply_file(struct http_exchange *ex, int status, const char *content_type,
+                     const struct http_part *part)
 {
-    assert(fd >= 0 && offset >= 0 && length >= 0);
+    assert(part->fd >= 0 && part->offset >= 0 && part->length >= 0);
     ex->reply.content_type = content_type;
-    ex->reply.fd = fd;
-    ex->reply.offset = offset;
-    ex->reply.length = ex->reply.part_length = length;
+    ex->reply.fd = part->fd;
+    ex->reply.offset = part->offset;
+    ex->reply.length = ex->reply.part_length = part->length;
     reply_given(ex, REPLY_FILE, status);
 }
 

@@ -129,17 +129,18 @@ void http_add_header(struct http_exchange *ex, const char *name, struct str valu
  * get the head only, with the length. */
 void http_reply(struct http_exchange *ex, int status, const char *content_type, struct str body);
 
-/* `length` bytes of a file from `offset`; the descriptor is closed afterwards, whatever happens. */
-void http_reply_file(struct http_exchange *ex, int status, const char *content_type, int fd,
-                     int64_t offset, int64_t length);
-
-/* `length` bytes that lie in several files, one after the other. `next` gives the next descriptor
- * and where its bytes lie; the descriptor is closed when they are sent. It is called on the IO
- * thread (an open, no reading), and gives -1 when it cannot: the connection is cut. */
+/* `length` bytes of a file from `offset`. */
 struct http_part {
     int fd;
     int64_t offset, length;
 };
+/* One piece of a file; its descriptor is closed afterwards, whatever happens. */
+void http_reply_file(struct http_exchange *ex, int status, const char *content_type,
+                     const struct http_part *part);
+
+/* `length` bytes that lie in several files, one after the other. `next` gives the next descriptor
+ * and where its bytes lie; the descriptor is closed when they are sent. It is called on the IO
+ * thread (an open, no reading), and gives -1 when it cannot: the connection is cut. */
 struct http_parts {
     int (*next)(struct http_parts *parts, struct http_part *out);
     void (*close)(struct http_parts *parts); /* always called, once, last */

@@ -87,7 +87,7 @@ static void give_file(struct http_exchange *ex, void *context)
         CHECK(str_cut(ask, '-', &from, &count));
         CHECK(str_to_int64(from, &offset) && str_to_int64(count, &length));
     }
-    http_reply_file(ex, 206, "application/octet-stream", fd, offset, length);
+    http_reply_file(ex, 206, "application/octet-stream", &(struct http_part){fd, offset, length});
 }
 
 static void give_tunnel(struct http_exchange *ex, void *context)

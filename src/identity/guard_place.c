@@ -131,7 +131,7 @@ static int place_in_registry(struct identity *identity, const struct place_ask *
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(identity->store, err);
     if (!txn)
         return -1;
-    if (scope_find(txn, STR(""), STR(""), name, &scope, NULL) < 0)
+    if (scope_find(txn, &(struct scope_name){.name = name}, &scope, NULL) < 0)
         return error_set(err, ERROR_NOT_FOUND, "", "There is no registry '%.*s'.",
                          STR_ARG(str_slice(name, 0, 128)));
     out->kind = PLACE_SCOPE;

@@ -124,8 +124,9 @@ static int batch_jobs(struct call *call, struct json *page, struct error *err)
     struct scope scope;
 
     assert(page);
-    if (!txn || scope_find(txn, call_param(call, "subscription"), call_param(call, "group"),
-                           call_param(call, "workspace"), &scope, err) < 0)
+    const struct scope_name name = {call_param(call, "subscription"), call_param(call, "group"),
+                                    call_param(call, "workspace")};
+    if (!txn || scope_find(txn, &name, &scope, err) < 0)
         return -1;
     key.scope = scope.number;
     if (document_get(txn, &key, &found, err) < 0)

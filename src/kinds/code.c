@@ -53,7 +53,7 @@ static int code_version_change(struct arm_request *req, struct store_txn *txn,
 
 /* Any snapshot of the same content will do: the oldest comes first. */
 static int list_by_hash(struct arm_request *req, struct store_txn *txn, struct str hash,
-                        document_each *each, void *context, struct error *err)
+                        const struct document_sink *to, struct error *err)
 {
     int64_t hits[HITS_MAX];
     size_t count = 0;
@@ -76,7 +76,8 @@ static int list_by_hash(struct arm_request *req, struct store_txn *txn, struct s
         return -1;
     for (size_t i = 0; i < count; i++) {
         struct document document;
-        if (document_by_id(txn, hits[i], &document, err) < 0 || each(&document, context, err) < 0)
+        if (document_by_id(txn, hits[i], &document, err) < 0 ||
+            to->each(&document, to->context, err) < 0)
             return -1;
     }
     return 0;
@@ -84,15 +85,21 @@ static int list_by_hash(struct arm_request *req, struct store_txn *txn, struct s
 
 /* With ?hash= over the workspace, else the versions of one code. */
 static int code_version_list(struct arm_request *req, struct store_txn *txn,
-                             const struct document_query *page, document_each *each, void *context,
+                             const struct document_query *page, const struct document_sink *to,
                              struct error *err)
 {
     struct str hash = call_query(req->call, "hash");
 
     assert(page);
     if (hash.len > 0)
-        return list_by_hash(req, txn, hash, each, context, err);
-    return filter_list(req, txn, page, each, context, err);
+        return list_by_hash(req, txn, hash, to, err);
+    return filter_list(req, txn, page, to, err);
+}
+
+static int code_version_remove(struct arm_request *req, struct store_txn *txn,
+                               const struct document *document, struct error *err)
+{
+    return upload_forget(req, txn, document, "properties.codeUri", err);
 }
 
 static const struct arm_action ACTIONS[] = {
@@ -104,6 +111,7 @@ const struct arm_kind code_kind = {
     .type = "codes",
     .wire = "Microsoft.MachineLearningServices/workspaces/codes",
     .prepare = code_prepare,
+    .after = upload_sweep,
 };
 
 const struct arm_kind code_version_kind = {
@@ -118,4 +126,6 @@ const struct arm_kind code_version_kind = {
     .list = code_version_list,
     .actions = ACTIONS,
     .action_count = COUNT(ACTIONS),
+    .remove = code_version_remove,
+    .after = upload_sweep,
 };

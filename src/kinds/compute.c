@@ -222,16 +222,17 @@ static int compute_find(struct arm_request *req, struct store_txn *, struct docu
 /* The host leads the first page. As a position it is newer than any row, so that a page which ends
  * with it goes on with the newest cluster. */
 static int compute_list(struct arm_request *req, struct store_txn *txn,
-                        const struct document_query *page, document_each *each, void *context,
+                        const struct document_query *page, const struct document_sink *to,
                         struct error *err)
 {
     struct document host = made_up(req, STR("serverless"));
 
     assert(page);
     host.created_us = INT64_MAX;
-    if (page->before_us == 0 && page->view != VIEW_ARCHIVED && each(&host, context, err) < 0)
+    if (page->before_us == 0 && page->view != VIEW_ARCHIVED &&
+        to->each(&host, to->context, err) < 0)
         return -1;
-    return document_list(txn, page, each, context, err);
+    return document_list(txn, page, to->each, to->context, err);
 }
 
 static const struct arm_action ACTIONS[] = {

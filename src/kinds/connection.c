@@ -203,8 +203,7 @@ struct filter {
     struct arena *arena;
     struct str category, target; /* empty: any */
     bool data;                   /* data connections too */
-    document_each *each;
-    void *context;
+    const struct document_sink *to;
     size_t wanted, given, seen;
     int64_t last_us, last_doc;
 };
@@ -227,19 +226,19 @@ static int filter_one(const struct document *document, void *context, struct err
 {
     struct filter *filter = context;
 
-    assert(filter->each);
+    assert(filter->to);
     filter->seen++;
     filter->last_us = document->created_us;
     filter->last_doc = document->doc;
     if (filter->given == filter->wanted || !is_wanted(filter, document))
         return 0;
     filter->given++;
-    return filter->each(document, filter->context, err);
+    return filter->to->each(document, filter->to->context, err);
 }
 
 /* Pages are filled up: one row more than a page has would be missed otherwise. */
 static int connection_list(struct arm_request *req, struct store_txn *txn,
-                           const struct document_query *page, document_each *each, void *context,
+                           const struct document_query *page, const struct document_sink *to,
                            struct error *err)
 {
     struct document_query query = *page;
@@ -247,8 +246,7 @@ static int connection_list(struct arm_request *req, struct store_txn *txn,
                             .category = call_query(req->call, "category"),
                             .target = call_query(req->call, "target"),
                             .data = str_eq_fold(call_query(req->call, "includeAll"), STR("true")),
-                            .each = each,
-                            .context = context,
+                            .to = to,
                             .wanted = page->limit};
 
     assert(page->limit > 0);

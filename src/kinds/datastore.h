@@ -21,7 +21,7 @@ int datastore_set_default(struct store_txn *txn, const struct document *document
 
 /* The kind's `list`: names, searchText, isDefault, orderBy and orderByAsc of the query. */
 int datastore_list(struct arm_request *req, struct store_txn *txn,
-                   const struct document_query *page, document_each *each, void *context,
+                   const struct document_query *page, const struct document_sink *to,
                    struct error *err);
 
 /* --- datastore_credentials.c -------------------------------------------------------------------

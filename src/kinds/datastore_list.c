@@ -112,8 +112,8 @@ static int read_order(struct str text, enum order *out, struct error *err)
 }
 
 /* A row's position on its page is its rank: the page after goes on with a greater one. */
-static int give(const struct gather *gather, const struct document_query *page, document_each *each,
-                void *context, struct error *err)
+static int give(const struct gather *gather, const struct document_query *page,
+                const struct document_sink *to, struct error *err)
 {
     size_t skip = page->before_us > 0 ? (size_t)page->before_us : 0;
 
@@ -121,16 +121,16 @@ static int give(const struct gather *gather, const struct document_query *page, 
     for (size_t i = skip; i < gather->count && i - skip < page->limit; i++) {
         struct document row = gather->rows[gather->ascending ? i : gather->count - 1 - i];
         row.created_us = (int64_t)i + 1;
-        if (each(&row, context, err) < 0)
+        if (to->each(&row, to->context, err) < 0)
             return -1;
     }
     return 0;
 }
 
 /* The default alone, the plain order by pages of the table, or all rows in an order of their own.
- * */
+ */
 int datastore_list(struct arm_request *req, struct store_txn *txn,
-                   const struct document_query *page, document_each *each, void *context,
+                   const struct document_query *page, const struct document_sink *to,
                    struct error *err)
 {
     static int (*const COMPARE[])(const void *, const void *) = {by_created, by_modified, by_name};
@@ -139,18 +139,18 @@ int datastore_list(struct arm_request *req, struct store_txn *txn,
     struct document document;
     enum order order;
 
-    assert(page && each);
+    assert(page && to->each);
     if (str_eq_fold(call_query(req->call, "isDefault"), STR("true")))
         return datastore_default(txn, req->scope.number, &document, err) < 0
                    ? -1
-                   : each(&document, context, err);
+                   : to->each(&document, to->context, err);
     if (read_order(call_query(req->call, "orderBy"), &order, err) < 0)
         return -1;
     if (order == ORDER_CREATED && !gather.ascending && call_query(req->call, "names").len == 0 &&
         call_query(req->call, "searchText").len == 0)
-        return document_list(txn, page, each, context, err);
+        return document_list(txn, page, to->each, to->context, err);
     if (gather_all(req, txn, &gather, err) < 0)
         return -1;
     qsort(gather.rows, gather.count, sizeof(*gather.rows), COMPARE[order]);
-    return give(&gather, page, each, context, err);
+    return give(&gather, page, to, err);
 }

@@ -125,7 +125,7 @@ static int feature_find(struct arm_request *req, struct store_txn *txn, struct d
 
 /* All in one page: a specification of a mebibyte names few thousands. */
 static int feature_list(struct arm_request *req, struct store_txn *txn,
-                        const struct document_query *page, document_each *each, void *context,
+                        const struct document_query *page, const struct document_sink *to,
                         struct error *err)
 {
     struct str name = call_query(req->call, "featureName");
@@ -140,7 +140,7 @@ static int feature_list(struct arm_request *req, struct store_txn *txn,
         if (feature.name.len == 0 || (name.len && !str_eq_fold(name, feature.name)))
             continue;
         left--;
-        if (each(&feature, context, err) < 0)
+        if (to->each(&feature, to->context, err) < 0)
             return -1;
     }
     return 0;

@@ -88,8 +88,7 @@ bool filter_fits(const struct filter *f, const struct document *document,
 struct sieve {
     struct arm_request *req;
     const struct filter *filter;
-    document_each *each;
-    void *context;
+    const struct document_sink *to;
     size_t left, seen;
     int64_t before_us, before_doc;
 };
@@ -109,7 +108,7 @@ static int sift(const struct document *document, void *context, struct error *er
         !filter_fits(sieve->filter, document, json_at(body, "properties"), NULL))
         return 0;
     sieve->left--;
-    return sieve->each(document, sieve->context, err);
+    return sieve->to->each(document, sieve->to->context, err);
 }
 
 /* Batches until the page is full or nothing is left. */
@@ -149,11 +148,10 @@ static int no_container(struct arm_request *req, struct error *err)
 /* Steps of pipelines are components without a name of their own; nobody looks for them in a
  * list. */
 int filter_list(struct arm_request *req, struct store_txn *txn, const struct document_query *page,
-                document_each *each, void *context, struct error *err)
+                const struct document_sink *to, struct error *err)
 {
     struct filter filter = filter_read(req->call);
-    struct sieve sieve = {
-        .req = req, .filter = &filter, .each = each, .context = context, .left = page->limit};
+    struct sieve sieve = {.req = req, .filter = &filter, .to = to, .left = page->limit};
 
     assert(page->limit > 0);
     if (req->kind->parent && req->parent.doc == 0)
@@ -161,6 +159,6 @@ int filter_list(struct arm_request *req, struct store_txn *txn, const struct doc
     if (!req->kind->parent && str_eq(str_from(req->kind->type), STR("components")))
         filter.hidden = STR("azureml_anonymous");
     if (filter_empty(&filter))
-        return document_list(txn, page, each, context, err);
+        return document_list(txn, page, to->each, to->context, err);
     return sift_all(txn, page, &sieve, err);
 }

@@ -25,4 +25,4 @@ bool filter_fits(const struct filter *filter, const struct document *document,
 /* For `list` of kinds that have documents: document_list over what the query leaves. A
  * container that is not there is 404. */
 int filter_list(struct arm_request *req, struct store_txn *txn, const struct document_query *page,
-                document_each *each, void *context, struct error *err);
+                const struct document_sink *to, struct error *err);

@@ -331,8 +331,7 @@ struct listing {
     struct store_txn *txn;
     struct filter filter;
     bool scheduled; /* only what a schedule made */
-    document_each *each;
-    void *context;
+    const struct document_sink *to;
     size_t left, seen;
     int64_t before_us, before_run;
 };
@@ -381,13 +380,13 @@ static int list_run(const struct run *run, void *context, struct error *err)
     document.created_us = run->created_us;
     document.doc = run->run;
     listing->left--;
-    return listing->each(&document, listing->context, err);
+    return listing->to->each(&document, listing->to->context, err);
 }
 
 /* By runs, not by documents: those of MLflow are jobs as well. In batches until the page is full,
  * since a query may leave few of them. */
 static int job_kind_list(struct arm_request *req, struct store_txn *txn,
-                         const struct document_query *page, document_each *each, void *context,
+                         const struct document_query *page, const struct document_sink *to,
                          struct error *err)
 {
     struct listing listing = {.req = req,
@@ -395,8 +394,7 @@ static int job_kind_list(struct arm_request *req, struct store_txn *txn,
                               .filter = filter_read(req->call),
                               .scheduled =
                                   str_eq_fold(call_query(req->call, "scheduled"), STR("true")),
-                              .each = each,
-                              .context = context,
+                              .to = to,
                               .left = page->limit,
                               .before_us = page->before_us,
                               .before_run = page->before_doc};

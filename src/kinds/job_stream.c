@@ -282,9 +282,11 @@ static void open_logs(struct job_stream *s, struct store_txn *txn, const struct 
 static int find_run(struct call *call, struct store_txn *txn, struct scope *out_scope,
                     struct run *out_run, struct error *err)
 {
+    const struct scope_name workspace = {call_param(call, "subscription"),
+                                         call_param(call, "group"), call_param(call, "workspace")};
+
     assert(out_scope && out_run);
-    if (scope_find(txn, call_param(call, "subscription"), call_param(call, "group"),
-                   call_param(call, "workspace"), out_scope, err) < 0)
+    if (scope_find(txn, &workspace, out_scope, err) < 0)
         return -1;
     struct str name = call_param(call, "name");
     if (run_get(txn, out_scope->number, name, out_run, err) == 0)

@@ -224,8 +224,9 @@ static int lineage_read(struct call *call, struct json *page, struct error *err)
     struct scope scope;
 
     assert(page);
-    if (!txn || scope_find(txn, call_param(call, "subscription"), call_param(call, "group"),
-                           call_param(call, "workspace"), &scope, err) < 0)
+    const struct scope_name name = {call_param(call, "subscription"), call_param(call, "group"),
+                                    call_param(call, "workspace")};
+    if (!txn || scope_find(txn, &name, &scope, err) < 0)
         return -1;
     if (depth_text.len && (!str_to_int64(depth_text, &depth) || depth < 1 || depth > DEPTH_MAX))
         return error_set(err, ERROR_INVALID, "depth", "A whole number from 1 to %d is wanted.",

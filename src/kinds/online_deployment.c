@@ -227,7 +227,7 @@ const struct arm_kind online_deployment_kind = {
 
 /* The one size there is: this host, as many times as it is asked for. */
 static int sku_list(struct arm_request *req, struct store_txn *, const struct document_query *,
-                    document_each *each, void *context, struct error *err)
+                    const struct document_sink *to, struct error *err)
 {
     const struct document sku = {.scope = req->scope.number,
                                  .type = STR("onlineEndpoints/deployments/skus"),
@@ -239,7 +239,7 @@ static int sku_list(struct arm_request *req, struct store_txn *, const struct do
     if (req->parent.doc == 0)
         return error_set(err, ERROR_NOT_FOUND, "deployments", "There is no deployment '%.*s'.",
                          STR_ARG(req->parent_name));
-    return each(&sku, context, err);
+    return to->each(&sku, to->context, err);
 }
 
 /* A size has no id and no state: it is what a deployment's capacity may be. */

@@ -30,13 +30,8 @@ static struct vault_slot slot_of(const struct arm_request *req, const struct doc
 static int key_write(struct arm_request *req, struct store_txn *txn, const struct vault_slot *slot,
                      struct error *err)
 {
-    struct str sealed;
-
     assert(store_is_writer(txn));
-    if (vault_seal(req->engines->vault, req->arena, slot, random_hex(req->arena, KEY_BYTES),
-                   &sealed, err) < 0)
-        return -1;
-    return vault_store(txn, slot, sealed, err);
+    return vault_put(req->engines->vault, txn, slot, random_hex(req->arena, KEY_BYTES), err);
 }
 
 /* A PUT of what has keys leaves them as they are: clients hold them. */

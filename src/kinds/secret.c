@@ -85,16 +85,13 @@ int secret_store(struct arm_request *req, struct store_txn *txn, const struct do
 {
     struct vault_slot slot = slot_of(req, document);
     struct json *all = json_copy(req->arena, secrets);
-    struct str sealed;
 
     assert(store_is_writer(txn));
     if (json_count(secrets) == 0)
         return 0;
-    if (merged(req, txn, document, &all, err) < 0 ||
-        vault_seal(req->engines->vault, req->arena, &slot, json_write(req->arena, all), &sealed,
-                   err) < 0)
+    if (merged(req, txn, document, &all, err) < 0)
         return -1;
-    return vault_store(txn, &slot, sealed, err);
+    return vault_put(req->engines->vault, txn, &slot, json_write(req->arena, all), err);
 }
 
 /* With the document, in its transaction. */

@@ -23,7 +23,7 @@ static int find_by_id(struct store_txn *txn, struct str id, struct scope *out_sc
     if (!shape)
         return error_set(err, ERROR_NOT_FOUND, "", "'%.*s' is not the id of a workspace.",
                          STR_ARG(id));
-    if (scope_find(txn, words[2], words[4], words[8], out_scope, err) < 0)
+    if (scope_find(txn, &(struct scope_name){words[2], words[4], words[8]}, out_scope, err) < 0)
         return -1;
     struct document_key key = {out_scope->number, TYPE, 0, out_scope->name};
     return document_get(txn, &key, out, err);

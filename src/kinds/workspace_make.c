@@ -118,8 +118,9 @@ static int make_builtin(struct store_txn *txn, void *context, struct error *err)
                                 .body = making->body};
 
     assert(store_is_writer(txn));
-    if (scope_find(txn, registry ? none : scope.subscription, registry ? none : scope.group,
-                   scope.name, &found, err) == 0) {
+    const struct scope_name taken = {registry ? none : scope.subscription,
+                                     registry ? none : scope.group, scope.name};
+    if (scope_find(txn, &taken, &found, err) == 0) {
         keep_made(making, &found);
         return 0;
     }

@@ -313,6 +313,8 @@ static int fill_apply(struct store_txn *txn, void *context, struct error *err)
         "INSERT INTO doomed (scope, kind, owner, container, prefix, at_us) VALUES (?, 1, 1, '', "
         "'', "
         "1)",
+        "INSERT INTO document (scope, type, parent, name, name_key, created_us, updated_us, rev, "
+        "body, system) VALUES (?, 'storage/containers', 0, 'made', 'made', 1, 1, 1, '{}', '{}')",
     };
     const struct scope *scope = context;
     struct arena *arena = store_arena(txn);
@@ -326,15 +328,19 @@ static int fill_apply(struct store_txn *txn, void *context, struct error *err)
         if (sql_run(q, err) < 0)
             return -1;
     }
-    const struct str containers[] = {asset_artifact_container(arena, scope),
-                                     asset_blob_container(arena, scope),
-                                     asset_upload_container(arena, scope)};
+    const struct str containers[] = {
+        asset_artifact_container(arena, scope), asset_blob_container(arena, scope),
+        asset_upload_container(arena, scope), asset_container_key(arena, scope, STR("made"))};
     for (size_t i = 0; i < COUNT(containers); i++) {
         struct sql *q = sql(txn, "INSERT INTO blob VALUES (?, 'n', 1, 'e', '{}', 1, 1)", err);
         sql_bind_text(q, 1, containers[i]);
         if (sql_run(q, err) < 0)
             return -1;
         q = sql(txn, "INSERT INTO staged VALUES (?, 'n', 'b', 'c', 1, 1)", err);
+        sql_bind_text(q, 1, containers[i]);
+        if (sql_run(q, err) < 0)
+            return -1;
+        q = sql(txn, "INSERT INTO committed VALUES (?, 'n', 1, 'b', 'c', 1)", err);
         sql_bind_text(q, 1, containers[i]);
         if (sql_run(q, err) < 0)
             return -1;
@@ -348,9 +354,9 @@ static void find_scope(struct fixture *f, const char *name, struct scope *out)
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(f->engines.store, &err);
     struct scope scope;
 
-    CHECK_OK(
-        scope_find(txn, STR(WORKSPACE_SUBSCRIPTION), STR("default"), str_from(name), &scope, &err),
-        &err);
+    const struct scope_name words = {STR(WORKSPACE_SUBSCRIPTION), STR("default"), str_from(name)};
+
+    CHECK_OK(scope_find(txn, &words, &scope, &err), &err);
     *out = scope;
     out->guid = arena_str(f->arena, scope.guid);
 }
@@ -384,7 +390,8 @@ TEST(a_deleted_workspace_leaves_no_row_in_any_table)
             CHECK_INT(before.rows[i] + event, after.rows[i]); /* the tombstone */
     }
     /* The test would see nothing if nothing had been there. */
-    CHECK_INT(rows_of(&before, "blob") + 3, rows_of(&full, "blob"));
+    CHECK_INT(rows_of(&before, "blob") + 4, rows_of(&full, "blob"));
+    CHECK_INT(rows_of(&before, "committed") + 4, rows_of(&full, "committed"));
     CHECK_INT(rows_of(&before, "param") + 2, rows_of(&full, "param"));
     CHECK(rows_of(&full, "document") > rows_of(&before, "document") + 6);
 }

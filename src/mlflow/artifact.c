@@ -198,8 +198,8 @@ void mlflow_artifact_get(struct call *call)
                                      (long long)(offset + length - 1), (long long)file.size));
     else
         length = file.size;
-    http_reply_file(call->ex, ranged > 0 ? 206 : 200, http_media_type(path), file.fd, offset,
-                    length);
+    http_reply_file(call->ex, ranged > 0 ? 206 : 200, http_media_type(path),
+                    &(struct http_part){file.fd, offset, length});
 }
 
 /* --- List

@@ -336,9 +336,11 @@ int ask_scope(struct ask *ask, struct store_txn *txn, struct scope *out, struct 
 {
     const struct call *call = ask->call;
 
-    if (call_param(call, "workspace").len > 0)
-        return scope_find(txn, call_param(call, "subscription"), call_param(call, "group"),
-                          call_param(call, "workspace"), out, err);
+    const struct scope_name name = {call_param(call, "subscription"), call_param(call, "group"),
+                                    call_param(call, "workspace")};
+
+    if (name.name.len > 0)
+        return scope_find(txn, &name, out, err);
     return scope_by_number(txn, ask->mlflow->default_scope, out, err);
 }
 
@@ -359,11 +361,12 @@ int ask_scope_number(struct ask *ask, struct store_txn *txn, int64_t *out, struc
 int ask_may_write(struct ask *ask, struct store_txn *txn, const struct run *run, struct error *err)
 {
     const struct caller *caller = &ask->call->caller;
+    const struct run_key own = {caller->scope, caller->run};
     bool within = true;
 
     assert(caller->kind != CALLER_NOBODY);
     if (caller->kind == CALLER_ATTEMPT &&
-        run_within(txn, run, caller->scope, caller->run, &within, err) < 0)
+        run_within(txn, run, &own, &within, err) < 0)
         return -1;
     if (!within)
         return error_set(err, ERROR_FORBIDDEN, "run_id",

@@ -352,9 +352,10 @@ bool process_alive(const struct process_id *id)
 
 /* Both streams in one, as they would stand on a terminal. */
 int process_run(struct arena *arena, const struct process_spec *spec, size_t limit,
-                struct str *out_text, struct process_end *out_end, struct error *err)
+                struct process_result *out, struct error *err)
 {
     struct process_spec started = *spec;
+    struct process_end end;
     CLEANUP(process_close) struct process process = {.pidfd = -1};
     CLEANUP(buf_free) struct buf text = buf_make(limit);
     CLEANUP(fd_close) int from = -1;
@@ -377,9 +378,9 @@ int process_run(struct arena *arena, const struct process_spec *spec, size_t lim
             buf_add_bytes(&text, piece, (size_t)got); /* what is past the limit is dropped */
         else if (errno != EINTR)
             break;
-    if (process_wait(&process, -1, out_end, err) < 0)
+    if (process_wait(&process, -1, &end, err) < 0)
         return -1;
-    *out_text = arena_str(arena, buf_str(&text));
+    *out = (struct process_result){end, arena_str(arena, buf_str(&text))};
     return 0;
 }
 

@@ -64,10 +64,15 @@ unsigned process_signal_descendants(pid_t root, unsigned skip, int signal);
 int process_identify(pid_t pid, struct process_id *out, struct error *err);
 bool process_alive(const struct process_id *id);
 
-/* Runs a program to its end and collects what it wrote on both streams, at most `limit` bytes.
- * For tools of ours (uv, podman), never for user code. */
+/* How a program ended and what it wrote on both streams. */
+struct process_result {
+    struct process_end end;
+    struct str text;
+};
+/* Runs a program to its end and collects at most `limit` bytes of its text. For tools of ours (uv,
+ * podman), never for user code. */
 int process_run(struct arena *arena, const struct process_spec *spec, size_t limit,
-                struct str *out_text, struct process_end *out_end, struct error *err);
+                struct process_result *out, struct error *err);
 
 /* The absolute path of this executable. */
 struct str process_self(struct arena *arena);

@@ -18,11 +18,12 @@ static struct str shell(struct arena *arena, const char *line, struct process_en
 {
     const char *argv[] = {"sh", "-c", line, NULL};
     struct process_spec spec = {.argv = argv, .input = -1};
-    struct str text = {0};
+    struct process_result result;
     struct error err = {0};
 
-    CHECK_OK(process_run(arena, &spec, 64 * KIB, &text, out_end, &err), &err);
-    return text;
+    CHECK_OK(process_run(arena, &spec, 64 * KIB, &result, &err), &err);
+    *out_end = result.end;
+    return result.text;
 }
 
 TEST(a_program_runs_and_its_streams_are_collected)
@@ -82,12 +83,11 @@ TEST(environment_and_folder_are_the_given_ones)
     const char *argv[] = {"sh", "-c", "echo $WHAT $(pwd) ${HOME-none}", NULL};
     const char *envp[] = {"WHAT=it", "PATH=/usr/bin:/bin", NULL};
     struct process_spec spec = {.argv = argv, .envp = envp, .cwd = "/usr", .input = -1};
-    struct process_end end;
+    struct process_result result;
     struct error err = {0};
-    struct str text;
 
-    CHECK_OK(process_run(arena, &spec, KIB, &text, &end, &err), &err);
-    CHECK_STR("it /usr none\n", text);
+    CHECK_OK(process_run(arena, &spec, KIB, &result, &err), &err);
+    CHECK_STR("it /usr none\n", result.text);
 }
 
 TEST(descriptors_close_unless_kept)
@@ -98,16 +98,15 @@ TEST(descriptors_close_unless_kept)
     CLEANUP(fd_close) int forgotten = fcntl(null_fd, F_DUPFD, 70); /* without O_CLOEXEC */
     const char *argv[] = {"sh", "-c", "ls /proc/$$/fd | tr '\\n' ' '", NULL};
     struct process_spec spec = {.argv = argv, .input = -1, .keep = &kept, .keep_count = 1};
-    struct process_end end;
+    struct process_result result;
     struct error err = {0};
-    struct str text;
     char expected[32];
 
-    CHECK_OK(process_run(arena, &spec, KIB, &text, &end, &err), &err);
+    CHECK_OK(process_run(arena, &spec, KIB, &result, &err), &err);
     snprintf(expected, sizeof(expected), " %d ", kept);
-    CHECK(str_find(text, str_from(expected)) > 0);
+    CHECK(str_find(result.text, str_from(expected)) > 0);
     snprintf(expected, sizeof(expected), " %d ", forgotten);
-    CHECK(str_find(text, str_from(expected)) < 0);
+    CHECK(str_find(result.text, str_from(expected)) < 0);
 }
 
 TEST(a_child_has_default_signals_and_its_own_group)

@@ -201,12 +201,11 @@ static int shell(const char *line)
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     const char *words[] = {"sh", "-c", line, NULL};
     struct process_spec spec = {.argv = words, .input = -1};
-    struct process_end end = {0};
+    struct process_result result;
     struct error err = {0};
-    struct str said;
 
-    CHECK_OK(process_run(arena, &spec, 64 * KIB, &said, &end, &err), &err);
-    return end.signaled ? -1 : end.status;
+    CHECK_OK(process_run(arena, &spec, 64 * KIB, &result, &err), &err);
+    return result.end.signaled ? -1 : result.end.status;
 }
 
 static bool has_bwrap(void)

@@ -100,9 +100,8 @@ static uint32_t user_id(const struct attempt *attempt)
 bool sandbox_try(const struct attempt *attempt, struct str *out_why)
 {
     struct words words = words_make(attempt->arena);
-    struct process_end end = {0};
+    struct process_result result;
     struct error err = {0};
-    struct str said = {0};
 
     if (!json_bool_at(attempt->spec, "isolation.sandbox", false)) {
         *out_why = STR("it is not asked for");
@@ -113,12 +112,12 @@ bool sandbox_try(const struct attempt *attempt, struct str *out_why)
     words_add(&words, "/bin/true");
     struct process_spec spec = {.argv = words.list, .input = -1};
     assert(words.count > 2);
-    if (process_run(attempt->arena, &spec, OUTPUT_BYTES_MAX, &said, &end, &err) < 0) {
+    if (process_run(attempt->arena, &spec, OUTPUT_BYTES_MAX, &result, &err) < 0) {
         *out_why = arena_str(attempt->arena, str_from(err.message));
         return false;
     }
-    *out_why = str_trim(said);
-    return !end.signaled && end.status == 0;
+    *out_why = str_trim(result.text);
+    return !result.end.signaled && result.end.status == 0;
 }
 
 /* The order matters: a later bind covers an earlier one. */

@@ -11,12 +11,11 @@ bool sandbox_works(void)
                                        "--dev",         "/dev",          "--proc",    "/proc",
                                        "--unshare-pid", "--unshare-ipc", "/bin/true", NULL};
     struct process_spec spec = {.argv = ARGV, .input = -1, .output = -1, .errors = -1};
-    struct process_end end = {0};
-    struct str text;
+    struct process_result result;
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
 
     assert(ARGV[COUNT(ARGV) - 1] == NULL);
-    if (process_run(arena, &spec, 64 * KIB, &text, &end, NULL) < 0)
+    if (process_run(arena, &spec, 64 * KIB, &result, NULL) < 0)
         return false;
-    return !end.signaled && end.status == 0;
+    return !result.end.signaled && result.end.status == 0;
 }

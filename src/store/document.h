@@ -69,6 +69,13 @@ typedef int document_each(const struct document *document, void *context, struct
 int document_list(struct store_txn *txn, const struct document_query *query, document_each *each,
                   void *context, struct error *err);
 
+/* Who takes the documents of a list, and what he is told with each: how a list is handed on from
+ * one that sifts to one that walks. */
+struct document_sink {
+    document_each *each;
+    void *context;
+};
+
 /* The newest unarchived child of a container. Errors: ERROR_NOT_FOUND. */
 int document_latest(struct store_txn *txn, int64_t scope, int64_t container, struct document *out,
                     struct error *err);

@@ -406,7 +406,10 @@ TEST(a_scope_is_found_in_any_case_as_first_spelled)
     CHECK_ERROR(ERROR_EXISTS, store_write(store, insert_scope, &registry, &err), &err);
     txn = store_read_begin(store, &err);
     CHECK(txn);
-    CHECK_OK(scope_find(txn, STR("S1"), STR("gROUP"), STR("WORK"), &found, &err), &err);
+    const struct scope_name any_case = {STR("S1"), STR("gROUP"), STR("WORK")};
+    const struct scope_name alone = {.name = STR("AzureML")};
+    const struct scope_name elsewhere = {STR("S1"), STR("other"), STR("WORK")};
+    CHECK_OK(scope_find(txn, &any_case, &found, &err), &err);
     CHECK_STR("Group", found.group);
     CHECK_INT(3, found.data_key.len);
     CHECK_STR("/subscriptions/s1/resourceGroups/Group/providers/Microsoft.MachineLearningServices/"
@@ -416,9 +419,13 @@ TEST(a_scope_is_found_in_any_case_as_first_spelled)
     CHECK_OK(scope_by_number(txn, 2, &found, &err), &err);
     CHECK_STR("azureml", found.name);
     CHECK_ERROR(ERROR_NOT_FOUND, scope_by_number(txn, 3, &found, &err), &err);
-    CHECK_OK(scope_find(txn, (struct str){0}, (struct str){0}, STR("AzureML"), &found, &err), &err);
-    CHECK_ERROR(ERROR_NOT_FOUND,
-                scope_find(txn, STR("S1"), STR("other"), STR("WORK"), &found, &err), &err);
+    CHECK_OK(scope_find(txn, &alone, &found, &err), &err);
+    CHECK_ERROR(ERROR_NOT_FOUND, scope_find(txn, &elsewhere, &found, &err), &err);
+    CHECK_OK(scope_by_guid_head(txn, STR("0000"), &found, &err), &err);
+    CHECK_STR("Work", found.name);
+    CHECK_ERROR(ERROR_NOT_FOUND, scope_by_guid_head(txn, STR("000"), &found, &err), &err);
+    CHECK_ERROR(ERROR_NOT_FOUND, scope_by_guid_head(txn, STR("0000-1"), &found, &err), &err);
+    CHECK_ERROR(ERROR_NOT_FOUND, scope_by_guid_head(txn, STR("2"), &found, &err), &err);
     CHECK_OK(scope_each(txn, count_scope, &sum, &err), &err);
     CHECK_INT(3, sum);
 }

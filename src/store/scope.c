@@ -38,12 +38,12 @@ static int scope_one(struct sql *q, struct str name, struct scope *out, struct e
     return error_set(err, ERROR_NOT_FOUND, "", "There is no workspace '%.*s'.", STR_ARG(name));
 }
 
-int scope_find(struct store_txn *txn, struct str subscription, struct str group, struct str name,
-               struct scope *out, struct error *err)
+/* Keys are stored in lower case, so any case finds them by the index. */
+int scope_find(struct store_txn *txn, const struct scope_name *name, struct scope *out,
+               struct error *err)
 {
     struct arena *arena = store_arena(txn);
-    /* A registry's name stands alone, without subscription and group. */
-    bool registry = !subscription.len && !group.len;
+    bool registry = !name->subscription.len && !name->group.len;
     struct sql *q =
         registry ? sql(txn, "SELECT " COLUMNS " FROM scope WHERE kind = 2 AND name_key = ?", err)
                  : sql(txn,
@@ -53,15 +53,15 @@ int scope_find(struct store_txn *txn, struct str subscription, struct str group,
 
     if (!q)
         return -1;
-    struct str key = arena_lower(arena, name);
+    struct str key = arena_lower(arena, name->name);
     if (registry) {
         sql_bind_text(q, 1, key);
     } else {
-        sql_bind_text(q, 1, arena_lower(arena, subscription));
-        sql_bind_text(q, 2, arena_lower(arena, group));
+        sql_bind_text(q, 1, arena_lower(arena, name->subscription));
+        sql_bind_text(q, 2, arena_lower(arena, name->group));
         sql_bind_text(q, 3, key);
     }
-    return scope_one(q, name, out, err);
+    return scope_one(q, name->name, out, err);
 }
 
 int scope_by_number(struct store_txn *txn, int64_t number, struct scope *out, struct error *err)
@@ -84,6 +84,23 @@ int scope_by_guid(struct store_txn *txn, struct str guid, struct scope *out, str
     return scope_one(q, guid, out, err);
 }
 
+/* A range of the index: '-' goes on with the GUID, '.' is the character behind it. Two heads of 80
+ * random bits never meet, so the first is the one. */
+int scope_by_guid_head(struct store_txn *txn, struct str head, struct scope *out, struct error *err)
+{
+    struct arena *arena = store_arena(txn);
+    struct sql *q = sql(txn,
+                        "SELECT " COLUMNS " FROM scope WHERE guid >= ? AND guid < ? AND kind = 1"
+                        " ORDER BY guid LIMIT 1",
+                        err);
+
+    if (!q)
+        return -1;
+    sql_bind_text(q, 1, arena_printf(arena, "%.*s-", STR_ARG(head)));
+    sql_bind_text(q, 2, arena_printf(arena, "%.*s.", STR_ARG(head)));
+    return scope_one(q, head, out, err);
+}
+
 /* Registries are unique by name on the whole server. */
 static int scope_check_registry(struct store_txn *txn, const struct scope *scope, struct error *err)
 {
@@ -91,7 +108,7 @@ static int scope_check_registry(struct store_txn *txn, const struct scope *scope
     struct error none;
 
     if (scope->kind != SCOPE_REGISTRY ||
-        scope_find(txn, (struct str){0}, (struct str){0}, scope->name, &other, &none) < 0)
+        scope_find(txn, &(struct scope_name){.name = scope->name}, &other, &none) < 0)
         return 0;
     return error_set(err, ERROR_EXISTS, "", "There is a registry '%.*s' already.",
                      STR_ARG(other.name));

@@ -20,12 +20,20 @@ struct scope {
     int64_t created_us;
 };
 
-/* Finds a workspace by subscription, group and name, any case; without subscription and group a
- * registry, whose name stands alone. Errors: ERROR_NOT_FOUND. */
-int scope_find(struct store_txn *txn, struct str subscription, struct str group, struct str name,
-               struct scope *out, struct error *err);
+/* What clients call a workspace by. Without subscription and group it is a registry, whose name
+ * stands alone. */
+struct scope_name {
+    struct str subscription, group, name;
+};
+/* Finds a scope by its name, in any case. Errors: ERROR_NOT_FOUND. */
+int scope_find(struct store_txn *txn, const struct scope_name *name, struct scope *out,
+               struct error *err);
 int scope_by_number(struct store_txn *txn, int64_t number, struct scope *out, struct error *err);
 int scope_by_guid(struct store_txn *txn, struct str guid, struct scope *out, struct error *err);
+/* The workspace whose GUID begins with `head`, up to a hyphen ("0123abcd-0000"), in lower case: what
+ * is left of it in the name of an account. Errors: ERROR_NOT_FOUND. */
+int scope_by_guid_head(struct store_txn *txn, struct str head, struct scope *out,
+                       struct error *err);
 
 /* Takes the name away from a scope, so that a new one may bear it; the rows that hang on its number
  * are removed by whoever knows them, and scope_remove ends it. */

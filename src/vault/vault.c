@@ -181,21 +181,6 @@ static struct str binding(struct arena *arena, const struct vault_slot *slot)
                         KEY_VERSION);
 }
 
-int vault_seal(struct vault *vault, struct arena *arena, const struct vault_slot *slot,
-               struct str secret, struct str *out_sealed, struct error *err)
-{
-    unsigned char key[KEY_BYTES];
-
-    if (secret.len > SECRET_BYTES_MAX)
-        return error_set(err, ERROR_TOO_LARGE, "", "A secret has at most %lu bytes.",
-                         SECRET_BYTES_MAX);
-    if (data_key(vault, arena, slot, key, err) < 0)
-        return -1;
-    int result = seal(arena, key, binding(arena, slot), secret, out_sealed);
-    sodium_memzero(key, sizeof(key));
-    return result;
-}
-
 /* --- Rows ------------------------------------------------------------------------------------ */
 
 static void bind_slot(struct sql *q, const struct vault_slot *slot)
@@ -206,8 +191,9 @@ static void bind_slot(struct sql *q, const struct vault_slot *slot)
     sql_bind_text(q, 4, slot->slot);
 }
 
-int vault_store(struct store_txn *txn, const struct vault_slot *slot, struct str sealed,
-                struct error *err)
+/* A sealed secret in its row, in place of the one before. */
+static int store_sealed(struct store_txn *txn, const struct vault_slot *slot, struct str sealed,
+                        struct error *err)
 {
     struct sql *q =
         sql(txn,
@@ -223,6 +209,25 @@ int vault_store(struct store_txn *txn, const struct vault_slot *slot, struct str
     sql_bind_int(q, 5, KEY_VERSION);
     sql_bind_text(q, 6, sealed);
     return sql_run(q, err);
+}
+
+/* The data key is open only as long as the sealing takes. */
+int vault_put(struct vault *vault, struct store_txn *txn, const struct vault_slot *slot,
+              struct str secret, struct error *err)
+{
+    struct arena *arena = store_arena(txn);
+    unsigned char key[KEY_BYTES];
+    struct str sealed;
+
+    assert(store_is_writer(txn));
+    if (secret.len > SECRET_BYTES_MAX)
+        return error_set(err, ERROR_TOO_LARGE, "", "A secret has at most %lu bytes.",
+                         SECRET_BYTES_MAX);
+    if (data_key(vault, arena, slot, key, err) < 0)
+        return -1;
+    int result = seal(arena, key, binding(arena, slot), secret, &sealed);
+    sodium_memzero(key, sizeof(key));
+    return result < 0 ? -1 : store_sealed(txn, slot, sealed, err);
 }
 
 /* Found in the reader's snapshot, opened in its arena. */

@@ -23,12 +23,12 @@ struct vault_slot {
     int64_t owner;         /* doc */
     struct str slot;       /* "primary", "credentials" … */
 };
-/* Sealing needs the owner's doc: for a new document it is done in `change`. Errors:
- * ERROR_NOT_FOUND, ERROR_CORRUPT when it does not open. */
-int vault_seal(struct vault *vault, struct arena *arena, const struct vault_slot *slot,
-               struct str secret, struct str *out_sealed, struct error *err);
-int vault_store(struct store_txn *txn, const struct vault_slot *slot, struct str sealed,
-                struct error *err);
+/* In a write: seals a secret and keeps it, in place of what the slot held. Sealing needs the
+ * owner's doc, so for a new document it is done in `change`. Errors: ERROR_TOO_LARGE; ERROR_CORRUPT
+ * when the scope's data key does not open. */
+int vault_put(struct vault *vault, struct store_txn *txn, const struct vault_slot *slot,
+              struct str secret, struct error *err);
+/* In the transaction's arena. Errors: ERROR_NOT_FOUND; ERROR_CORRUPT when it does not open. */
 int vault_open_secret(struct vault *vault, struct store_txn *txn, const struct vault_slot *slot,
                       struct str *out, struct error *err);
 /* An empty slot means all of the owner's. */

@@ -21,15 +21,41 @@ static struct vault_slot slot_of(const struct scope *scope, struct str name)
 }
 
 struct row {
+    struct vault *vault;
     const struct vault_slot *slot;
-    struct str sealed;
+    struct str secret;
 };
 
-static int store_row(struct store_txn *txn, void *context, struct error *err)
+static int put_row(struct store_txn *txn, void *context, struct error *err)
 {
     const struct row *row = context;
 
-    return vault_store(txn, row->slot, row->sealed, err);
+    return vault_put(row->vault, txn, row->slot, row->secret, err);
+}
+
+/* What a hand in the database could do: the sealed bytes of one slot under the name of another. */
+static int move_row(struct store_txn *txn, void *, struct error *err)
+{
+    struct sql *q = sql(txn, "UPDATE secret SET slot = 'secondary' WHERE slot = 'primary'", err);
+
+    return q ? sql_run(q, err) : -1;
+}
+
+/* Whether the secret can be read in the row. */
+static bool lies_open(struct store *store, struct str secret)
+{
+    struct error err = {0};
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(store, &err);
+    struct sql *q = sql(txn, "SELECT sealed FROM secret", &err);
+    bool open = false;
+    size_t rows = 0;
+
+    CHECK(q);
+    for (; sql_step(q) > 0; rows++)
+        open = open || str_find(sql_peek(q, 0), secret) >= 0;
+    CHECK_OK(sql_end(q, &err), &err);
+    CHECK(rows > 0);
+    return open;
 }
 
 static int forget_row(struct store_txn *txn, void *context, struct error *err)
@@ -80,12 +106,11 @@ static void fixture_close(struct fixture *f)
 
 static void keep(struct fixture *f, const struct vault_slot *slot, const char *secret)
 {
-    struct row row = {.slot = slot};
+    struct row row = {f->vault, slot, str_from(secret)};
     struct error err = {0};
 
-    CHECK_OK(vault_seal(f->vault, f->arena, slot, str_from(secret), &row.sealed, &err), &err);
-    CHECK(str_find(row.sealed, str_from(secret)) < 0);
-    CHECK_OK(store_write(f->store, store_row, &row, &err), &err);
+    CHECK_OK(store_write(f->store, put_row, &row, &err), &err);
+    CHECK(!lies_open(f->store, row.secret));
 }
 
 TEST(a_secret_comes_back_and_can_be_replaced_and_forgotten)
@@ -108,12 +133,23 @@ TEST(a_sealed_row_moved_to_another_slot_does_not_open)
     CLEANUP(fixture_close) struct fixture f = fixture_open();
     struct vault_slot slot = slot_of(&f.scope, STR("primary"));
     struct vault_slot other = slot_of(&f.scope, STR("secondary"));
-    struct row row = {.slot = &other};
     struct error err = {0};
 
-    CHECK_OK(vault_seal(f.vault, f.arena, &slot, STR("x"), &row.sealed, &err), &err);
-    CHECK_OK(store_write(f.store, store_row, &row, &err), &err);
+    keep(&f, &slot, "opensesame");
+    CHECK_OK(store_write(f.store, move_row, NULL, &err), &err);
     CHECK_STR("corrupt", str_from(open_slot(f.vault, f.store, f.arena, &other)));
+}
+
+TEST(a_secret_over_the_limit_is_refused_and_the_old_one_stays)
+{
+    CLEANUP(fixture_close) struct fixture f = fixture_open();
+    struct vault_slot slot = slot_of(&f.scope, STR("primary"));
+    struct row row = {f.vault, &slot, {arena_alloc(f.arena, 65 * KIB), 65 * KIB}};
+    struct error err = {0};
+
+    keep(&f, &slot, "opensesame");
+    CHECK_ERROR(ERROR_TOO_LARGE, store_write(f.store, put_row, &row, &err), &err);
+    CHECK_STR("opensesame", str_from(open_slot(f.vault, f.store, f.arena, &slot)));
 }
 
 TEST(an_empty_slot_forgets_all_of_the_owner)
