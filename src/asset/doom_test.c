@@ -53,7 +53,7 @@ static int fill_run(struct store_txn *txn, struct world *w, struct run *run, str
     }
     if (run_set_tag(txn, run, STR("team"), STR("x"), err) < 0)
         return -1;
-    return metric_add(w->tracking, txn, &owner, &point, 1, err);
+    return metric_add(w->tracking, txn, &owner, &(struct metric_points){&point, 1}, err);
 }
 
 static int insert_run(struct store_txn *txn, struct world *w, struct run *run, struct error *err)

@@ -312,7 +312,8 @@ static int log_apply(struct store_txn *txn, void *context, struct error *err)
         return error_set(err, ERROR_CONFLICT, "run", "The run '%.*s' is deleted.",
                          STR_ARG(run.run_id));
     const struct metric_owner owner = {run.scope, run.run, run.run_id};
-    return metric_add(engines->tracking, txn, &owner, logging->points, logging->count, err);
+    return metric_add(engines->tracking, txn, &owner,
+                      &(struct metric_points){logging->points, logging->count}, err);
 }
 
 void plane_post_metrics(struct call *call)

@@ -62,7 +62,8 @@ static int log_many(struct store_txn *txn, void *context, struct error *err)
     for (int i = 0; i < many->count; i++)
         points[i] =
             (struct metric_point){.key = STR("m"), .at_ms = 1000 + i, .step = i, .value = i};
-    return metric_add(many->w->engines.tracking, txn, &owner, points, (size_t)many->count, err);
+    return metric_add(many->w->engines.tracking, txn, &owner,
+                      &(struct metric_points){points, (size_t)many->count}, err);
 }
 
 TEST(long_series_come_in_pages_and_as_samples)

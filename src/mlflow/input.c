@@ -163,13 +163,14 @@ static int log_model_apply(struct store_txn *txn, void *context, struct error *e
     struct tracking *tracking = work->ask->mlflow->engines->tracking;
     struct arena *arena = store_arena(txn);
     struct run run;
-    struct str history = STR("");
-    bool found;
+    struct pair_value history;
 
-    if (work_find_run(work, txn, &run, err) < 0 ||
-        tag_get(tracking, txn, run.run, HISTORY_TAG, &history, &found, err) < 0)
+    if (work_find_run(work, txn, &run, err) < 0)
         return -1;
-    struct json *list = found ? json_parse(arena, history, NULL) : NULL;
+    const struct pair_owner owner = {run.scope, run.run, run.run_id};
+    if (tag_get(tracking, txn, &owner, HISTORY_TAG, &history, err) < 0)
+        return -1;
+    struct json *list = history.found ? json_parse(arena, history.text, NULL) : NULL;
     if (json_kind(list) != JSON_ARRAY)
         list = json_array(arena);
     json_append(arena, list, json_parse(arena, work->value, NULL));
@@ -180,8 +181,7 @@ static int log_model_apply(struct store_txn *txn, void *context, struct error *e
         json_append(arena, list, json_parse(arena, work->value, NULL));
         tag.value = json_write(arena, list);
     }
-    const struct pair_owner owner = {run.scope, run.run, run.run_id};
-    if (pairs_set(tracking, txn, &owner, PAIR_TAG, &(struct pairs){&tag, 1}, err) < 0)
+    if (tags_set(tracking, txn, &owner, &(struct pairs){&tag, 1}, err) < 0)
         return -1;
     return run_touch(txn, run.run, err);
 }

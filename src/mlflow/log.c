@@ -70,11 +70,12 @@ static int log_apply(struct store_txn *txn, void *context, struct error *err)
                          STR_ARG(run.run_id));
     const struct pair_owner owner = {scope, run.run, run.run_id};
     const struct metric_owner metrics = {scope, run.run, run.run_id};
+    const struct metric_points points = {log->points, log->point_count};
     if (params_check(tracking, txn, &owner, &log->params, err) < 0)
         return -1;
-    if (pairs_set(tracking, txn, &owner, PAIR_PARAM, &log->params, err) < 0 ||
-        metric_add(tracking, txn, &metrics, log->points, log->point_count, err) < 0 ||
-        pairs_set(tracking, txn, &owner, PAIR_TAG, &log->tags, err) < 0 ||
+    if (params_set(tracking, txn, &owner, &log->params, err) < 0 ||
+        metric_add(tracking, txn, &metrics, &points, err) < 0 ||
+        tags_set(tracking, txn, &owner, &log->tags, err) < 0 ||
         follow_name(txn, &run, &log->tags, err) < 0)
         return -1;
     return log->params.count + log->tags.count > 0 ? run_touch(txn, run.run, err) : 0;
@@ -424,7 +425,7 @@ static int create_apply(struct store_txn *txn, void *context, struct error *err)
     if (run_insert(txn, &run, err) < 0)
         return -1;
     const struct pair_owner owner = {run.scope, run.run, run.run_id};
-    return pairs_set(log->ask.mlflow->engines->tracking, txn, &owner, PAIR_TAG, &log->tags, err);
+    return tags_set(log->ask.mlflow->engines->tracking, txn, &owner, &log->tags, err);
 }
 
 static void create_done(struct store_job *job, int result, const struct error *err)

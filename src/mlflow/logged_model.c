@@ -81,8 +81,8 @@ static int create_apply(struct store_txn *txn, void *context, struct error *err)
     if (logged_model_insert(txn, &model, err) < 0)
         return -1;
     const struct pair_owner owner = logged_model_owner(&model);
-    if (pairs_set(tracking, txn, &owner, PAIR_PARAM, &made->params, err) < 0 ||
-        pairs_set(tracking, txn, &owner, PAIR_TAG, &made->tags, err) < 0)
+    if (params_set(tracking, txn, &owner, &made->params, err) < 0 ||
+        tags_set(tracking, txn, &owner, &made->tags, err) < 0)
         return -1;
     return model_result(work, txn, &model, err);
 }
@@ -192,7 +192,7 @@ static int pairs_apply(struct store_txn *txn, void *context, struct error *err)
     const struct pair_owner owner = logged_model_owner(&model);
     if (params && params_check(tracking, txn, &owner, &work->pairs, err) < 0)
         return -1;
-    if (pairs_set(tracking, txn, &owner, params ? PAIR_PARAM : PAIR_TAG, &work->pairs, err) < 0 ||
+    if ((params ? params_set : tags_set)(tracking, txn, &owner, &work->pairs, err) < 0 ||
         logged_model_set_status(txn, &model, err) < 0)
         return -1;
     return params ? 0 : model_result(work, txn, &model, err);

@@ -100,7 +100,7 @@ static int update_apply(struct store_txn *txn, void *context, struct error *err)
         struct pair tag = {STR("mlflow.runName"), change->name};
         const struct pair_owner owner = {run.scope, run.run, run.run_id};
         run.name = change->name;
-        if (pairs_set(tracking, txn, &owner, PAIR_TAG, &(struct pairs){&tag, 1}, err) < 0)
+        if (tags_set(tracking, txn, &owner, &(struct pairs){&tag, 1}, err) < 0)
             return -1;
     }
     if (run_update(txn, &run, err) < 0)

@@ -117,8 +117,8 @@ int show_run(struct ask *ask, struct store_txn *txn, const struct run *run, stru
     struct lineage lineage;
 
     if (metric_latest(tracking, txn, run->run, &metrics, err) < 0 ||
-        pairs_read(tracking, txn, PAIR_PARAM, run->run, &params, err) < 0 ||
-        pairs_read(tracking, txn, PAIR_TAG, run->run, &tags, err) < 0 ||
+        params_read(tracking, txn, run->run, &params, err) < 0 ||
+        tags_read(tracking, txn, run->run, &tags, err) < 0 ||
         lineage_read(txn, run->run, &lineage, err) < 0)
         return -1;
     out_begin(out, NULL, '{');
@@ -196,8 +196,8 @@ int show_logged_model(struct ask *ask, struct store_txn *txn, const struct logge
     struct pairs params, tags;
 
     assert(model->status <= LOGGED_MODEL_FAILED);
-    if (pairs_read(tracking, txn, PAIR_PARAM, -model->model, &params, err) < 0 ||
-        pairs_read(tracking, txn, PAIR_TAG, -model->model, &tags, err) < 0)
+    if (params_read(tracking, txn, -model->model, &params, err) < 0 ||
+        tags_read(tracking, txn, -model->model, &tags, err) < 0)
         return -1;
     out_begin(out, key, '{');
     out_begin(out, "info", '{');

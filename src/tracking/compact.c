@@ -96,10 +96,17 @@ static int by_series(const void *a, const void *b)
     return point_compare(&x, &y);
 }
 
+/* What a slice holds of one key. */
+struct series {
+    int64_t key;
+    struct points points;
+    int64_t replaces; /* the block whose points were taken along, 0 for none */
+};
+
 /* Takes the points of the series' newest block along when both fit into one: tails of single points
  * would otherwise leave blocks of 256. */
-static int series_join(struct store_txn *txn, const struct slice *slice, int64_t key,
-                       struct points *points, int64_t *out_replaces, struct error *err)
+static int series_join(struct store_txn *txn, const struct slice *slice, struct series *series,
+                       struct error *err)
 {
     struct sql *q = sql(txn,
                         "SELECT id, n, data FROM block WHERE run = ? AND key = ?"
@@ -108,32 +115,33 @@ static int series_join(struct store_txn *txn, const struct slice *slice, int64_t
     if (!q)
         return -1;
     sql_bind_int(q, 1, slice->owner);
-    sql_bind_int(q, 2, key);
-    if (sql_step(q) > 0 && (size_t)sql_int(q, 1) + points->count <= BLOCK_POINTS_MAX) {
+    sql_bind_int(q, 2, series->key);
+    if (sql_step(q) > 0 && (size_t)sql_int(q, 1) + series->points.count <= BLOCK_POINTS_MAX) {
         struct str data = sql_peek(q, 2);
         size_t count = block_count(data);
-        if (block_decode(data, points_reserve(points, count), err) < 0)
+        if (block_decode(data, points_reserve(&series->points, count), err) < 0)
             return -1;
-        points->count += count;
-        *out_replaces = sql_int(q, 0);
+        series->points.count += count;
+        series->replaces = sql_int(q, 0);
     }
     return sql_end(q, err);
 }
 
-static int series_pack(struct store_txn *txn, struct slice *slice, int64_t key,
-                       struct points *points, struct error *err)
+/* In the order of time, cut into blocks; only the first can take the place of an older one. */
+static int series_pack(struct store_txn *txn, struct slice *slice, struct series *series,
+                       struct error *err)
 {
-    int64_t replaces = 0;
+    struct points *points = &series->points;
 
-    if (series_join(txn, slice, key, points, &replaces, err) < 0)
+    if (series_join(txn, slice, series, err) < 0)
         return -1;
     points_order(points);
     for (size_t from = 0; from < points->count; from += BLOCK_POINTS_MAX) {
         size_t n =
             points->count - from < BLOCK_POINTS_MAX ? points->count - from : BLOCK_POINTS_MAX;
         struct made *made = arena_make(slice->arena, struct made);
-        *made = (struct made){.key = key,
-                              .replaces = from == 0 ? replaces : 0,
+        *made = (struct made){.key = series->key,
+                              .replaces = from == 0 ? series->replaces : 0,
                               .at_min = points->at[from].at_ms,
                               .at_max = points->at[from + n - 1].at_ms,
                               .n = n,
@@ -150,15 +158,16 @@ static int slice_pack(struct store_txn *txn, struct slice *slice, struct error *
         return 0;
     qsort(slice->points, slice->count, sizeof *slice->points, by_series);
     for (size_t from = 0; from < slice->count;) {
-        CLEANUP(points_free) struct points points = {0};
-        int64_t key = slice->points[from].key;
-        for (; from < slice->count && slice->points[from].key == key; from++) {
+        struct series series = {.key = slice->points[from].key};
+        for (; from < slice->count && slice->points[from].key == series.key; from++) {
             const struct tail_point *point = &slice->points[from];
-            *points_reserve(&points, 1) =
+            *points_reserve(&series.points, 1) =
                 (struct point){point->at_ms, point->step, point->source, point->value};
-            points.count++;
+            series.points.count++;
         }
-        if (series_pack(txn, slice, key, &points, err) < 0)
+        int packed = series_pack(txn, slice, &series, err);
+        points_free(&series.points);
+        if (packed < 0)
             return -1;
     }
     return 0;

@@ -82,7 +82,7 @@ int lineage_add_model_out(struct store_txn *txn, int64_t run, struct str model_i
     return sql_run(q, err);
 }
 
-static struct pairs tags_read(struct arena *arena, struct str text)
+static struct pairs input_tags(struct arena *arena, struct str text)
 {
     struct json *list = json_parse(arena, text, NULL);
     struct pairs pairs = {arena_new_array(arena, struct pair, json_count(list)), 0};
@@ -128,7 +128,7 @@ static int read_datasets(struct store_txn *txn, int64_t run, struct lineage *out
                         .source = sql_text(q, 4),
                         .schema = sql_is_null(q, 5) ? STR("") : sql_text(q, 5),
                         .profile = sql_is_null(q, 6) ? STR("") : sql_text(q, 6)},
-            .tags = tags_read(arena, sql_is_null(q, 7) ? STR("[]") : sql_peek(q, 7))};
+            .tags = input_tags(arena, sql_is_null(q, 7) ? STR("[]") : sql_peek(q, 7))};
     }
     return sql_end(q, err);
 }

@@ -53,7 +53,8 @@ int logged_model_get(struct store_txn *txn, int64_t scope, struct str model_id,
     return model_one(q, model_id, out, err);
 }
 
-int logged_model_of_run(struct store_txn *txn, int64_t scope, int64_t run, struct str name,
+/* A run that logs the same name again means the newest from then on. */
+int logged_model_of_run(struct store_txn *txn, const struct run *run, struct str name,
                         struct logged_model *out, struct error *err)
 {
     struct sql *q =
@@ -63,8 +64,8 @@ int logged_model_of_run(struct store_txn *txn, int64_t scope, int64_t run, struc
             err);
     if (!q)
         return -1;
-    sql_bind_int(q, 1, scope);
-    sql_bind_int(q, 2, run);
+    sql_bind_int(q, 1, run->scope);
+    sql_bind_int(q, 2, run->run);
     sql_bind_text(q, 3, name);
     return model_one(q, name, out, err);
 }
@@ -145,7 +146,8 @@ struct pair_owner logged_model_owner(const struct logged_model *model)
     return (struct pair_owner){model->scope, -model->model, model->model_id};
 }
 
-int logged_model_each(struct store_txn *txn, int64_t scope, int64_t experiment,
+/* For searches, as run_each_of. */
+int logged_model_each(struct store_txn *txn, const struct experiment_key *experiment,
                       logged_model_visit *visit, void *context, struct error *err)
 {
     struct sql *q = sql(txn,
@@ -154,8 +156,8 @@ int logged_model_each(struct store_txn *txn, int64_t scope, int64_t experiment,
                         err);
     if (!q)
         return -1;
-    sql_bind_int(q, 1, scope);
-    sql_bind_int(q, 2, experiment);
+    sql_bind_int(q, 1, experiment->scope);
+    sql_bind_int(q, 2, experiment->id);
     while (sql_step(q) > 0) {
         struct logged_model model = model_row(q);
         if (visit(&model, context, err) < 0)

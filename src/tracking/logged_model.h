@@ -25,7 +25,7 @@ struct logged_model {
 int logged_model_get(struct store_txn *txn, int64_t scope, struct str model_id,
                      struct logged_model *out, struct error *err);
 /* The newest of a run by name; for paths `runs:/{run}/{name}` (decisions 11). */
-int logged_model_of_run(struct store_txn *txn, int64_t scope, int64_t run, struct str name,
+int logged_model_of_run(struct store_txn *txn, const struct run *run, struct str name,
                         struct logged_model *out, struct error *err);
 /* Gives model, times and a name when empty; model_id is the caller's. */
 int logged_model_insert(struct store_txn *txn, struct logged_model *model, struct error *err);
@@ -33,12 +33,12 @@ int logged_model_set_status(struct store_txn *txn, struct logged_model *model, s
 /* With params, tags and metrics. */
 int logged_model_delete(struct store_txn *txn, const struct logged_model *model, struct error *err);
 
-/* Params, tags: pairs_* with this owner. */
+/* Params, tags: params_* and tags_* with this owner. */
 struct pair_owner logged_model_owner(const struct logged_model *model);
 
 /* All of an experiment, newest first; -1 from `each` ends the walk. */
 typedef int logged_model_visit(const struct logged_model *model, void *context, struct error *err);
-int logged_model_each(struct store_txn *txn, int64_t scope, int64_t experiment,
+int logged_model_each(struct store_txn *txn, const struct experiment_key *experiment,
                       logged_model_visit *visit, void *context, struct error *err);
 
 /* Where a model's bytes lie in the workspace's artifact container: "LoggedModels/{id}". */

@@ -240,18 +240,19 @@ static int point_source(struct store_txn *txn, struct batch *batch,
     return 0;
 }
 
+/* Nothing is written yet: all that this commit brings of the run becomes one row. */
 int metric_add(struct tracking *tracking, struct store_txn *txn, const struct metric_owner *owner,
-               const struct metric_point *points, size_t count, struct error *err)
+               const struct metric_points *points, struct error *err)
 {
     assert(owner->run > 0);
-    if (count == 0)
+    if (points->count == 0)
         return 0;
     struct batch *batch = store_flush_state(txn, batch_flush, sizeof *batch);
     batch->tracking = tracking;
     struct gathered *gathered = batch_owner(txn, batch, owner->run);
-    gathered_reserve(txn, gathered, count);
-    for (size_t i = 0; i < count; i++) {
-        const struct metric_point *point = &points[i];
+    gathered_reserve(txn, gathered, points->count);
+    for (size_t i = 0; i < points->count; i++) {
+        const struct metric_point *point = &points->at[i];
         struct tail_point packed = {
             .at_ms = point->at_ms, .step = point->step, .value = without_infinity(point->value)};
         if (word_make(tracking->words, txn, point->key, &packed.key, err) < 0)

@@ -27,8 +27,12 @@ struct metric_owner {
     int64_t run;
     struct str run_id;
 };
+struct metric_points {
+    const struct metric_point *at;
+    size_t count;
+};
 int metric_add(struct tracking *tracking, struct store_txn *txn, const struct metric_owner *owner,
-               const struct metric_point *points, size_t count, struct error *err);
+               const struct metric_points *points, struct error *err);
 
 /* The packed state of an owner, empty when it has none. */
 int metric_summary(struct store_txn *txn, int64_t owner, struct summary *out, struct error *err);

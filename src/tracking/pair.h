@@ -26,27 +26,39 @@ struct pair_owner {
     struct str name; /* for messages: the run's id */
 };
 
-enum pair_kind { PAIR_PARAM, PAIR_TAG };
-
 /* All of an owner, by key. */
-int pairs_read(struct tracking *tracking, struct store_txn *txn, enum pair_kind kind, int64_t owner,
-               struct pairs *out, struct error *err);
+int params_read(struct tracking *tracking, struct store_txn *txn, int64_t owner, struct pairs *out,
+                struct error *err);
+int tags_read(struct tracking *tracking, struct store_txn *txn, int64_t owner, struct pairs *out,
+              struct error *err);
 
-/* One value; *out_found tells. */
-int pair_get(struct store_txn *txn, enum pair_kind kind, int64_t owner, int64_t word,
-             struct str *out, bool *out_found, struct error *err);
-
-/* One tag by its key. */
-int tag_get(struct tracking *tracking, struct store_txn *txn, int64_t owner, struct str key,
-            struct str *out, bool *out_found, struct error *err);
+/* Which value: by the number of its key (word.h), as searches know it. */
+struct pair_key {
+    enum pair_kind { PAIR_PARAM, PAIR_TAG } kind;
+    int64_t owner;
+    int64_t word;
+};
+/* What was found: that there is no value is no error. */
+struct pair_value {
+    bool found;
+    struct str text;
+};
+int pair_get(struct store_txn *txn, const struct pair_key *key, struct pair_value *out,
+             struct error *err);
 
 /* Inside a write, before anything was changed: whether params may be set. Errors: ERROR_INVALID
  * with MLflow's sentence when one has another value already. */
 int params_check(struct tracking *tracking, struct store_txn *txn, const struct pair_owner *owner,
                  const struct pairs *params, struct error *err);
-/* Inside a write, after the check. */
-int pairs_set(struct tracking *tracking, struct store_txn *txn, const struct pair_owner *owner,
-              enum pair_kind kind, const struct pairs *pairs, struct error *err);
+/* Inside a write, after the check: a param that is there stays as it is, a tag takes the new value.
+ * Texts longer than a value may be are cut. */
+int params_set(struct tracking *tracking, struct store_txn *txn, const struct pair_owner *owner,
+               const struct pairs *params, struct error *err);
+int tags_set(struct tracking *tracking, struct store_txn *txn, const struct pair_owner *owner,
+             const struct pairs *tags, struct error *err);
+/* One tag by its key. */
+int tag_get(struct tracking *tracking, struct store_txn *txn, const struct pair_owner *owner,
+            struct str key, struct pair_value *out, struct error *err);
 /* Errors: ERROR_NOT_FOUND when there is no such tag. */
 int tag_delete(struct tracking *tracking, struct store_txn *txn, const struct pair_owner *owner,
                struct str key, struct error *err);

@@ -183,14 +183,15 @@ void run_ended(struct tracking *tracking, int64_t run)
     compactor_ask(tracking->compactor, run);
 }
 
-int run_within(struct store_txn *txn, const struct run *run, int64_t scope, struct str ancestor,
+/* Upwards, since a run has one parent and any number of children. */
+int run_within(struct store_txn *txn, const struct run *run, const struct run_key *ancestor,
                bool *out, struct error *err)
 {
     struct run at = *run;
 
     /* Depth is bounded so that a ring, which nobody should have made, ends. */
     for (int depth = 0; depth < 100; depth++) {
-        if (at.scope == scope && str_eq_fold(at.run_id, ancestor)) {
+        if (at.scope == ancestor->scope && str_eq_fold(at.run_id, ancestor->run_id)) {
             *out = true;
             return 0;
         }
@@ -213,7 +214,8 @@ static int run_walk(struct sql *q, run_each *each, void *context, struct error *
     return sql_end(q, err);
 }
 
-int run_each_of(struct store_txn *txn, int64_t scope, int64_t experiment, run_each *each,
+/* For searches, which filter and sort what the table cannot. */
+int run_each_of(struct store_txn *txn, const struct experiment_key *experiment, run_each *each,
                 void *context, struct error *err)
 {
     struct sql *q = sql(txn,
@@ -222,8 +224,8 @@ int run_each_of(struct store_txn *txn, int64_t scope, int64_t experiment, run_ea
                         err);
     if (!q)
         return -1;
-    sql_bind_int(q, 1, scope);
-    sql_bind_int(q, 2, experiment);
+    sql_bind_int(q, 1, experiment->scope);
+    sql_bind_int(q, 2, experiment->id);
     return run_walk(q, each, context, err);
 }
 

@@ -8,7 +8,7 @@
 struct str run_new_id(struct arena *arena, int64_t now_us);
 
 /* Whether a run is `ancestor` or below it. */
-int run_within(struct store_txn *txn, const struct run *run, int64_t scope, struct str ancestor,
+int run_within(struct store_txn *txn, const struct run *run, const struct run_key *ancestor,
                bool *out, struct error *err);
 
 /* Raises the revision: something that is no metric changed. */
@@ -19,7 +19,7 @@ void run_ended(struct tracking *tracking, int64_t run);
 
 /* All runs of an experiment, newest start first, ties by id; deleted ones included. -1 from `each`
  * ends the walk. */
-int run_each_of(struct store_txn *txn, int64_t scope, int64_t experiment, run_each *each,
+int run_each_of(struct store_txn *txn, const struct experiment_key *experiment, run_each *each,
                 void *context, struct error *err);
 
 /* Where a run's artifacts lie: below the experiment's own location when it has one. */

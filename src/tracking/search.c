@@ -110,7 +110,9 @@ static int finder_value(struct finder *finder, const struct candidate *candidate
                         struct error *err)
 {
     int64_t owner = finder->models ? -candidate->model.model : candidate->run.run;
-    enum pair_kind kind = question->entity == FILTER_PARAM ? PAIR_PARAM : PAIR_TAG;
+    struct pair_key key = {question->entity == FILTER_PARAM ? PAIR_PARAM : PAIR_TAG, owner,
+                           question->word};
+    struct pair_value held;
 
     *out = (struct filter_value){0};
     switch (question->entity) {
@@ -124,7 +126,11 @@ static int finder_value(struct finder *finder, const struct candidate *candidate
         assert(question->entity == FILTER_PARAM || question->entity == FILTER_TAG);
         if (question->word == 0)
             return 0;
-        return pair_get(finder->txn, kind, owner, question->word, &out->text, &out->present, err);
+        if (pair_get(finder->txn, &key, &held, err) < 0)
+            return -1;
+        out->present = held.found;
+        out->text = held.text;
+        return 0;
     }
 }
 
@@ -353,10 +359,10 @@ static int finder_walk(struct finder *finder, struct error *err)
             continue;
         if (location_of(finder, experiment, err) < 0)
             return -1;
-        int walked = finder->models ? logged_model_each(finder->txn, search->scope, experiment,
-                                                        consider_model, finder, err)
-                                    : run_each_of(finder->txn, search->scope, experiment,
-                                                  consider_run, finder, err);
+        struct experiment_key key = {search->scope, experiment};
+        int walked = finder->models
+                         ? logged_model_each(finder->txn, &key, consider_model, finder, err)
+                         : run_each_of(finder->txn, &key, consider_run, finder, err);
         if (walked < 0)
             return -1;
     }

@@ -56,6 +56,16 @@ struct run {
     int64_t doc; /* jobs document, 0 for runs made by MLflow */
 };
 
+/* A run by its name, which is unique within a workspace. */
+struct run_key {
+    int64_t scope;
+    struct str run_id; /* in any case */
+};
+/* An experiment by its number. */
+struct experiment_key {
+    int64_t scope, id;
+};
+
 /* Experiments by name; made when missing. Names are byte-exact, "" is Default. */
 int experiment_ensure(struct store_txn *txn, int64_t scope, struct str name, int64_t *out_id,
                       struct error *err);

@@ -86,10 +86,11 @@ static int log_apply(struct store_txn *txn, void *context, struct error *err)
     struct metric_owner metrics = {1, log->run->run, log->run->run_id};
 
     if (params_check(log->bench->tracking, txn, &owner, &log->params, err) < 0 ||
-        pairs_set(log->bench->tracking, txn, &owner, PAIR_PARAM, &log->params, err) < 0 ||
-        pairs_set(log->bench->tracking, txn, &owner, PAIR_TAG, &log->tags, err) < 0)
+        params_set(log->bench->tracking, txn, &owner, &log->params, err) < 0 ||
+        tags_set(log->bench->tracking, txn, &owner, &log->tags, err) < 0)
         return -1;
-    return metric_add(log->bench->tracking, txn, &metrics, log->points, log->count, err);
+    return metric_add(log->bench->tracking, txn, &metrics,
+                      &(struct metric_points){log->points, log->count}, err);
 }
 
 static int log_points(struct bench *bench, const struct run *run, const struct metric_point *points,
@@ -403,7 +404,7 @@ static int model_life(struct store_txn *txn, void *context, struct error *err)
     model.run = run.run;
     CHECK_OK(logged_model_insert(txn, &model, err), err);
     struct metric_owner owner = {1, run.run, run.run_id};
-    return metric_add(bench->tracking, txn, &owner, points, 2, err);
+    return metric_add(bench->tracking, txn, &owner, &(struct metric_points){points, 2}, err);
 }
 
 TEST(metrics_of_a_model_are_filed_under_both)
@@ -424,7 +425,9 @@ TEST(metrics_of_a_model_are_filed_under_both)
     CHECK_OK(metric_source(txn, list.at[0].entry->source, &source, &err), &err);
     CHECK_STR("r", source.run_id);
     CHECK_STR("d", source.dataset_name);
-    CHECK_OK(logged_model_of_run(txn, 1, model.run, STR("clf"), &model, &err), &err);
+    CHECK_OK(logged_model_of_run(txn, &(struct run){.scope = 1, .run = model.run}, STR("clf"),
+                                 &model, &err),
+             &err);
     CHECK_ERROR(ERROR_NOT_FOUND, logged_model_get(txn, 1, STR("m-2"), &model, &err), &err);
 }
 
@@ -515,8 +518,8 @@ TEST(runs_are_listed_newest_first_and_below_a_parent)
     CHECK_OK(run_list(txn, &query, count_run, &count, &err), &err);
     CHECK_INT(1, count);
     child.run.run_id = STR("kid");
-    CHECK_OK(run_within(txn, &child.run, 1, STR("R1"), &within, &err), &err);
+    CHECK_OK(run_within(txn, &child.run, &(struct run_key){1, STR("R1")}, &within, &err), &err);
     CHECK(within);
-    CHECK_OK(run_within(txn, &child.run, 1, STR("r2"), &within, &err), &err);
+    CHECK_OK(run_within(txn, &child.run, &(struct run_key){1, STR("r2")}, &within, &err), &err);
     CHECK(!within);
 }
