@@ -134,8 +134,7 @@ static int in_logged_model(struct search *search, const struct run *run, struct 
 
     assert(run->run > 0);
     str_cut(path, '/', &name, &rest);
-    if (name.len == 0 ||
-        logged_model_of_run(search->txn, search->scope->number, run->run, name, &model, NULL) < 0)
+    if (name.len == 0 || logged_model_of_run(search->txn, run, name, &model, NULL) < 0)
         return -1;
     struct str prefix = logged_model_prefix(search->arena, model.model_id);
     return settle(search, asset_artifact_container(search->arena, search->scope),
