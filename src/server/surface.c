@@ -58,6 +58,7 @@ static struct json *kind_json(struct arena *arena, const struct arm_kind *kind)
     json_set_str(arena, out, "wire", str_from(kind->wire));
     if (kind->parent)
         json_set_str(arena, out, "parent", str_from(kind->parent->type));
+    json_set_bool(arena, out, "inRegistry", arm_type_in_registry(str_from(kind->type)));
     for (size_t i = 0; i < kind->action_count; i++)
         json_append(arena, actions, json_text(arena, str_from(kind->actions[i].name)));
     json_set(arena, out, STR("actions"), actions);
