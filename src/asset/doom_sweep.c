@@ -366,7 +366,7 @@ static int keep_version(struct store_txn *txn, struct keeping *k, struct str tex
                         struct error *err)
 {
     static const char *const FIELDS[] = {"properties.modelUri", "properties.dataUri",
-                                         "properties.codeUri"};
+                                         "properties.codeUri", "properties.build.contextUri"};
     struct arena *arena = store_arena(txn);
     struct error none = {0};
     struct asset_place place;
@@ -391,7 +391,7 @@ static int keep_range(struct store *store, struct keeping *k, int64_t from, stru
     struct sql *q = txn ? sql(txn,
                               "SELECT body FROM document WHERE doc >= ? AND doc < ? AND scope = ?"
                               " AND type IN ('models/versions', 'data/versions',"
-                              " 'codes/versions')",
+                              " 'codes/versions', 'environments/versions')",
                               err)
                         : NULL;
     if (!q)

@@ -89,6 +89,12 @@ static int data_version_check(struct arm_request *req, struct store_txn *txn,
     return error_hint(err, "Give it another name, or archive the versions that are there.");
 }
 
+static int data_version_remove(struct arm_request *req, struct store_txn *txn,
+                               const struct document *document, struct error *err)
+{
+    return upload_forget(req, txn, document, "properties.dataUri", err);
+}
+
 static const struct arm_action ACTIONS[] = {
     {.name = "startPendingUpload", .run = upload_start, .without_document = true},
     {.name = "publish", .run = plain_publish},
@@ -100,6 +106,7 @@ const struct arm_kind data_kind = {
     .prepare = data_prepare,
     .show = data_show,
     .list = filter_list,
+    .after = upload_sweep,
 };
 
 const struct arm_kind data_version_kind = {
@@ -113,4 +120,6 @@ const struct arm_kind data_version_kind = {
     .list = filter_list,
     .actions = ACTIONS,
     .action_count = COUNT(ACTIONS),
+    .remove = data_version_remove,
+    .after = upload_sweep,
 };

@@ -36,6 +36,11 @@ int compute_size_cores(struct str vm_size);
  * that opens it for a day. upload.c */
 int upload_start(struct arm_request *req, const struct document *document, struct arm_reply *out,
                  struct error *err);
+/* Inside the write that removes a version: the bytes behind `field` go too when they came by an
+ * upload and no other version names them. Then, as the kind's `after`: does it. */
+int upload_forget(struct arm_request *req, struct store_txn *txn, const struct document *document,
+                  const char *field, struct error *err);
+void upload_sweep(struct arm_request *req, const struct document *document, bool removed);
 /* A signature for one container of the request's workspace. Units: hours, at most 24. */
 struct str upload_sign(struct arm_request *req, struct str container, const char *permissions,
                        int64_t hours);

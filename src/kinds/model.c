@@ -130,6 +130,12 @@ static int model_package(struct arm_request *, const struct document *document, 
     return plain_unbuilt("package", "Packaging a model into an image", err);
 }
 
+static int model_version_remove(struct arm_request *req, struct store_txn *txn,
+                                const struct document *document, struct error *err)
+{
+    return upload_forget(req, txn, document, "properties.modelUri", err);
+}
+
 static const struct arm_action ACTIONS[] = {
     {.name = "startPendingUpload", .run = upload_start, .without_document = true},
     {.name = "publish", .run = plain_publish},
@@ -141,6 +147,7 @@ const struct arm_kind model_kind = {
     .wire = "Microsoft.MachineLearningServices/workspaces/models",
     .prepare = model_prepare,
     .list = filter_list,
+    .after = upload_sweep,
 };
 
 const struct arm_kind model_version_kind = {
@@ -155,4 +162,6 @@ const struct arm_kind model_version_kind = {
     .list = filter_list,
     .actions = ACTIONS,
     .action_count = COUNT(ACTIONS),
+    .remove = model_version_remove,
+    .after = upload_sweep,
 };

@@ -2,6 +2,7 @@
 #include "kinds/kinds.h"
 
 #include "asset/asset.h"
+#include "asset/doom.h"
 #include "os/clock.h"
 #include "os/random.h"
 #include "vault/account_key.h"
@@ -77,4 +78,22 @@ int upload_start(struct arm_request *req, const struct document *, struct arm_re
     json_set(arena, body, STR("blobReferenceForConsumption"), reference);
     *out = (struct arm_reply){.status = 200, .body = body};
     return 0;
+}
+
+/* The version's row goes in this very write; its bytes follow in slices, unless another version
+ * names them too. */
+int upload_forget(struct arm_request *req, struct store_txn *txn, const struct document *document,
+                  const char *field, struct error *err)
+{
+    struct json *body = json_parse(req->arena, document->body, err);
+
+    assert(store_is_writer(txn) && field);
+    return body ? doom_bytes(txn, &req->scope, json_str_at(body, field), err) : -1;
+}
+
+void upload_sweep(struct arm_request *req, const struct document *, bool removed)
+{
+    /* What fails here is done by the hourly round. */
+    if (removed)
+        doom_sweep(req->engines->store, NULL);
 }
