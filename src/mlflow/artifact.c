@@ -346,41 +346,42 @@ int mlflow_artifact_list(struct ask *ask, struct out *out, struct error *err)
 
 int mlflow_artifact_list_run(struct ask *ask, struct out *out, struct error *err)
 {
-    struct str run_id, path, location;
+    struct place_at at;
+    struct str location;
     struct listing listing;
     struct place place;
 
-    if (ask_run_id(ask, &run_id, err) < 0 || read_path(ask, "path", &path, err) < 0)
+    if (ask_run_id(ask, &at.root, err) < 0 || read_path(ask, "path", &at.path, err) < 0)
         return -1;
     CLEANUP(store_read_end) struct store_txn *txn = work_read(ask, err);
-    if (!txn || place_of_run(ask, txn, run_id, path, &place, err) < 0 ||
+    if (!txn || place_of_run(ask, txn, &at, &place, err) < 0 ||
         work_location(txn, &place.run, &location, err) < 0 ||
         list_place(ask, txn, &place, &listing, err) < 0)
         return -1;
     out_begin(out, NULL, '{');
     out_text(out, "root_uri", address_run(ask, &place.run, location));
-    listing_show(&listing, path, out);
+    listing_show(&listing, at.path, out);
     out_end(out, '}');
     return 0;
 }
 
 int mlflow_artifact_list_model(struct ask *ask, struct out *out, struct error *err)
 {
-    struct str path, model_id = call_param(ask->call, "model_id");
+    struct place_at at = {.root = call_param(ask->call, "model_id")};
     struct logged_model model;
     struct listing listing;
     struct place place;
 
-    if (read_path(ask, "artifact_directory_path", &path, err) < 0)
+    if (read_path(ask, "artifact_directory_path", &at.path, err) < 0)
         return -1;
     CLEANUP(store_read_end) struct store_txn *txn = work_read(ask, err);
-    if (!txn || place_of_model(ask, txn, model_id, path, &place, err) < 0 ||
-        logged_model_get(txn, place.scope, model_id, &model, err) < 0 ||
+    if (!txn || place_of_model(ask, txn, &at, &place, err) < 0 ||
+        logged_model_get(txn, place.scope, at.root, &model, err) < 0 ||
         list_place(ask, txn, &place, &listing, err) < 0)
         return -1;
     out_begin(out, NULL, '{');
     out_text(out, "root_uri", address_model(ask, &model));
-    listing_show(&listing, path, out);
+    listing_show(&listing, at.path, out);
     out_end(out, '}');
     return 0;
 }

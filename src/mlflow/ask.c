@@ -110,14 +110,15 @@ static yyjson_val *field(yyjson_val *object, const char *name)
     return yyjson_is_null(value) ? NULL : value;
 }
 
-int ask_value_text(struct ask *ask, yyjson_val *object, const char *name, enum ask_need need,
-                   struct str *out, struct error *err)
+/* Text alone: MLflow takes no number for a name either. */
+int ask_value_text(struct ask *ask, yyjson_val *object, const char *name, struct str *out,
+                   struct error *err)
 {
     yyjson_val *value = field(object, name);
 
     if (!value) {
         *out = STR("");
-        return need == ASK_REQUIRED ? missing(name, err) : 0;
+        return 0;
     }
     if (!yyjson_is_str(value))
         return wrong(ask, name, value, err);
@@ -125,13 +126,21 @@ int ask_value_text(struct ask *ask, yyjson_val *object, const char *name, enum a
     return 0;
 }
 
-int ask_value_int(struct ask *ask, yyjson_val *object, const char *name, enum ask_need need,
-                  int64_t *io, struct error *err)
+/* "" is a value: only what was not sent is missing. */
+int ask_value_need_text(struct ask *ask, yyjson_val *object, const char *name, struct str *out,
+                        struct error *err)
+{
+    return field(object, name) ? ask_value_text(ask, object, name, out, err) : missing(name, err);
+}
+
+/* Protobuf's JSON writes 64-bit numbers as text, and clients of other languages send 3.0 for 3. */
+int ask_value_int(struct ask *ask, yyjson_val *object, const char *name, int64_t *io,
+                  struct error *err)
 {
     yyjson_val *value = field(object, name);
 
     if (!value)
-        return need == ASK_REQUIRED ? missing(name, err) : 0;
+        return 0;
     if (yyjson_is_sint(value) || (yyjson_is_uint(value) && yyjson_get_uint(value) <= INT64_MAX)) {
         *io = yyjson_get_sint(value);
         return 0;
@@ -146,6 +155,14 @@ int ask_value_int(struct ask *ask, yyjson_val *object, const char *name, enum as
     return wrong(ask, name, value, err);
 }
 
+/* 0 is a value, as above. */
+int ask_value_need_int(struct ask *ask, yyjson_val *object, const char *name, int64_t *io,
+                       struct error *err)
+{
+    return field(object, name) ? ask_value_int(ask, object, name, io, err) : missing(name, err);
+}
+
+/* JSON has no word for them, so clients send NaN and the infinities as text. */
 int ask_value_double(struct ask *ask, yyjson_val *object, const char *name, double *out,
                      struct error *err)
 {
@@ -183,7 +200,7 @@ int ask_text(struct ask *ask, const char *name, enum ask_need need, struct str *
              struct error *err)
 {
     if (!ask->query) {
-        if (ask_value_text(ask, ask->body, name, need, out, err) < 0)
+        if (ask_value_text(ask, ask->body, name, out, err) < 0)
             return -1;
     } else if (!query_get(ask, name, 0, out)) {
         *out = STR("");
@@ -204,7 +221,8 @@ int ask_int(struct ask *ask, const char *name, enum ask_need need, int64_t *io, 
     struct str text;
 
     if (!ask->query)
-        return ask_value_int(ask, ask->body, name, need, io, err);
+        return need == ASK_REQUIRED ? ask_value_need_int(ask, ask->body, name, io, err)
+                                    : ask_value_int(ask, ask->body, name, io, err);
     if (!query_get(ask, name, 0, &text))
         return need == ASK_REQUIRED ? missing(name, err) : 0;
     return str_to_int64(text, io) ? 0 : wrong_text(name, text, err);
@@ -326,7 +344,7 @@ int ask_experiment_id(struct ask *ask, enum ask_need need, int64_t *io, struct e
     yyjson_val *value = ask->query ? NULL : field(ask->body, "experiment_id");
 
     if (yyjson_is_int(value))
-        return ask_value_int(ask, ask->body, "experiment_id", need, io, err);
+        return ask_value_int(ask, ask->body, "experiment_id", io, err);
     if (ask_text(ask, "experiment_id", need, &text, err) < 0)
         return -1;
     return text.len == 0 && need == ASK_OPTIONAL ? 0 : ask_parse_experiment_id(text, io, err);
@@ -365,8 +383,7 @@ int ask_may_write(struct ask *ask, struct store_txn *txn, const struct run *run,
     bool within = true;
 
     assert(caller->kind != CALLER_NOBODY);
-    if (caller->kind == CALLER_ATTEMPT &&
-        run_within(txn, run, &own, &within, err) < 0)
+    if (caller->kind == CALLER_ATTEMPT && run_within(txn, run, &own, &within, err) < 0)
         return -1;
     if (!within)
         return error_set(err, ERROR_FORBIDDEN, "run_id",

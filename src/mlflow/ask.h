@@ -54,11 +54,16 @@ int ask_texts(struct ask *ask, const char *name, struct ask_texts *out, struct e
 /* A repeated field of objects: the JSON array, NULL when absent. */
 int ask_objects(struct ask *ask, const char *name, yyjson_val **out, struct error *err);
 
-/* Fields of one object in the body; `name` is also what messages call it. */
-int ask_value_text(struct ask *ask, yyjson_val *object, const char *name, enum ask_need need,
-                   struct str *out, struct error *err);
-int ask_value_int(struct ask *ask, yyjson_val *object, const char *name, enum ask_need need,
-                  int64_t *io, struct error *err);
+/* Fields of one object in the body; `name` is also what messages call it. An absent one is "", or
+ * leaves the number as it is; where it is needed, that is ERROR_INVALID. */
+int ask_value_text(struct ask *ask, yyjson_val *object, const char *name, struct str *out,
+                   struct error *err);
+int ask_value_need_text(struct ask *ask, yyjson_val *object, const char *name, struct str *out,
+                        struct error *err);
+int ask_value_int(struct ask *ask, yyjson_val *object, const char *name, int64_t *io,
+                  struct error *err);
+int ask_value_need_int(struct ask *ask, yyjson_val *object, const char *name, int64_t *io,
+                       struct error *err);
 int ask_value_double(struct ask *ask, yyjson_val *object, const char *name, double *out,
                      struct error *err);
 

@@ -64,8 +64,8 @@ static int read_tags(struct ask *ask, struct pairs *out, struct error *err)
     yyjson_arr_iter_init(list, &it);
     while ((item = yyjson_arr_iter_next(&it))) {
         struct pair *tag = &out->at[out->count++];
-        if (ask_value_text(ask, item, "key", ASK_REQUIRED, &tag->key, err) < 0 ||
-            ask_value_text(ask, item, "value", ASK_OPTIONAL, &tag->value, err) < 0 ||
+        if (ask_value_need_text(ask, item, "key", &tag->key, err) < 0 ||
+            ask_value_text(ask, item, "value", &tag->value, err) < 0 ||
             name_check_key("key", "key", tag->key, err) < 0 ||
             name_check_length("value", tag->value, TAG_TEXT_MAX, err) < 0)
             return -1;

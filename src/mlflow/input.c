@@ -26,8 +26,8 @@ static int read_tags(struct ask *ask, yyjson_val *object, struct pairs *out, str
     yyjson_arr_iter_init(list, &it);
     while ((item = yyjson_arr_iter_next(&it))) {
         struct pair *tag = &out->at[out->count++];
-        if (ask_value_text(ask, item, "key", ASK_REQUIRED, &tag->key, err) < 0 ||
-            ask_value_text(ask, item, "value", ASK_REQUIRED, &tag->value, err) < 0 ||
+        if (ask_value_need_text(ask, item, "key", &tag->key, err) < 0 ||
+            ask_value_need_text(ask, item, "value", &tag->value, err) < 0 ||
             name_check_length("key", tag->key, 255, err) < 0 ||
             name_check_length("value", tag->value, 500, err) < 0)
             return -1;
@@ -56,12 +56,12 @@ static int read_dataset(struct ask *ask, yyjson_val *item, struct dataset_input 
             err, ERROR_INVALID, "dataset",
             "Missing value for required parameter 'dataset'. See the API docs for more "
             "information about request parameters.");
-    if (ask_value_text(ask, object, "name", ASK_REQUIRED, &dataset->name, err) < 0 ||
-        ask_value_text(ask, object, "digest", ASK_REQUIRED, &dataset->digest, err) < 0 ||
-        ask_value_text(ask, object, "source_type", ASK_REQUIRED, &dataset->source_type, err) < 0 ||
-        ask_value_text(ask, object, "source", ASK_REQUIRED, &dataset->source, err) < 0 ||
-        ask_value_text(ask, object, "schema", ASK_OPTIONAL, &dataset->schema, err) < 0 ||
-        ask_value_text(ask, object, "profile", ASK_OPTIONAL, &dataset->profile, err) < 0 ||
+    if (ask_value_need_text(ask, object, "name", &dataset->name, err) < 0 ||
+        ask_value_need_text(ask, object, "digest", &dataset->digest, err) < 0 ||
+        ask_value_need_text(ask, object, "source_type", &dataset->source_type, err) < 0 ||
+        ask_value_need_text(ask, object, "source", &dataset->source, err) < 0 ||
+        ask_value_text(ask, object, "schema", &dataset->schema, err) < 0 ||
+        ask_value_text(ask, object, "profile", &dataset->profile, err) < 0 ||
         check_dataset(dataset, err) < 0)
         return -1;
     return read_tags(ask, item, &out->tags, err);
@@ -101,8 +101,8 @@ static int read_models(struct ask *ask, struct inputs *inputs, struct error *err
     yyjson_arr_iter_init(list, &it);
     while ((item = yyjson_arr_iter_next(&it))) {
         struct lineage_output *model = &inputs->models[inputs->model_count++];
-        if (ask_value_text(ask, item, "model_id", ASK_REQUIRED, &model->model_id, err) < 0 ||
-            ask_value_int(ask, item, "step", ASK_OPTIONAL, &model->step, err) < 0)
+        if (ask_value_need_text(ask, item, "model_id", &model->model_id, err) < 0 ||
+            ask_value_int(ask, item, "step", &model->step, err) < 0)
             return -1;
     }
     return 0;

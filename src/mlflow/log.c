@@ -107,12 +107,18 @@ static void log_go(struct ask *ask, struct log *log, int result, const struct er
 
 /* --- Fields ---------------------------------------------------------------------------------- */
 
+/* Where in the body an object stands. */
+struct item {
+    const char *list; /* NULL: it is the body */
+    size_t index;
+};
+
 /* "metrics[3].name": only made for messages. */
-static const char *path_of(struct ask *ask, const char *list, size_t index, const char *name)
+static const char *path_of(struct ask *ask, const struct item *item, const char *name)
 {
-    if (!list)
+    if (!item->list)
         return name;
-    return arena_printf(ask->arena, "%s[%zu].%s", list, index, name).ptr;
+    return arena_printf(ask->arena, "%s[%zu].%s", item->list, item->index, name).ptr;
 }
 
 /* Whether a key is plain, so that nearly all of them skip the careful check. */
@@ -129,36 +135,43 @@ static bool plain_key(struct str key)
     return true;
 }
 
-static int read_point(struct ask *ask, yyjson_val *object, const char *list, size_t index,
+/* The order of the checks is MLflow's: what is missing is told before what is wrong. */
+static int read_point(struct ask *ask, yyjson_val *object, const struct item *item,
                       struct metric_point *out, struct error *err)
 {
-    if (ask_value_text(ask, object, "key", ASK_REQUIRED, &out->key, err) < 0 ||
+    if (ask_value_need_text(ask, object, "key", &out->key, err) < 0 ||
         ask_value_double(ask, object, "value", &out->value, err) < 0 ||
-        ask_value_int(ask, object, "timestamp", ASK_REQUIRED, &out->at_ms, err) < 0 ||
-        ask_value_int(ask, object, "step", ASK_OPTIONAL, &out->step, err) < 0 ||
-        ask_value_text(ask, object, "model_id", ASK_OPTIONAL, &out->model_id, err) < 0 ||
-        ask_value_text(ask, object, "dataset_name", ASK_OPTIONAL, &out->dataset_name, err) < 0 ||
-        ask_value_text(ask, object, "dataset_digest", ASK_OPTIONAL, &out->dataset_digest, err) < 0)
+        ask_value_need_int(ask, object, "timestamp", &out->at_ms, err) < 0 ||
+        ask_value_int(ask, object, "step", &out->step, err) < 0 ||
+        ask_value_text(ask, object, "model_id", &out->model_id, err) < 0 ||
+        ask_value_text(ask, object, "dataset_name", &out->dataset_name, err) < 0 ||
+        ask_value_text(ask, object, "dataset_digest", &out->dataset_digest, err) < 0)
         return -1;
     if (!plain_key(out->key) &&
-        name_check_key(path_of(ask, list, index, "name"), "Metric name", out->key, err) < 0)
+        name_check_key(path_of(ask, item, "name"), "Metric name", out->key, err) < 0)
         return -1;
     if (out->at_ms < 0)
         return error_set(err, ERROR_INVALID, "timestamp",
                          "Invalid value %lld for parameter '%s' supplied: metric '%.*s' "
                          "(value=%g). Timestamp must be a nonnegative long (64-bit integer) ",
-                         (long long)out->at_ms, path_of(ask, list, index, "timestamp"),
-                         STR_ARG(out->key), out->value);
+                         (long long)out->at_ms, path_of(ask, item, "timestamp"), STR_ARG(out->key),
+                         out->value);
     return 0;
 }
 
-static int read_pair(struct ask *ask, yyjson_val *object, const char *path, const char *what,
+/* How messages call a key: MLflow has other words for params than for tags. */
+struct key_words {
+    const char *path, *what;
+};
+
+/* A value may be "" or not sent at all. */
+static int read_pair(struct ask *ask, yyjson_val *object, const struct key_words *words,
                      struct pair *out, struct error *err)
 {
-    if (ask_value_text(ask, object, "key", ASK_REQUIRED, &out->key, err) < 0 ||
-        ask_value_text(ask, object, "value", ASK_OPTIONAL, &out->value, err) < 0)
+    if (ask_value_need_text(ask, object, "key", &out->key, err) < 0 ||
+        ask_value_text(ask, object, "value", &out->value, err) < 0)
         return -1;
-    return plain_key(out->key) ? 0 : name_check_key(path, what, out->key, err);
+    return plain_key(out->key) ? 0 : name_check_key(words->path, words->what, out->key, err);
 }
 
 static int read_pairs(struct ask *ask, const char *list, const char *what, struct pairs *out,
@@ -175,8 +188,9 @@ static int read_pairs(struct ask *ask, const char *list, const char *what, struc
         return 0;
     yyjson_arr_iter_init(array, &it);
     while ((item = yyjson_arr_iter_next(&it))) {
-        if (read_pair(ask, item, path_of(ask, list, out->count, "key"), what, &out->at[out->count],
-                      err) < 0)
+        const struct item at = {list, out->count};
+        const struct key_words words = {path_of(ask, &at, "key"), what};
+        if (read_pair(ask, item, &words, &out->at[out->count], err) < 0)
             return -1;
         out->count++;
     }
@@ -194,7 +208,7 @@ void mlflow_log_metric(struct ask *ask)
     log->points = arena_make(ask->arena, struct metric_point);
     log->point_count = 1;
     if (result == 0)
-        result = read_point(ask, ask->body, NULL, 0, log->points, &err);
+        result = read_point(ask, ask->body, &(struct item){0}, log->points, &err);
     log_go(ask, log, result, &err);
 }
 
@@ -203,14 +217,15 @@ static void log_pair(struct ask *ask, bool tag)
 {
     struct log *log = log_new(ask);
     struct pairs *pairs = tag ? &log->tags : &log->params;
+    const struct key_words words = {"key", tag ? "key" : "Param key"};
     struct error err = {0};
     int result = ask_run_id(ask, &log->run_id, &err);
 
     *pairs = (struct pairs){arena_make(ask->arena, struct pair), 1};
     if (result == 0)
-        result = read_pair(ask, ask->body, "key", tag ? "key" : "Param key", pairs->at, &err);
+        result = read_pair(ask, ask->body, &words, pairs->at, &err);
     if (result == 0 && !ask_has(ask, "value"))
-        result = ask_value_text(ask, ask->body, "value", ASK_REQUIRED, &pairs->at->value, &err);
+        result = ask_value_need_text(ask, ask->body, "value", &pairs->at->value, &err);
     log_go(ask, log, result, &err);
 }
 
@@ -275,8 +290,8 @@ static int read_points(struct ask *ask, struct log *log, yyjson_val *metrics, st
         return 0;
     yyjson_arr_iter_init(metrics, &it);
     while ((item = yyjson_arr_iter_next(&it))) {
-        if (read_point(ask, item, "metrics", log->point_count, &log->points[log->point_count],
-                       err) < 0)
+        const struct item at = {"metrics", log->point_count};
+        if (read_point(ask, item, &at, &log->points[log->point_count], err) < 0)
             return -1;
         log->point_count++;
     }

@@ -21,8 +21,8 @@ static int read_list(struct ask *ask, const char *name, const char *what, struct
     yyjson_arr_iter_init(list, &it);
     while ((item = yyjson_arr_iter_next(&it))) {
         struct pair *pair = &out->at[out->count++];
-        if (ask_value_text(ask, item, "key", ASK_REQUIRED, &pair->key, err) < 0 ||
-            ask_value_text(ask, item, "value", ASK_OPTIONAL, &pair->value, err) < 0 ||
+        if (ask_value_need_text(ask, item, "key", &pair->key, err) < 0 ||
+            ask_value_text(ask, item, "value", &pair->value, err) < 0 ||
             name_check_key("key", what, pair->key, err) < 0)
             return -1;
     }
@@ -53,8 +53,10 @@ static int model_result(struct work *work, struct store_txn *txn, const struct l
 {
     buf_clear(&work->out->buf);
     out_begin(work->out, NULL, '{');
-    if (show_logged_model(work->ask, txn, model, "model", work->out, err) < 0)
+    out_begin(work->out, "model", '{');
+    if (show_logged_model(work->ask, txn, model, work->out, err) < 0)
         return -1;
+    out_end(work->out, '}');
     out_end(work->out, '}');
     return 0;
 }

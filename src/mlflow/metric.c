@@ -132,18 +132,23 @@ static int read_token(struct ask *ask, struct point *out, bool *out_given, struc
     return 0;
 }
 
+/* One key of one run, as a client names it. */
+struct series_name {
+    struct str run_id, key;
+};
+
 /* One slice of a series out of a snapshot of its own: more than range->limit points when any
  * follow. */
-static int read_slice(struct ask *ask, struct str run_id, struct metric_range *range,
-                      struct str key, struct points *out, struct error *err)
+static int read_slice(struct ask *ask, const struct series_name *name, struct metric_range *range,
+                      struct points *out, struct error *err)
 {
     CLEANUP(store_read_end) struct store_txn *txn = work_read(ask, err);
     struct run run;
     int64_t scope;
 
     if (!txn || ask_scope_number(ask, txn, &scope, err) < 0 ||
-        run_get(txn, scope, run_id, &run, err) < 0 ||
-        metric_key(ask->mlflow->engines->tracking, txn, key, &range->key, err) < 0)
+        run_get(txn, scope, name->run_id, &run, err) < 0 ||
+        metric_key(ask->mlflow->engines->tracking, txn, name->key, &range->key, err) < 0)
         return -1;
     range->owner = run.run;
     return range->key ? metric_history(txn, range, out, err) : 0;
@@ -152,7 +157,7 @@ static int read_slice(struct ask *ask, struct str run_id, struct metric_range *r
 /* The points of one key of one run, one more than wanted when there are so many. A snapshot that is
  * held for long holds up the writer's log, so a long series is read in slices; a point that comes
  * in meanwhile with an older time than those read is seen by the next who asks. */
-static int read_series(struct ask *ask, struct str run_id, struct str key,
+static int read_series(struct ask *ask, const struct series_name *name,
                        const struct metric_range *wanted, struct points *out, struct error *err)
 {
     size_t most = wanted->limit ? wanted->limit + 1 : SIZE_MAX;
@@ -163,7 +168,7 @@ static int read_series(struct ask *ask, struct str run_id, struct str key,
     while (more && out->count < most) {
         CLEANUP(points_free) struct points part = {0};
         range.limit = most - out->count < SNAPSHOT_POINTS ? most - out->count : SNAPSHOT_POINTS;
-        if (read_slice(ask, run_id, &range, key, &part, err) < 0)
+        if (read_slice(ask, name, &range, &part, err) < 0)
             return -1;
         more = part.count > range.limit;
         size_t count = more ? range.limit : part.count;
@@ -193,7 +198,8 @@ static int history_open(struct ask *ask, struct history *history, struct error *
         return -1;
     if (range.limit > HISTORY_PAGE_MAX)
         range.limit = HISTORY_PAGE_MAX;
-    if (read_series(ask, run_id, history->key, &range, &history->points, err) < 0)
+    const struct series_name name = {run_id, history->key};
+    if (read_series(ask, &name, &range, &history->points, err) < 0)
         return -1;
     history->count = history->points.count;
     if (range.limit && history->count > range.limit) {
@@ -254,7 +260,8 @@ int mlflow_history_bulk(struct ask *ask, struct out *out, struct error *err)
     for (size_t i = 0; i < runs.count && written < limit; i++) {
         CLEANUP(points_free) struct points points = {0};
         struct metric_range range = {.limit = limit - written};
-        if (read_series(ask, runs.at[i], key, &range, &points, err) < 0)
+        const struct series_name name = {runs.at[i], key};
+        if (read_series(ask, &name, &range, &points, err) < 0)
             return -1;
         for (size_t p = 0; p < points.count && written < limit; p++, written++)
             show_point(out, key, &points.at[p], runs.at[i]);
@@ -329,8 +336,9 @@ int mlflow_history_interval(struct ask *ask, struct out *out, struct error *err)
     out_begin(out, "metrics", '[');
     for (size_t i = 0; i < runs.count; i++) {
         CLEANUP(points_free) struct points points = {0};
+        const struct series_name name = {runs.at[i], key};
         int64_t *steps;
-        if (read_series(ask, runs.at[i], key, &(struct metric_range){0}, &points, err) < 0)
+        if (read_series(ask, &name, &(struct metric_range){0}, &points, err) < 0)
             return -1;
         size_t count = steps_of(ask->arena, &points, from, to, &steps);
         count = pick_steps(steps, count, limit);

@@ -37,14 +37,15 @@ static void place_take_run(struct ask *ask, const struct run *run, struct place 
     out->run.name = out->run.user = out->run.reason = STR("");
 }
 
-int place_of_run(struct ask *ask, struct store_txn *txn, struct str run_id, struct str path,
+/* Deleted runs keep their bytes, since they may be restored. */
+int place_of_run(struct ask *ask, struct store_txn *txn, const struct place_at *at,
                  struct place *out, struct error *err)
 {
     struct place place;
     struct run run;
 
-    if (place_base(ask, txn, path, &place, err) < 0 ||
-        run_get(txn, place.scope, run_id, &run, err) < 0)
+    if (place_base(ask, txn, at->path, &place, err) < 0 ||
+        run_get(txn, place.scope, at->root, &run, err) < 0)
         return -1;
     place_take_run(ask, &run, &place);
     place.prefix = asset_run_prefix(ask->arena, run.run_id);
@@ -52,15 +53,16 @@ int place_of_run(struct ask *ask, struct store_txn *txn, struct str run_id, stru
     return 0;
 }
 
-int place_of_model(struct ask *ask, struct store_txn *txn, struct str model_id, struct str path,
+/* With the run that logged it: who may write there is asked of the run. */
+int place_of_model(struct ask *ask, struct store_txn *txn, const struct place_at *at,
                    struct place *out, struct error *err)
 {
     struct logged_model model;
     struct place place;
     struct run run;
 
-    if (place_base(ask, txn, path, &place, err) < 0 ||
-        logged_model_get(txn, place.scope, model_id, &model, err) < 0)
+    if (place_base(ask, txn, at->path, &place, err) < 0 ||
+        logged_model_get(txn, place.scope, at->root, &model, err) < 0)
         return -1;
     if (model.run) {
         if (run_by_row(txn, model.run, &run, err) < 0)
@@ -83,7 +85,7 @@ static struct str next_piece(struct str *rest)
 }
 
 /* "versions/{row}/path": the bytes of a registered model version, wherever ARM put them. */
-static int place_of_version(struct ask *ask, struct store_txn *txn, struct str row, struct str path,
+static int place_of_version(struct ask *ask, struct store_txn *txn, const struct place_at *at,
                             struct place *out, struct error *err)
 {
     struct document version;
@@ -94,22 +96,24 @@ static int place_of_version(struct ask *ask, struct store_txn *txn, struct str r
 
     if (ask_scope(ask, txn, &scope, err) < 0)
         return -1;
-    if (!str_to_int64(row, &number) || document_by_id(txn, number, &version, &none) < 0 ||
+    if (!str_to_int64(at->root, &number) || document_by_id(txn, number, &version, &none) < 0 ||
         version.scope != scope.number || !str_eq(version.type, STR("models/versions")))
         return error_set(err, ERROR_NOT_FOUND, "path", "No such model version: '%.*s'",
-                         STR_ARG(row));
+                         STR_ARG(at->root));
     struct json *body = json_parse(ask->arena, version.body, err);
     if (!body ||
         asset_place(txn, &scope, json_str_at(body, "properties.modelUri"), &asset, err) < 0)
         return -1;
     *out = (struct place){.container = arena_str(ask->arena, asset.container),
                           .prefix = arena_str(ask->arena, asset.prefix),
-                          .path = path,
+                          .path = at->path,
                           .scope = scope.number,
                           .fixed = true};
     return 0;
 }
 
+/* The bytes of a version are asked for by row, since their place is ARM's to choose; the others are
+ * told apart by what stands between the experiment and the path. */
 int place_of(struct ask *ask, struct store_txn *txn, struct str address, struct place *out,
              struct error *err)
 {
@@ -120,13 +124,13 @@ int place_of(struct ask *ask, struct store_txn *txn, struct str address, struct 
     if (path_check(address, err) < 0)
         return -1;
     if (str_eq(experiment, STR("versions")))
-        return place_of_version(ask, txn, second, rest, out, err);
+        return place_of_version(ask, txn, &(struct place_at){second, rest}, out, err);
     bool numbered = str_to_int64(experiment, &number);
     struct str third = next_piece(&rest);
     if (numbered && str_eq(third, STR("artifacts")))
-        return place_of_run(ask, txn, second, rest, out, err);
+        return place_of_run(ask, txn, &(struct place_at){second, rest}, out, err);
     if (numbered && str_eq(second, STR("models")) && str_eq(next_piece(&rest), STR("artifacts")))
-        return place_of_model(ask, txn, third, rest, out, err);
+        return place_of_model(ask, txn, &(struct place_at){third, rest}, out, err);
     return error_set(err, ERROR_NOT_FOUND, "path",
                      "There is no artifact root at '%.*s'; runs and logged models have one.",
                      STR_ARG(str_slice(address, 0, 200)));

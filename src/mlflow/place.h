@@ -23,9 +23,13 @@ struct place {
 int place_of(struct ask *ask, struct store_txn *txn, struct str address, struct place *out,
              struct error *err);
 /* A path of a run (or of a logged model). */
-int place_of_run(struct ask *ask, struct store_txn *txn, struct str run_id, struct str path,
+struct place_at {
+    struct str root; /* the id of the run or model */
+    struct str path;
+};
+int place_of_run(struct ask *ask, struct store_txn *txn, const struct place_at *at,
                  struct place *out, struct error *err);
-int place_of_model(struct ask *ask, struct store_txn *txn, struct str model_id, struct str path,
+int place_of_model(struct ask *ask, struct store_txn *txn, const struct place_at *at,
                    struct place *out, struct error *err);
 
 /* The blob's name: prefix and path. */

@@ -135,16 +135,16 @@ int mlflow_registered_latest(struct ask *ask, struct out *out, struct error *err
 {
     struct work work = {.ask = ask};
     struct registry_entry model;
-    struct ask_texts stages;
+    struct registry_latest latest = {.key = "model_versions"};
 
     if (ask_text(ask, "name", ASK_REQUIRED, &work.name, err) < 0 ||
-        ask_texts(ask, "stages", &stages, err) < 0)
+        ask_texts(ask, "stages", &latest.stages, err) < 0)
         return -1;
     CLEANUP(store_read_end) struct store_txn *txn = work_read(ask, err);
     if (!txn || find(&work, txn, &model, err) < 0)
         return -1;
     out_begin(out, NULL, '{');
-    if (registry_show_latest(txn, &model, &stages, "model_versions", out, err) < 0)
+    if (registry_show_latest(txn, &model, &latest, out, err) < 0)
         return -1;
     out_end(out, '}');
     return 0;
@@ -349,8 +349,10 @@ int mlflow_alias_get(struct ask *ask, struct out *out, struct error *err)
     if (registry_read(txn, &document, &version, err) < 0)
         return -1;
     out_begin(out, NULL, '{');
-    if (registry_show_version(txn, &model, &version, "model_version", out, err) < 0)
+    out_begin(out, "model_version", '{');
+    if (registry_show_version(txn, &model, &version, out, err) < 0)
         return -1;
+    out_end(out, '}');
     out_end(out, '}');
     return 0;
 }

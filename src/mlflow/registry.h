@@ -52,13 +52,16 @@ struct str registry_stage(const struct registry_entry *version);
 /* registry_show.c: as MLflow writes them, an object under `key`. */
 int registry_show(struct store_txn *txn, const struct registry_entry *model, const char *key,
                   struct out *out, struct error *err);
+/* The members of a version alone. */
 int registry_show_version(struct store_txn *txn, const struct registry_entry *model,
-                          const struct registry_entry *version, const char *key, struct out *out,
-                          struct error *err);
-/* The newest version of each stage asked for (none: of each there is). */
+                          const struct registry_entry *version, struct out *out, struct error *err);
+/* The newest version of each stage asked for, a list that is left out when it is empty. */
+struct registry_latest {
+    const char *key;
+    struct ask_texts stages; /* none: of each there is */
+};
 int registry_show_latest(struct store_txn *txn, const struct registry_entry *model,
-                         const struct ask_texts *stages, const char *key, struct out *out,
-                         struct error *err);
+                         const struct registry_latest *latest, struct out *out, struct error *err);
 
 /* Tags of a request, checked by the registry's limits, into a JSON object. */
 int registry_read_tags(struct ask *ask, struct json **out, struct error *err);

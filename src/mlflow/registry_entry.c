@@ -212,8 +212,8 @@ int registry_read_tags(struct ask *ask, struct json **out, struct error *err)
     yyjson_arr_iter_init(list, &it);
     while ((item = yyjson_arr_iter_next(&it))) {
         struct str key, value;
-        if (ask_value_text(ask, item, "key", ASK_REQUIRED, &key, err) < 0 ||
-            ask_value_text(ask, item, "value", ASK_OPTIONAL, &value, err) < 0 ||
+        if (ask_value_need_text(ask, item, "key", &key, err) < 0 ||
+            ask_value_text(ask, item, "value", &value, err) < 0 ||
             registry_check_tag(key, value, err) < 0)
             return -1;
         json_set(ask->arena, tags, key, json_text(ask->arena, value));

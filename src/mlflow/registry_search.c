@@ -17,6 +17,7 @@ struct hunt {
         struct registry_entry version; /* when versions are searched */
     } *hits;
     size_t count, size;
+    size_t offset, limit; /* the page, counted in hits */
 };
 
 static struct filter_value text_value(struct str text)
@@ -191,22 +192,30 @@ static int compare(const void *a, const void *b, void *context)
     return compare_default(hunt, a, b);
 }
 
-static int show_hits(struct ask *ask, const struct hunt *hunt, size_t offset, size_t limit,
-                     struct out *out, struct error *err)
+static int show_hit(const struct hunt *hunt, const struct hit *hit, struct out *out,
+                    struct error *err)
 {
-    size_t end = offset + limit < hunt->count ? offset + limit : hunt->count;
+    if (!hunt->versions)
+        return registry_show(hunt->txn, &hit->model, NULL, out, err);
+    out_begin(out, NULL, '{');
+    if (registry_show_version(hunt->txn, &hit->model, &hit->version, out, err) < 0)
+        return -1;
+    out_end(out, '}');
+    return 0;
+}
+
+/* An empty list is left out, as protobuf does. */
+static int show_hits(struct ask *ask, const struct hunt *hunt, struct out *out, struct error *err)
+{
+    size_t offset = hunt->offset < hunt->count ? hunt->offset : hunt->count;
+    size_t end = hunt->count - offset > hunt->limit ? offset + hunt->limit : hunt->count;
 
     out_begin(out, NULL, '{');
     if (offset < end) {
         out_begin(out, hunt->versions ? "model_versions" : "registered_models", '[');
-        for (size_t i = offset; i < end; i++) {
-            const struct hit *hit = &hunt->hits[i];
-            int shown = hunt->versions ? registry_show_version(hunt->txn, &hit->model,
-                                                               &hit->version, NULL, out, err)
-                                       : registry_show(hunt->txn, &hit->model, NULL, out, err);
-            if (shown < 0)
+        for (size_t i = offset; i < end; i++)
+            if (show_hit(hunt, &hunt->hits[i], out, err) < 0)
                 return -1;
-        }
         out_end(out, ']');
     }
     if (end < hunt->count)
@@ -215,14 +224,14 @@ static int show_hits(struct ask *ask, const struct hunt *hunt, size_t offset, si
     return 0;
 }
 
+/* A workspace has hundreds of models, not millions: all are read, sifted and sorted for a page. */
 static int hunt_run(struct ask *ask, struct hunt *hunt, const struct filter_grammar *grammar,
-                    size_t limit, struct out *out, struct error *err)
+                    struct out *out, struct error *err)
 {
     struct str filter;
-    size_t offset;
     int64_t scope;
 
-    if (work_offset(ask, 0, &offset, err) < 0 ||
+    if (work_offset(ask, 0, &hunt->offset, err) < 0 ||
         ask_text(ask, "filter", ASK_OPTIONAL, &filter, err) < 0 ||
         filter_parse(ask->arena, grammar, filter, &hunt->filter, err) < 0 ||
         work_orders(ask, grammar, &hunt->orders, err) < 0)
@@ -233,25 +242,23 @@ static int hunt_run(struct ask *ask, struct hunt *hunt, const struct filter_gram
         return -1;
     if (hunt->count > 1)
         qsort_r(hunt->hits, hunt->count, sizeof *hunt->hits, compare, hunt);
-    return show_hits(ask, hunt, offset, limit, out, err);
+    return show_hits(ask, hunt, out, err);
 }
 
 int mlflow_registered_search(struct ask *ask, struct out *out, struct error *err)
 {
     struct hunt hunt = {0};
-    size_t limit;
 
-    if (work_limit(ask, 100, 1000, &limit, err) < 0)
+    if (work_limit(ask, 100, 1000, &hunt.limit, err) < 0)
         return -1;
-    return hunt_run(ask, &hunt, &filter_registered_models, limit, out, err);
+    return hunt_run(ask, &hunt, &filter_registered_models, out, err);
 }
 
 int mlflow_version_search(struct ask *ask, struct out *out, struct error *err)
 {
     struct hunt hunt = {.versions = true};
-    size_t limit;
 
-    if (work_limit(ask, 200000, 200000, &limit, err) < 0)
+    if (work_limit(ask, 200000, 200000, &hunt.limit, err) < 0)
         return -1;
-    return hunt_run(ask, &hunt, &filter_model_versions, limit, out, err);
+    return hunt_run(ask, &hunt, &filter_model_versions, out, err);
 }

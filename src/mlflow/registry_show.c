@@ -64,15 +64,14 @@ static int show_aliases(struct store_txn *txn, const struct registry_entry *mode
     return 0;
 }
 
+/* Versions that ARM made have no source of MLflow's: theirs is the address that ARM keeps. */
 int registry_show_version(struct store_txn *txn, const struct registry_entry *model,
-                          const struct registry_entry *version, const char *key, struct out *out,
-                          struct error *err)
+                          const struct registry_entry *version, struct out *out, struct error *err)
 {
     struct str source = registry_extra(version, "mlflow.source");
     struct str description = json_str_at(version->properties, "description");
 
     assert(version->document.parent == model->document.doc);
-    out_begin(out, key, '{');
     out_text(out, "name", model->document.name);
     out_text(out, "version", version->document.name);
     show_times(version, out);
@@ -85,10 +84,7 @@ int registry_show_version(struct store_txn *txn, const struct registry_entry *mo
     if (registry_extra(version, "mlflow.modelId").len)
         out_text(out, "model_id", registry_extra(version, "mlflow.modelId"));
     show_tags(version, out);
-    if (show_aliases(txn, model, version->document.doc, out, err) < 0)
-        return -1;
-    out_end(out, '}');
-    return 0;
+    return show_aliases(txn, model, version->document.doc, out, err);
 }
 
 static bool wanted(const struct ask_texts *stages, struct str stage)
@@ -99,9 +95,9 @@ static bool wanted(const struct ask_texts *stages, struct str stage)
     return stages->count == 0;
 }
 
+/* Versions come newest first, so the first of a stage is its newest. */
 int registry_show_latest(struct store_txn *txn, const struct registry_entry *model,
-                         const struct ask_texts *stages, const char *key, struct out *out,
-                         struct error *err)
+                         const struct registry_latest *latest, struct out *out, struct error *err)
 {
     struct registry_list versions;
     bool any = false;
@@ -110,16 +106,18 @@ int registry_show_latest(struct store_txn *txn, const struct registry_entry *mod
         return -1;
     for (size_t i = 0; i < versions.count; i++) {
         struct str stage = registry_stage(&versions.at[i]);
-        bool newest = wanted(stages, stage);
+        bool newest = wanted(&latest->stages, stage);
         for (size_t newer = 0; newer < i && newest; newer++)
             newest = !str_eq(registry_stage(&versions.at[newer]), stage);
         if (!newest)
             continue;
         if (!any)
-            out_begin(out, key, '[');
+            out_begin(out, latest->key, '[');
         any = true;
-        if (registry_show_version(txn, model, &versions.at[i], NULL, out, err) < 0)
+        out_begin(out, NULL, '{');
+        if (registry_show_version(txn, model, &versions.at[i], out, err) < 0)
             return -1;
+        out_end(out, '}');
     }
     if (any)
         out_end(out, ']');
@@ -129,7 +127,7 @@ int registry_show_latest(struct store_txn *txn, const struct registry_entry *mod
 int registry_show(struct store_txn *txn, const struct registry_entry *model, const char *key,
                   struct out *out, struct error *err)
 {
-    const struct ask_texts all = {0};
+    const struct registry_latest latest = {.key = "latest_versions"};
 
     out_begin(out, key, '{');
     out_text(out, "name", model->document.name);
@@ -137,7 +135,7 @@ int registry_show(struct store_txn *txn, const struct registry_entry *model, con
     out_text(out, "description", json_str_at(model->properties, "description"));
     show_tags(model, out);
     if (show_aliases(txn, model, 0, out, err) < 0 ||
-        registry_show_latest(txn, model, &all, "latest_versions", out, err) < 0)
+        registry_show_latest(txn, model, &latest, out, err) < 0)
         return -1;
     out_end(out, '}');
     return 0;

@@ -67,14 +67,15 @@ static int take_place(struct ask *ask, struct store_txn *txn, const struct place
 static int from_run(struct ask *ask, struct store_txn *txn, struct registry_source *io,
                     struct error *err)
 {
-    struct str rest = str_slice(io->text, 6, io->text.len), run_id, path = STR("");
+    struct str rest = str_slice(io->text, 6, io->text.len);
+    struct place_at at = {.path = STR("")};
     struct place place;
     struct error none = {0};
 
-    if (!str_cut(rest, '/', &run_id, &path))
-        run_id = rest;
-    if ((io->run_id.len && !str_eq(run_id, io->run_id)) || hides_dots(path) ||
-        place_of_run(ask, txn, run_id, path, &place, &none) < 0)
+    if (!str_cut(rest, '/', &at.root, &at.path))
+        at.root = rest;
+    if ((io->run_id.len && !str_eq(at.root, io->run_id)) || hides_dots(at.path) ||
+        place_of_run(ask, txn, &at, &place, &none) < 0)
         return not_of(io, "run_id", err);
     return take_place(ask, txn, &place, io, err);
 }
@@ -91,7 +92,7 @@ static int from_model(struct ask *ask, struct store_txn *txn, struct registry_so
     if (!str_cut(rest, '/', &name, &version)) {
         struct error none = {0};
         if ((io->model_id.len && !str_eq(rest, io->model_id)) ||
-            place_of_model(ask, txn, rest, STR(""), &place, &none) < 0)
+            place_of_model(ask, txn, &(struct place_at){rest, STR("")}, &place, &none) < 0)
             return not_of(io, "model_id", err);
         io->model_id = rest;
         return take_place(ask, txn, &place, io, err);
@@ -139,8 +140,9 @@ static int from_plugin_run(struct ask *ask, struct store_txn *txn, const struct 
 
     if (hides_dots(address->path))
         return not_of(io, "run_id", err);
-    if (place_of_run(ask, txn, address->run, address->path, &place, &none) < 0 &&
-        place_of_model(ask, txn, address->run, address->path, &place, &none) < 0)
+    const struct place_at at = {address->run, address->path};
+    if (place_of_run(ask, txn, &at, &place, &none) < 0 &&
+        place_of_model(ask, txn, &at, &place, &none) < 0)
         return not_of(io, "run_id", err);
     bool model = str_starts(place.prefix, STR("LoggedModels/"));
     if (io->run_id.len && !str_eq_fold(place.run.run_id, io->run_id))

@@ -38,8 +38,10 @@ static int show_result(struct work *work, struct store_txn *txn, const struct re
 {
     buf_clear(&work->out->buf);
     out_begin(work->out, NULL, '{');
-    if (registry_show_version(txn, model, version, "model_version", work->out, err) < 0)
+    out_begin(work->out, "model_version", '{');
+    if (registry_show_version(txn, model, version, work->out, err) < 0)
         return -1;
+    out_end(work->out, '}');
     out_end(work->out, '}');
     return 0;
 }

@@ -16,7 +16,7 @@ int mlflow_run_get(struct ask *ask, struct out *out, struct error *err)
         return -1;
     out_begin(out, NULL, '{');
     buf_add(&out->buf, STR("\"run\":"));
-    if (show_run(ask, txn, &run, location, out, err) < 0)
+    if (show_run(ask, txn, &(struct shown_run){&run, location}, out, err) < 0)
         return -1;
     out_end(out, '}');
     return 0;

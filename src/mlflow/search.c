@@ -71,27 +71,23 @@ static int read_search(struct ask *ask, const struct filter_grammar *grammar, st
 }
 
 /* Runs of one experiment stand together, so its location is asked once for each stretch. */
-static int show_page(struct ask *ask, struct store_txn *txn, const struct run_page *page,
-                     const struct search *search, struct out *out, struct error *err)
+static int show_runs(struct ask *ask, struct store_txn *txn, const struct run_page *page,
+                     struct out *out, struct error *err)
 {
-    struct str location = STR("");
+    struct shown_run shown = {.location = STR("")};
 
-    out_begin(out, NULL, '{');
-    if (page->count > 0) {
-        out_begin(out, "runs", '[');
-        for (size_t i = 0; i < page->count; i++) {
-            const struct run *run = &page->runs[i];
-            if ((i == 0 || run->experiment != page->runs[i - 1].experiment) &&
-                work_location(txn, run, &location, err) < 0)
-                return -1;
-            if (show_run(ask, txn, run, location, out, err) < 0)
-                return -1;
-        }
-        out_end(out, ']');
+    if (page->count == 0)
+        return 0;
+    out_begin(out, "runs", '[');
+    for (size_t i = 0; i < page->count; i++) {
+        shown.run = &page->runs[i];
+        if ((i == 0 || shown.run->experiment != page->runs[i - 1].experiment) &&
+            work_location(txn, shown.run, &shown.location, err) < 0)
+            return -1;
+        if (show_run(ask, txn, &shown, out, err) < 0)
+            return -1;
     }
-    if (page->more)
-        out_text(out, "next_page_token", work_token(ask->arena, search->offset + page->count, 0));
-    out_end(out, '}');
+    out_end(out, ']');
     return 0;
 }
 
@@ -107,7 +103,13 @@ int mlflow_search_runs(struct ask *ask, struct out *out, struct error *err)
     if (!txn || ask_scope_number(ask, txn, &search.scope, err) < 0 ||
         search_runs(ask->mlflow->engines->tracking, txn, &search, &page, err) < 0)
         return -1;
-    return show_page(ask, txn, &page, &search, out, err);
+    out_begin(out, NULL, '{');
+    if (show_runs(ask, txn, &page, out, err) < 0)
+        return -1;
+    if (page.more)
+        out_text(out, "next_page_token", work_token(ask->arena, search.offset + page.count, 0));
+    out_end(out, '}');
+    return 0;
 }
 
 /* --- Logged models ------------------------------------------------------------------------------
@@ -130,7 +132,7 @@ static int read_object_orders(struct ask *ask, struct search *search, struct err
     while ((item = yyjson_arr_iter_next(&it))) {
         struct order_clause *order = &orders[search->order_count++];
         struct str name;
-        if (ask_value_text(ask, item, "field_name", ASK_REQUIRED, &name, err) < 0 ||
+        if (ask_value_need_text(ask, item, "field_name", &name, err) < 0 ||
             order_parse(ask->arena, &filter_logged_models, name, order, err) < 0)
             return -1;
         yyjson_val *ascending = yyjson_obj_get(item, "ascending");
@@ -178,9 +180,12 @@ int mlflow_model_search(struct ask *ask, struct out *out, struct error *err)
     out_begin(out, NULL, '{');
     if (page.count > 0) {
         out_begin(out, "models", '[');
-        for (size_t i = 0; i < page.count; i++)
-            if (show_logged_model(ask, txn, &page.models[i], NULL, out, err) < 0)
+        for (size_t i = 0; i < page.count; i++) {
+            out_begin(out, NULL, '{');
+            if (show_logged_model(ask, txn, &page.models[i], out, err) < 0)
                 return -1;
+            out_end(out, '}');
+        }
         out_end(out, ']');
     }
     if (page.more)

@@ -108,9 +108,11 @@ static void show_outputs(struct out *out, const struct lineage *lineage)
     out_end(out, '}');
 }
 
-int show_run(struct ask *ask, struct store_txn *txn, const struct run *run, struct str location,
-             struct out *out, struct error *err)
+/* All is read before anything is written, so that a failure leaves no half of a run. */
+int show_run(struct ask *ask, struct store_txn *txn, const struct shown_run *shown, struct out *out,
+             struct error *err)
 {
+    const struct run *run = shown->run;
     struct tracking *tracking = ask->mlflow->engines->tracking;
     struct metric_list metrics;
     struct pairs params, tags;
@@ -122,7 +124,7 @@ int show_run(struct ask *ask, struct store_txn *txn, const struct run *run, stru
         lineage_read(txn, run->run, &lineage, err) < 0)
         return -1;
     out_begin(out, NULL, '{');
-    show_run_info(out, "info", ask, run, location);
+    show_run_info(out, "info", ask, run, shown->location);
     out_begin(out, "data", '{');
     show_metrics(out, &metrics);
     show_pairs(out, "params", &params);
@@ -189,8 +191,9 @@ static const char *const MODEL_STATUSES[] = {"LOGGED_MODEL_STATUS_UNSPECIFIED",
                                              "LOGGED_MODEL_PENDING", "LOGGED_MODEL_READY",
                                              "LOGGED_MODEL_UPLOAD_FAILED"};
 
+/* Times end in _ms here, unlike those of runs: these messages are younger. */
 int show_logged_model(struct ask *ask, struct store_txn *txn, const struct logged_model *model,
-                      const char *key, struct out *out, struct error *err)
+                      struct out *out, struct error *err)
 {
     struct tracking *tracking = ask->mlflow->engines->tracking;
     struct pairs params, tags;
@@ -199,7 +202,6 @@ int show_logged_model(struct ask *ask, struct store_txn *txn, const struct logge
     if (params_read(tracking, txn, -model->model, &params, err) < 0 ||
         tags_read(tracking, txn, -model->model, &tags, err) < 0)
         return -1;
-    out_begin(out, key, '{');
     out_begin(out, "info", '{');
     out_text(out, "model_id", model->model_id);
     out_text(out, "experiment_id", arena_printf(ask->arena, "%lld", (long long)model->experiment));
@@ -218,7 +220,6 @@ int show_logged_model(struct ask *ask, struct store_txn *txn, const struct logge
     show_pairs(out, "params", &params);
     if (show_model_metrics(ask, txn, model, out, err) < 0)
         return -1;
-    out_end(out, '}');
     out_end(out, '}');
     return 0;
 }

@@ -11,9 +11,13 @@
 void show_run_info(struct out *out, const char *key, const struct ask *ask, const struct run *run,
                    struct str location);
 
-/* A whole run: info, data, inputs, outputs. `location` is its experiment's. */
-int show_run(struct ask *ask, struct store_txn *txn, const struct run *run, struct str location,
-             struct out *out, struct error *err);
+/* A whole run: info, data, inputs, outputs. */
+struct shown_run {
+    const struct run *run;
+    struct str location; /* its experiment's, "" unless a client chose one */
+};
+int show_run(struct ask *ask, struct store_txn *txn, const struct shown_run *shown, struct out *out,
+             struct error *err);
 
 /* A list "key": [{key, value}, …], left out when empty. */
 void show_pairs(struct out *out, const char *key, const struct pairs *pairs);
@@ -22,6 +26,6 @@ void show_pairs(struct out *out, const char *key, const struct pairs *pairs);
 int show_experiment(const struct ask *ask, struct store_txn *txn,
                     const struct experiment *experiment, struct out *out, struct error *err);
 
-/* info and data of a logged model, as an object under `key`. */
+/* The members info and data of a logged model. */
 int show_logged_model(struct ask *ask, struct store_txn *txn, const struct logged_model *model,
-                      const char *key, struct out *out, struct error *err);
+                      struct out *out, struct error *err);
