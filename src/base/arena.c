@@ -12,6 +12,9 @@
 #define LARGEST_CHUNK_BYTES (256 * KIB)
 #define KEPT_CHUNK_BYTES (32 * KIB) /* what a reset may keep */
 
+/* Bytes on the stack for a text that is being made. */
+#define SMALL_TEXT 256
+
 struct chunk {
     struct chunk *next;
     size_t used;
@@ -20,9 +23,13 @@ struct chunk {
 };
 
 struct arena {
+    /* A large piece of its own lies second, so that the chunk being filled stays first. */
     struct chunk *chunks; /* the newest first; only it is filled */
     size_t budget_bytes;
+    /* What was given out, not what was taken from the system: the budget is about the client's
+     * demand, and must not depend on how chunks happen to fill. */
     size_t used_bytes;
+    /* The one document that makes all JSON of this arena; base/json.c's, opaque here. */
     void *json_slot;
 };
 
@@ -36,6 +43,7 @@ struct arena *arena_new(size_t budget_bytes)
     return arena;
 }
 
+/* Takes NULL inside, as every CLEANUP does, and leaves NULL behind. */
 void arena_free(struct arena **arena)
 {
     assert(arena);
@@ -148,16 +156,21 @@ int arena_fits(struct arena *arena, size_t size, struct error *err)
                      arena->budget_bytes / MIB);
 }
 
+/* For limits that a caller sets below the budget, and for tests that nothing is lost. */
 size_t arena_used(const struct arena *arena)
 {
     return arena->used_bytes;
 }
 
+/* A copy that outlives its source, with the NUL of arena_cstr behind it: `.ptr` may go to the
+ * system. */
 struct str arena_str(struct arena *arena, struct str s)
 {
     return (struct str){arena_cstr(arena, s), s.len};
 }
 
+/* ASCII only. Keys of the store are made by it, so it may never follow a locale: rows that were
+ * written under one would not be found under another. */
 struct str arena_lower(struct arena *arena, struct str s)
 {
     char *copy = arena_cstr(arena, s);
@@ -169,6 +182,8 @@ struct str arena_lower(struct arena *arena, struct str s)
     return (struct str){copy, s.len};
 }
 
+/* The one that copies; an empty string has an address too, since NULL means "not given" to many
+ * callers. */
 char *arena_cstr(struct arena *arena, struct str s)
 {
     assert(arena);
@@ -180,22 +195,28 @@ char *arena_cstr(struct arena *arena, struct str s)
     return copy;
 }
 
-/* Formats twice, since the length is not known before; the first pass writes nothing. */
+/* Most texts are short: formatted once and copied. Longer ones are formatted again, since their
+ * length was not known before. */
 struct str arena_vprintf(struct arena *arena, const char *format, va_list args)
 {
+    char small[SMALL_TEXT];
     va_list again;
 
     assert(format);
     va_copy(again, args);
-    int len = vsnprintf(NULL, 0, format, again);
+    int len = vsnprintf(small, sizeof(small), format, again);
     va_end(again);
     if (len < 0)
         abort();
     char *text = arena_take(arena, (size_t)len + 1);
-    vsnprintf(text, (size_t)len + 1, format, args);
+    if ((size_t)len < sizeof(small))
+        memcpy(text, small, (size_t)len + 1);
+    else
+        vsnprintf(text, (size_t)len + 1, format, args);
     return (struct str){text, (size_t)len};
 }
 
+/* The usual way to a text whose length is not known; nothing is cut off. */
 struct str arena_printf(struct arena *arena, const char *format, ...)
 {
     va_list args;
@@ -206,6 +227,7 @@ struct str arena_printf(struct arena *arena, const char *format, ...)
     return text;
 }
 
+/* Where json.c keeps its document, so that values of one request share pools. */
 void **arena_json_slot(struct arena *arena)
 {
     assert(arena);
