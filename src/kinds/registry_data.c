@@ -209,6 +209,8 @@ static const struct route ROWS[] = {
     ROW("PUT", FRONT REGISTRY "/tempdatarefs/{name}/versions/{version}", "write", put_upload),
     ROW("POST", REGISTRY "/datarefs/{name}/versions/{version}", "read", post_download),
     ROW("POST", FRONT REGISTRY "/datarefs/{name}/versions/{version}", "read", post_download),
+    ROW("POST", REGISTRY "/import", "write", registry_import),
+    ROW("POST", FRONT REGISTRY "/import", "write", registry_import),
 };
 
 struct route_table registry_data_routes(struct arm *arm)

@@ -140,6 +140,111 @@ TEST(bytes_are_put_before_the_asset_and_read_by_it)
                        .status);
 }
 
+/* A blob of the default workspace's artifact store, of no bytes. */
+static int keep_blob(struct store_txn *txn, void *context, struct error *err)
+{
+    struct content_object *object = context;
+    struct scope scope;
+    struct scope_name name = {STR("00000000-0000-0000-0000-000000000001"), STR("default"),
+                              STR("default")};
+    if (content_keep(txn, object, err) < 0 || scope_find(txn, &name, &scope, err) < 0)
+        return -1;
+    struct blob blob = {.container = asset_artifact_container(store_arena(txn), &scope),
+                        .name = STR("LocalUpload/ab/m/w.bin"),
+                        .object = object->object,
+                        .meta = STR("{}")};
+    return blob_put(txn, &blob, false, err);
+}
+
+static void keep_model(struct fixture *f)
+{
+    CLEANUP(content_writer_free) struct content_writer *writer = NULL;
+    struct content_object object;
+    struct error err = {0};
+
+    writer = content_writer_new(f->engines.content, &err);
+    CHECK_OK(content_write(writer, STR("weights"), &err), &err);
+    CHECK_OK(content_finish(writer, &object, &err), &err);
+    CHECK_OK(store_write(f->engines.store, keep_blob, &object, &err), &err);
+    CHECK_INT(201,
+              put(f, RG "/workspaces/default/models/m/versions/1",
+                  "{\"properties\":{\"modelUri\":\"azureml://datastores/workspaceartifactstore/"
+                  "paths/LocalUpload/ab/m\",\"description\":\"d\"}}")
+                  .status);
+}
+
+/* The answer to one request to share, by the workspace's id. */
+static struct fake_reply share(struct fixture *f, const char *asset, const char *as)
+{
+    struct str guid = arena_str(
+        f->arena, json_str_at(get(f, RG "/workspaces/default").json, "properties.workspaceId"));
+    struct str body =
+        arena_printf(f->arena,
+                     "{\"properties\":{\"referenceType\":\"Id\",\"destinationName\":\"%s\","
+                     "\"destinationVersion\":\"7\",\"sourceAssetId\":\"azureml://locations/local/"
+                     "workspaces/%.*s/%s\"}}",
+                     as, STR_ARG(guid), asset);
+    return fake_json(f->fake, "POST", FRONT REG "/import", body.ptr);
+}
+
+TEST(a_registry_takes_a_copy_of_what_a_workspace_has)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+
+    CHECK_INT(201, put(f, REG, PLAIN).status);
+    keep_model(f);
+    CHECK_INT(202, share(f, "models/m/versions/1", "shared-m").status);
+    struct str poll = arena_str(f->arena, fake_reply_header(f->fake, "Location"));
+    poll = str_slice(poll, (size_t)str_find(poll, STR("/subscriptions")), poll.len);
+    CHECK_INT(204,
+              fake_send(f->fake, "GET", arena_printf(f->arena, "%.*s", STR_ARG(poll)).ptr, STR(""))
+                  .status);
+    struct fake_reply reply = get(f, REG "/models/shared-m/versions/7");
+    CHECK_INT(200, reply.status);
+    CHECK_STR("d", json_str_at(reply.json, "properties.description"));
+    struct str uri = json_str_at(reply.json, "properties.modelUri");
+    CHECK(str_find(uri, STR("/azureml-")) > 0 && str_ends(uri, STR("/m")));
+    /* The copy has bytes of its own that a client may fetch. */
+    reply = fake_json(f->fake, "POST", FRONT REG "/datarefs/shared-m/versions/7",
+                      "{\"assetId\":\"azureml://registries/shared/models/shared-m/versions/7\"}");
+    CHECK_INT(200, reply.status);
+    CHECK_INT(409, share(f, "models/m/versions/1", "shared-m").status);
+    CHECK_INT(201, put(f, RG "/workspaces/default/environments/e/versions/1", IMAGE).status);
+    CHECK_INT(202, share(f, "environments/e/versions/1", "shared-e").status);
+    CHECK_STR("python:3.11", json_str_at(get(f, REG "/environments/shared-e/versions/7").json,
+                                         "properties.image"));
+}
+
+TEST(what_cannot_be_shared_is_refused_and_leaves_nothing)
+{
+    static const char *const BAD[] = {
+        "{}",
+        "[",
+        "{\"properties\":7}",
+        "{\"properties\":{\"sourceAssetId\":\"azureml:m:1\"}}",
+        "{\"properties\":{\"sourceAssetId\":\"azureml://registries/shared/models/m/versions/1\"}}",
+        "{\"properties\":{\"sourceAssetId\":\"https://e.example/\"}}",
+    };
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+
+    CHECK_INT(201, put(f, REG, PLAIN).status);
+    for (size_t i = 0; i < COUNT(BAD); i++)
+        CHECK_INT(400, fake_json(f->fake, "POST", REG "/import", BAD[i]).status);
+    CHECK_INT(404, share(f, "models/none/versions/1", "n").status);
+    CHECK_INT(501, share(f, "components/c/versions/1", "n").status);
+    CHECK_INT(404,
+              fake_json(f->fake, "POST", REG "/import",
+                        "{\"properties\":{\"sourceAssetId\":\"azureml://locations/l/workspaces/"
+                        "none/models/m/versions/1\"}}")
+                  .status);
+    CHECK_INT(404, get(f, REG "/models/n").status);
+    CHECK_INT(409,
+              fake_json(f->fake, "POST", RG "/registries/azureml/import",
+                        "{\"properties\":{\"sourceAssetId\":\"azureml://locations/l/workspaces/"
+                        "none/models/m/versions/1\"}}")
+                  .status);
+}
+
 TEST(ids_that_do_not_fit_their_path_are_refused)
 {
     static const char *const BAD[] = {

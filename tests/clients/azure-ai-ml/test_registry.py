@@ -116,3 +116,25 @@ def test_the_built_in_registry_holds_curated_environments(connection, shared):
     with pytest.raises(HttpResponseError) as refused:
         builtin.environments.create_or_update(Environment(name="mine", version="1", image=IMAGE))
     assert refused.value.status_code == 409
+
+
+def test_sharing_from_a_workspace(ml, shared, unique, tmp_path):
+    folder = tmp_path / "m"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "w.bin").write_text("weights")
+    (tmp_path / "f.csv").write_text("a,b\n")
+    target = {"share_with_version": "4", "registry_name": "shared-reg"}
+    ml.models.create_or_update(Model(name=unique, version="1", path=str(folder), tags={"k": "v"}))
+    copy = ml.models.share(unique, "1", share_with_name=f"{unique}-m", **target)
+    assert (copy.name, copy.version, copy.tags) == (f"{unique}-m", "4", {"k": "v"})
+    ml.data.create_or_update(Data(name=unique, version="1", path=str(tmp_path / "f.csv"), type="uri_file"))
+    assert ml.data.share(unique, "1", share_with_name=f"{unique}-d", **target).type == "uri_file"
+    ml.environments.create_or_update(Environment(name=unique, version="1", image=IMAGE))
+    assert ml.environments.share(unique, "1", share_with_name=f"{unique}-e", **target).image == IMAGE
+    shared.models.download(f"{unique}-m", "4", str(tmp_path / "back"))
+    assert [p.read_text() for p in (tmp_path / "back").rglob("w.bin")] == ["weights"]
+    with pytest.raises(Exception, match="already exists"):
+        ml.models.share(unique, "1", share_with_name=f"{unique}-m", **target)
+    with pytest.raises(HttpResponseError, match="has no version 9"):
+        ml.models.share(unique, "9", share_with_name="other", **target)
+    assert ml.models.get(unique, "1").version == "1", "the client is of the workspace again"
