@@ -429,3 +429,48 @@ TEST(a_scope_is_found_in_any_case_as_first_spelled)
     CHECK_OK(scope_each(txn, count_scope, &sum, &err), &err);
     CHECK_INT(3, sum);
 }
+
+static int add_scope(struct store_txn *txn, const char *name, int64_t *out, struct error *err)
+{
+    struct scope scope = {.kind = SCOPE_WORKSPACE,
+                          .subscription = STR("s"),
+                          .group = STR("g"),
+                          .name = str_from(name),
+                          .guid = str_from(name)};
+
+    if (scope_insert(txn, &scope, err) < 0)
+        return -1;
+    *out = scope.number;
+    return 0;
+}
+
+/* What guards remember of a number must not become true of another workspace. */
+static int reuse(struct store_txn *txn, struct error *err)
+{
+    int64_t first, second, third, fourth;
+
+    CHECK_OK(add_scope(txn, "a", &first, err), err);
+    CHECK_OK(add_scope(txn, "b", &second, err), err);
+    CHECK_OK(scope_remove(txn, second, err), err); /* one in use stays */
+    CHECK_ERROR(ERROR_EXISTS, add_scope(txn, "b", &third, err), err);
+    CHECK_OK(scope_retire(txn, second, err), err);
+    CHECK_OK(scope_remove(txn, second, err), err);
+    CHECK_OK(add_scope(txn, "b", &third, err), err);
+    CHECK_INT(second + 1, third);
+    CHECK_OK(scope_retire(txn, third, err), err);
+    CHECK_OK(scope_retire(txn, first, err), err);
+    CHECK_OK(scope_remove(txn, third, err), err);
+    CHECK_OK(scope_remove(txn, first, err), err); /* the smaller one last */
+    CHECK_OK(add_scope(txn, "c", &fourth, err), err);
+    CHECK_INT(third + 1, fourth);
+    return 0;
+}
+
+TEST(a_scopes_number_is_never_given_again)
+{
+    CLEANUP(store_close) struct store *store = NULL;
+    struct error err = {0};
+
+    CHECK_OK(store_open("memory:", NULL, &store, &err), &err);
+    CHECK_OK(WRITE(store, reuse, &err), &err);
+}

@@ -64,6 +64,7 @@ int scope_find(struct store_txn *txn, const struct scope_name *name, struct scop
     return scope_one(q, name->name, out, err);
 }
 
+/* A retired one is found, too: whoever removes its rows needs to know it. */
 int scope_by_number(struct store_txn *txn, int64_t number, struct scope *out, struct error *err)
 {
     struct sql *q = sql(txn, "SELECT " COLUMNS " FROM scope WHERE scope = ?", err);
@@ -74,6 +75,8 @@ int scope_by_number(struct store_txn *txn, int64_t number, struct scope *out, st
     return scope_one(q, arena_printf(store_arena(txn), "#%lld", (long long)number), out, err);
 }
 
+/* Clients keep GUIDs in addresses (MLflow's, those of runs). That of a retired scope is as dead as
+ * its name. */
 int scope_by_guid(struct store_txn *txn, struct str guid, struct scope *out, struct error *err)
 {
     struct sql *q = sql(txn, "SELECT " COLUMNS " FROM scope WHERE guid = ? AND kind <> 3", err);
@@ -114,6 +117,41 @@ static int scope_check_registry(struct store_txn *txn, const struct scope *scope
                      STR_ARG(other.name));
 }
 
+/* The greatest number that a removed scope had; 0 before the first was removed. */
+static int scope_removed(struct store_txn *txn, int64_t *out, struct error *err)
+{
+    struct sql *q = sql(txn, "SELECT value FROM meta WHERE key = 'scope'", err);
+    int64_t number = 0;
+
+    if (!q)
+        return -1;
+    if (sql_step(q) > 0 && !str_to_int64(sql_peek(q, 0), &number))
+        number = INT64_MAX; /* better none than one that was given before */
+    *out = number;
+    return sql_end(q, err);
+}
+
+/* A number is given once: caches, tokens and signatures hold it longer than its row lives. The
+ * table alone would give that of the last row again once the row is gone. */
+static int scope_next(struct store_txn *txn, int64_t *out, struct error *err)
+{
+    int64_t removed;
+    struct sql *q;
+
+    if (scope_removed(txn, &removed, err) < 0 ||
+        !(q = sql(txn, "SELECT COALESCE(MAX(scope), 0) FROM scope", err)))
+        return -1;
+    int64_t last = sql_step(q) > 0 ? sql_int(q, 0) : 0;
+    if (sql_end(q, err) < 0)
+        return -1;
+    last = last > removed ? last : removed;
+    if (last == INT64_MAX)
+        return error_set(err, ERROR_CORRUPT, "",
+                         "The database has no number left for a workspace.");
+    *out = last + 1;
+    return 0;
+}
+
 /* Subscription and GUID are kept in lower case, group and name as spelled. */
 int scope_insert(struct store_txn *txn, struct scope *scope, struct error *err)
 {
@@ -121,12 +159,13 @@ int scope_insert(struct store_txn *txn, struct scope *scope, struct error *err)
 
     assert(scope->kind == SCOPE_WORKSPACE || scope->kind == SCOPE_REGISTRY);
     assert(scope->guid.len && scope->name.len);
-    if (scope_check_registry(txn, scope, err) < 0)
+    int64_t number;
+    if (scope_check_registry(txn, scope, err) < 0 || scope_next(txn, &number, err) < 0)
         return -1;
     struct sql *q = sql(txn,
                         "INSERT INTO scope (kind, subscription, rgroup, rgroup_key, name,"
-                        " name_key, guid, data_key, created_us)"
-                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING scope",
+                        " name_key, guid, data_key, created_us, scope)"
+                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                         err);
     if (!q)
         return -1;
@@ -141,10 +180,11 @@ int scope_insert(struct store_txn *txn, struct scope *scope, struct error *err)
     sql_bind_text(q, 7, arena_lower(arena, scope->guid));
     sql_bind_blob(q, 8, scope->data_key);
     sql_bind_int(q, 9, scope->created_us);
-    if (sql_step(q) > 0)
-        scope->number = sql_int(q, 0);
-    if (sql_end(q, err) == 0)
+    sql_bind_int(q, 10, number);
+    if (sql_run(q, err) == 0) {
+        scope->number = number;
         return 0;
+    }
     if (err && err->code == ERROR_EXISTS)
         error_set(err, ERROR_EXISTS, "", "There is a workspace '%.*s' in this group already.",
                   STR_ARG(scope->name));
@@ -163,17 +203,32 @@ int scope_retire(struct store_txn *txn, int64_t number, struct error *err)
     return sql_run(q, err);
 }
 
+/* The kind is part of the condition, so that no slip can remove one that is still in use. */
 int scope_remove(struct store_txn *txn, int64_t number, struct error *err)
 {
+    struct arena *arena = store_arena(txn);
     struct sql *q = sql(txn, "DELETE FROM scope WHERE scope = ? AND kind = 3", err);
+    int64_t removed;
 
     assert(number > 0);
     if (!q)
         return -1;
     sql_bind_int(q, 1, number);
+    if (sql_run(q, err) < 0 || scope_removed(txn, &removed, err) < 0)
+        return -1;
+    if (number <= removed)
+        return 0;
+    q = sql(txn,
+            "INSERT INTO meta (key, value) VALUES ('scope', ?)"
+            " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            err);
+    if (!q)
+        return -1;
+    sql_bind_text(q, 1, arena_printf(arena, "%lld", (long long)number));
     return sql_run(q, err);
 }
 
+/* By number, not by cursor: a scope that is made meanwhile has a greater number and is met. */
 int scope_each(struct store_txn *txn, int (*each)(const struct scope *, void *), void *context,
                struct error *err)
 {
@@ -199,6 +254,7 @@ int scope_each(struct store_txn *txn, int (*each)(const struct scope *, void *),
     return 0;
 }
 
+/* Of any scope that was read: the group as first spelled, since clients compare ids by letters. */
 struct str scope_arm_id(struct arena *arena, const struct scope *scope)
 {
     assert(scope->number > 0 && scope->name.len);
