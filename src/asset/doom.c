@@ -7,6 +7,7 @@
 
 #include <assert.h>
 
+/* In the transaction that hides what is doomed: from then on a crash cannot lose it. */
 int doom_note(struct store_txn *txn, const struct doomed *doomed, struct error *err)
 {
     struct sql *q = sql(txn,
@@ -58,6 +59,7 @@ static int forget_edges(struct store_txn *txn, const struct run *run, struct err
     return 0;
 }
 
+/* Hidden at once and removed piece by piece later: a run may have millions of points. */
 int doom_run(struct store_txn *txn, const struct scope *scope, const struct run *run,
              struct error *err)
 {
@@ -99,6 +101,8 @@ static int refuse_open(struct store_txn *txn, int64_t scope, int64_t experiment,
     return error_hint(err, "Cancel it first.");
 }
 
+/* Its number is negated, which hides it from every query, and its name is free. The default one
+ * stays, as runs without an experiment land there. */
 int doom_experiment(struct store_txn *txn, const struct scope *scope, int64_t experiment,
                     struct error *err)
 {
@@ -133,6 +137,8 @@ static bool is_upload_container(struct arena *arena, const struct scope *scope,
     return str_starts(container, before) && container.len == before.len + 17;
 }
 
+/* Only what was uploaded for this one: bytes in a datastore of the user's own are not ours to
+ * remove. */
 int doom_bytes(struct store_txn *txn, const struct scope *scope, struct str uri, struct error *err)
 {
     struct error none = {0};

@@ -8,6 +8,7 @@
 
 /* A new version made by the server itself: container and document as a client's PUT leaves them. */
 
+/* As arm/ writes it for what clients make, so that both look alike. */
 static struct str system_data(struct arena *arena, struct str actor)
 {
     struct json *system = json_object(arena);

@@ -132,6 +132,8 @@ static int find_version(const struct look *look, const struct document *containe
     return result < 0 && err->code == ERROR_NOT_FOUND ? no_version(look, container, err) : result;
 }
 
+/* Guessing the latest would make a job depend on the moment; it has to be asked for by its
+ * label. */
 static int which_version(const struct look *look, struct error *err)
 {
     const struct reference *r = &look->reference;
@@ -212,6 +214,7 @@ static int in_workspace(const struct look *look, struct asset *out, struct error
     return 0;
 }
 
+/* First what it says, then what it may be: an error names the kind that was needed. */
 int asset_resolve(struct store_txn *txn, const struct asset_query *query, struct asset *out,
                   struct error *err)
 {

@@ -7,12 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* No memory yet: many buffers (errors, rare headers) never get a byte. */
 struct buf buf_make(size_t cap_bytes)
 {
     assert(cap_bytes < PTRDIFF_MAX);
     return (struct buf){.cap_bytes = cap_bytes};
 }
 
+/* The cap stays, so that a freed buffer can be filled again under the same limit. */
 void buf_free(struct buf *buf)
 {
     assert(buf);
@@ -20,6 +22,7 @@ void buf_free(struct buf *buf)
     *buf = (struct buf){.cap_bytes = buf->cap_bytes};
 }
 
+/* Keeps the memory: loops that build one text after another allocate once. */
 void buf_clear(struct buf *buf)
 {
     assert(buf);
@@ -52,6 +55,7 @@ char *buf_reserve(struct buf *buf, size_t more)
     return buf->ptr + buf->len;
 }
 
+/* For who wrote into what buf_reserve gave; the NUL of buf_str comes from here. */
 void buf_grew(struct buf *buf, size_t added)
 {
     assert(buf->len + added < buf->size);
@@ -74,16 +78,20 @@ void buf_add_bytes(struct buf *buf, const void *bytes, size_t len)
     buf_grew(buf, len);
 }
 
+/* An empty piece without an address is fine, so optional parts need no question. */
 void buf_add(struct buf *buf, struct str s)
 {
     buf_add_bytes(buf, s.ptr, s.len);
 }
 
+/* The same care as for a piece: one byte may be the one over the cap. */
 void buf_add_char(struct buf *buf, char c)
 {
     buf_add_bytes(buf, &c, 1);
 }
 
+/* Measured first, since what is over the cap must fail as a whole: half a number would be a wrong
+ * one. */
 void buf_printf(struct buf *buf, const char *format, ...)
 {
     va_list args, again;
@@ -114,12 +122,16 @@ void buf_consume(struct buf *buf, size_t count)
     buf->len -= count;
 }
 
+/* Always with a NUL behind it, and never a NULL address: it can go to printf and to the system as
+ * it is. */
 struct str buf_str(const struct buf *buf)
 {
     assert(buf && (buf->ptr || !buf->len));
     return (struct str){buf->ptr ? buf->ptr : "", buf->len};
 }
 
+/* Asked once at the end, instead of after each piece: a failed buffer takes nothing more, so what
+ * comes out is either whole or an error. */
 int buf_ok(const struct buf *buf, struct error *err)
 {
     assert(buf);

@@ -67,6 +67,8 @@ static void error_fill(struct error *err, enum error_code code, const char *targ
     memcpy(err->target, copy, sizeof(copy));
 }
 
+/* Always -1, so that failing is one statement. A caller who does not want the reason gives NULL,
+ * and then nothing is formatted. A text that is too long is cut, never refused. */
 int error_set(struct error *err, enum error_code code, const char *target, const char *format, ...)
 {
     va_list args;
@@ -104,6 +106,8 @@ static enum error_code code_of(int number)
     }
 }
 
+/* For calls of the system: the sentence says what was tried, the system's word why it failed. Which
+ * code the wire shows follows from the number. */
 int error_errno(struct error *err, int number, const char *format, ...)
 {
     va_list args;
@@ -120,6 +124,8 @@ int error_errno(struct error *err, int number, const char *format, ...)
     return -1;
 }
 
+/* Adds what to do next. It comes after error_set, since only the outer caller knows where the user
+ * stands. */
 int error_hint(struct error *err, const char *format, ...)
 {
     va_list args;
@@ -134,6 +140,7 @@ int error_hint(struct error *err, const char *format, ...)
     return -1;
 }
 
+/* For tests and logs; clients see names of arm/ and mlflow/. */
 const char *error_name(enum error_code code)
 {
     assert(code >= ERROR_NONE && code < ERROR_COUNT_);

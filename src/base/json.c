@@ -16,6 +16,7 @@ static yyjson_mut_val *as_val(const struct json *value)
     return (yyjson_mut_val *)value;
 }
 
+/* The way back. Both casts are nowhere else. */
 static struct json *as_json(yyjson_mut_val *value)
 {
     return (struct json *)value;
@@ -36,10 +37,12 @@ static void *alc_realloc(void *ctx, void *old, size_t old_size, size_t size)
     return memcpy(arena_alloc(ctx, size), old, old_size);
 }
 
+/* The library thinks it frees; the arena does, once, at the end. */
 static void alc_free(void *, void *)
 {
 }
 
+/* Made for each call: an arena is its context, and nothing else needs to be kept. */
 static yyjson_alc alc_of(struct arena *arena)
 {
     return (yyjson_alc){alc_malloc, alc_realloc, alc_free, arena};
@@ -102,6 +105,8 @@ static int parse_error(struct str text, const yyjson_read_err *fault, struct err
                      line, column, fault->msg);
 }
 
+/* Parsed into values that do not change, then copied into the arena's document: the library's fast
+ * reader makes only those. The copy costs less than the socket. */
 struct json *json_parse(struct arena *arena, struct str text, struct error *err)
 {
     yyjson_read_err fault = {0};
@@ -121,16 +126,19 @@ struct json *json_parse(struct arena *arena, struct str text, struct error *err)
     return as_json(yyjson_val_mut_copy(doc_of(arena), yyjson_doc_get_root(doc)));
 }
 
+/* Values belong to the arena and to no parent until they are put somewhere. */
 struct json *json_object(struct arena *arena)
 {
     return as_json(yyjson_mut_obj(doc_of(arena)));
 }
 
+/* As json_object. */
 struct json *json_array(struct arena *arena)
 {
     return as_json(yyjson_mut_arr(doc_of(arena)));
 }
 
+/* The bytes are copied, so that a piece of a request's buffer may be given. */
 struct json *json_text(struct arena *arena, struct str s)
 {
     assert(s.ptr || !s.len);
@@ -145,21 +153,26 @@ struct json *json_int(struct arena *arena, int64_t number)
                               : yyjson_mut_uint(doc_of(arena), (uint64_t)number));
 }
 
+/* Infinity and NaN have no JSON: json_write shows them as null, and callers who must tell them
+ * (metrics) write words. */
 struct json *json_double(struct arena *arena, double number)
 {
     return as_json(yyjson_mut_real(doc_of(arena), number));
 }
 
+/* As json_object. */
 struct json *json_bool(struct arena *arena, bool flag)
 {
     return as_json(yyjson_mut_bool(doc_of(arena), flag));
 }
 
+/* A value, not the lack of one: PATCH tells a null from a key that is not there. */
 struct json *json_null(struct arena *arena)
 {
     return as_json(yyjson_mut_null(doc_of(arena)));
 }
 
+/* Deep. A value has one place in one tree; to show it twice it must be copied. */
 struct json *json_copy(struct arena *arena, const struct json *value)
 {
     return value ? as_json(yyjson_mut_val_mut_copy(doc_of(arena), as_val(value))) : NULL;
@@ -184,16 +197,20 @@ enum json_kind json_kind(const struct json *value)
     }
 }
 
+/* True for no value as well: a field that is not given and one that is null are the same to most
+ * readers. Who must tell them apart asks for the value's address. */
 bool json_is_null(const struct json *value)
 {
     return json_kind(value) == JSON_NULL;
 }
 
+/* 1.0 is not one: the wire's whole numbers are written without a point. */
 bool json_is_integer(const struct json *value)
 {
     return yyjson_mut_is_int(as_val(value));
 }
 
+/* NULL for anything that is not an object, so that paths need no checks on the way. */
 struct json *json_get(const struct json *object, struct str key)
 {
     assert(key.ptr || !key.len);
@@ -240,6 +257,8 @@ static bool path_step(struct str *path, struct str *out_key, int64_t *out_index)
     return true;
 }
 
+/* NULL for a malformed path, too: it is a bug of ours that shows as "not there", as the texts are
+ * literals. */
 struct json *json_at(const struct json *value, const char *path)
 {
     struct str rest = str_from(path);
@@ -258,6 +277,8 @@ struct json *json_at(const struct json *value, const char *path)
     return (struct json *)value;
 }
 
+/* An empty string when it is none, so that a wrong type reads as not given where a field is
+ * optional; required ones are checked by their kind before. */
 struct str json_as_str(const struct json *value)
 {
     const char *text = yyjson_mut_get_str(as_val(value));
@@ -274,36 +295,43 @@ int64_t json_as_int(const struct json *value, int64_t fallback)
     return yyjson_mut_is_sint(as_val(value)) ? yyjson_mut_get_sint(as_val(value)) : fallback;
 }
 
+/* Whole numbers count as well. */
 double json_as_double(const struct json *value, double fallback)
 {
     return yyjson_mut_is_num(as_val(value)) ? yyjson_mut_get_num(as_val(value)) : fallback;
 }
 
+/* Only the two words count: 1 and "true" are what the fallback says. */
 bool json_as_bool(const struct json *value, bool fallback)
 {
     return yyjson_mut_is_bool(as_val(value)) ? yyjson_mut_get_bool(as_val(value)) : fallback;
 }
 
+/* The path and the reading in one, for the many fields that are optional texts. */
 struct str json_str_at(const struct json *value, const char *path)
 {
     return json_as_str(json_at(value, path));
 }
 
+/* As json_str_at, for whole numbers; a fraction gives the fallback. */
 int64_t json_int_at(const struct json *value, const char *path, int64_t fallback)
 {
     return json_as_int(json_at(value, path), fallback);
 }
 
+/* As json_str_at, for numbers. */
 double json_double_at(const struct json *value, const char *path, double fallback)
 {
     return json_as_double(json_at(value, path), fallback);
 }
 
+/* As json_str_at, for the two words. */
 bool json_bool_at(const struct json *value, const char *path, bool fallback)
 {
     return json_as_bool(json_at(value, path), fallback);
 }
 
+/* Of an object or an array; everything else has none, so loops over it end at once. */
 size_t json_count(const struct json *value)
 {
     return json_kind(value) == JSON_OBJECT ? yyjson_mut_obj_size(as_val(value))
@@ -316,6 +344,7 @@ struct json_iter json_iter(const struct json *value)
     return (struct json_iter){.container_ = value, .index = SIZE_MAX};
 }
 
+/* Objects and arrays alike: the key is empty in an array. What is walked may not grow meanwhile. */
 bool json_next(struct json_iter *it)
 {
     yyjson_mut_val *container = as_val(it->container_);
@@ -358,31 +387,39 @@ void json_set(struct arena *arena, struct json *object, struct str key, struct j
         yyjson_mut_obj_add(as_val(object), name, to_link(arena, value));
 }
 
+/* Each json_set_… replaces: an object never gets one key twice, which some readers would take the
+ * first of and others the last. */
 void json_set_str(struct arena *arena, struct json *object, const char *key, struct str text)
 {
     json_set(arena, object, str_from(key), json_text(arena, text));
 }
 
+/* As json_set_str. */
 void json_set_int(struct arena *arena, struct json *object, const char *key, int64_t number)
 {
     json_set(arena, object, str_from(key), json_int(arena, number));
 }
 
+/* As json_set_str. */
 void json_set_double(struct arena *arena, struct json *object, const char *key, double number)
 {
     json_set(arena, object, str_from(key), json_double(arena, number));
 }
 
+/* As json_set_str. */
 void json_set_bool(struct arena *arena, struct json *object, const char *key, bool flag)
 {
     json_set(arena, object, str_from(key), json_bool(arena, flag));
 }
 
+/* As json_set_str; shown as null, where leaving a key out would mean "unchanged". */
 void json_set_null(struct arena *arena, struct json *object, const char *key)
 {
     json_set(arena, object, str_from(key), json_null(arena));
 }
 
+/* Makes the objects on the way. What stands there and is no object is an error: it came from a
+ * client, and overwriting it would hide what he sent. */
 int json_put(struct arena *arena, struct json *root, const char *path, struct json *value,
              struct error *err)
 {
@@ -419,12 +456,14 @@ int json_put(struct arena *arena, struct json *root, const char *path, struct js
     return rest.len == 0 ? 0 : error_set(err, ERROR_INVALID, path, "This is not a valid path.");
 }
 
+/* The value must be without a place: see json_copy. */
 void json_append(struct arena *arena, struct json *array, struct json *value)
 {
     assert(json_kind(array) == JSON_ARRAY && value);
     yyjson_mut_arr_append(as_val(array), to_link(arena, value));
 }
 
+/* Whether there was one: some callers answer 404 on it. */
 bool json_remove(struct json *object, struct str key)
 {
     assert(key.ptr || !key.len);
@@ -542,6 +581,8 @@ static bool numbers_equal(const struct json *a, const struct json *b)
     return json_as_double(a, 0) == json_as_double(b, 0);
 }
 
+/* By content: the order of keys does not matter, and 1 is 1.0. Kinds ask whether a PUT changes
+ * anything by it. */
 bool json_equal(const struct json *a, const struct json *b)
 {
     enum json_kind kind = json_kind(a);
@@ -624,11 +665,13 @@ static struct str write_as(struct arena *arena, const struct json *value, yyjson
     return text ? mend_utf8(arena, (struct str){text, len}) : STR("null");
 }
 
+/* On one line, as it goes over the wire and into rows. */
 struct str json_write(struct arena *arena, const struct json *value)
 {
     return write_as(arena, value, YYJSON_WRITE_NOFLAG);
 }
 
+/* For people: the CLI, and documents of the support bundle. */
 struct str json_write_pretty(struct arena *arena, const struct json *value)
 {
     return write_as(arena, value, YYJSON_WRITE_PRETTY_TWO_SPACES);

@@ -14,6 +14,7 @@
 static _Atomic enum log_level lowest = LOG_INFO;
 static const char *const LEVELS[] = {"debug", "info", "warn", "error"};
 
+/* A relaxed store will do: a line more or less around the change harms nobody. */
 void log_set_level(enum log_level level)
 {
     assert(level >= LOG_DEBUG && level <= LOG_ERROR);
@@ -92,6 +93,8 @@ void log_event(enum log_level level, const char *event, const struct log_field *
         return; /* nowhere left to say so */
 }
 
+/* For programs, which are the only ones that log: code, target and sentence as fields, so that they
+ * can be searched for. */
 void log_error(const char *event, const struct error *err)
 {
     LOG(LOG_ERROR, event, LOG_TEXT("code", error_name(err->code)), LOG_TEXT("target", err->target),

@@ -8,6 +8,8 @@
 
 /* Open addressing with linear probing; at most three quarters full. A removed slot keeps a mark. */
 struct slot {
+    /* Kept, so that growing need not hash again and most unequal keys are told apart without
+     * looking at them. */
     uint64_t hash;
     char *key; /* NULL: free, unless `removed` */
     size_t len;
@@ -19,6 +21,8 @@ struct map {
     struct slot *slots;
     size_t size; /* a power of two */
     size_t count;
+    /* Marks count as full when it is decided to grow: a table of marks alone would make each look-
+     * up walk all of it. */
     size_t marked; /* in use or removed */
 };
 
@@ -44,6 +48,7 @@ uint64_t map_hash(struct str key)
     return hash ^ (hash >> 33);
 }
 
+/* A power of two from the start, since positions are found by a mask. */
 struct map *map_new(void)
 {
     struct map *map = calloc(1, sizeof(*map));
@@ -56,6 +61,7 @@ struct map *map_new(void)
     return map;
 }
 
+/* Keys are copies of the map's own; the values belong to whoever put them in. */
 void map_free(struct map **map)
 {
     assert(map);
@@ -86,6 +92,7 @@ static struct slot *find(const struct map *map, struct str key, uint64_t hash)
     }
 }
 
+/* NULL for what is not there; a map that holds NULL is of no use here. */
 void *map_get(const struct map *map, struct str key)
 {
     assert(key.ptr || !key.len);
@@ -113,6 +120,7 @@ static void rehash(struct map *map)
     free(old);
 }
 
+/* The value before, so that its owner can free it; NULL when the key is new. */
 void *map_set(struct map *map, struct str key, void *value)
 {
     uint64_t hash = map_hash(key);
@@ -153,12 +161,15 @@ void *map_remove(struct map *map, struct str key)
     return value;
 }
 
+/* Keys, not marks. */
 size_t map_count(const struct map *map)
 {
     assert(map->count <= map->size);
     return map->count;
 }
 
+/* In no order, and not the same in two runs: who shows a map to anybody sorts first. The entry just
+ * given may be removed, others may not be added. */
 bool map_next(const struct map *map, size_t *cursor, struct str *out_key, void **out_value)
 {
     assert(cursor && out_key && out_value);

@@ -5,11 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* NULL is an empty string without an address: "not given" for those who ask. */
 struct str str_from(const char *text)
 {
     return (struct str){text, text ? strlen(text) : 0};
 }
 
+/* Ends that lie outside are moved in, so that callers can cut at what they searched for without a
+ * question for each end. */
 struct str str_slice(struct str s, size_t from, size_t to)
 {
     assert(s.ptr || !s.len);
@@ -26,6 +29,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+/* Blanks of all our texts: headers, YAML, lines of files. */
 struct str str_trim(struct str s)
 {
     while (s.len > 0 && is_blank(s.ptr[0]))
@@ -35,6 +39,7 @@ struct str str_trim(struct str s)
     return s;
 }
 
+/* By bytes, as SQLite compares: lists that are merged with rows must agree with it. */
 int str_cmp(struct str a, struct str b)
 {
     size_t common = a.len < b.len ? a.len : b.len;
@@ -46,6 +51,7 @@ int str_cmp(struct str a, struct str b)
     return a.len < b.len ? -1 : a.len > b.len;
 }
 
+/* Not for secrets: it ends at the first difference (sodium_memcmp does not). */
 bool str_eq(struct str a, struct str b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
@@ -57,6 +63,7 @@ static char fold(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
+/* ARM's names, header names and scheme words are equal in any ASCII case. */
 bool str_eq_fold(struct str a, struct str b)
 {
     if (a.len != b.len)
@@ -67,21 +74,25 @@ bool str_eq_fold(struct str a, struct str b)
     return true;
 }
 
+/* An empty prefix starts everything, which lists without a prefix rely on. */
 bool str_starts(struct str s, struct str prefix)
 {
     return s.len >= prefix.len && str_eq(str_slice(s, 0, prefix.len), prefix);
 }
 
+/* As str_starts, in any ASCII case: paths of ARM. */
 bool str_starts_fold(struct str s, struct str prefix)
 {
     return s.len >= prefix.len && str_eq_fold(str_slice(s, 0, prefix.len), prefix);
 }
 
+/* An empty suffix ends everything. */
 bool str_ends(struct str s, struct str suffix)
 {
     return s.len >= suffix.len && str_eq(str_slice(s, s.len - suffix.len, s.len), suffix);
 }
 
+/* The first one. A needle of nothing is found at once, as with strstr. */
 ssize_t str_find(struct str s, struct str needle)
 {
     if (needle.len == 0)
@@ -92,12 +103,15 @@ ssize_t str_find(struct str s, struct str needle)
     return at ? at - s.ptr : -1;
 }
 
+/* The first one, or -1. */
 ssize_t str_find_char(struct str s, char c)
 {
     const char *at = s.len ? memchr(s.ptr, c, s.len) : NULL;
     return at ? at - s.ptr : -1;
 }
 
+/* The last one, or -1: folders of a path, and the version behind a name that may hold colons
+ * itself. */
 ssize_t str_find_last(struct str s, char c)
 {
     const char *at = s.len ? memrchr(s.ptr, c, s.len) : NULL;
@@ -121,6 +135,8 @@ bool str_split(struct str *rest, char separator, struct str *out_piece)
     return true;
 }
 
+/* At the first separator. Untouched results when there is none: callers set what they mean by that
+ * before. */
 bool str_cut(struct str s, char separator, struct str *out_head, struct str *out_tail)
 {
     assert(out_head && out_tail);

@@ -17,6 +17,7 @@ void test_register(struct test_case *test)
     first = test;
 }
 
+/* Lengths count too: a text with a NUL inside is not its beginning. */
 void test_check_str(const char *expected, struct str actual, const char *file, int line)
 {
     if (str_eq(str_from(expected), actual))
@@ -25,6 +26,7 @@ void test_check_str(const char *expected, struct str actual, const char *file, i
     _fail(file, line);
 }
 
+/* Shows the sentence, since a bare -1 of a call deep below says nothing. */
 void test_check_ok(int result, const struct error *err, const char *file, int line)
 {
     if (result == 0)
@@ -33,6 +35,7 @@ void test_check_ok(int result, const struct error *err, const char *file, int li
     _fail(file, line);
 }
 
+/* The code is what callers decide by, so a call that fails for another reason fails the test. */
 void test_check_error(enum error_code expected, int result, const struct error *err,
                       const char *file, int line)
 {
@@ -43,6 +46,7 @@ void test_check_error(enum error_code expected, int result, const struct error *
     _fail(file, line);
 }
 
+/* What cannot be removed is left: a test folder that stays is no failure of the test. */
 static int remove_one(const char *path, const struct stat *, int, struct FTW *)
 {
     return remove(path);

@@ -66,6 +66,7 @@ static int read_record(struct arena *arena, const struct compute_start *start, c
     return 1;
 }
 
+/* Its being there is the end of an attempt: the runner writes it whole, last, and by a rename. */
 int compute_read_exit(struct arena *arena, const struct compute_start *start, struct json **out,
                       struct error *err)
 {
@@ -73,6 +74,8 @@ int compute_read_exit(struct arena *arena, const struct compute_start *start, st
     return read_record(arena, start, "exit.json", out, err);
 }
 
+/* Who the runner is, for a server that started after it. Not there yet is no error: the runner may
+ * not have come that far. */
 int compute_read_runner(const struct compute_start *start, struct process_id *out,
                         struct error *err)
 {

@@ -45,6 +45,7 @@ static void reap(void)
     pthread_mutex_unlock(&children.lock);
 }
 
+/* For reap. Runners of an earlier server are init's children and not ours to wait for. */
 static void remember(struct process *process)
 {
     struct child *child = calloc(1, sizeof(*child));
@@ -85,6 +86,8 @@ static bool is_passed_on(const char *variable)
     return false;
 }
 
+/* What a runner gets to see of our environment: a short list, so that no secret of the server's
+ * start reaches users' programs. */
 const char *const *compute_environment(struct arena *arena)
 {
     size_t count = 0;
@@ -135,6 +138,7 @@ static int local_start(const struct compute_start *start, struct process_id *out
     return 0;
 }
 
+/* The runner's own number, with its start: see process_alive. */
 static bool local_alive(const struct process_id *runner)
 {
     assert(runner);

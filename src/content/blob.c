@@ -43,6 +43,7 @@ static int blob_find(struct store_txn *txn, struct str container, struct str nam
     return sql_end(q, err) < 0 ? -1 : found;
 }
 
+/* The row only: whether the bytes may be seen was decided by who asked. */
 int blob_get(struct store_txn *txn, struct str container, struct str name, struct blob *out,
              struct error *err)
 {
@@ -118,6 +119,8 @@ int blob_put(struct store_txn *txn, struct blob *blob, bool only_new, struct err
     return 0;
 }
 
+/* The etag moves with it: a client that read before the change must not overwrite it by If-
+ * Match. */
 int blob_set_meta(struct store_txn *txn, struct blob *blob, struct error *err)
 {
     struct blob now;

@@ -16,6 +16,8 @@ struct staged {
     int64_t size;
 };
 
+/* There is one of an id at most: clients send a block again when they do not know whether it came,
+ * and the later bytes count. */
 static int block_find(struct store_txn *txn, const struct content_block *block, struct staged *out,
                       bool *out_found, struct error *err)
 {
@@ -56,6 +58,8 @@ static int block_drop(struct store_txn *txn, const struct staged *staged, struct
     return object_count(txn, staged->chunks, -1, 0, err);
 }
 
+/* A block of the same id replaces the one before, and its bytes are no longer counted. The chunks
+ * are counted from here on, so that collection leaves them until a list names them. */
 int content_stage(struct store_txn *txn, const struct content_block *block,
                   const struct content_object *bytes, struct error *err)
 {
@@ -143,6 +147,8 @@ static int block_gather(struct store_txn *txn, const struct content_block_list *
     return buf_ok(chunks, err);
 }
 
+/* Both lists at once: who deletes a blob does not want a later one of that name to find its
+ * blocks. */
 int block_forget(struct store_txn *txn, struct str container, struct str name, struct error *err)
 {
     struct sql *q = sql(txn, "DELETE FROM committed WHERE container = ? AND name = ?", err);

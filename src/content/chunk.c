@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Under a name that nobody chooses, on the file system of the chunks, so that the rename is one. */
 int chunk_temporary(struct content *content, struct content_temporary *out, struct error *err)
 {
     unsigned char chance[16];
@@ -25,6 +26,7 @@ int chunk_temporary(struct content *content, struct content_temporary *out, stru
     return out->fd < 0 ? -1 : 0;
 }
 
+/* Also after the rename, when the name is gone: then there is nothing to do. */
 void chunk_temporary_drop(struct content *content, struct content_temporary *temporary)
 {
     if (temporary->fd < 0)
@@ -39,6 +41,7 @@ struct chunk_path {
     char name[HASH_CHARS + 4];
 };
 
+/* Two letters make 256 folders: none gets so long that listing it hurts. */
 static struct chunk_path chunk_path(const char *hash)
 {
     struct chunk_path path;
@@ -92,6 +95,8 @@ int chunk_place(struct content *content, struct content_temporary *temporary, co
     return dir_sync(folder, err);
 }
 
+/* A chunk whose row is there and whose file is not is damage, not absence: the order of writing
+ * rules it out. */
 int chunk_open(struct content *content, struct str hash, struct error *err)
 {
     char name[HASH_CHARS + 1];
@@ -110,6 +115,7 @@ int chunk_open(struct content *content, struct str hash, struct error *err)
     return -1;
 }
 
+/* -1 when it is not there. The size is what tells a torn copy of a folder from a whole one. */
 int64_t chunk_size(struct content *content, struct str hash)
 {
     char name[HASH_CHARS + 1];

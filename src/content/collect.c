@@ -37,6 +37,8 @@ struct unused {
     struct str hash, chunks;
 };
 
+/* The counts of its chunks fall with it, in the same transaction; the files go later, when a chunk
+ * counts none. */
 static int step_delete_object(struct store_txn *txn, const struct unused *unused, struct error *err)
 {
     struct sql *q = sql(txn, "DELETE FROM object WHERE object = ?", err);
@@ -50,6 +52,7 @@ static int step_delete_object(struct store_txn *txn, const struct unused *unused
     return object_count(txn, unused->chunks, -1, 0, err);
 }
 
+/* Looked for again inside of the write: an object may have been named since the reader saw it. */
 static int step_objects(struct store_txn *txn, void *context, struct error *err)
 {
     struct step *step = context;
@@ -79,6 +82,8 @@ static int step_objects(struct store_txn *txn, void *context, struct error *err)
     return 0;
 }
 
+/* Those that count none and were not touched for a day: an upload that found its chunk there a
+ * moment ago has touched it. */
 static int step_chunks(struct store_txn *txn, void *context, struct error *err)
 {
     struct step *step = context;
@@ -109,6 +114,8 @@ struct orphans {
     struct content_collected *out;
 };
 
+/* One question for each file, by the reader: the folder is large and the rows that are missing are
+ * few. */
 static bool orphan_has_row(struct orphans *orphans, struct str hash)
 {
     struct error err;
@@ -121,6 +128,8 @@ static bool orphan_has_row(struct orphans *orphans, struct str hash)
     return sql_end(q, &err) < 0 || row != 0;
 }
 
+/* A file without a row, and old: a writer renames before its row is made, so young ones are
+ * left. */
 static int orphan_visit(const struct dir_entry *entry, void *context, struct error *)
 {
     struct orphans *orphans = context;
@@ -191,11 +200,14 @@ static int collect_all(struct content *content, const struct sweep *sweep, struc
     return 0;
 }
 
+/* Rows were all there was; their bytes are the chunks' matter. */
 static void gone_blocks(struct content *, const struct step *step, struct content_collected *out)
 {
     out->blocks += step->count;
 }
 
+/* What the reply tells the operator: bytes as they count, not as they lie on the disk, since chunks
+ * are shared. */
 static void gone_objects(struct content *content, const struct step *step,
                          struct content_collected *out)
 {
@@ -204,6 +216,8 @@ static void gone_objects(struct content *content, const struct step *step,
         unlinkat(content->cache, step->hashes[i], 0); /* if it was ever put together */
 }
 
+/* Files go after their rows, outside of the transaction. One that cannot be removed is an orphan,
+ * found by the last step some other day. */
 static void gone_chunks(struct content *content, const struct step *step,
                         struct content_collected *out)
 {

@@ -16,6 +16,8 @@ static int content_make_empty(struct content *content, struct error *err)
     return writer ? content_finish(writer, &empty, err) : -1;
 }
 
+/* Made when they are not there, so an empty data folder and one from a backup without content/tmp
+ * both open. */
 static int content_open_folders(struct content *content, int dir, struct error *err)
 {
     content->chunks = dir_open_at(dir, "content", 0700, err);
@@ -29,6 +31,7 @@ static int content_open_folders(struct content *content, int dir, struct error *
     return content->cache < 0 ? -1 : dir_sync(content->chunks, err);
 }
 
+/* Nothing is read but the folder of temporary files: a store of a million chunks opens at once. */
 struct content *content_open(int dir, struct store *store, struct error *err)
 {
     CLEANUP(content_close) struct content *content = calloc(1, sizeof(*content));
@@ -50,12 +53,14 @@ struct content *content_open(int dir, struct store *store, struct error *err)
     return opened;
 }
 
+/* For who has the engine and needs a transaction on the rows it keeps. */
 struct store *content_store(const struct content *content)
 {
     assert(content && content->store);
     return content->store;
 }
 
+/* The store is not ours to close. */
 void content_close(struct content **out)
 {
     struct content *content = *out;

@@ -42,6 +42,7 @@ static pthread_mutex_t *log_lock(struct content *content, struct str key)
     return &content->logs[map_hash(key) % CONTENT_LOG_LOCKS];
 }
 
+/* Links are refused: the folder is ours alone, so one in it is somebody's work. */
 static int log_open(struct content *content, struct str key, int flags, struct error *err)
 {
     CLEANUP(buf_free) struct buf name = {0};
@@ -90,6 +91,7 @@ int content_log_append(struct content *content, struct str key, int64_t offset, 
     return taken;
 }
 
+/* -1 when there is none; 0 is a log that nothing was written to yet. */
 int64_t content_log_size(struct content *content, struct str key)
 {
     CLEANUP(buf_free) struct buf name = {0};
@@ -101,6 +103,7 @@ int64_t content_log_size(struct content *content, struct str key)
     return status.st_size;
 }
 
+/* For reading, while the runner goes on writing: what is read is a beginning, and never wrong. */
 int content_log_open(struct content *content, struct str key, struct error *err)
 {
     return log_open(content, key, O_RDONLY, err);
@@ -145,6 +148,7 @@ int content_log_seal(struct content *content, struct str key, struct content_obj
     return 0;
 }
 
+/* When its bytes are an object. Readers that have it open go on to its end. */
 void content_log_drop(struct content *content, struct str key)
 {
     CLEANUP(buf_free) struct buf name = {0};

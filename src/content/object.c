@@ -17,6 +17,8 @@
 
 #define COPY_BYTES (256 * KIB)
 
+/* Over the list of hashes, not over the bytes: it names the same content by the same chunks,
+ * without reading any. */
 void object_hash(struct str chunks, char out[HASH_CHARS + 1])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
@@ -114,6 +116,8 @@ static int object_find(struct store_txn *txn, struct content_object *object, boo
     return sql_end(q, err);
 }
 
+/* The same bytes twice are one object: an upload that is repeated costs a row of its name and
+ * nothing else. */
 int object_insert(struct store_txn *txn, struct content_object *object, struct error *err)
 {
     int64_t now_us = clock_now_us();
@@ -154,6 +158,7 @@ int content_keep(struct store_txn *txn, struct content_object *object, struct er
     return object_insert(txn, object, err);
 }
 
+/* The list of chunks with it, as one text: an object is read far more often than it is made. */
 int content_object_get(struct store_txn *txn, int64_t object, struct content_object *out,
                        struct error *err)
 {
@@ -255,6 +260,8 @@ static int object_join(struct content *content, const struct content_object *obj
     return 0;
 }
 
+/* One chunk is opened where it lies; several are put together once, in the cache under the object's
+ * hash. Two who do so at once write the same bytes, and the later rename wins. */
 int content_open_chunks(struct content *content, const struct content_object *object,
                         struct error *err)
 {
@@ -275,6 +282,7 @@ int content_open_chunks(struct content *content, const struct content_object *ob
     return file_open_nolinks(content->cache, object->hash, O_RDONLY, 0, err);
 }
 
+/* As content_open_chunks, for who only has the row's number. */
 int content_open_object(struct content *content, struct store_txn *txn, int64_t object,
                         struct error *err)
 {

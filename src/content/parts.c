@@ -40,6 +40,8 @@ static int parts_seek(struct content_parts *parts, struct error *err)
     return 0;
 }
 
+/* The first chunk is found by adding up sizes: a list of some thousands is walked faster than it
+ * could be indexed. */
 struct content_parts *content_parts_open(struct content *content,
                                          const struct content_object *object, int64_t offset,
                                          struct error *err)
@@ -64,6 +66,7 @@ struct content_parts *content_parts_open(struct content *content,
     return parts;
 }
 
+/* Takes NULL inside; also when a reply is cut short. */
 void content_parts_free(struct content_parts **parts)
 {
     if (!*parts)
@@ -73,6 +76,8 @@ void content_parts_free(struct content_parts **parts)
     *parts = NULL;
 }
 
+/* Each descriptor is the caller's. The sizes were fixed when the object was made, so a file of
+ * another size is damage and ends the reply. */
 int content_parts_next(struct content_parts *parts, int64_t *out_offset, int64_t *out_length,
                        struct error *err)
 {

@@ -84,6 +84,7 @@ int deployment_insert(struct store_txn *txn, const struct document *deployment,
     return document_update(txn, &document, err);
 }
 
+/* One that never was rolled out has no document, which is fine. */
 int deployment_forget(struct store_txn *txn, const struct document *deployment, struct error *err)
 {
     struct document document;
@@ -113,6 +114,7 @@ static struct json *rollout_body(struct store_txn *txn, const struct document *d
     return json_parse(store_arena(txn), document.body, err);
 }
 
+/* The rollout knows the state; the document of the deployment only what is wanted. */
 int deployment_show(struct store_txn *txn, struct arena *arena, const struct document *deployment,
                     struct json *properties, struct error *err)
 {

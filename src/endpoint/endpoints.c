@@ -36,6 +36,7 @@ struct endpoints *endpoints_new(const struct endpoints_options *options)
     return endpoints;
 }
 
+/* Before the start, since replicas are told where to report. */
 void endpoints_set_server(struct endpoints *endpoints, struct str socket, struct str host)
 {
     assert(!endpoints->started);
@@ -43,6 +44,7 @@ void endpoints_set_server(struct endpoints *endpoints, struct str socket, struct
     endpoints->server_host = host;
 }
 
+/* 0 until the gateway has told where it listens. */
 uint16_t endpoints_port(const struct endpoints *endpoints)
 {
     return endpoints->port;
@@ -193,6 +195,7 @@ int endpoints_stop(struct endpoints *endpoints, struct error *err)
     return link_stop(endpoints, true, err);
 }
 
+/* Our end is not theirs: gateway and replicas go on and are found again. */
 void endpoints_free(struct endpoints **endpoints)
 {
     if (!*endpoints)

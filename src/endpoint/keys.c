@@ -112,6 +112,7 @@ static int new_key_apply(struct store_txn *txn, void *context, struct error *err
     return key_write(new_key->vault, txn, &slot, err);
 }
 
+/* One key at a time, so that clients can move to the other one meanwhile. */
 int endpoint_new_key(struct endpoints *endpoints, const struct document *endpoint,
                      enum endpoint_key which, struct error *err)
 {
@@ -125,6 +126,7 @@ int endpoint_new_key(struct endpoints *endpoints, const struct document *endpoin
     return 0;
 }
 
+/* With the endpoint, in its transaction: an endpoint of that name made later has other keys. */
 int endpoint_forget(struct store_txn *txn, const struct document *endpoint, struct error *err)
 {
     struct scope scope;

@@ -84,6 +84,7 @@ static struct json *logs_rollout(struct endpoints *endpoints, struct arena *aren
     return json_parse(arena, document.body, err);
 }
 
+/* Replicas that failed come first: whoever asks for logs wants to know why. */
 int deployment_logs(struct endpoints *endpoints, struct arena *arena,
                     const struct logs_query *query, struct str *out, struct error *err)
 {

@@ -35,6 +35,7 @@ enum rollout_state rollout_state_of(const struct json *body)
     return ROLLOUT_CREATING;
 }
 
+/* A document below the deployment's: it goes where that goes and never shows in a list. */
 int rollout_get(struct store_txn *txn, const struct document *deployment, struct document *out,
                 struct error *err)
 {
@@ -169,6 +170,7 @@ static int save_apply(struct store_txn *txn, void *context, struct error *err)
     return document_update(txn, &document, err);
 }
 
+/* Stored before anything is done by it, as a restart goes on from what is stored. */
 int rollout_save(struct endpoints *endpoints, struct arena *arena, struct rollout *rollout,
                  struct error *err)
 {

@@ -254,6 +254,8 @@ static int add_pip(struct reading *r, const struct json *value, struct error *er
     return 0;
 }
 
+/* The two shapes that conda files have. The line is named, since the file came as one text within
+ * JSON. */
 static int add_dependency(struct reading *r, const struct json *value, struct error *err)
 {
     struct json_iter it = json_iter(value);

@@ -81,6 +81,8 @@ static struct str conda_file(struct arena *arena, const struct json *record,
     return arena_str(arena, buf_str(&text));
 }
 
+/* As a resource would be stored, so that kinds show it like any other. NULL when there is none of
+ * that name, as for a folder that cannot be read. */
 struct json *environment_curated(struct arena *arena, struct str name)
 {
     CLEANUP(fd_close) int folder = -1;
@@ -124,6 +126,7 @@ static int note_folder(const struct dir_entry *entry, void *context, struct erro
     return 1;
 }
 
+/* In no order. None when the program was installed without them. */
 struct json *environment_curated_names(struct arena *arena)
 {
     CLEANUP(fd_close) int all = open_environments(arena);
@@ -135,6 +138,7 @@ struct json *environment_curated_names(struct arena *arena)
     return listing.names;
 }
 
+/* With its lock the environment is the same on every host; nothing is resolved. */
 int environment_curated_lock(struct arena *arena, struct str name, struct str *out_lock,
                              struct str *out_python, struct error *err)
 {

@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 
+/* Notes are for whoever asks for them: a job's log shows them, a check does not. */
 static void add_note(struct arena *arena, struct json *notes, struct str sentence)
 {
     assert(sentence.len);
@@ -37,6 +38,7 @@ static int note_image(struct arena *arena, const struct environment_describe *wh
     return 0;
 }
 
+/* The lock stands for the list of packages: it was resolved when the environment was made. */
 static int describe_curated(struct arena *arena, struct str name, struct json *environment,
                             struct error *err)
 {
@@ -52,6 +54,8 @@ static int describe_curated(struct arena *arena, struct str name, struct json *e
     return 0;
 }
 
+/* What a conda file asks of conda itself (channels, compilers) cannot be had from pip: it is told
+ * in a note, and what remains is done. */
 static int describe_conda(struct arena *arena, struct str text, struct json *environment,
                           struct json *notes, struct error *err)
 {
@@ -69,6 +73,8 @@ static int describe_conda(struct arena *arena, struct str text, struct json *env
     return 0;
 }
 
+/* What comes out is all that the making of it depends on, so it is what the key is made of: nothing
+ * of the host or of the moment may be put in. */
 int environment_describe(struct arena *arena, const struct environment_describe *what,
                          struct json **out_environment, struct json *out_notes, struct error *err)
 {

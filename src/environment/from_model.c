@@ -16,6 +16,8 @@ struct search {
     bool found;
 };
 
+/* Of two MLmodel files the one nearer to the top is the model's: deeper ones belong to parts of
+ * it. */
 static size_t depth_of(struct str path)
 {
     size_t depth = 0;
@@ -25,6 +27,7 @@ static size_t depth_of(struct str path)
     return depth;
 }
 
+/* What is a link or no file is passed over: the folder came from a client. */
 static int visit(const struct dir_entry *entry, void *context, struct error *)
 {
     struct search *search = context;
@@ -113,6 +116,8 @@ static struct str read_python(struct str text)
     return (struct str){0};
 }
 
+/* Newer models say it in python_env.yaml and requirements.txt, older ones in conda.yaml; where both
+ * are, the first is what MLflow itself would follow. */
 int environment_from_model(struct arena *arena, int dir, const struct json *environment,
                            struct json **out, struct error *err)
 {

@@ -29,6 +29,7 @@ struct make {
     struct uv uv;
 };
 
+/* States go to the job's log and page; nobody need listen. */
 static void tell(const struct make *make, const char *state, const char *reason)
 {
     assert(state && reason);
@@ -36,6 +37,7 @@ static void tell(const struct make *make, const char *state, const char *reason)
         make->watch->state(state, reason, make->watch->context);
 }
 
+/* The Python of the host, with nothing installed: nothing has to be made for it. */
 static bool on_host(const struct make *make)
 {
     assert(make->environment);
@@ -243,6 +245,8 @@ static int make_ready(struct make *make, struct str *out_path, struct error *err
     return file_write_atomic(make->data->dir, index.ptr, id, 0600, err);
 }
 
+/* One for all who want it: it is looked for, then the lock of its key is taken, then it is looked
+ * for again, as the one before may have made it. */
 int environment_make(struct arena *arena, const struct environment_folder *data,
                      const struct json *environment, const struct environment_watch *watch,
                      struct environment_result *out)

@@ -35,6 +35,7 @@ static struct str find_in_path(struct arena *arena, const char *name)
     return (struct str){0};
 }
 
+/* That of our own folder first: its version is the one that was tested. */
 int uv_find(struct arena *arena, const struct environment_folder *data,
             const struct environment_watch *watch, struct uv *out, struct error *err)
 {
@@ -56,6 +57,8 @@ int uv_find(struct arena *arena, const struct environment_folder *data,
     return 0;
 }
 
+/* The host's own by its full path first: a virtual environment that the server was started from
+ * must not become the jobs'. */
 int uv_find_python(struct arena *arena, struct str version, struct str *out, struct error *err)
 {
     struct str name = arena_printf(arena, "python%.*s", STR_ARG(version));
@@ -82,6 +85,7 @@ struct line {
     size_t count;
 };
 
+/* A line is bounded: the longest command has fewer words. */
 static void add(struct line *line, const char *word)
 {
     assert(line->count + 1 < ARGV_MAX);
@@ -200,6 +204,8 @@ static int run(struct uv *uv, struct arena *arena, struct line *line, struct err
     return end.status ? uv_explain(arena, buf_str(&kept), err) : 0;
 }
 
+/* Hashes are asked for, so that what is installed is what was resolved, whatever the index gives by
+ * then. */
 int uv_compile(struct uv *uv, struct arena *arena, const struct uv_compile *what, struct error *err)
 {
     struct line line = {.count = 0};
@@ -225,6 +231,7 @@ int uv_compile(struct uv *uv, struct arena *arena, const struct uv_compile *what
     return run(uv, arena, &line, err);
 }
 
+/* Only from the lock: two builds of one key give the same. */
 int uv_build(struct uv *uv, struct arena *arena, const struct uv_build *what, struct error *err)
 {
     struct line venv = {.count = 0}, sync = {.count = 0};

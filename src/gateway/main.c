@@ -225,6 +225,8 @@ static int gateway_folder(const char *given, char path[PATH_MAX], struct error *
     return dir;
 }
 
+/* It outlives the server that started it: a folder and signals of its own, and nothing is inherited
+ * but the log. */
 int gateway_main(int argc, char **argv)
 {
     const char *given = option_value(argc, argv, "--data-dir");

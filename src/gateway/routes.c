@@ -323,6 +323,8 @@ int routes_check(const struct json *wanted, struct error *err)
     return 0;
 }
 
+/* Checked as a whole before the lock: half a table would send requests astray. What is no longer
+ * wanted leaves when its last request has ended. */
 int routes_apply(struct gateway_routes *routes, const struct json *wanted, struct error *err)
 {
     struct json_iter it = json_iter(json_at(wanted, "endpoints"));
@@ -339,6 +341,7 @@ int routes_apply(struct gateway_routes *routes, const struct json *wanted, struc
     return 0;
 }
 
+/* By the same way as a table that wants nothing, so that there is one way out for a replica. */
 void routes_free(struct gateway_routes *routes)
 {
     pthread_mutex_lock(&routes->lock);
@@ -353,6 +356,7 @@ void routes_free(struct gateway_routes *routes)
 /* --- Asking --------------------------------------------------------------------------------------
  */
 
+/* With the lock held, as are all from here on: what is given may go with the next table. */
 struct gateway_endpoint *routes_endpoint(const struct gateway_routes *routes, struct str name)
 {
     struct gateway_endpoint *endpoint;
@@ -363,6 +367,7 @@ struct gateway_endpoint *routes_endpoint(const struct gateway_routes *routes, st
     return NULL;
 }
 
+/* Hashes, so that no key lies in this process's memory. */
 bool routes_key_fits(const struct gateway_endpoint *endpoint, struct str key)
 {
     unsigned char hash[SHA256_DIGEST_LENGTH];
@@ -376,6 +381,7 @@ bool routes_key_fits(const struct gateway_endpoint *endpoint, struct str key)
     return fits;
 }
 
+/* For the header that chooses a deployment by its name, past all weights. */
 struct gateway_deployment *routes_named(const struct gateway_endpoint *endpoint, struct str name)
 {
     struct gateway_deployment *deployment;
@@ -386,6 +392,7 @@ struct gateway_deployment *routes_named(const struct gateway_endpoint *endpoint,
     return NULL;
 }
 
+/* NULL when no traffic is given to any: the endpoint then answers so. */
 struct gateway_deployment *routes_by_weight(const struct gateway_endpoint *endpoint,
                                             uint64_t chance)
 {
@@ -407,6 +414,7 @@ struct gateway_deployment *routes_by_weight(const struct gateway_endpoint *endpo
     return NULL;
 }
 
+/* The least busy one. `out_any` tells "all are busy", for which one waits, from "none is ready". */
 struct gateway_replica *routes_pick(const struct gateway_deployment *deployment,
                                     const struct gateway_replica *except, bool *out_any)
 {
@@ -429,6 +437,7 @@ struct gateway_replica *routes_pick(const struct gateway_deployment *deployment,
 /* --- Telling -------------------------------------------------------------------------------------
  */
 
+/* Figures since the start of the gateway, for metrics and for rollouts that wait for a drain. */
 static struct json *status_deployment(struct arena *arena,
                                       const struct gateway_deployment *deployment)
 {
@@ -454,6 +463,7 @@ static struct json *status_deployment(struct arena *arena,
     return value;
 }
 
+/* A picture of one moment: the lock is held over all of it. */
 struct json *routes_status(struct gateway_routes *routes, struct arena *arena)
 {
     struct json *all = json_array(arena);

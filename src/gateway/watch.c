@@ -45,6 +45,8 @@ static bool watch_is_socket(const struct gateway *gateway, const struct gateway_
            S_ISSOCK(status.st_mode);
 }
 
+/* A connection of its own each time: one that is kept would tell nothing of whether new ones are
+ * taken. */
 static bool watch_answers(const struct gateway *gateway, const struct gateway_replica *replica)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
@@ -197,6 +199,8 @@ static size_t watch_due(struct gateway_routes *routes, int64_t now_us, struct lo
     return count;
 }
 
+/* Probes run outside of the lock, as each may take its whole time; what was found is noted with
+ * it. */
 void watch_once(struct gateway *gateway, int64_t now_us)
 {
     struct look looks[AT_ONCE];
@@ -231,6 +235,8 @@ static ino_t watch_control(const struct gateway *gateway)
                : 0;
 }
 
+/* Until it is told to stop, or until its control file is gone: a folder that was removed has no
+ * server that could tell us. */
 void watch_run(struct gateway *gateway)
 {
     struct pollfd stop = {.fd = gateway->stop_fd, .events = POLLIN};
@@ -251,6 +257,7 @@ void watch_run(struct gateway *gateway)
     }
 }
 
+/* For a stop that is to end everything: the whole group of each, so that workers go as well. */
 void watch_stop_replicas(struct gateway *gateway)
 {
     struct gateway_endpoint *endpoint;

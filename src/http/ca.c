@@ -40,6 +40,7 @@ struct pair {
     EVP_PKEY *key;
 };
 
+/* For CLEANUP; the library's functions take NULL. */
 static void pair_free(struct pair *pair)
 {
     X509_free(pair->certificate);
@@ -51,6 +52,7 @@ struct pairs {
     struct pair ca, server;
 };
 
+/* The root's and the server's together, as they are made. */
 static void pairs_free(struct pairs *pairs)
 {
     pair_free(&pairs->ca);
@@ -101,6 +103,8 @@ static int pair_read(int dir, const char *pem_path, const char *key_path, struct
     return 0;
 }
 
+/* Atomically, since a server may be reading: half a key would be refused, and half a certificate as
+ * well. */
 static int write_bio(int dir, const char *path, BIO *bio, mode_t mode, struct error *err)
 {
     char *bytes;

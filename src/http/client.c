@@ -43,6 +43,7 @@ struct attempt {
     bool canceled;
 };
 
+/* No call is without an end: 0 means the usual one. */
 static int timeout_ms(const struct http_call *call)
 {
     return call->timeout_ms > 0 ? call->timeout_ms : USUAL_TIMEOUT_MS;
@@ -435,6 +436,7 @@ int http_client_send(struct http_client *client, struct arena *arena, const stru
     return result;
 }
 
+/* Any case, the first of that name, "" when there is none: callers of few headers need no check. */
 struct str http_response_header(const struct http_response *response, const char *name)
 {
     const struct http_header *header =

@@ -137,16 +137,20 @@ struct str http_method(const struct http_exchange *ex)
     return ex->head.method;
 }
 
+/* As it came: for logs, and for what must be signed byte by byte. */
 struct str http_target(const struct http_exchange *ex)
 {
     return ex->head.target;
 }
 
+/* Decoded by nobody yet: the router does it, piece by piece, so that an escaped slash stays in its
+ * piece. */
 struct str http_path(const struct http_exchange *ex)
 {
     return ex->head.path;
 }
 
+/* Without the question mark, not decoded. */
 struct str http_query(const struct http_exchange *ex)
 {
     return ex->head.query;
@@ -168,6 +172,7 @@ bool http_has_header(const struct http_exchange *ex, const char *name)
     return parser_header(ex->head.headers, ex->head.header_count, str_from(name)) != NULL;
 }
 
+/* In the order they came, a name twice when it was sent twice. */
 const struct http_header *http_headers(const struct http_exchange *ex, size_t *out_count)
 {
     assert(out_count);
@@ -175,31 +180,37 @@ const struct http_header *http_headers(const struct http_exchange *ex, size_t *o
     return ex->head.headers;
 }
 
+/* Whole, or empty when a sink took it. */
 struct str http_body(const struct http_exchange *ex)
 {
     return ex->body;
 }
 
+/* -1 when the body is chunked: then its size is known at its end. */
 int64_t http_content_length(const struct http_exchange *ex)
 {
     return ex->head.content_length;
 }
 
+/* Lives until the reply is sent: bodies of replies may lie in it. */
 struct arena *http_arena(struct http_exchange *ex)
 {
     return ex->arena;
 }
 
+/* Who connected, not what a header says: limits and logs count by it. */
 const struct http_peer *http_peer(const struct http_exchange *ex)
 {
     return &ex->peer;
 }
 
+/* One for each exchange, for the dispatcher; handlers get theirs handed. */
 void http_set_context(struct http_exchange *ex, void *context)
 {
     ex->user = context;
 }
 
+/* What http_set_context put there; NULL before. */
 void *http_get_context(const struct http_exchange *ex)
 {
     return ex->user;

@@ -216,6 +216,7 @@ static void source_close(struct http_source *source)
     finish(forward, whole ? HTTP_FORWARD_DONE : HTTP_FORWARD_BROKEN);
 }
 
+/* Taken bytes are dropped in one move, when room is needed, and not with each piece. */
 static int keep_body(void *context, struct str bytes)
 {
     struct forward *forward = context;
@@ -387,6 +388,7 @@ static bool is_replaced(const struct forward *forward, struct str name)
     return parser_header(forward->wanted.headers, forward->wanted.header_count, name) != NULL;
 }
 
+/* As it was received: a proxy does not reorder nor respell. */
 static void add_header(struct buf *out, const struct http_header *header)
 {
     buf_add(out, header->name);

@@ -100,12 +100,14 @@ static void on_sweep(uv_timer_t *timer)
     loop_end_when_empty(loop);
 }
 
+/* The sweep runs only while there are connections: a server that nobody talks to sleeps. */
 void loop_busy(struct loop *loop)
 {
     if (!uv_is_active((uv_handle_t *)&loop->sweep))
         uv_timer_start(&loop->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
 }
 
+/* The other half of loop_busy. */
 void loop_quiet(struct loop *loop)
 {
     if (!loop->stopping && list_empty(&loop->upstreams) && loop_is_empty(loop))
@@ -131,6 +133,7 @@ static void loop_begin_stop(struct loop *loop, int grace_ms)
     }
 }
 
+/* What other threads asked for since: all of it in one go, as wakes of one loop fold into one. */
 static void on_async(uv_async_t *async)
 {
     struct loop *loop = async->data;
@@ -141,6 +144,7 @@ static void on_async(uv_async_t *async)
     loop_end_when_empty(loop);
 }
 
+/* New requests are refused, those that run may end; after the grace all is cut. */
 void loop_stop(struct loop *loop, int grace_ms)
 {
     assert(grace_ms >= 0);
@@ -183,6 +187,7 @@ void loop_run(struct loop *loop)
     buf_free(&loop->head);
 }
 
+/* For a loop that was made and never run: handles must be closed by a turn of it. */
 void loop_discard(struct loop *loop)
 {
     uv_close((uv_handle_t *)&loop->sweep, NULL);

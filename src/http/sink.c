@@ -209,6 +209,7 @@ void sink_abandon(struct http_exchange *ex)
     pthread_mutex_unlock(&queue->lock);
 }
 
+/* How far the taker is behind; reading goes on when it is little. */
 size_t sink_waiting(struct http_exchange *ex)
 {
     struct sink_queue *queue = ex->sink;
@@ -245,6 +246,7 @@ bool sink_done(struct http_exchange *ex)
     return done;
 }
 
+/* Not while a worker runs in it: the exchange lives until that has ended. */
 void sink_free(struct http_exchange *ex)
 {
     struct sink_queue *queue = ex->sink;

@@ -103,6 +103,7 @@ struct http_tls {
     int64_t looked_us;      /* monotonic */
 };
 
+/* A link in the place of the file counts as another file, and is not followed. */
 static bool version_of(int dir, struct version *out)
 {
     struct stat status;
@@ -113,6 +114,7 @@ static bool version_of(int dir, struct version *out)
     return true;
 }
 
+/* The inode tells a rename over it from a change in it; both are new certificates. */
 static bool same_version(const struct version *a, const struct version *b)
 {
     return a->inode == b->inode && a->size == b->size && a->changed.tv_sec == b->changed.tv_sec &&
@@ -137,6 +139,8 @@ static SSL_CTX *server_context(int dir, struct error *err)
     return NULL;
 }
 
+/* Fails when the pair does not fit at the start: a server without a certificate would only refuse
+ * later. */
 struct http_tls *http_tls_open(int dir, struct error *err)
 {
     struct version version = {0};
@@ -175,6 +179,7 @@ static void look_again(struct http_tls *tls)
     tls->version = version;
 }
 
+/* Counted up for the caller under the lock, since the next look may replace it at once. */
 SSL_CTX *tls_context(struct http_tls *tls)
 {
     pthread_mutex_lock(&tls->lock);
@@ -186,6 +191,7 @@ SSL_CTX *tls_context(struct http_tls *tls)
     return context;
 }
 
+/* Connections that are still open hold their context themselves. */
 void http_tls_free(struct http_tls **tls)
 {
     if (!*tls)

@@ -71,6 +71,7 @@ static BIO_METHOD *bio_method(void)
     return first;
 }
 
+/* A BIO of our own reads and writes the descriptor, since the library's would raise SIGPIPE. */
 int transport_start_tls(struct transport *transport, SSL_CTX *context, struct error *err)
 {
     assert(transport->fd >= 0 && !transport->ssl);
@@ -123,6 +124,8 @@ static ssize_t tls_read(SSL *ssl, void *out, size_t size)
     }
 }
 
+/* 0 is the end, as with the system; nothing-yet and broken are told apart from it by negative
+ * words. */
 ssize_t transport_read(struct transport *transport, void *out, size_t size)
 {
     assert(size > 0);
@@ -168,6 +171,8 @@ static ssize_t tls_write(SSL *ssl, const struct iovec *parts, int count)
     }
 }
 
+/* Some or all of it; the rest is the caller's to keep. A peer that is gone is a result, not a
+ * signal. */
 ssize_t transport_write(struct transport *transport, const struct iovec *parts, int count)
 {
     assert(count > 0 && parts[0].iov_len > 0);
@@ -200,6 +205,7 @@ void transport_shutdown(struct transport *transport)
     shutdown(transport->fd, SHUT_WR);
 }
 
+/* Without waiting for the peer's goodbye: what was to be said has been written. */
 void transport_close(struct transport *transport)
 {
     SSL_free(transport->ssl);
@@ -209,6 +215,7 @@ void transport_close(struct transport *transport)
     transport->fd = -1;
 }
 
+/* Not blocking, not inherited, and small answers go out at once. */
 void transport_prepare(int fd, bool tcp)
 {
     int one = 1;

@@ -166,6 +166,7 @@ void tunnel_start(struct connection *connection, int fd)
     tunnel->poll.data = tunnel;
 }
 
+/* Bytes that came with the answer to the upgrade, before the tunnel began to read. */
 void tunnel_take(struct connection *connection, struct str bytes)
 {
     struct flow *up = &connection->tunnel->up;
@@ -182,6 +183,7 @@ void tunnel_take(struct connection *connection, struct str bytes)
     pump_both(connection->tunnel);
 }
 
+/* The loop calls it when it no longer knows the handle: only then may it be freed. */
 static void on_tunnel_closed(uv_handle_t *handle)
 {
     free(handle->data);

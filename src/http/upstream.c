@@ -132,6 +132,7 @@ static struct upstream *connect_new(struct loop *loop, const struct sockaddr_sto
     return upstream;
 }
 
+/* `reuse` is false for a second try: a connection that had lain idle may have failed the first. */
 struct upstream *upstream_get(struct loop *loop, const struct http_upstream *where, bool reuse,
                               struct forward *user)
 {
@@ -151,6 +152,8 @@ struct upstream *upstream_get(struct loop *loop, const struct http_upstream *whe
     return upstream;
 }
 
+/* Watched for reading while it lies idle: a peer that closes shows itself, and is not given to the
+ * next request. */
 void upstream_keep(struct upstream *upstream)
 {
     struct loop *loop = upstream->loop;
@@ -164,6 +167,7 @@ void upstream_keep(struct upstream *upstream)
     loop_busy(loop);
 }
 
+/* See on_tunnel_closed. */
 static void on_closed(uv_handle_t *handle)
 {
     free(handle->data);
@@ -191,6 +195,7 @@ void upstream_sweep(struct loop *loop)
     }
 }
 
+/* At the end of a loop, when no request uses any. */
 void upstream_close_all(struct loop *loop)
 {
     while (!list_empty(&loop->upstreams))

@@ -77,6 +77,7 @@ static void attempt_fill(struct store_txn *txn, struct sql *q, struct attempt *o
     runner_read(store_arena(txn), sql_text(q, 5), &out->runner);
 }
 
+/* A number names one attempt of a run for ever: a retry gets the next. */
 int attempt_get(struct store_txn *txn, int64_t run, int number, struct attempt *out,
                 struct error *err)
 {
@@ -95,6 +96,7 @@ int attempt_get(struct store_txn *txn, int64_t run, int number, struct attempt *
     return found > 0 ? 0 : error_set(err, ERROR_NOT_FOUND, "", "There is no such attempt.");
 }
 
+/* The only one that can still be open: a run has one at a time. */
 int attempt_last(struct store_txn *txn, int64_t run, struct attempt *out, struct error *err)
 {
     struct sql *q = sql(

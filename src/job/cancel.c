@@ -8,6 +8,7 @@ struct canceling {
     bool running;
 };
 
+/* Looked at inside the write, since the job may have ended while the client asked. */
 static int cancel_apply(struct store_txn *txn, struct run *run, struct attempt *, void *context,
                         struct error *err)
 {

@@ -14,6 +14,7 @@
 #define IDLE_MS 5000
 #define UNTIL_KEYS_MS 20 /* a new folder's signing keys are made after `ready` */
 
+/* Under the lock with the condition that wakes the thread, so a stop is never slept through. */
 static bool stopping(struct jobs *jobs)
 {
     assert(jobs);
@@ -52,6 +53,7 @@ static void *engine_main(void *context)
     return NULL;
 }
 
+/* After all else of the server is up: the first turn may start runners, which ask the server. */
 int jobs_start(struct jobs *jobs, struct error *err)
 {
     assert(!jobs->started);

@@ -20,6 +20,7 @@ const struct str JOB_LOGS[JOB_LOG_COUNT] = {
     STR_INIT("system_logs/environment.log"),
 };
 
+/* Run and attempt, by numbers: a name that is given to a later job has another log. */
 struct str finish_log_key(struct arena *arena, int64_t run, int number, struct str file)
 {
     assert(run > 0 && number > 0 && file.len);
@@ -143,6 +144,7 @@ static int register_output(struct store_txn *txn, const struct run *run, const s
     return asset_link(txn, &edge, err);
 }
 
+/* In the transaction of the end: a job that is shown as completed has its outputs registered. */
 static int register_outputs(struct store_txn *txn, const struct run *run, const struct scope *scope,
                             struct error *err)
 {

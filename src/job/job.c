@@ -32,12 +32,14 @@ void jobs_set_endpoints(struct jobs *jobs, struct str arm_endpoint, struct str h
     jobs->host = host;
 }
 
+/* For streams: they wait for a job's end without asking the store each second. */
 struct job_watchers *jobs_watchers(struct jobs *jobs)
 {
     assert(jobs->watchers);
     return jobs->watchers;
 }
 
+/* From any thread, also the writer's: it only counts up, and the engine's thread reads. */
 void jobs_wake(struct jobs *jobs)
 {
     uint64_t one = 1;

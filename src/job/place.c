@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+/* Names of pools are ARM's: any case. */
 static const struct place_pool *pool_find(const struct place_input *input, struct str name,
                                           size_t *out_at)
 {

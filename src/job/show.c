@@ -4,6 +4,7 @@
 
 #include <assert.h>
 
+/* Both are addresses; clients print the one called Studio. */
 static void add_service(struct arena *arena, struct json *services, const char *name,
                         struct str endpoint)
 {
@@ -14,6 +15,7 @@ static void add_service(struct arena *arena, struct json *services, const char *
     json_set(arena, services, str_from(name), service);
 }
 
+/* Made for each GET, as the host by which the server is reached may change. */
 static void show_services(struct jobs *jobs, struct store_txn *txn, const struct run *run,
                           const struct scope *scope, struct json *properties)
 {
@@ -75,12 +77,14 @@ static void show_times(struct arena *arena, const struct run *run, struct json *
         json_set_str(arena, own, "EndTimeUtc", clock_iso(run->end_us, text));
 }
 
+/* Clients walk over these maps without asking whether they are there. */
 static void ensure_object(struct arena *arena, struct json *properties, const char *key)
 {
     if (json_kind(json_at(properties, key)) != JSON_OBJECT)
         json_set(arena, properties, str_from(key), json_object(arena));
 }
 
+/* The run is the truth about a job's state; the document keeps what was asked for. */
 int job_show(struct jobs *jobs, struct store_txn *txn, const struct run *run,
              struct json *properties, struct error *err)
 {
@@ -107,6 +111,8 @@ int job_show(struct jobs *jobs, struct store_txn *txn, const struct run *run,
     return show_outputs(txn, run, properties, err);
 }
 
+/* For tokens of attempts: one of an attempt that ended opens nothing any more. When in doubt,
+ * not. */
 bool job_attempt_alive(int64_t scope, struct str name, int number, void *context)
 {
     struct jobs *jobs = context;

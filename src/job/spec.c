@@ -19,6 +19,7 @@ struct reading {
     struct json *notes;
 };
 
+/* How an error names what it is about, so that a client can mark the line. */
 static struct str path_of(struct arena *arena, const char *group, struct str name,
                           const char *field)
 {
@@ -263,6 +264,7 @@ static int read_environment(struct reading *r, const struct json *properties, st
     return 0;
 }
 
+/* Where the snapshot lies is fixed now: a version that is made later does not change what runs. */
 static int read_code(struct reading *r, const struct json *properties, struct error *err)
 {
     struct str id = json_str_at(properties, "codeId");
@@ -353,6 +355,7 @@ static int read_limits(struct reading *r, const struct json *properties, struct 
     return 0;
 }
 
+/* What an environment cannot hold is refused here: at the start nobody would be there to tell. */
 static int read_variables(struct reading *r, const struct json *properties, struct error *err)
 {
     struct json_iter it = json_iter(json_at(properties, "environmentVariables"));

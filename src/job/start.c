@@ -38,6 +38,8 @@ static int record_attempt(struct store_txn *txn, struct run *run, struct attempt
     return job_state_move(txn, run, &move, err) < 0 ? -1 : 0;
 }
 
+/* Only the first word about a runner moves the state: events of the runner itself may have come
+ * earlier. */
 static int record_runner(struct store_txn *txn, struct run *, struct attempt *attempt,
                          void *context, struct error *err)
 {

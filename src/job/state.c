@@ -54,6 +54,8 @@ static const unsigned char NEXT[JOB_EVENT_COUNT_][RUN_STATUS_COUNT_] = {
                     [RUN_NOT_RESPONDING] = RUN_CANCEL_REQUESTED},
 };
 
+/* A table and not a switch, so that what is allowed can be read at one glance. An event that has no
+ * row is refused: a late report must not wake up a job that is over. */
 bool job_state_next(enum run_status from, enum job_event event, enum run_status *out)
 {
     assert(out);

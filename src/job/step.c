@@ -13,6 +13,8 @@ struct step_run {
     char reason[512];
 };
 
+/* Rows are read again within the write, so that what a step decides by cannot be old. What the
+ * watchers are told is copied out, as the arena ends with the transaction. */
 static int step_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct step_run *s = context;
@@ -46,6 +48,8 @@ int step_write(const struct job_step *step, struct error *err)
     return 0;
 }
 
+/* Both halves of the document: what the client asked for, and what it was resolved to when it was
+ * submitted. */
 int step_read(struct store_txn *txn, const struct run *run, struct job_stored *out,
               struct error *err)
 {
@@ -64,6 +68,7 @@ int step_read(struct store_txn *txn, const struct run *run, struct job_stored *o
     return 0;
 }
 
+/* By numbers, so a folder of a run cannot be led elsewhere by a name. */
 struct compute_start step_folder(struct jobs *jobs, struct arena *arena, int64_t run, int number)
 {
     assert(run > 0 && number > 0);

@@ -7,6 +7,8 @@
 
 #include <assert.h>
 
+/* All that can be wrong with a body is found here, while nothing is open: the write that follows
+ * only fails when the world has changed. */
 int job_prepare(struct jobs *jobs, struct arena *arena, const struct job_submit *submit,
                 struct job_spec **out, struct error *err)
 {
@@ -70,6 +72,7 @@ int job_insert(struct store_txn *txn, const struct job_submit *submit, const str
     return link_inputs(txn, submit, spec, err) < 0 ? -1 : event_append(txn, &event, err);
 }
 
+/* Stored with the document, in the same transaction. */
 struct json *job_spec_resolved(const struct job_spec *spec)
 {
     assert(spec->resolved);

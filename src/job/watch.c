@@ -84,6 +84,9 @@ static int take_events(struct store_txn *txn, struct run *run, struct attempt *a
     return attempt_update(txn, attempt, err);
 }
 
+/* What was seen before is passed over, and a gap is asked for again by `next`: so a runner may
+ * repeat itself after a restart of either side. The end is taken last, since it closes the
+ * attempt. */
 int watch_events(struct jobs *jobs, const struct watch_report *report, struct watch_answer *out,
                  struct error *err)
 {
@@ -124,6 +127,7 @@ static bool is_log_name(struct str file)
     return true;
 }
 
+/* Asked with each report, so that a runner learns of it without being called. */
 static int read_cancel(struct jobs *jobs, int64_t row, bool *out, struct error *err)
 {
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(jobs->options.store, err);
@@ -209,6 +213,8 @@ static int close_attempt(struct jobs *jobs, struct arena *arena, const struct at
     return finish_attempt(jobs, attempt->run, attempt->number, &end, err);
 }
 
+/* Recorded and never seen to start: it is started again on the same folder, and what runs there
+ * already is found. Gone without a word: its exit file decides, or that there is none. */
 static int look_at(struct jobs *jobs, const struct attempt *attempt, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
@@ -221,6 +227,7 @@ static int look_at(struct jobs *jobs, const struct attempt *attempt, struct erro
     return close_attempt(jobs, arena, attempt, err);
 }
 
+/* How many are open, by which the thread chooses how soon to look again. */
 int watch_runners(struct jobs *jobs, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(16 * MIB);

@@ -24,6 +24,7 @@ struct job_watchers *watchers_new(void)
     return watchers;
 }
 
+/* Streams are ended before by the server's stop, so none is left. */
 void watchers_free(struct job_watchers **watchers)
 {
     assert(watchers);
@@ -53,6 +54,7 @@ void job_watch_end(struct job_watchers *watchers, struct job_watcher *watcher)
     pthread_mutex_unlock(&watchers->lock);
 }
 
+/* Takes the change away: each is told once. The reason is copied, as the next may come at once. */
 bool job_watch_state(struct job_watchers *watchers, struct job_watcher *watcher,
                      struct arena *arena, enum run_status *out_status, struct str *out_reason)
 {
@@ -106,6 +108,7 @@ void watchers_tell_state(struct job_watchers *watchers, int64_t run, enum run_st
     tell(watchers, run, status, &reason);
 }
 
+/* Without the bytes: a watcher reads them itself, from where it stands. */
 void watchers_tell_log(struct job_watchers *watchers, int64_t run)
 {
     tell(watchers, run, 0, NULL);

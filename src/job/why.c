@@ -22,6 +22,7 @@ static void add_phase(struct arena *arena, struct json *timeline, int64_t at_us,
     json_append(arena, timeline, phase);
 }
 
+/* What the store remembers of it; the limit is far above what one job makes. */
 static int read_timeline(struct store_txn *txn, const struct run *run, struct json *timeline,
                          struct error *err)
 {

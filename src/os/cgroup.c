@@ -223,6 +223,7 @@ void cgroup_kill(const struct cgroup *group)
         clock_sleep_us(KILL_PAUSE_US);
 }
 
+/* Processes that are still in the group, to tell an end from a stop. -1 when it cannot be read. */
 int cgroup_count(const struct cgroup *group)
 {
     const char *folder = any_folder(group);

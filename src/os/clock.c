@@ -25,6 +25,7 @@ static int64_t read_clock(clockid_t id)
     return (int64_t)now.tv_sec * US_PER_S + now.tv_nsec / 1000;
 }
 
+/* Wall time, which may jump: for what people and tokens are told, never for waiting. */
 int64_t clock_now_us(void)
 {
     return atomic_load_explicit(&test_clock.on, memory_order_relaxed)
@@ -32,6 +33,7 @@ int64_t clock_now_us(void)
                : read_clock(CLOCK_REALTIME);
 }
 
+/* Never jumps and says nothing about the date: for time-outs and intervals. */
 int64_t clock_mono_us(void)
 {
     /* BOOTTIME goes on while a laptop sleeps, so that leases end as they should. */
@@ -61,6 +63,7 @@ void clock_test_set(int64_t now_us)
     atomic_store(&test_clock.on, true);
 }
 
+/* Both clocks go together, as they do in the world. */
 void clock_test_advance(int64_t us)
 {
     assert(atomic_load(&test_clock.on));
@@ -68,6 +71,7 @@ void clock_test_advance(int64_t us)
     atomic_fetch_add(&test_clock.mono_us, us);
 }
 
+/* From here the real clocks again, for the tests after this one. */
 void clock_test_end(void)
 {
     atomic_store(&test_clock.on, false);
@@ -103,6 +107,7 @@ struct str clock_iso(int64_t us, char *out)
     return (struct str){out, len < CLOCK_ISO_BYTES ? (size_t)len : CLOCK_ISO_BYTES - 1};
 }
 
+/* By hand: strftime would write the day's name in the locale's language. */
 struct str clock_http_date(int64_t us, char *out)
 {
     /* Not strftime: HTTP dates are English whatever the locale. */

@@ -78,6 +78,9 @@ static bool deepen(struct member *list, size_t count, int depth)
     return found;
 }
 
+/* From one picture of /proc: who forks while it is taken may be missed, so whoever ends a tree
+ * calls again. Generations are filled one after the other, since a child may be listed before its
+ * parent. */
 unsigned process_signal_descendants(pid_t root, unsigned skip, int signal)
 {
     struct member *list;

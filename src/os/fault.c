@@ -40,6 +40,8 @@ int fault_hit(enum fault_point point)
     return fails ? atomic_load(&faults.plan[point].number) : 0;
 }
 
+/* For tests alone. The counter starts anew, so that "the third write" is counted from the plan and
+ * not from the start of the program. */
 void fault_plan(enum fault_point point, unsigned nth, int number, bool onwards)
 {
     assert(point < FAULT_POINT_COUNT_);
@@ -55,6 +57,7 @@ void fault_plan(enum fault_point point, unsigned nth, int number, bool onwards)
         atomic_fetch_add(&faults.armed, 1);
 }
 
+/* How often the point was passed: a test first counts, then fails each in turn. */
 unsigned fault_count(enum fault_point point)
 {
     assert(point < FAULT_POINT_COUNT_);

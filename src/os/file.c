@@ -47,6 +47,8 @@ static int open_beneath(int dir, const char *path, int flags, mode_t mode, uint6
     return (int)fd;
 }
 
+/* The root of a tree: the one place where a path is taken as it is, links and all. All else is
+ * opened beneath such a descriptor and cannot leave it. */
 int dir_open(const char *path, struct error *err)
 {
     int number = fault_hit(FAULT_OPEN);
@@ -254,6 +256,8 @@ static int read_unsized(struct arena *arena, int fd, size_t limit, struct str *o
     return 0;
 }
 
+/* The limit is asked before anything is read, and again while it is: a file of /proc says 0 for its
+ * size, and others may grow meanwhile. */
 int file_read(struct arena *arena, int dir, const char *path, size_t limit, struct str *out,
               struct error *err)
 {
@@ -318,6 +322,8 @@ int file_write_atomic(int dir, const char *path, struct str bytes, mode_t mode, 
     return 0;
 }
 
+/* A link counts as itself, wherever it leads. What is there may be gone at the next moment, so
+ * nobody decides about safety by it. */
 bool file_exists(int dir, const char *path)
 {
     const char *name;

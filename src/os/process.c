@@ -265,6 +265,7 @@ void process_close(struct process *process)
     process->pidfd = -1;
 }
 
+/* By descriptor: the number may long belong to another. */
 int process_signal(const struct process *process, int signal, struct error *err)
 {
     assert(process->pidfd >= 0);
@@ -273,6 +274,8 @@ int process_signal(const struct process *process, int signal, struct error *err)
     return 0;
 }
 
+/* By number, as there is no descriptor of a group; the leader is our child and not waited for yet,
+ * so its number cannot have been given anew. */
 int process_signal_group(pid_t leader, int signal, struct error *err)
 {
     assert(leader > 1); /* 0 and -1 would reach ourselves and everybody */
@@ -336,6 +339,8 @@ int process_identify(pid_t pid, struct process_id *out, struct error *err)
     return 0;
 }
 
+/* The number alone would be a lie after a restart of the host, or after enough forks: boot and
+ * start time make it one process. */
 bool process_alive(const struct process_id *id)
 {
     struct process_id now;

@@ -47,6 +47,8 @@ void random_bytes(void *out, size_t size)
     }
 }
 
+/* Numbers from the uneven rest are thrown away, since a plain remainder would favour the small
+ * ones. */
 uint64_t random_below(uint64_t limit)
 {
     assert(limit > 0);

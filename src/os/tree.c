@@ -119,6 +119,7 @@ static int walk_folder(struct walk *walk, int dir, struct error *err)
     return 0;
 }
 
+/* Never follows a link, so a walk cannot leave its tree nor go in circles. */
 int dir_walk(int dir, dir_visit *visit, void *context, struct error *err)
 {
     CLEANUP(buf_free) struct buf path = buf_make(64 * KIB);
@@ -132,6 +133,8 @@ int dir_walk(int dir, dir_visit *visit, void *context, struct error *err)
 
 static int remove_entry(int dir, const char *name, unsigned depth, struct error *err);
 
+/* Names are read before any is removed: what readdir shows of a folder that changes under it is not
+ * fixed. The depth is limited, as each level holds a descriptor. */
 static int remove_content(int dir, unsigned depth, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(256 * MIB);
@@ -174,6 +177,8 @@ static int remove_entry(int dir, const char *name, unsigned depth, struct error 
     return 0;
 }
 
+/* What is not there is removed already. It is meant for folders that users' programs filled, so
+ * modes are widened on the way and nothing is followed. */
 int dir_remove_tree(int dir, const char *path, struct error *err)
 {
     char parent[4096];

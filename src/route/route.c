@@ -272,6 +272,7 @@ static int node_each(const struct node *node, route_each *each, void *context)
     return result;
 }
 
+/* In the order of the tree: for descriptions and for checks that no two rows are one. */
 int router_each(const struct router *router, route_each *each, void *context)
 {
     assert(router && each);

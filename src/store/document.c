@@ -76,6 +76,7 @@ int document_get(struct store_txn *txn, const struct document_key *key, struct d
     return document_one(txn, q, key->name, out, err);
 }
 
+/* For who holds a number of an earlier look-up; a number is never given again. */
 int document_by_id(struct store_txn *txn, int64_t doc, struct document *out, struct error *err)
 {
     struct sql *q = sql(txn, "SELECT " COLUMNS " FROM document d WHERE d.doc = ?", err);
@@ -369,6 +370,7 @@ static struct sql *document_attr(struct store_txn *txn, const struct document *d
     return q;
 }
 
+/* An empty text is a value like any other; only a text without an address removes the row. */
 int document_set_text(struct store_txn *txn, const struct document *document, const char *field,
                       struct str text, struct error *err)
 {
@@ -390,6 +392,8 @@ int document_set_text(struct store_txn *txn, const struct document *document, co
     return sql_run(q, err);
 }
 
+/* Beside the text of the same field: a query asks for one or the other, and what it does not ask
+ * for stays NULL. */
 int document_set_number(struct store_txn *txn, const struct document *document, const char *field,
                         double number, struct error *err)
 {
@@ -402,12 +406,15 @@ int document_set_number(struct store_txn *txn, const struct document *document, 
     return sql_run(q, err);
 }
 
+/* The same words for a label that cannot be removed and one that cannot be found. */
 static int document_no_label(struct store_txn *txn, struct str label, struct error *err)
 {
     return error_set(err, ERROR_NOT_FOUND, document_target(txn, label),
                      "The label '%.*s' was not found.", STR_ARG(label));
 }
 
+/* One row for each spelling of a name: a label that is set again in another case moves, and is
+ * shown as last spelled. */
 int document_set_label(struct store_txn *txn, int64_t container, struct str label,
                        int64_t version_doc, struct error *err)
 {
@@ -435,6 +442,7 @@ int document_set_label(struct store_txn *txn, int64_t container, struct str labe
     return sql_changes(txn) ? 0 : document_no_label(txn, label, err);
 }
 
+/* One join instead of two look-ups, so that both rows are of one moment. */
 int document_by_label(struct store_txn *txn, int64_t container, struct str label,
                       struct document *out, struct error *err)
 {

@@ -38,6 +38,8 @@ int event_append(struct store_txn *txn, struct event *event, struct error *err)
 
 #define COLUMNS "seq, at_us, scope, type, subject_kind, subject, actor, correlation, body"
 
+/* All columns in the order of the one list of them: every query of events reads its rows by
+ * this. */
 static void event_read_row(struct sql *q, struct event *out)
 {
     assert(sql_int(q, 0) > 0);

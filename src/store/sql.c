@@ -35,6 +35,8 @@ static void store_txn_forget_statements(struct store_txn *txn)
     memset(txn->recent, 0, sizeof(txn->recent));
 }
 
+/* One connection with the statements that were prepared on it; it serves one transaction after
+ * another, so a statement is compiled once in its life. */
 int store_txn_open(struct store *store, const char *url, bool writer, struct store_txn **out,
                    struct error *err)
 {
@@ -55,6 +57,7 @@ int store_txn_open(struct store *store, const char *url, bool writer, struct sto
     return 0;
 }
 
+/* Statements before their connection: engines refuse the other order. */
 void store_txn_close(struct store_txn **txn)
 {
     if (!*txn)
@@ -83,6 +86,8 @@ int store_txn_begin(struct store_txn *txn, struct error *err)
     return 0;
 }
 
+/* Every statement that was begun and not ended, as an error on the way leaves some: SQLite would
+ * keep the snapshot open for them. */
 void store_txn_reset(struct store_txn *txn)
 {
     while (txn->used) {
@@ -96,6 +101,8 @@ void store_txn_reset(struct store_txn *txn)
     txn->flushes = NULL;
 }
 
+/* After a failed commit the engine may have rolled back already; then this only puts the struct in
+ * order. */
 void store_txn_rollback(struct store_txn *txn)
 {
     store_txn_reset(txn);
@@ -103,6 +110,7 @@ void store_txn_rollback(struct store_txn *txn)
     assert(!txn->engine->in_transaction(txn->connection));
 }
 
+/* Remembered until the commit: listeners are woken when the events can be read, not before. */
 void store_txn_appended(struct store_txn *txn, int64_t seq)
 {
     assert(txn->writer && seq > 0);
@@ -174,34 +182,42 @@ struct sql *sql(struct store_txn *txn, const char *text, struct error *err)
     return q;
 }
 
+/* Positions count from 1, as in SQL. An engine does not see a wrong number before the step, so
+ * tests of each query do. */
 void sql_bind_int(struct sql *q, int at, int64_t value)
 {
     assert(q->used && at > 0);
     q->txn->engine->bind_int(q->statement, at, value);
 }
 
+/* As sql_bind_int. */
 void sql_bind_double(struct sql *q, int at, double value)
 {
     q->txn->engine->bind_double(q->statement, at, value);
 }
 
+/* The bytes are not copied: they must live until the step. Texts of an arena do. */
 void sql_bind_text(struct sql *q, int at, struct str value)
 {
     assert(q->used && at > 0);
     q->txn->engine->bind_text(q->statement, at, value);
 }
 
+/* As sql_bind_text, for bytes that are no text. */
 void sql_bind_blob(struct sql *q, int at, struct str value)
 {
     assert(q->used && at > 0);
     q->txn->engine->bind_blob(q->statement, at, value);
 }
 
+/* For columns where "not given" differs from every value. */
 void sql_bind_null(struct sql *q, int at)
 {
     q->txn->engine->bind_null(q->statement, at);
 }
 
+/* An empty text is stored as NULL: for columns that are unique or indexed only where something is
+ * given. */
 void sql_bind_text_or_null(struct sql *q, int at, struct str value)
 {
     if (value.len)
@@ -244,26 +260,31 @@ int sql_step(struct sql *q)
     return row;
 }
 
+/* Asked before reading where 0 and "" are values. */
 bool sql_is_null(struct sql *q, int column)
 {
     return q->txn->engine->is_null(q->statement, column);
 }
 
+/* 0 for NULL. */
 int64_t sql_int(struct sql *q, int column)
 {
     return q->txn->engine->get_int(q->statement, column);
 }
 
+/* 0 for NULL. */
 double sql_double(struct sql *q, int column)
 {
     return q->txn->engine->get_double(q->statement, column);
 }
 
+/* A copy in the transaction's arena: it lives as long as the transaction. */
 struct str sql_text(struct sql *q, int column)
 {
     return arena_str(q->txn->arena, sql_peek(q, column));
 }
 
+/* Without a copy: gone with the next step. For what is looked at once, row by row. */
 struct str sql_peek(struct sql *q, int column)
 {
     return q->txn->engine->get_bytes(q->statement, column);
@@ -291,6 +312,7 @@ int sql_run(struct sql *q, struct error *err)
     return sql_end(q, err);
 }
 
+/* Rows that the last statement touched: how an UPDATE with a condition tells whether it met one. */
 int64_t sql_changes(struct store_txn *txn)
 {
     return txn->engine->changes(txn->connection);

@@ -125,6 +125,8 @@ static int sqlite_own(struct sqlite *c, enum own which)
     return sqlite3_reset(c->own[which]);
 }
 
+/* All statements are finalized by now; otherwise the library keeps the connection as a zombie with
+ * its locks. */
 static void sqlite_close(struct store_connection *connection)
 {
     struct sqlite *c = sqlite_of(connection);
@@ -135,6 +137,7 @@ static void sqlite_close(struct store_connection *connection)
     free(c);
 }
 
+/* Several statements in one text: the schema. Nothing of a client's ever comes here. */
 static int sqlite_script(struct store_connection *connection, const char *sql, struct error *err)
 {
     struct sqlite *c = sqlite_of(connection);
@@ -277,6 +280,8 @@ static int sqlite_open_memory(const char *url, bool writer, struct store_connect
     return sqlite_open_with(&store_memory, name, writer, out, err);
 }
 
+/* Persistent: the library then keeps it out of its scratch memory, as it lives as long as the
+ * connection. */
 static int sqlite_prepare(struct store_connection *connection, const char *sql,
                           struct store_statement **out, struct error *err)
 {
@@ -291,17 +296,20 @@ static int sqlite_prepare(struct store_connection *connection, const char *sql,
     return 0;
 }
 
+/* The result repeats the last step's error, which was told then. */
 static void sqlite_finalize(struct store_statement *statement)
 {
     sqlite3_finalize(stmt_of(statement));
 }
 
+/* A position that does not exist is a bug of the query: asserted, not reported. */
 static void sqlite_bind_int(struct store_statement *statement, int at, int64_t value)
 {
     int rc = sqlite3_bind_int64(stmt_of(statement), at, value);
     assert(rc == SQLITE_OK);
 }
 
+/* As sqlite_bind_int. The library turns NaN into NULL; callers have none. */
 static void sqlite_bind_double(struct store_statement *statement, int at, double value)
 {
     int rc = sqlite3_bind_double(stmt_of(statement), at, value);
@@ -317,6 +325,7 @@ static void sqlite_bind_text(struct store_statement *statement, int at, struct s
     assert(rc == SQLITE_OK || rc == SQLITE_TOOBIG);
 }
 
+/* Not copied: see sql_bind_text. */
 static void sqlite_bind_blob(struct store_statement *statement, int at, struct str value)
 {
     int rc = sqlite3_bind_blob64(stmt_of(statement), at, value.len ? value.ptr : "", value.len,
@@ -324,12 +333,14 @@ static void sqlite_bind_blob(struct store_statement *statement, int at, struct s
     assert(rc == SQLITE_OK || rc == SQLITE_TOOBIG);
 }
 
+/* A statement keeps what was bound before, so "nothing" must be said. */
 static void sqlite_bind_null(struct store_statement *statement, int at)
 {
     int rc = sqlite3_bind_null(stmt_of(statement), at);
     assert(rc == SQLITE_OK);
 }
 
+/* 1 a row, 0 the end, -1 an error. */
 static int sqlite_step(struct store_statement *statement, struct error *err)
 {
     sqlite3_stmt *stmt = stmt_of(statement);
@@ -350,21 +361,26 @@ static void sqlite_reset(struct store_statement *statement)
     sqlite3_clear_bindings(stmt_of(statement));
 }
 
+/* By type of the value, not of the column: SQLite has none that binds. */
 static bool sqlite_is_null(struct store_statement *statement, int column)
 {
     return sqlite3_column_type(stmt_of(statement), column) == SQLITE_NULL;
 }
 
+/* 0 for NULL, by the library. */
 static int64_t sqlite_get_int(struct store_statement *statement, int column)
 {
     return sqlite3_column_int64(stmt_of(statement), column);
 }
 
+/* 0 for NULL, by the library. */
 static double sqlite_get_double(struct store_statement *statement, int column)
 {
     return sqlite3_column_double(stmt_of(statement), column);
 }
 
+/* The address first and the length after: the other order may convert the value in between and give
+ * a stale address. */
 static struct str sqlite_get_bytes(struct store_statement *statement, int column)
 {
     /* The order of the two calls is SQLite's rule: the pointer first. */
@@ -381,6 +397,7 @@ static int sqlite_begin(struct store_connection *connection, bool write, struct 
     return rc == SQLITE_OK ? 0 : sqlite_error(c->db, rc, err);
 }
 
+/* Fine when no transaction is open: the library rolls back by itself on a full disk. */
 static void sqlite_rollback(struct store_connection *connection)
 {
     struct sqlite *c = sqlite_of(connection);
@@ -419,6 +436,7 @@ static int sqlite_savepoint(struct store_connection *connection, struct error *e
     return rc == SQLITE_OK ? 0 : sqlite_error(c->db, rc, err);
 }
 
+/* Rolling back to a savepoint leaves it open, so both ways end with a release. */
 static int sqlite_savepoint_end(struct store_connection *connection, bool keep, struct error *err)
 {
     struct sqlite *c = sqlite_of(connection);
@@ -430,11 +448,13 @@ static int sqlite_savepoint_end(struct store_connection *connection, bool keep, 
     return rc == SQLITE_OK ? 0 : sqlite_error(c->db, rc, err);
 }
 
+/* The library's own word, since it may have left a transaction without being asked. */
 static bool sqlite_in_transaction(struct store_connection *connection)
 {
     return !sqlite3_get_autocommit(sqlite_of(connection)->db);
 }
 
+/* Of the last statement alone, without what triggers and foreign keys did. */
 static int64_t sqlite_changes(struct store_connection *connection)
 {
     return sqlite3_changes64(sqlite_of(connection)->db);
@@ -466,6 +486,7 @@ static int sqlite_schema(struct store_connection *connection, int64_t *out, stru
     return 0;
 }
 
+/* In the file's head, and so in the transaction of the migration that made it true. */
 static int sqlite_set_schema(struct store_connection *connection, int64_t number, struct error *err)
 {
     char text[64];
@@ -475,11 +496,13 @@ static int sqlite_set_schema(struct store_connection *connection, int64_t number
     return sqlite_script(connection, text, err);
 }
 
+/* A write-ahead log that was there at the opening: the server before us did not close. */
 static bool sqlite_was_unclean(struct store_connection *connection)
 {
     return sqlite_of(connection)->unclean;
 }
 
+/* Called by the library every some thousand steps; anything but 0 interrupts. */
 static int sqlite_stop_asked(void *stop)
 {
     return atomic_load_explicit((const atomic_bool *)stop, memory_order_relaxed);

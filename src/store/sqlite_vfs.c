@@ -25,11 +25,13 @@ static struct {
     struct vfs_methods methods[KINDS];
 } vfs = {.once = PTHREAD_ONCE_INIT, .lock = PTHREAD_MUTEX_INITIALIZER};
 
+/* The methods that the file had before ours were laid over it. */
 static const sqlite3_io_methods *vfs_usual(const sqlite3_file *file)
 {
     return CONTAINER_OF(file->pMethods, struct vfs_methods, patched)->usual;
 }
 
+/* A planned fault first; then what would have happened without us. */
 static int vfs_write(sqlite3_file *file, const void *bytes, int size, sqlite3_int64 offset)
 {
     int number = fault_hit(FAULT_WRITE);
@@ -39,11 +41,14 @@ static int vfs_write(sqlite3_file *file, const void *bytes, int size, sqlite3_in
     return vfs_usual(file)->xWrite(file, bytes, size, offset);
 }
 
+/* The last moment at which a disk can say no: a commit is not durable when this fails. */
 static int vfs_sync(sqlite3_file *file, int flags)
 {
     return fault_hit(FAULT_FSYNC) ? SQLITE_IOERR_FSYNC : vfs_usual(file)->xSync(file, flags);
 }
 
+/* Ours are laid over the methods of each file that is opened, since the library asks the file and
+ * not the file system for them. */
 static int vfs_open(sqlite3_vfs *, const char *name, sqlite3_file *file, int flags, int *out_flags)
 {
     int rc = vfs.usual->xOpen(vfs.usual, name, file, flags, out_flags);
@@ -66,6 +71,7 @@ static int vfs_open(sqlite3_vfs *, const char *name, sqlite3_file *file, int fla
     return rc;
 }
 
+/* Once in a process: the library keeps it until the end. */
 static void vfs_register(void)
 {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* its counter is a lock per allocation */
@@ -78,6 +84,7 @@ static void vfs_register(void)
         vfs.ours.zName = "";
 }
 
+/* Registers at its first use, so that a program without a store pays nothing. */
 const char *sqlite_vfs_name(void)
 {
     pthread_once(&vfs.once, vfs_register);

@@ -71,6 +71,8 @@ static void *store_check(void *context)
     return NULL;
 }
 
+/* The schema is brought up to date before any reader can be made, and by the writer's connection:
+ * two of them could meet in a migration. */
 int store_open(const char *url, const struct store_options *options, struct store **out,
                struct error *err)
 {
@@ -105,6 +107,7 @@ int store_open(const char *url, const struct store_options *options, struct stor
     return 0;
 }
 
+/* Readers must be back by now. The check of the file is told to stop, as it may take minutes. */
 void store_close(struct store **out)
 {
     struct store *store = *out;
@@ -142,6 +145,7 @@ struct waiting {
     struct error *err;
 };
 
+/* Runs on the writer's thread while the caller waits on its own stack. */
 static void store_write_done(struct store_job *job, int result, const struct error *err)
 {
     struct waiting *waiting = CONTAINER_OF(job, struct waiting, job);
@@ -156,6 +160,8 @@ static void store_write_done(struct store_job *job, int result, const struct err
     pthread_mutex_unlock(&waiting->lock); /* the other thread's stack: not to be touched again */
 }
 
+/* Many callers wait at once, so their jobs share one commit: that is where the speed of writes
+ * comes from. */
 int store_write(struct store *store, store_apply *apply, void *context, struct error *err)
 {
     struct waiting waiting = {
@@ -176,6 +182,7 @@ int store_write(struct store *store, store_apply *apply, void *context, struct e
     return waiting.result;
 }
 
+/* For event loops, which may not wait: `done` is called on the writer's thread. */
 void store_write_later(struct store *store, struct store_job *job)
 {
     assert(job->apply && job->done);
@@ -197,6 +204,8 @@ void *store_flush_state(struct store_txn *txn, store_flush *run, size_t size)
     return (*last)->state;
 }
 
+/* What this transaction has gathered so far and not written yet: a reader of its own within the
+ * write must count it in. */
 const void *store_flush_peek(struct store_txn *txn, store_flush *run)
 {
     for (const struct flush *flush = txn->flushes; flush; flush = flush->next)
@@ -207,6 +216,8 @@ const void *store_flush_peek(struct store_txn *txn, store_flush *run)
 
 /* --- Events --------------------------------------------------------------------------------- */
 
+/* Under the lock, so that after taking a listener off none of its calls is running any more: its
+ * context may be freed. */
 void store_on_event(struct store *store, void (*wake)(int64_t seq, void *context), void *context)
 {
     size_t at = 0;
@@ -226,6 +237,7 @@ void store_on_event(struct store *store, void (*wake)(int64_t seq, void *context
     pthread_mutex_unlock(&store->wake_lock);
 }
 
+/* On the writer's thread, after the commit: what is woken finds its events. */
 void store_wake(struct store *store, int64_t seq)
 {
     assert(seq > 0);
@@ -277,6 +289,8 @@ static void store_give_reader(struct store *store, struct store_txn *txn)
     pthread_mutex_unlock(&store->lock);
 }
 
+/* A connection that lies idle, or a new one up to the limit; then it is waited for one. A snapshot:
+ * whatever is written meanwhile is not seen. */
 struct store_txn *store_read_begin(struct store *store, struct error *err)
 {
     struct store_txn *txn;
@@ -295,6 +309,7 @@ struct store_txn *store_read_begin(struct store *store, struct error *err)
     return txn;
 }
 
+/* For CLEANUP: every way out of a function gives the reader back. */
 void store_read_end(struct store_txn **txn)
 {
     if (!*txn)
@@ -305,18 +320,22 @@ void store_read_end(struct store_txn **txn)
     *txn = NULL;
 }
 
+/* Dies with the transaction: what is to outlive it is copied. */
 struct arena *store_arena(struct store_txn *txn)
 {
     assert(txn->arena);
     return txn->arena;
 }
 
+/* For helpers that were given only the transaction. */
 struct store *store_of(struct store_txn *txn)
 {
     assert(txn->store);
     return txn->store;
 }
 
+/* Asserted by what changes rows: on a reader's connection it would fail late and for another
+ * reason. */
 bool store_is_writer(const struct store_txn *txn)
 {
     return txn->writer;
@@ -324,11 +343,13 @@ bool store_is_writer(const struct store_txn *txn)
 
 /* --- Trouble -------------------------------------------------------------------------------- */
 
+/* Asked before each write without a lock: a write that slips through fails by itself. */
 bool store_read_only(const struct store *store)
 {
     return atomic_load(&store->read_only);
 }
 
+/* A copy under the lock, since its words may be replaced at any time. */
 void store_trouble(struct store *store, struct error *out)
 {
     pthread_mutex_lock(&store->lock);
@@ -336,6 +357,7 @@ void store_trouble(struct store *store, struct error *out)
     pthread_mutex_unlock(&store->lock);
 }
 
+/* What the state page shows, and why writes are refused from here on. */
 void store_set_trouble(struct store *store, const struct error *why)
 {
     pthread_mutex_lock(&store->lock);

@@ -44,6 +44,8 @@ struct writer {
 
 /* --- The queue ------------------------------------------------------------------------------ */
 
+/* In the order of calling: a client that waits for one answer before the next call finds its own
+ * writes. */
 void writer_queue(struct writer *writer, struct store_job *job)
 {
     assert(job->apply && job->done);
@@ -58,6 +60,7 @@ void writer_queue(struct writer *writer, struct store_job *job)
     pthread_mutex_unlock(&writer->lock);
 }
 
+/* To assert, instead of a dead lock: a job that asked for a write would wait for itself. */
 bool writer_is_me(const struct writer *writer)
 {
     return writer && pthread_equal(writer->thread, pthread_self());
@@ -425,6 +428,7 @@ int writer_start(struct store *store, struct store_txn *txn, struct writer **out
     return 0;
 }
 
+/* What is queued is still written: its callers wait. */
 void writer_stop(struct writer **out)
 {
     struct writer *writer = *out;

@@ -11,6 +11,8 @@
 #define DAYS_HONOURED 2
 #define KEY_BYTES 32
 
+/* The day is part of the text: keys end by themselves, and the day before counts for clients around
+ * midnight. */
 static void derive(struct vault *vault, struct arena *arena, struct str account, int64_t day,
                    unsigned char out[KEY_BYTES])
 {
@@ -19,6 +21,7 @@ static void derive(struct vault *vault, struct arena *arena, struct str account,
                  arena_printf(arena, "%lld", (long long)day), out);
 }
 
+/* With padding, as clients decode it. */
 static struct str base64(struct arena *arena, const unsigned char bytes[KEY_BYTES])
 {
     char text[sodium_base64_ENCODED_LEN(KEY_BYTES, sodium_base64_VARIANT_ORIGINAL)];
@@ -70,6 +73,8 @@ bool account_key_signed(struct vault *vault, struct arena *arena,
 
 /* --- Delegation ------------------------------------------------------------------------------ */
 
+/* What the key depends on, in one order: who signs must give exactly what was told when it was
+ * handed out. */
 struct str account_delegation_text(struct arena *arena, const struct account_delegation *about)
 {
     return arena_printf(arena, "%.*s\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s", STR_ARG(about->object_id),
@@ -77,6 +82,7 @@ struct str account_delegation_text(struct arena *arena, const struct account_del
                         STR_ARG(about->service), STR_ARG(about->version));
 }
 
+/* Another purpose than daily keys, so that neither can stand for the other. */
 static void derive_delegation(struct vault *vault, struct arena *arena, struct str account,
                               struct str text, unsigned char out[KEY_BYTES])
 {
@@ -84,6 +90,7 @@ static void derive_delegation(struct vault *vault, struct arena *arena, struct s
     vault_derive(vault, arena_printf(arena, "delegation key %.*s", STR_ARG(account)), text, out);
 }
 
+/* Derived anew each time: it holds as long as its text says, and nobody keeps it. */
 struct str account_delegation_key(struct vault *vault, struct arena *arena, struct str account,
                                   struct str text)
 {
@@ -95,6 +102,7 @@ struct str account_delegation_key(struct vault *vault, struct arena *arena, stru
     return out;
 }
 
+/* In constant time: whoever guesses learns nothing from how long it takes. */
 bool account_delegation_signed(struct vault *vault, struct arena *arena,
                                const struct account_signature *ask, struct str text)
 {

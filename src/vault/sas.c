@@ -45,6 +45,8 @@ static struct str sign(struct vault *vault, struct arena *arena, const struct sa
     return arena_str(arena, str_from(text));
 }
 
+/* The fields in the order in which they are signed; encoding is done last, since what is signed is
+ * not encoded. */
 struct str sas_make(struct vault *vault, struct arena *arena, const struct sas *sas)
 {
     struct sas_fields fields = {.at = {
@@ -67,6 +69,7 @@ struct str sas_make(struct vault *vault, struct arena *arena, const struct sas *
                         STR_ARG(http_encode(arena, f[SE], false)), STR_ARG(f[SPR]));
 }
 
+/* Before anything is verified: it only decides which way a request is asked for proof. */
 bool sas_present(struct str raw_query)
 {
     struct str piece;

@@ -16,6 +16,7 @@ static const char *const NAMES[SAS_FIELDS] = {
     "skoid", "sktid",   "skt",    "ske",  "sks",  "skv",      "saoid", "suoid",
     "scid",  "skdutid", "sduoid", "si",   "ses",  "snapshot", "srh",   "srq"};
 
+/* As in the query. */
 const char *sas_field_name(enum sas_field field)
 {
     assert(field < SAS_FIELDS);
@@ -56,6 +57,8 @@ int sas_fields_read(struct arena *arena, struct str query, struct sas_fields *ou
     return 0;
 }
 
+/* The folder that the signature opens, by its depth: deeper names are in it, shorter ones are
+ * not. */
 struct str sas_folder(const struct sas_fields *fields, struct str blob)
 {
     int64_t depth;
@@ -118,6 +121,7 @@ static const struct layout {
     LAYOUT(LAYOUT_ACCOUNT, "2020-12-06", "9999", ACCOUNT_2020),
 };
 
+/* A signature says itself what it was signed as; the layout follows from that and the version. */
 static enum layout_kind kind_of(const struct sas_fields *fields)
 {
     if (fields->at[SKOID].len > 0)

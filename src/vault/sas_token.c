@@ -1,3 +1,5 @@
+/* Nothing is stored for a signature that was given away: that of each hour can be made again, so
+ * the last day's are tried one after the other. */
 #include "vault/sas_token.h"
 
 #include <assert.h>
@@ -10,6 +12,8 @@
  * which three characters of four are there: that looks like padding, so it stops, content. */
 #define READ_CHARS 79
 
+/* The same text for all of the hour: whoever verifies knows neither minute nor second of the
+ * making. */
 static struct str token_of_hour(struct vault *vault, struct arena *arena, struct str account,
                                 struct str container, int64_t hour)
 {
@@ -23,6 +27,7 @@ static struct str token_of_hour(struct vault *vault, struct arena *arena, struct
     return sas_make(vault, arena, &sas);
 }
 
+/* That of this hour. */
 struct str sas_token(struct vault *vault, struct arena *arena, struct str account,
                      struct str container, int64_t now_us)
 {

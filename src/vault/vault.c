@@ -80,6 +80,7 @@ struct vault *vault_open(int dir, struct error *err)
     return vault;
 }
 
+/* The key is overwritten before its memory is given back. */
 void vault_close(struct vault **vault)
 {
     assert(vault);
@@ -92,6 +93,7 @@ void vault_close(struct vault **vault)
 
 /* --- Sealing --------------------------------------------------------------------------------- */
 
+/* For rows that are text: the wrapped data key stands in one of them. */
 static struct str to_base64(struct arena *arena, const unsigned char *bytes, size_t len)
 {
     size_t size = sodium_base64_encoded_len(len, sodium_base64_VARIANT_ORIGINAL);
@@ -183,6 +185,7 @@ static struct str binding(struct arena *arena, const struct vault_slot *slot)
 
 /* --- Rows ------------------------------------------------------------------------------------ */
 
+/* The order of the primary key, the same in all three statements. */
 static void bind_slot(struct sql *q, const struct vault_slot *slot)
 {
     sql_bind_int(q, 1, slot->scope->number);
