@@ -35,6 +35,7 @@ struct asset_place {
     struct str container;
     struct str prefix; /* blob name of a file, or prefix of a folder without final slash */
     bool single;       /* exactly this blob */
+    struct str root;   /* what stands before the prefix in its URI; "" in the workspace's own two */
 };
 
 /* Turns a URI (azureml://datastores/…, azureml://jobs/…, runs:/…, models:/…, an https URL of our
@@ -71,10 +72,15 @@ bool asset_container_guid(struct str container, struct str *out_guid);
 bool asset_is_account(struct str account);
 int asset_account_scope(struct store_txn *txn, struct str account, struct scope *out,
                         struct error *err);
+/* The documents of containers that clients made: type of the row, its name is the container's. */
+#define ASSET_CONTAINERS "storage/containers"
 /* Under what name the content store keeps a container of an account: ours as they are, those that
  * clients made as "{account}/{container}", since their names repeat. */
 struct str asset_container_key(struct arena *arena, const struct scope *scope,
                                struct str container);
+
+/* "azureml://subscriptions/…/datastores/{name}/paths/". */
+struct str asset_datastore_root(struct arena *arena, const struct scope *scope, struct str name);
 
 /* One lineage edge; doing it again does nothing. */
 struct asset_edge {

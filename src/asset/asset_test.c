@@ -294,6 +294,101 @@ TEST(a_uri_leads_to_a_file_or_a_folder)
     CHECK_STR("data:up/iris.csv!", place(f, false, "azureml:iris:1"));
 }
 
+/* A container of a client with what stands for it, as the storage surface keeps them. */
+static int insert_container(struct store_txn *txn, void *context, struct error *err)
+{
+    const struct scope *scope = context;
+    static const char *const ROWS[][3] = {
+        {ASSET_CONTAINERS, "made", "{\"meta\":{}}"},
+        {ASSET_CONTAINERS, "going", "{\"deleting\":true,\"meta\":{}}"},
+        {"datastores", "mine",
+         "{\"properties\":{\"containerName\":\"made\",\"datastoreType\":\"AzureBlob\","
+         "\"accountName\":\"localhost:1/lz0123abcd000040008000\"}}"},
+        {"datastores", "gone",
+         "{\"properties\":{\"containerName\":\"going\",\"datastoreType\":\"AzureBlob\","
+         "\"accountName\":\"lz0123abcd000040008000\"}}"},
+        {"datastores", "foreign",
+         "{\"properties\":{\"containerName\":\"made\",\"datastoreType\":\"AzureBlob\","
+         "\"accountName\":\"lz99999999999999999999\"}}"},
+    };
+
+    for (size_t i = 0; i < COUNT(ROWS); i++) {
+        struct document row = {.scope = scope->number,
+                               .type = str_from(ROWS[i][0]),
+                               .name = str_from(ROWS[i][1]),
+                               .body = str_from(ROWS[i][2]),
+                               .created_by = STR("t"),
+                               .system = STR("{}")};
+        if (document_insert(txn, &row, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* The URI that a place is told by. */
+static struct str uri_of(struct fixture *f, const char *uri)
+{
+    struct error err = {0};
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(f->store, &err);
+    struct asset_place at;
+
+    CHECK_OK(asset_place(txn, &f->scope, str_from(uri), &at, &err), &err);
+    CHECK_STR("lz0123abcd000040008000/made", at.container);
+    return asset_uri(f->arena, &f->scope, &at);
+}
+
+TEST(a_container_that_a_client_made_is_a_place_too)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    static const char *const ADDRESSES[] = {
+        "azureml://datastores/mine/paths/in/a.csv",
+        "https://localhost:1/lz0123abcd000040008000.blob.core.lazurite.test/made/in/a.csv?sig=x",
+        "https://lz0123abcd000040008000.blob.core.lazurite.test:1/made/in/a.csv",
+        "https://lz0123abcd000040008000.blob.core.lazurite.test:1/made/in/%61.csv"};
+    static const char *const ELSEWHERE[] = {
+        "azureml://datastores/gone/paths/in/a.csv",
+        "azureml://datastores/foreign/paths/in/a.csv",
+        "https://lz0123abcd000040008000.blob.core.lazurite.test/going/in/a.csv",
+        "https://lz0123abcd000040008000.blob.core.lazurite.test/none/in/a.csv",
+        "https://lz99999999999999999999.blob.core.lazurite.test/made/in/a.csv",
+        "https://localhost:1/made/in/a.csv",
+        "http://localhost:1/made/in/a.csv"};
+    struct error err = {0};
+
+    CHECK_OK(store_write(f->store, insert_container, &f->scope, &err), &err);
+    put_blob(f, STR("lz0123abcd000040008000/made"), "in/a.csv");
+    for (size_t i = 0; i < COUNT(ADDRESSES); i++)
+        CHECK_STR("data:in/a.csv!", place(f, false, ADDRESSES[i]));
+    for (size_t i = 0; i < COUNT(ELSEWHERE); i++)
+        CHECK(str_starts(place(f, false, ELSEWHERE[i]), STR("not implemented: ")));
+    CHECK_STR("not found: There is nothing at 'azureml://datastores/mine/paths/no'.",
+              place(f, false, "azureml://datastores/mine/paths/no"));
+    CHECK_STR("azureml://subscriptions/s1/resourcegroups/rg/workspaces/ws/datastores/mine/paths/"
+              "in/a.csv",
+              uri_of(f, ADDRESSES[0]));
+    CHECK_STR("https://lz0123abcd000040008000.blob.core.lazurite.test:1/made/in/a.csv",
+              uri_of(f, ADDRESSES[2]));
+    CHECK_STR("https://lz0123abcd000040008000.blob.core.lazurite.test:1/made/",
+              uri_of(f, "https://lz0123abcd000040008000.blob.core.lazurite.test:1/made"));
+}
+
+/* An account is found by the index of GUIDs, and is nobody's when the workspace is gone. */
+TEST(an_account_leads_to_its_workspace)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    static const char *const OTHERS[] = {"lz0123abcd000040008001", "lz0123abcd00004000800",
+                                         "lz0123ABCD000040008000", "lz", ""};
+    struct error err = {0};
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(f->store, &err);
+    struct scope scope = {0};
+
+    CHECK_OK(asset_account_scope(txn, STR("lz0123abcd000040008000"), &scope, &err), &err);
+    CHECK_INT(f->scope.number, scope.number);
+    for (size_t i = 0; i < COUNT(OTHERS); i++)
+        CHECK_ERROR(ERROR_NOT_FOUND, asset_account_scope(txn, str_from(OTHERS[i]), &scope, &err),
+                    &err);
+}
+
 TEST(a_uri_that_leads_nowhere_says_why)
 {
     CLEANUP(fixture_close) struct fixture *f = fixture_open();

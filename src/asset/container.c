@@ -90,38 +90,21 @@ bool asset_is_account(struct str account)
     return true;
 }
 
-struct wanted {
-    struct arena *arena;
-    struct str account;
-    struct scope found;
-};
-
-/* Registries have no account. */
-static int is_wanted(const struct scope *scope, void *context)
-{
-    struct wanted *wanted = context;
-
-    if (scope->kind != SCOPE_WORKSPACE || scope->guid.len != GUID_LEN ||
-        !str_eq(asset_account(wanted->arena, scope), wanted->account))
-        return 0;
-    wanted->found = *scope;
-    return -1;
-}
-
-/* The account holds the head of the GUID only. */
+/* The account holds the head of the GUID without its hyphens, and registries have no account. */
 int asset_account_scope(struct store_txn *txn, struct str account, struct scope *out,
                         struct error *err)
 {
-    struct wanted wanted = {.arena = store_arena(txn), .account = account};
-
-    assert(txn);
-    if (asset_is_account(account) && scope_each(txn, is_wanted, &wanted, err) < 0)
-        return -1;
-    if (wanted.found.number == 0)
-        return error_set(err, ERROR_NOT_FOUND, "", "There is no storage account '%.*s'.",
-                         STR_ARG(account));
-    *out = wanted.found;
-    return 0;
+    if (asset_is_account(account)) {
+        const char *hex = account.ptr + 2;
+        struct str head =
+            arena_printf(store_arena(txn), "%.8s-%.4s-%.4s-%.4s", hex, hex + 8, hex + 12, hex + 16);
+        if (scope_by_guid_head(txn, head, out, err) == 0)
+            return 0;
+        if (err->code != ERROR_NOT_FOUND)
+            return -1;
+    }
+    return error_set(err, ERROR_NOT_FOUND, "", "There is no storage account '%.*s'.",
+                     STR_ARG(account));
 }
 
 struct str asset_container_key(struct arena *arena, const struct scope *scope, struct str container)
@@ -134,17 +117,26 @@ struct str asset_container_key(struct arena *arena, const struct scope *scope, s
                         STR_ARG(container));
 }
 
+struct str asset_datastore_root(struct arena *arena, const struct scope *scope, struct str name)
+{
+    assert(name.len > 0);
+    return arena_printf(arena,
+                        "azureml://subscriptions/%.*s/resourcegroups/%.*s/workspaces/%.*s/"
+                        "datastores/%.*s/paths/",
+                        STR_ARG(scope->subscription), STR_ARG(scope->group), STR_ARG(scope->name),
+                        STR_ARG(name));
+}
+
 /* The SDK can download from these only. */
 struct str asset_uri(struct arena *arena, const struct scope *scope,
                      const struct asset_place *place)
 {
     bool artifacts = str_eq(place->container, asset_artifact_container(arena, scope));
+    struct str root = place->root;
 
     assert(place->container.len > 0);
-    return arena_printf(
-        arena,
-        "azureml://subscriptions/%.*s/resourcegroups/%.*s/workspaces/%.*s/datastores/%s/"
-        "paths/%.*s",
-        STR_ARG(scope->subscription), STR_ARG(scope->group), STR_ARG(scope->name),
-        artifacts ? "workspaceartifactstore" : "workspaceblobstore", STR_ARG(place->prefix));
+    if (root.len == 0)
+        root = asset_datastore_root(
+            arena, scope, artifacts ? STR("workspaceartifactstore") : STR("workspaceblobstore"));
+    return arena_printf(arena, "%.*s%.*s", STR_ARG(root), STR_ARG(place->prefix));
 }

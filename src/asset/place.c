@@ -49,6 +49,7 @@ static int clean_path(struct search *search, struct str path, struct str *out, s
     return 0;
 }
 
+/* One blob below the prefix is enough to know a folder. */
 static int note_one(const struct blob *, void *context, struct error *)
 {
     *(bool *)context = true;
@@ -87,13 +88,35 @@ static int settle(struct search *search, struct str container, struct str path,
     return 0;
 }
 
-/* In this workspace: another one's container is as far as any other address. */
-static bool container_is_ours(const struct search *search, struct str container)
+/* In this workspace: another one's container is as far as any other address. Those that clients
+ * made are known by their account too; one that is being deleted is gone. */
+static bool find_container(struct search *search, struct str account, struct str container,
+                           struct str *out_key)
 {
+    struct document_key key = {search->scope->number, STR(ASSET_CONTAINERS), 0, container};
+    struct document document;
     struct str guid;
 
     assert(search->scope);
-    return asset_container_guid(container, &guid) && str_eq(guid, search->scope->guid);
+    *out_key = container;
+    if (asset_container_guid(container, &guid))
+        return str_eq(guid, search->scope->guid);
+    if (search->scope->kind != SCOPE_WORKSPACE || container.len == 0 ||
+        !str_eq(account, asset_account(search->arena, search->scope)) ||
+        document_get(search->txn, &key, &document, NULL) < 0 ||
+        json_bool_at(json_parse(search->arena, document.body, NULL), "deleting", false))
+        return false;
+    *out_key = asset_container_key(search->arena, search->scope, container);
+    return true;
+}
+
+/* "lz…" of what clients write before ".blob.": with our host before it, where accounts are no
+ * hosts. */
+static struct str account_of(struct str name)
+{
+    struct str host, account;
+
+    return str_cut(name, '/', &host, &account) ? account : name;
 }
 
 /* A datastore is a name for a container, here or elsewhere. */
@@ -114,14 +137,20 @@ static int in_datastore(struct search *search, struct str name, struct str path,
     if (!body)
         return -1;
     struct str container = json_str_at(body, "properties.containerName");
-    if (!container_is_ours(search, container)) {
+    struct str account = account_of(json_str_at(body, "properties.accountName"));
+    struct str key_name;
+    if (!find_container(search, account, container, &key_name)) {
         struct str type = json_str_at(body, "properties.datastoreType");
         return error_set(err, ERROR_NOT_IMPLEMENTED, "",
                          "Datastore '%.*s' (%.*s) lies outside this server; reading and writing it "
                          "is not built yet.",
                          STR_ARG(document.name), STR_ARG(type));
     }
-    return settle(search, container, path, out, err);
+    if (settle(search, key_name, path, out, err) < 0)
+        return -1;
+    if (!str_eq(key_name, container))
+        out->root = asset_datastore_root(search->arena, search->scope, document.name);
+    return 0;
 }
 
 /* A file that a run has not may lie in the model it logged under that name: MLflow 3 keeps those
@@ -197,32 +226,57 @@ static int in_output(struct search *search, const struct reference *r, struct as
                   out, err);
 }
 
-/* Our own blob surface, by path ("/{account}.blob.{suffix}/{container}/…") or bare
- * ("/{container}/…"). The host is not looked at: clients reach us under several names. */
+/* What the address of a blob names, still percent-encoded. */
+struct address {
+    struct str account, container, path;
+    struct str root; /* all of it before the path */
+};
+
+/* Our own blob surface, by path ("/{account}.blob.{suffix}/{container}/…"), by host
+ * ("{account}.blob.{suffix}/{container}/…") or bare ("/{container}/…"). Other hosts are not looked
+ * at: clients reach us under several names. */
+static bool read_address(struct str url, struct address *out)
+{
+    struct str whole = url, query, host, rest, first, tail;
+    ssize_t dot;
+
+    *out = (struct address){0};
+    if (!str_starts_fold(url, STR("https://")))
+        return false;
+    str_cut(url, '?', &whole, &query);
+    if (!str_cut(str_slice(whole, 8, whole.len), '/', &host, &rest))
+        return false;
+    if ((dot = str_find(host, STR(".blob."))) > 0)
+        out->account = str_slice(host, 0, (size_t)dot);
+    if (str_cut(rest, '/', &first, &tail) && (dot = str_find(first, STR(".blob."))) > 0) {
+        out->account = str_slice(first, 0, (size_t)dot);
+        rest = tail;
+    }
+    out->container = rest;
+    str_cut(rest, '/', &out->container, &out->path);
+    out->root = str_slice(whole, 0, whole.len - out->path.len);
+    return out->container.len > 0;
+}
+
+/* An address of ours, or one that is refused: nothing is fetched from elsewhere. */
 static int at_url(struct search *search, struct str url, struct asset_place *out, struct error *err)
 {
-    ssize_t scheme = str_find(url, STR("://"));
-    struct str rest = scheme < 0 ? url : str_slice(url, (size_t)scheme + 3, url.len);
-    struct str host, path, first, tail, container, decoded;
+    struct address address;
+    struct str key, decoded;
 
-    if (str_cut(rest, '?', &path, &tail))
-        rest = path;
-    if (str_starts_fold(url, STR("https://")) && str_cut(rest, '/', &host, &path)) {
-        if (str_find(path, STR(".blob.")) > 0 && str_cut(path, '/', &first, &tail) &&
-            str_find(first, STR(".blob.")) > 0)
-            path = tail;
-        if (!str_cut(path, '/', &container, &tail)) {
-            container = path;
-            tail = (struct str){0};
-        }
-        if (container_is_ours(search, container)) {
-            if (http_decode(search->arena, tail, &decoded, err) < 0)
-                return -1;
-            return settle(search, container, decoded, out, err);
-        }
-    }
-    return error_set(err, ERROR_NOT_IMPLEMENTED, "",
-                     "'%.*s' lies outside this server; reading it is not built yet.", STR_ARG(url));
+    if (!read_address(url, &address) ||
+        !find_container(search, address.account, address.container, &key))
+        return error_set(err, ERROR_NOT_IMPLEMENTED, "",
+                         "'%.*s' lies outside this server; reading it is not built yet.",
+                         STR_ARG(url));
+    if (http_decode(search->arena, address.path, &decoded, err) < 0 ||
+        settle(search, key, decoded, out, err) < 0)
+        return -1;
+    if (!str_eq(key, address.container))
+        out->root = str_ends(address.root, STR("/"))
+                        ? address.root
+                        : arena_printf(search->arena, "%.*s/", STR_ARG(address.root));
+    return 0;
 }
 
 /* An asset's own URI. Curated environments have none. */
@@ -294,6 +348,7 @@ static int follow(struct search *search, struct str uri, struct asset_place *out
                      "'%.*s' is a path of the client, not of the workspace.", STR_ARG(search->uri));
 }
 
+/* The arena is the transaction's: what is found lives as long. */
 static int search_start(struct search *search, struct asset_place *out, struct error *err)
 {
     struct asset_place place = {0};
@@ -306,6 +361,7 @@ static int search_start(struct search *search, struct asset_place *out, struct e
     return 0;
 }
 
+/* For reading: what the URI names must be there. */
 int asset_place(struct store_txn *txn, const struct scope *scope, struct str uri,
                 struct asset_place *out, struct error *err)
 {
@@ -314,6 +370,7 @@ int asset_place(struct store_txn *txn, const struct scope *scope, struct str uri
     return search_start(&search, out, err);
 }
 
+/* For writing: nothing need be there yet. */
 int asset_target(struct store_txn *txn, const struct scope *scope, struct str uri,
                  struct asset_place *out, struct error *err)
 {

@@ -3,6 +3,7 @@
  * others. A server that dies between is told by the retired rows what is left to do. */
 #include "kinds/workspace.h"
 
+#include "asset/asset.h"
 #include "endpoint/endpoint.h"
 #include "os/clock.h"
 #include "store/event.h"
@@ -19,6 +20,7 @@ enum purge_by {
     PURGE_SCOPE,    /* the scope's number */
     PURGE_ARTIFACT, /* containers named after its GUID */
     PURGE_BLOB,
+    PURGE_ACCOUNT, /* containers that clients made: kept as "{account}/{name}" */
 };
 
 struct purge {
@@ -41,6 +43,10 @@ struct purge {
 #define IN_CONTAINER(by, table, keys)                                             \
     {by, "DELETE FROM " table " WHERE (" keys ") IN (SELECT " keys " FROM " table \
          " WHERE container >= ? AND container < ? LIMIT " STEP_ROWS ")"}
+
+#define OF_STORAGE(table, keys)                                                       \
+    IN_CONTAINER(PURGE_ARTIFACT, table, keys), IN_CONTAINER(PURGE_BLOB, table, keys), \
+        IN_CONTAINER(PURGE_ACCOUNT, table, keys)
 
 /* In this order: what is found through another row goes before it. A step ends at the first of them
  * that had something to remove. */
@@ -70,11 +76,19 @@ static const struct purge PURGES[] = {
     OF_SCOPE("document", "doc"),
     OF_SCOPE("event", "seq"),
     OF_SCOPE("doomed", "doomed"),
-    IN_CONTAINER(PURGE_ARTIFACT, "staged", "container, name, block_id"),
-    IN_CONTAINER(PURGE_BLOB, "staged", "container, name, block_id"),
-    IN_CONTAINER(PURGE_ARTIFACT, "blob", "container, name"),
-    IN_CONTAINER(PURGE_BLOB, "blob", "container, name"),
+    OF_STORAGE("staged", "container, name, block_id"),
+    OF_STORAGE("committed", "container, name, position"),
+    OF_STORAGE("blob", "container, name"),
 };
+
+/* '/' leads to the container's own name, '0' is the character behind it. */
+static void bind_account(struct sql *q, struct arena *arena, const struct scope *scope)
+{
+    struct str account = asset_account(arena, scope);
+
+    sql_bind_text(q, 1, arena_printf(arena, "%.*s/", STR_ARG(account)));
+    sql_bind_text(q, 2, arena_printf(arena, "%.*s0", STR_ARG(account)));
+}
 
 /* '-' goes on with an upload's own name, '.' is the character behind it. */
 static void bind_containers(struct sql *q, struct arena *arena, const char *prefix, struct str guid)
@@ -101,6 +115,9 @@ static int64_t purge_rows(struct store_txn *txn, const struct purge *purge,
         break;
     case PURGE_BLOB:
         bind_containers(q, arena, "azureml-blobstore-", scope->guid);
+        break;
+    case PURGE_ACCOUNT:
+        bind_account(q, arena, scope);
         break;
     }
     if (sql_run(q, err) < 0)

@@ -313,8 +313,9 @@ static int fill_apply(struct store_txn *txn, void *context, struct error *err)
         "INSERT INTO doomed (scope, kind, owner, container, prefix, at_us) VALUES (?, 1, 1, '', "
         "'', "
         "1)",
-        "INSERT INTO document (scope, type, parent, name, name_key, created_us, updated_us, rev, "
-        "body, system) VALUES (?, 'storage/containers', 0, 'made', 'made', 1, 1, 1, '{}', '{}')",
+        "INSERT INTO document (scope, type, parent, name, name_key, rev, archived, created_us, "
+        "updated_us, created_by, next_version, body, system) VALUES (?, 'storage/containers', 0, "
+        "'made', 'made', 1, 0, 1, 1, 't', 1, '{}', '{}')",
     };
     const struct scope *scope = context;
     struct arena *arena = store_arena(txn);

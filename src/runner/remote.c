@@ -132,10 +132,22 @@ static int insist(struct remote *remote, struct arena *arena, const struct erran
     }
 }
 
+/* A container that clients made is named "{account}/{name}"; its address says that the first piece
+ * is an account. The domain behind it is the server's own, whatever it is called here. */
+static struct str container_path(struct arena *arena, struct str container)
+{
+    struct str account, name;
+
+    assert(container.len > 0);
+    if (!str_cut(container, '/', &account, &name))
+        return arena_printf(arena, "/%.*s", STR_ARG(container));
+    return arena_printf(arena, "/%.*s.blob.core.local/%.*s", STR_ARG(account), STR_ARG(name));
+}
+
 static struct str blob_target(struct arena *arena, const struct remote_place *place)
 {
     assert(place->container.len);
-    return arena_printf(arena, "/%.*s/%.*s", STR_ARG(place->container),
+    return arena_printf(arena, "%.*s/%.*s", STR_ARG(container_path(arena, place->container)),
                         STR_ARG(http_encode(arena, place->name, true)));
 }
 
@@ -152,10 +164,11 @@ int remote_list(struct remote *remote, const struct remote_place *place, remote_
         struct http_response reply;
         struct http_call call = {
             .method = "GET",
-            .target = arena_printf(
-                arena, "/%.*s?restype=container&comp=list&prefix=%.*s&marker=%.*s",
-                STR_ARG(place->container), STR_ARG(http_encode(arena, place->name, false)),
-                STR_ARG(http_encode(arena, marker, false))),
+            .target =
+                arena_printf(arena, "%.*s?restype=container&comp=list&prefix=%.*s&marker=%.*s",
+                             STR_ARG(container_path(arena, place->container)),
+                             STR_ARG(http_encode(arena, place->name, false)),
+                             STR_ARG(http_encode(arena, marker, false))),
         };
         if (insist(remote, arena, &(struct errand){.call = &call}, &reply, err) < 0)
             return -1;
