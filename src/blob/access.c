@@ -136,6 +136,7 @@ static int check_query(struct vault *vault, struct arena *arena, const struct sa
                            .container = sas.container,
                            .prefix = sas.blob.len ? sas.blob : sas.folder,
                            .permissions = sas.permissions,
+                           .object_id = sas.delegator,
                            .blob_only = sas.blob.len > 0};
     return 0;
 }
@@ -254,14 +255,44 @@ static struct str action_for(const char *rights)
 #undef ARTIFACTS
 }
 
-/* Opens a transaction of its own for users: never inside another. */
-static bool user_allows(struct call *call, const struct blob_target *target, const char *rights)
+/* Whose roles decide: a user's own, or those of who lent the key that a signature was made with. A
+ * signature never opens more than its lender may by now. */
+static bool by_roles(const struct caller *caller, struct caller *out)
+{
+    bool lent = caller->kind == CALLER_SAS && caller->object_id.len > 0;
+
+    *out =
+        (struct caller){.kind = CALLER_USER, .name = caller->name, .object_id = caller->object_id};
+    return lent || caller->kind == CALLER_USER;
+}
+
+static int forbidden(const struct caller *caller, const char *rights, struct error *err)
+{
+    const char *code =
+        caller->kind == CALLER_SAS ? "AuthorizationPermissionMismatch" : "AuthorizationFailure";
+
+    return error_set(err, ERROR_FORBIDDEN, code, "'%.*s' may not do this (%s) here.",
+                     STR_ARG(caller->name), rights);
+}
+
+/* What roles say of it. Opens a transaction of its own: never inside another. A user who has
+ * nothing in the workspace is told what he would be told if there were none. */
+static int check_roles(struct call *call, const struct caller *caller,
+                       const struct blob_target *target, const char *rights, struct error *err)
 {
     struct engines *engines = call->face;
+    struct str scope = scope_arm_id(call->arena, &target->scope);
+    struct caller who;
 
-    assert(call->caller.kind == CALLER_USER);
-    return engines->identity && identity_may(engines->identity, &call->caller, action_for(rights),
-                                             scope_arm_id(call->arena, &target->scope));
+    if (!by_roles(caller, &who))
+        return 0;
+    if (!engines->identity)
+        return forbidden(caller, rights, err);
+    if (identity_may(engines->identity, &who, action_for(rights), scope))
+        return 0;
+    if (caller->kind == CALLER_USER && !identity_sees(engines->identity, &who, scope))
+        return no_container(target->container, err);
+    return forbidden(caller, rights, err);
 }
 
 /* Users are asked for when the transaction is over. */
@@ -282,15 +313,6 @@ static bool allows(struct store_txn *txn, const struct caller *caller,
         break;
     }
     return false;
-}
-
-static int forbidden(const struct caller *caller, const char *rights, struct error *err)
-{
-    const char *code =
-        caller->kind == CALLER_SAS ? "AuthorizationPermissionMismatch" : "AuthorizationFailure";
-
-    return error_set(err, ERROR_FORBIDDEN, code, "'%.*s' may not do this (%s) here.",
-                     STR_ARG(caller->name), rights);
 }
 
 static struct scope keep_scope(struct arena *arena, const struct scope *scope)
@@ -315,6 +337,9 @@ static int find_scope(struct store_txn *txn, struct call *call, struct blob_targ
     if (found < 0)
         return err->code == ERROR_NOT_FOUND ? no_container(target->container, err) : -1;
     target->scope = keep_scope(call->arena, &scope);
+    if (call->caller.kind == CALLER_ATTEMPT && scope.kind != SCOPE_REGISTRY &&
+        scope.number != call->caller.scope)
+        return no_container(target->container, err); /* as far as any other address */
     return allows(txn, &call->caller, target, rights) ? 0 : forbidden(&call->caller, rights, err);
 }
 
@@ -341,10 +366,10 @@ static int open_path(struct call *call, const char *rights, bool container, stru
     if (read_path(call, &target, err) < 0)
         return -1;
     int result = open_names(call, rights, container, &target, &why);
-    /* A user who may not look does not learn which containers there are. */
-    if (call->caller.kind == CALLER_USER && target.scope.number > 0 &&
-        !user_allows(call, &target, rights))
-        return forbidden(&call->caller, rights, err);
+    /* Before what was found is told: whoever may not look does not learn which containers there
+     * are. */
+    if (target.scope.number > 0 && check_roles(call, &call->caller, &target, rights, err) < 0)
+        return -1;
     if (result < 0) {
         *err = why;
         return -1;
@@ -419,8 +444,8 @@ int blob_open_source(struct call *call, const struct blob_target *target, struct
     if (sas_present(query) && check_query(engines->vault, call->arena, &ask, &caller, err) < 0)
         return -1;
     source.scope = target->scope;
-    if (caller.kind == CALLER_USER && !user_allows(call, &source, "r"))
-        return forbidden(&caller, "r", err);
+    if (check_roles(call, &caller, &source, "r", err) < 0)
+        return -1;
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(engines->store, err);
     if (!txn)
         return -1;

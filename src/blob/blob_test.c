@@ -258,8 +258,10 @@ TEST(an_attempt_writes_its_own_places_only)
     CHECK_INT(201, blob_put_text(f, DATA "/azureml/calm_owl/parts/x", "1"));
     CHECK_INT(403, blob_put_text(f, DATA "/azureml/calm_owl/partsx", "1"));
     CHECK_INT(403, blob_put_text(f, DATA "/azureml/calm_owl/else/x", "1"));
-    as_attempt(f, 2, "calm_owl");
-    CHECK_INT(403, blob_get_text(f, BARE "/other").status);
+    as_attempt(f, 2, "calm_owl"); /* elsewhere it looks as if there were nothing */
+    CHECK_INT(404, blob_get_text(f, BARE "/other").status);
+    CHECK_STR("ContainerNotFound", blob_code(f));
+    CHECK_INT(404, blob_put_text(f, BARE "/ExperimentRun/dcid.calm_owl/x", "1"));
 }
 
 TEST(a_signature_gives_what_it_says)

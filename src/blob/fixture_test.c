@@ -1,6 +1,8 @@
 #include "blob/fixture_test.h"
 
 #include "base/test.h"
+#include "identity/grant.h"
+#include "identity/identity.h"
 #include "os/file.h"
 #include "vault/vault.h"
 
@@ -51,11 +53,55 @@ void blob_fixture_close(struct blob_fixture **f)
     struct arena *arena = (*f)->arena;
 
     fake_free(&(*f)->fake);
+    identity_close(&(*f)->engines.identity);
     content_close(&(*f)->engines.content);
     store_close(&(*f)->engines.store);
     vault_close(&(*f)->engines.vault);
     fd_close(&(*f)->dir);
     arena_free(&arena);
+}
+
+void blob_with_people(struct blob_fixture *f)
+{
+    struct error err = {0};
+    const struct identity_options options = {.dir = f->dir,
+                                             .store = f->engines.store,
+                                             .domain = STR("lazurite.test"),
+                                             .default_scope = 1};
+
+    f->engines.identity = identity_open(&options, NULL, &err);
+    CHECK(f->engines.identity && identity_ready(f->engines.identity));
+}
+
+struct str blob_new_user(struct blob_fixture *f, const char *role)
+{
+    struct identity *identity = f->engines.identity;
+    int number = (int)(arena_used(f->arena) % 1000000);
+    struct principal_wish user = {.kind = PRINCIPAL_USER,
+                                  .name = arena_printf(f->arena, "u%d@lazurite.test", number),
+                                  .actor = STR("t")};
+    struct principal made;
+    struct grant grant;
+    struct error err = {0};
+
+    CHECK_OK(principal_create(identity, f->arena, &user, &made, &err), &err);
+    struct grant_wish wish = {.id = arena_printf(f->arena, "00000000-0000-0000-0000-%012d", number),
+                              .scope = STR("/subscriptions/s/resourceGroups/g/providers/"
+                                           "Microsoft.MachineLearningServices/workspaces/w"),
+                              .principal = made.object_id,
+                              .actor = STR("t")};
+    if (role) {
+        wish.role = role_find(str_from(role))->id;
+        CHECK_OK(grant_put(identity, f->arena, &wish, &grant, &err), &err);
+    }
+    return made.object_id;
+}
+
+void blob_as_user(struct blob_fixture *f, struct str object_id)
+{
+    const struct caller caller = {.kind = CALLER_USER, .name = STR("ana"), .object_id = object_id};
+
+    fake_caller(f->fake, &caller);
 }
 
 int blob_put_text(struct blob_fixture *f, const char *target, const char *text)

@@ -22,6 +22,13 @@ struct blob_fixture {
 struct blob_fixture *blob_fixture_open(void);
 void blob_fixture_close(struct blob_fixture **f);
 
+/* From now on there are people; their keys are made in the folder of the test. */
+void blob_with_people(struct blob_fixture *f);
+/* The object id of a new user with a role, by its name, at the workspace; NULL gives none. */
+struct str blob_new_user(struct blob_fixture *f, const char *role);
+/* Requests come from a user with this object id. */
+void blob_as_user(struct blob_fixture *f, struct str object_id);
+
 /* The status of a PUT; the reply of a GET. */
 int blob_put_text(struct blob_fixture *f, const char *target, const char *text);
 struct fake_reply blob_get_text(struct blob_fixture *f, const char *target);

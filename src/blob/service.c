@@ -222,7 +222,8 @@ static int read_life(struct str body, struct account_delegation *out, struct err
     return 0;
 }
 
-/* Keys are for those who may all; lending some rights of a role is not built. */
+/* Whoever may look may lend: what a signature of the key opens is asked of the lender's roles when
+ * it is shown (access.c), so a Reader's signature writes nothing whatever it says. */
 static int lend(struct call *call, struct error *err)
 {
     struct engines *engines = call->face;
@@ -230,10 +231,11 @@ static int lend(struct call *call, struct error *err)
     struct buf xml = buf_make(8 * KIB);
     struct blob_target target;
 
-    if (call->caller.kind != CALLER_ADMIN)
+    if (call->caller.kind != CALLER_ADMIN && call->caller.kind != CALLER_USER)
         return error_set(err, ERROR_FORBIDDEN, "AuthorizationFailure",
-                         "A delegation key is given to an admin's token only.");
-    if (blob_open_account(call, "w", &target, err) < 0 ||
+                         "A delegation key is given for the token of a user or a service "
+                         "principal, not for a key, a signature or a job's token.");
+    if (blob_open_account(call, "rwl", &target, err) < 0 ||
         read_life(http_body(call->ex), &about, err) < 0)
         return -1;
     about.object_id = call->caller.object_id;

@@ -292,17 +292,39 @@ bool identity_needs_worker(struct identity *identity, const struct call *call)
 }
 
 /* For faces that learn only while they answer where a request belongs. */
+/* The folder's owner, also as the lender of a key whose signature somebody else shows. */
+static bool is_admin(const struct identity *identity, const struct caller *caller)
+{
+    return caller->kind == CALLER_ADMIN ||
+           (caller->kind == CALLER_USER && str_eq(caller->object_id, identity->admin_id));
+}
+
+bool identity_sees(struct identity *identity, const struct caller *caller, struct str scope)
+{
+    CLEANUP(access_release) struct access *access = NULL;
+    CLEANUP(arena_free) struct arena *arena = arena_new(64 * KIB);
+
+    if (is_admin(identity, caller))
+        return true;
+    if (caller->kind != CALLER_USER)
+        return false;
+    struct access_who who = guard_who(caller);
+    return access_get(identity, &who, false, &access, NULL) > 0 &&
+           !access_principal(access)->disabled && access_touches(access, grant_path(arena, scope));
+}
+
 bool identity_may(struct identity *identity, const struct caller *caller, struct str action,
                   struct str scope)
 {
     CLEANUP(access_release) struct access *access = NULL;
     CLEANUP(arena_free) struct arena *arena = arena_new(64 * KIB);
 
-    if (caller->kind == CALLER_ADMIN)
+    if (is_admin(identity, caller))
         return true;
     if (caller->kind != CALLER_USER)
         return false;
     struct access_who who = guard_who(caller);
     return access_get(identity, &who, false, &access, NULL) > 0 &&
+           !access_principal(access)->disabled &&
            access_allows(access, action, grant_path(arena, scope));
 }

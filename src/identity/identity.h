@@ -56,6 +56,9 @@ int identity_guard(struct identity *identity, struct call *call, struct error *e
  * says no. Opens a transaction when it does not remember: not for the IO thread. */
 bool identity_may(struct identity *identity, const struct caller *caller, struct str action,
                   struct str scope);
+/* Whether the caller has any role at, above or beneath a scope: to everybody else it looks as if it
+ * were not there. */
+bool identity_sees(struct identity *identity, const struct caller *caller, struct str scope);
 
 /* Whether identity_guard would have to leave the IO thread for this call (a cache miss). */
 bool identity_needs_worker(struct identity *identity, const struct call *call);
