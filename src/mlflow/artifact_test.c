@@ -130,6 +130,27 @@ TEST(a_job_writes_into_its_own_run)
                   .status);
 }
 
+/* log_model without an active run names none: the client asks for no run to be begun. */
+TEST(a_model_that_a_job_logs_without_a_run_is_of_its_run)
+{
+    CLEANUP(face_close) struct face *f = face_open();
+    struct str own = face_run(f, "0", "own");
+
+    struct json *made = face_ask(f, 200, "POST", API "/logged-models",
+                                 "{\"experiment_id\":\"0\",\"name\":\"by-admin\"}");
+    CHECK_STR("", json_str_at(made, "model.info.source_run_id"));
+    struct str foreign = json_str_at(made, "model.info.model_id");
+    face_be_job(f, own);
+    made = face_ask(f, 200, "POST", API "/logged-models",
+                    "{\"experiment_id\":\"0\",\"name\":\"model\"}");
+    CHECK(str_eq(own, json_str_at(made, "model.info.source_run_id")));
+    struct str id = json_str_at(made, "model.info.model_id");
+    const char *file = face_fill(f, FILES "/0/models/$/artifacts/MLmodel", id);
+    CHECK_INT(200, fake_send(f->fake, "PUT", file, STR("x")).status);
+    file = face_fill(f, FILES "/0/models/$/artifacts/MLmodel", foreign);
+    CHECK_INT(403, fake_send(f->fake, "PUT", file, STR("x")).status);
+}
+
 TEST(parts_and_presigned_addresses_are_not_built)
 {
     CLEANUP(face_close) struct face *f = face_open();

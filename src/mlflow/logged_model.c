@@ -101,6 +101,10 @@ int mlflow_model_create(struct ask *ask, struct out *out, struct error *err)
         read_list(ask, "params", "Param key", &made.params, err) < 0 ||
         read_list(ask, "tags", "key", &made.tags, err) < 0)
         return -1;
+    /* Without an active run clients name none. What a job logs comes from its run all the same:
+     * there it is found again, and there the job may write. */
+    if (made.run_id.len == 0 && ask->call->caller.kind == CALLER_ATTEMPT)
+        made.run_id = ask->call->caller.run;
     if (made.model.name.len == 0)
         made.model.name = name_for_run(ask->arena);
     else if (name_check_logged_model(made.model.name, err) < 0)
