@@ -1,3 +1,5 @@
+/* Blocks of up to 4096 points of one series: times and steps as differences of differences, which
+ * are zero for whoever logs regularly, and values as floats where none of them loses by it. */
 #include "tracking/block.h"
 
 #include "tracking/summary.h"
@@ -12,6 +14,7 @@ struct series {
     uint64_t last, delta;
 };
 
+/* Unsigned, so that differences of any two numbers wrap instead of overflowing. */
 static unsigned char *series_put(unsigned char *at, struct series *series, int64_t number)
 {
     uint64_t delta = (uint64_t)number - series->last;
@@ -22,6 +25,7 @@ static unsigned char *series_put(unsigned char *at, struct series *series, int64
     return at;
 }
 
+/* The way back; what wrapped wraps again. */
 static int64_t series_get(struct varint_reader *bytes, struct series *series)
 {
     series->delta += varint_get_signed(bytes);
@@ -29,12 +33,15 @@ static int64_t series_get(struct varint_reader *bytes, struct series *series)
     return (int64_t)series->last;
 }
 
+/* Whether four bytes say it all: losses and accuracies of float models do. */
 static bool float_exact(double value)
 {
     /* NaN has many bit patterns and only one meaning here. */
     return isnan(value) || (double)(float)value == value;
 }
 
+/* One value that needs eight bytes makes all of them eight: a bit per point would cost more than it
+ * saves. */
 struct str block_encode(struct arena *arena, const struct point *points, size_t count)
 {
     struct series at = {0}, step = {0};
@@ -80,6 +87,7 @@ static size_t block_head(struct varint_reader *bytes, unsigned *out_flags)
     return (size_t)count;
 }
 
+/* For who must make room before decoding; 0 for what is no block. */
 size_t block_count(struct str data)
 {
     struct varint_reader bytes = varint_reader(data);
@@ -90,6 +98,8 @@ size_t block_count(struct str data)
     return count;
 }
 
+/* Bytes behind the last point are as wrong as missing ones: either way the row is not what was
+ * written. */
 int block_decode(struct str data, struct point *out, struct error *err)
 {
     struct varint_reader bytes = varint_reader(data);
@@ -114,6 +124,7 @@ int block_decode(struct str data, struct point *out, struct error *err)
     return 0;
 }
 
+/* The order of histories is time, step, value, as MLflow's own store sorts them. */
 int point_compare(const struct point *a, const struct point *b)
 {
     if (a->at_ms != b->at_ms)

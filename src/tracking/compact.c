@@ -46,6 +46,7 @@ struct slice {
     struct made *made;
 };
 
+/* Doubled, for a tail may hold a few points or tens of thousands. */
 static void slice_add(struct slice *slice, const struct tail_point *point)
 {
     if (slice->count == slice->size) {
@@ -85,6 +86,7 @@ static int slice_read(struct store_txn *txn, struct slice *slice, struct error *
     return sql_end(q, err);
 }
 
+/* By key, and within it in the order of histories. */
 static int by_series(const void *a, const void *b)
 {
     const struct tail_point *left = a, *right = b;
@@ -152,6 +154,7 @@ static int series_pack(struct store_txn *txn, struct slice *slice, struct series
     return 0;
 }
 
+/* One series after the other, so that only one of them is in memory twice. */
 static int slice_pack(struct store_txn *txn, struct slice *slice, struct error *err)
 {
     if (slice->count == 0)
@@ -173,6 +176,8 @@ static int slice_pack(struct store_txn *txn, struct slice *slice, struct error *
     return 0;
 }
 
+/* A block that replaces another comes in the same write: a reader sees one or the other, never
+ * both. */
 static int made_write(struct store_txn *txn, int64_t owner, const struct made *made,
                       struct error *err)
 {
@@ -213,6 +218,8 @@ static int rows_left(struct store_txn *txn, const struct slice *slice, int64_t *
     return sql_end(q, err);
 }
 
+/* What was read from a snapshot is only written when the rows are still there as they were: a run
+ * that was deleted, or packed by another server, leaves nothing to do. */
 static int slice_write(struct store_txn *txn, void *context, struct error *err)
 {
     const struct slice *slice = context;
@@ -257,6 +264,8 @@ static int compact_slice(struct tracking *tracking, int64_t owner, struct error 
     return slice.more ? 1 : 0;
 }
 
+/* The owner stays in the queue while it is packed, so that asking again meanwhile is cheap; what
+ * comes in later is over the limit at the next commit. */
 static void *compact_loop(void *context)
 {
     struct compactor *compactor = context;
@@ -279,6 +288,7 @@ static void *compact_loop(void *context)
     return NULL;
 }
 
+/* Without memory or a thread at the start there is no server to run. */
 struct compactor *compactor_new(struct tracking *tracking)
 {
     struct compactor *compactor = calloc(1, sizeof *compactor);
@@ -293,6 +303,7 @@ struct compactor *compactor_new(struct tracking *tracking)
     return compactor;
 }
 
+/* Waits for the slice at hand alone: the rest of the queue is asked for again. */
 void compactor_free(struct compactor **compactor)
 {
     struct compactor *it = *compactor;
@@ -310,6 +321,7 @@ void compactor_free(struct compactor **compactor)
     *compactor = NULL;
 }
 
+/* A full queue forgets the request, as the head of this file allows. */
 void compactor_ask(struct compactor *compactor, int64_t owner)
 {
     assert(owner != 0);

@@ -7,6 +7,7 @@
 
 #define EXPERIMENT_COLUMNS "id, name, location, created_us, updated_us, deleted_us"
 
+/* The scope is not among the columns: the caller asked by it. */
 static struct experiment experiment_row(struct sql *q, int64_t scope)
 {
     return (struct experiment){.scope = scope,
@@ -18,6 +19,7 @@ static struct experiment experiment_row(struct sql *q, int64_t scope)
                                .deleted_us = sql_is_null(q, 5) ? 0 : sql_int(q, 5)};
 }
 
+/* Deleted ones too: MLflow shows them with their stage. */
 int experiment_get(struct store_txn *txn, int64_t scope, int64_t id, struct experiment *out,
                    struct error *err)
 {
@@ -41,6 +43,7 @@ int experiment_get(struct store_txn *txn, int64_t scope, int64_t id, struct expe
     return 0;
 }
 
+/* Byte for byte, as MLflow compares names. */
 int experiment_by_name(struct store_txn *txn, int64_t scope, struct str name,
                        struct experiment *out, struct error *err)
 {
@@ -86,6 +89,7 @@ static int name_free(struct store_txn *txn, int64_t scope, struct str name, stru
     return -1;
 }
 
+/* Never that of a deleted one: old artifact addresses hold it. */
 static int next_id(struct store_txn *txn, int64_t scope, int64_t *out, struct error *err)
 {
     /* Deleted ones stand under the negative scope: an id is given once. */
@@ -99,6 +103,7 @@ static int next_id(struct store_txn *txn, int64_t scope, int64_t *out, struct er
     return sql_end(q, err);
 }
 
+/* Without the check of the name, which the caller made. */
 static int insert_row(struct store_txn *txn, const struct experiment *experiment, struct error *err)
 {
     struct sql *q = sql(txn,
@@ -116,6 +121,7 @@ static int insert_row(struct store_txn *txn, const struct experiment *experiment
     return sql_run(q, err);
 }
 
+/* A deleted experiment keeps its name, since it may be restored. */
 int experiment_insert(struct store_txn *txn, struct experiment *experiment, struct error *err)
 {
     struct experiment added = *experiment;
@@ -131,6 +137,7 @@ int experiment_insert(struct store_txn *txn, struct experiment *experiment, stru
     return 0;
 }
 
+/* When a workspace is made, and by whoever asks first: id 0 must be there whatever is asked. */
 int experiment_make_default(struct store_txn *txn, int64_t scope, struct error *err)
 {
     struct experiment made = {.scope = scope, .name = STR("Default"), .location = STR("")};
@@ -141,6 +148,7 @@ int experiment_make_default(struct store_txn *txn, int64_t scope, struct error *
     return next > 0 ? 0 : experiment_insert(txn, &made, err);
 }
 
+/* Submitting a job names its experiment; that it is new is no reason to refuse. */
 int experiment_ensure(struct store_txn *txn, int64_t scope, struct str name, int64_t *out_id,
                       struct error *err)
 {
@@ -161,6 +169,7 @@ int experiment_ensure(struct store_txn *txn, int64_t scope, struct str name, int
     return 0;
 }
 
+/* For those who hold the number from a run's row. */
 int experiment_name(struct store_txn *txn, int64_t scope, int64_t id, struct str *out,
                     struct error *err)
 {
@@ -172,6 +181,7 @@ int experiment_name(struct store_txn *txn, int64_t scope, int64_t id, struct str
     return 0;
 }
 
+/* Every change moves the time that clients sort by. */
 static int experiment_write(struct store_txn *txn, struct experiment *experiment, struct error *err)
 {
     struct sql *q = sql(txn,
@@ -192,6 +202,7 @@ static int experiment_write(struct store_txn *txn, struct experiment *experiment
     return sql_run(q, err);
 }
 
+/* A deleted one is refused in MLflow's words; its own name again is no change. */
 int experiment_rename(struct store_txn *txn, struct experiment *experiment, struct str name,
                       struct error *err)
 {
@@ -229,6 +240,7 @@ static int runs_follow(struct store_txn *txn, const struct experiment *experimen
     return sql_run(q, err);
 }
 
+/* A second time changes nothing, and keeps the instant that tells which runs went along. */
 int experiment_delete(struct store_txn *txn, struct experiment *experiment, struct error *err)
 {
     if (experiment->deleted_us)
@@ -241,6 +253,7 @@ int experiment_delete(struct store_txn *txn, struct experiment *experiment, stru
     return experiment_write(txn, experiment, err);
 }
 
+/* The name was kept free meanwhile. */
 int experiment_restore(struct store_txn *txn, struct experiment *experiment, struct error *err)
 {
     if (!experiment->deleted_us)
@@ -253,6 +266,7 @@ int experiment_restore(struct store_txn *txn, struct experiment *experiment, str
     return experiment_write(txn, experiment, err);
 }
 
+/* Keys are texts here: there are few experiments, and no search by their tags. */
 int experiment_tags(struct store_txn *txn, int64_t scope, int64_t id, struct pairs *out,
                     struct error *err)
 {
@@ -283,6 +297,7 @@ int experiment_tags(struct store_txn *txn, int64_t scope, int64_t id, struct pai
     return 0;
 }
 
+/* The newest value wins, as with tags of runs. */
 int experiment_set_tag(struct store_txn *txn, const struct experiment *experiment, struct str key,
                        struct str value, struct error *err)
 {
@@ -306,6 +321,7 @@ int experiment_set_tag(struct store_txn *txn, const struct experiment *experimen
     return sql_run(q, err);
 }
 
+/* MLflow tells when there was none. */
 int experiment_delete_tag(struct store_txn *txn, const struct experiment *experiment,
                           struct str key, struct error *err)
 {
@@ -326,6 +342,7 @@ int experiment_delete_tag(struct store_txn *txn, const struct experiment *experi
     return 0;
 }
 
+/* For listings, which filter by what the table does not know. */
 int experiment_each(struct store_txn *txn, int64_t scope, experiment_visit *visit, void *context,
                     struct error *err)
 {

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <math.h>
 
+/* The comparisons that an order of two values decides. */
 static bool match_order(enum filter_op op, int order)
 {
     switch (op) {
@@ -24,6 +25,7 @@ static bool match_order(enum filter_op op, int order)
     }
 }
 
+/* IN and NOT IN compare whole texts. */
 static bool match_list(const struct filter_clause *clause, struct str text)
 {
     for (size_t i = 0; i < clause->list_count; i++)
@@ -32,6 +34,7 @@ static bool match_list(const struct filter_clause *clause, struct str text)
     return false;
 }
 
+/* What is missing fits nothing but IS NULL, not even !=, as in MLflow's SQL. */
 bool filter_match(const struct filter_clause *clause, const struct filter_value *value)
 {
     if (clause->op == FILTER_IS_NULL || clause->op == FILTER_IS_NOT_NULL)

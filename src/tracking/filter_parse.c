@@ -86,23 +86,27 @@ struct reading {
     struct error *err;
 };
 
+/* The token at hand is the one that is looked at; nothing is read twice. */
 static void advance(struct reading *reading)
 {
     reading->token = filter_token(&reading->rest);
 }
 
+/* Key words are read in any case. */
 static bool at_word(const struct reading *reading, const char *word)
 {
     return reading->token.kind == TOKEN_IDENTIFIER &&
            str_eq_fold(reading->token.text, str_from(word));
 }
 
+/* MLflow's sentence, with all that was not understood. */
 static int refuse_clause(struct reading *reading)
 {
     return error_set(reading->err, ERROR_INVALID, "filter",
                      "Invalid clause(s) in filter string: '%.*s'", STR_ARG(reading->token.text));
 }
 
+/* The same where something ended too early. */
 static int refuse_count(struct reading *reading, int found)
 {
     return error_set(reading->err, ERROR_INVALID, "filter",
@@ -143,6 +147,7 @@ static int read_words(struct reading *reading, enum filter_op *out)
     return 0;
 }
 
+/* Two words may be one operator: IS NOT NULL, NOT IN. */
 static int read_operator(struct reading *reading, enum filter_op *out, struct str *out_text)
 {
     *out_text = reading->token.text;
@@ -164,6 +169,7 @@ static int read_operator(struct reading *reading, enum filter_op *out, struct st
                      STR_ARG(reading->token.text));
 }
 
+/* As messages call them. */
 static const char *entity_name(enum filter_entity entity)
 {
     static const char *const NAMES[FILTER_ENTITY_COUNT_] = {
@@ -180,6 +186,7 @@ static const char *entity_name(enum filter_entity entity)
 /* What an operator asks of the side on its left. */
 enum comparison { COMPARE_EQUAL, COMPARE_ORDER, COMPARE_LIKE, COMPARE_LIST, COMPARE_NULL };
 
+/* Which kinds of values an operator can have. */
 static enum comparison comparison_of(enum filter_op op)
 {
     switch (op) {
@@ -259,6 +266,7 @@ static int check_operator(struct reading *reading, const struct filter_clause *c
                                      : "{'=', '!=', 'LIKE', 'ILIKE', 'IS NULL', 'IS NOT NULL'}");
 }
 
+/* At most FILTER_LIST_MAX values, quoted, in round brackets. */
 static int read_list(struct reading *reading, struct filter_clause *clause)
 {
     struct str list[FILTER_LIST_MAX];
@@ -289,6 +297,7 @@ static int read_list(struct reading *reading, struct filter_clause *clause)
     return 0;
 }
 
+/* MLflow has another sentence for each kind of what it compares. */
 static int refuse_value(struct reading *reading, const struct filter_clause *clause, struct str key)
 {
     struct str value = reading->token.text;
@@ -311,6 +320,7 @@ static int refuse_value(struct reading *reading, const struct filter_clause *cla
                      entity_name(clause->entity), STR_ARG(value));
 }
 
+/* Numbers stand bare and texts in quotes: 'acc > "1"' is told rather than guessed. */
 static int read_value(struct reading *reading, struct filter_clause *clause, struct str key)
 {
     struct str text = reading->token.text;
@@ -332,6 +342,8 @@ static int read_value(struct reading *reading, struct filter_clause *clause, str
     return 0;
 }
 
+/* Name, operator, value; each is checked before the next is read, so that the first mistake is the
+ * one that is told. */
 static int read_clause(struct reading *reading, struct filter_clause *out)
 {
     struct filter_clause clause = {0};
@@ -356,6 +368,7 @@ static int read_clause(struct reading *reading, struct filter_clause *out)
     return 0;
 }
 
+/* AND alone joins clauses: MLflow's grammar has neither OR nor brackets. */
 int filter_parse(struct arena *arena, const struct filter_grammar *grammar, struct str text,
                  struct filter *out, struct error *err)
 {

@@ -1,3 +1,5 @@
+/* The words of MLflow's filter language. Names are looser than those of SQL (dashes, slashes, any
+ * character in backticks), since metrics are called "val/loss" and "f1-score". */
 #include "tracking/filter_token.h"
 
 #include "base/buf.h"
@@ -5,16 +7,19 @@
 #include <assert.h>
 #include <string.h>
 
+/* Of names without quotes. */
 static bool is_letter(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
 
+/* ASCII alone: other digits are parts of names. */
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
 
+/* What separates tokens. */
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -76,6 +81,7 @@ static size_t number_end(struct str text)
     return end > exponent ? end : at;
 }
 
+/* A sign or a dot counts only before a digit. */
 static bool starts_number(struct str text)
 {
     char next = text.len > 1 ? text.ptr[1] : 0;
@@ -84,6 +90,7 @@ static bool starts_number(struct str text)
            ((text.ptr[0] == '-' || text.ptr[0] == '+') && (is_digit(next) || next == '.'));
 }
 
+/* A character that stands for itself, or begins an operator. */
 static enum filter_token_kind punctuation(char c)
 {
     switch (c) {
@@ -103,6 +110,7 @@ static enum filter_token_kind punctuation(char c)
     }
 }
 
+/* Never fails: what is no token is TOKEN_OTHER, and the parser says why it does not fit. */
 struct filter_token filter_token(struct str *rest)
 {
     struct filter_token token = {TOKEN_END, {0}};
@@ -133,6 +141,8 @@ struct filter_token filter_token(struct str *rest)
     return token;
 }
 
+/* Only quotes that match: half a pair is part of the text, and refused by whoever needs the
+ * whole. */
 struct str filter_unquote(struct str text, const char *quotes)
 {
     if (text.len >= 2 && text.ptr[0] == text.ptr[text.len - 1] && strchr(quotes, text.ptr[0]) &&
@@ -164,6 +174,7 @@ static const struct entity_row ENTITIES[] = {
     {"datasets", FILTER_DATASET, false},
 };
 
+/* Searches of models know plural names alone, as MLflow's. */
 static int entity_of(const struct filter_grammar *grammar, struct str word, enum filter_entity *out,
                      struct error *err)
 {
@@ -196,6 +207,7 @@ static const struct filter_attribute DATASET_FIELDS[] = {
     {NULL, 0, false, false, false},
 };
 
+/* Without a prefix it is an attribute; a quoted name with a dot in it is one, too. */
 int filter_name(const struct filter_grammar *grammar, struct str text, struct filter_name *out,
                 struct error *err)
 {

@@ -1,7 +1,10 @@
+/* One series, put together from its blocks and from the tail that is not packed yet. A client that
+ * repeats a request whose answer it lost makes twins; they are dropped when all are sorted. */
 #include "tracking/metric.h"
 
 #include <assert.h>
 
+/* The points are decoded where they will stay. */
 static int history_block(struct points *points, struct str data, struct error *err)
 {
     size_t count = block_count(data);
@@ -28,6 +31,7 @@ static bool history_enough(const struct points *points, const struct metric_rang
     return sure > range->limit * 2;
 }
 
+/* Blocks may overlap in time, since late points make blocks of their own. */
 static int history_blocks(struct store_txn *txn, const struct metric_range *range,
                           struct points *out, struct error *err)
 {
@@ -46,6 +50,7 @@ static int history_blocks(struct store_txn *txn, const struct metric_range *rang
     return sql_end(q, err);
 }
 
+/* Rows of the tail hold all keys of a commit; those of one are picked out. */
 static int history_tail(struct store_txn *txn, const struct metric_range *range, struct points *out,
                         struct error *err)
 {
@@ -70,6 +75,7 @@ static int history_tail(struct store_txn *txn, const struct metric_range *range,
     return sql_end(q, err);
 }
 
+/* Blocks are read whole, so there may be more than the limit; the caller cuts. */
 int metric_history(struct store_txn *txn, const struct metric_range *range, struct points *out,
                    struct error *err)
 {

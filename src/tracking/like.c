@@ -1,7 +1,10 @@
+/* LIKE and ILIKE: % for any run of characters, _ for one. Matching goes back at most to the last %,
+ * so no pattern costs more than the product of both lengths. */
 #include "tracking/like.h"
 
 #include <assert.h>
 
+/* ASCII, as SQLite's LIKE has it. */
 static char like_lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
@@ -18,11 +21,13 @@ static size_t like_step(struct str text, size_t at)
     return next - at;
 }
 
+/* By byte; ILIKE is told to fold. */
 static bool like_same(char a, char b, bool fold)
 {
     return a == b || (fold && like_lower(a) == like_lower(b));
 }
 
+/* The last % is remembered, and taken one character longer when the rest does not fit. */
 bool like_match(struct str pattern, struct str text, bool fold)
 {
     size_t p = 0, t = 0;

@@ -1,8 +1,11 @@
+/* What a run read and made: datasets by name and digest, which many runs share, and logged models
+ * with the step at which they were made. */
 #include "tracking/lineage.h"
 
 #include <assert.h>
 #include <string.h>
 
+/* Shared by all runs of an experiment that name the same digest. */
 static int dataset_ensure(struct store_txn *txn, const struct run *run,
                           const struct dataset *dataset, int64_t *out, struct error *err)
 {
@@ -27,6 +30,7 @@ static int dataset_ensure(struct store_txn *txn, const struct run *run,
     return sql_end(q, err);
 }
 
+/* The same dataset again brings its tags up to date. */
 int lineage_add_dataset(struct store_txn *txn, const struct run *run,
                         const struct dataset_input *input, struct error *err)
 {
@@ -54,6 +58,7 @@ int lineage_add_dataset(struct store_txn *txn, const struct run *run,
     return sql_run(q, err);
 }
 
+/* Twice is once. */
 int lineage_add_model_in(struct store_txn *txn, int64_t run, struct str model_id, struct error *err)
 {
     struct sql *q = sql(txn,
@@ -67,6 +72,7 @@ int lineage_add_model_in(struct store_txn *txn, int64_t run, struct str model_id
     return sql_run(q, err);
 }
 
+/* With the step at which it was logged. */
 int lineage_add_model_out(struct store_txn *txn, int64_t run, struct str model_id, int64_t step,
                           struct error *err)
 {
@@ -82,6 +88,7 @@ int lineage_add_model_out(struct store_txn *txn, int64_t run, struct str model_i
     return sql_run(q, err);
 }
 
+/* Written by us; a text that cannot be read is as good as no tags. */
 static struct pairs input_tags(struct arena *arena, struct str text)
 {
     struct json *list = json_parse(arena, text, NULL);
@@ -106,6 +113,7 @@ static void *grown(struct arena *arena, void *old, size_t count, size_t item)
     return array;
 }
 
+/* In the order in which the experiment first met them. */
 static int read_datasets(struct store_txn *txn, int64_t run, struct lineage *out, struct error *err)
 {
     struct arena *arena = store_arena(txn);
@@ -133,6 +141,7 @@ static int read_datasets(struct store_txn *txn, int64_t run, struct lineage *out
     return sql_end(q, err);
 }
 
+/* Ids alone: what the models are is asked of their own rows by whoever shows them. */
 static int read_models(struct store_txn *txn, int64_t run, struct lineage *out, struct error *err)
 {
     struct arena *arena = store_arena(txn);
@@ -160,6 +169,7 @@ static int read_models(struct store_txn *txn, int64_t run, struct lineage *out, 
     return sql_end(q, err);
 }
 
+/* Empty lists for a run without any. */
 int lineage_read(struct store_txn *txn, int64_t run, struct lineage *out, struct error *err)
 {
     struct lineage read = {0};

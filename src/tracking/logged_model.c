@@ -1,3 +1,5 @@
+/* Logged models of MLflow 3. Their params, tags and metrics lie in the tables of runs, under the
+ * negative of their row, so that one search and one history serve both. */
 #include "tracking/logged_model.h"
 
 #include "os/clock.h"
@@ -9,6 +11,7 @@
     " m.created_us, m.updated_us"
 #define MODEL_FROM " FROM logged_model m LEFT JOIN run r ON r.run = m.run "
 
+/* The run's name is read along, since clients want it and not the row. */
 static struct logged_model model_row(struct sql *q)
 {
     return (struct logged_model){.model = sql_int(q, 0),
@@ -24,6 +27,7 @@ static struct logged_model model_row(struct sql *q)
                                  .updated_us = sql_int(q, 10)};
 }
 
+/* With MLflow's sentence when there is none. */
 static int model_one(struct sql *q, struct str name, struct logged_model *out, struct error *err)
 {
     struct logged_model read = {0};
@@ -40,6 +44,7 @@ static int model_one(struct sql *q, struct str name, struct logged_model *out, s
     return 0;
 }
 
+/* Byte for byte: the id was made by a client or by us, never typed by hand. */
 int logged_model_get(struct store_txn *txn, int64_t scope, struct str model_id,
                      struct logged_model *out, struct error *err)
 {
@@ -70,6 +75,7 @@ int logged_model_of_run(struct store_txn *txn, const struct run *run, struct str
     return model_one(q, name, out, err);
 }
 
+/* The name may be one that another model has: the id tells them apart. */
 int logged_model_insert(struct store_txn *txn, struct logged_model *model, struct error *err)
 {
     struct logged_model added = *model;
@@ -103,6 +109,7 @@ int logged_model_insert(struct store_txn *txn, struct logged_model *model, struc
     return 0;
 }
 
+/* The time moves too, also for changes of tags alone. */
 int logged_model_set_status(struct store_txn *txn, struct logged_model *model, struct error *err)
 {
     struct sql *q =
@@ -117,6 +124,7 @@ int logged_model_set_status(struct store_txn *txn, struct logged_model *model, s
     return sql_run(q, err);
 }
 
+/* One table of what hangs on a model. */
 static int delete_where(struct store_txn *txn, const char *text, int64_t number, struct error *err)
 {
     struct sql *q = sql(txn, text, err);
@@ -127,6 +135,7 @@ static int delete_where(struct store_txn *txn, const char *text, int64_t number,
     return sql_run(q, err);
 }
 
+/* Metrics that were also filed under the run stay there. */
 int logged_model_delete(struct store_txn *txn, const struct logged_model *model, struct error *err)
 {
     int64_t owner = -model->model;
@@ -141,6 +150,7 @@ int logged_model_delete(struct store_txn *txn, const struct logged_model *model,
     return delete_where(txn, "DELETE FROM logged_model WHERE model = ?", model->model, err);
 }
 
+/* The minus is here and nowhere else. */
 struct pair_owner logged_model_owner(const struct logged_model *model)
 {
     return (struct pair_owner){model->scope, -model->model, model->model_id};
@@ -166,6 +176,7 @@ int logged_model_each(struct store_txn *txn, const struct experiment_key *experi
     return sql_end(q, err);
 }
 
+/* The same for the proxy, for jobs and for the storage surface. */
 struct str logged_model_prefix(struct arena *arena, struct str model_id)
 {
     assert(model_id.len > 0);

@@ -27,7 +27,7 @@ int logged_model_get(struct store_txn *txn, int64_t scope, struct str model_id,
 /* The newest of a run by name; for paths `runs:/{run}/{name}` (decisions 11). */
 int logged_model_of_run(struct store_txn *txn, const struct run *run, struct str name,
                         struct logged_model *out, struct error *err);
-/* Gives model, times and a name when empty; model_id is the caller's. */
+/* Gives model and times; model_id and name are the caller's. */
 int logged_model_insert(struct store_txn *txn, struct logged_model *model, struct error *err);
 int logged_model_set_status(struct store_txn *txn, struct logged_model *model, struct error *err);
 /* With params, tags and metrics. */

@@ -1,3 +1,5 @@
+/* Points on their way in. A training loop sends thousands of small requests, so what one commit
+ * brings is gathered and becomes one row of the tail and one new summary for each run. */
 #include "tracking/metric.h"
 
 #include "base/json.h"
@@ -22,6 +24,7 @@ struct batch {
     struct gathered *last; /* found again first: a batch logs one run */
 };
 
+/* Logged models keep an entry for each dataset they were measured on, runs one for each key. */
 int metric_summary(struct store_txn *txn, int64_t owner, struct summary *out, struct error *err)
 {
     struct sql *q = sql(txn, "SELECT seq, rev, data FROM summary WHERE run = ?", err);
@@ -46,6 +49,7 @@ int metric_summary(struct store_txn *txn, int64_t owner, struct summary *out, st
     return 0;
 }
 
+/* As a whole: it is a few hundred bytes for most runs. */
 int metric_summary_put(struct store_txn *txn, int64_t owner, const struct summary *summary,
                        struct error *err)
 {
@@ -63,6 +67,7 @@ int metric_summary_put(struct store_txn *txn, int64_t owner, const struct summar
     return sql_run(q, err);
 }
 
+/* As it came; the compactor sorts it later. */
 static int tail_insert(struct store_txn *txn, const struct gathered *gathered, int64_t *out_seq,
                        struct error *err)
 {
@@ -78,6 +83,8 @@ static int tail_insert(struct store_txn *txn, const struct gathered *gathered, i
     return sql_end(q, err);
 }
 
+/* The summary is folded in the order of arrival, which is what "last" goes by when step and time
+ * are equal. */
 static int owner_flush(struct tracking *tracking, struct store_txn *txn,
                        const struct gathered *gathered, struct error *err)
 {
@@ -98,6 +105,7 @@ static int owner_flush(struct tracking *tracking, struct store_txn *txn,
     return 0;
 }
 
+/* At the end of the transaction, when all applies of the commit have brought theirs. */
 static int batch_flush(struct store_txn *txn, void *state, struct error *err)
 {
     struct batch *batch = state;
@@ -108,6 +116,7 @@ static int batch_flush(struct store_txn *txn, void *state, struct error *err)
     return 0;
 }
 
+/* The newest first: a batch of points nearly always is of one run. */
 static struct gathered *batch_owner(struct store_txn *txn, struct batch *batch, int64_t owner)
 {
     struct gathered *gathered =
@@ -124,6 +133,7 @@ static struct gathered *batch_owner(struct store_txn *txn, struct batch *batch, 
     return batch->last = gathered;
 }
 
+/* In the transaction's arena: a replay begins with nothing. */
 static struct tail_point *gathered_reserve(struct store_txn *txn, struct gathered *gathered,
                                            size_t more)
 {
@@ -138,6 +148,7 @@ static struct tail_point *gathered_reserve(struct store_txn *txn, struct gathere
     return gathered->points + gathered->count;
 }
 
+/* As MLflow's SQL store keeps them, which is what its clients expect to read. */
 static double without_infinity(double value)
 {
     return isinf(value) ? (value > 0 ? DBL_MAX : -DBL_MAX) : value;
@@ -168,6 +179,7 @@ static int source_make(struct store_txn *txn, const struct metric_source *source
     return sql_end(q, err);
 }
 
+/* Points hold a number instead of texts that are the same for a whole training. */
 int metric_source(struct store_txn *txn, int64_t source, struct metric_source *out,
                   struct error *err)
 {
@@ -265,6 +277,7 @@ int metric_add(struct tracking *tracking, struct store_txn *txn, const struct me
     return 0;
 }
 
+/* In the order of the summary; whoever shows them sorts if he must. */
 int metric_latest(struct tracking *tracking, struct store_txn *txn, int64_t owner,
                   struct metric_list *out, struct error *err)
 {
@@ -284,6 +297,7 @@ int metric_latest(struct tracking *tracking, struct store_txn *txn, int64_t owne
     return 0;
 }
 
+/* A key without a number was never logged by anybody. */
 int metric_key(struct tracking *tracking, struct store_txn *txn, struct str key, int64_t *out,
                struct error *err)
 {

@@ -3,12 +3,14 @@
 #include <assert.h>
 #include <math.h>
 
+/* MLflow's sentence. */
 static int order_refuse(struct str text, struct error *err)
 {
     return error_set(err, ERROR_INVALID, "order_by",
                      "Invalid order_by clause '%.*s'. Could not be parsed.", STR_ARG(text));
 }
 
+/* One name and perhaps a direction: "metrics.`val loss` DESC". */
 int order_parse(struct arena *arena, const struct filter_grammar *grammar, struct str text,
                 struct order_clause *out, struct error *err)
 {
@@ -48,6 +50,7 @@ static int order_rank(const struct order_clause *clause, const struct filter_val
     return clause->numeric && isnan(value->number) ? 1 : 0;
 }
 
+/* Missing ones come last whatever the direction, and before them those that are NaN. */
 int order_compare(const struct order_clause *clause, const struct filter_value *a,
                   const struct filter_value *b)
 {

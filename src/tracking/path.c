@@ -18,11 +18,13 @@ static bool escape_hides(struct str path)
     return false;
 }
 
+/* Names that a file system would take for something else. */
 static bool piece_is_bad(struct str piece)
 {
     return piece.len == 0 || str_eq(piece, STR(".")) || str_eq(piece, STR(".."));
 }
 
+/* Before any path is joined to a root: what passes here stays beneath it. */
 int path_check(struct str path, struct error *err)
 {
     struct str rest = path, piece;

@@ -2,12 +2,14 @@
 
 #include <stdlib.h>
 
+/* For CLEANUP, and to be used again. */
 void points_free(struct points *points)
 {
     free(points->at);
     *points = (struct points){0};
 }
 
+/* The room behind the last point; the caller counts what he put there. */
 struct point *points_reserve(struct points *points, size_t more)
 {
     if (points->size - points->count < more) {
@@ -59,6 +61,8 @@ static bool merge_pass(const struct point *at, struct point *out, size_t count)
     return merged;
 }
 
+/* Sorted by time, step and value; twins are dropped, which MLflow's primary key would not have let
+ * in either. What is sorted already, as most series are, costs one look. */
 void points_order(struct points *points)
 {
     size_t kept = 0;
@@ -83,6 +87,7 @@ void points_order(struct points *points)
     assert(points->count <= points->size);
 }
 
+/* By halving, since a page of a long history begins far within. */
 size_t points_after(const struct points *points, const struct point *after)
 {
     size_t low = 0, high = points->count;

@@ -11,16 +11,19 @@
     "run, scope, run_id, experiment, parent, root, kind, status, reason, name, \"user\"," \
     " start_us, end_us, created_us, archived, deleted_us, rev, doc"
 
+/* NULL and 0 are one here, so that members need no flag of their own. */
 static int64_t int_or_zero(struct sql *q, int column)
 {
     return sql_is_null(q, column) ? 0 : sql_int(q, column);
 }
 
+/* The same for texts. */
 static struct str text_or_empty(struct sql *q, int column)
 {
     return sql_is_null(q, column) ? STR("") : sql_text(q, column);
 }
 
+/* The order is that of RUN_COLUMNS. */
 static struct run run_row(struct sql *q)
 {
     return (struct run){.run = sql_int(q, 0),
@@ -43,6 +46,7 @@ static struct run run_row(struct sql *q)
                         .doc = int_or_zero(q, 17)};
 }
 
+/* The row of a bound statement, with MLflow's sentence when there is none. */
 static int run_one(struct sql *q, struct str name, struct run *out, struct error *err)
 {
     struct run read = {0};
@@ -59,6 +63,7 @@ static int run_one(struct sql *q, struct str name, struct run *out, struct error
     return 0;
 }
 
+/* In any case: names of jobs are those of ARM resources. */
 int run_get(struct store_txn *txn, int64_t scope, struct str run_id, struct run *out,
             struct error *err)
 {
@@ -72,6 +77,7 @@ int run_get(struct store_txn *txn, int64_t scope, struct str run_id, struct run 
     return run_one(q, run_id, out, err);
 }
 
+/* For parents and for what hangs on the row. */
 int run_by_row(struct store_txn *txn, int64_t run, struct run *out, struct error *err)
 {
     struct sql *q = sql(txn, "SELECT " RUN_COLUMNS " FROM run WHERE run = ?", err);
@@ -82,12 +88,14 @@ int run_by_row(struct store_txn *txn, int64_t run, struct run *out, struct error
     return run_one(q, STR("(row)"), out, err);
 }
 
+/* Names that rise with the time keep new rows side by side in the index. */
 struct str run_new_id(struct arena *arena, int64_t now_us)
 {
     return arena_printf(arena, "%016llx%.*s", (unsigned long long)now_us,
                         STR_ARG(random_hex(arena, 8)));
 }
 
+/* The way back of int_or_zero. */
 static void bind_or_null(struct sql *q, int at, int64_t value)
 {
     if (value)
@@ -96,6 +104,7 @@ static void bind_or_null(struct sql *q, int at, int64_t value)
         sql_bind_null(q, at);
 }
 
+/* The columns that a run has when it is made. */
 static void run_bind(struct sql *q, struct arena *arena, const struct run *run)
 {
     sql_bind_int(q, 1, run->scope);
@@ -117,6 +126,7 @@ static void run_bind(struct sql *q, struct arena *arena, const struct run *run)
     bind_or_null(q, 17, run->doc);
 }
 
+/* A name that is taken fails by the table's own index. */
 int run_insert(struct store_txn *txn, struct run *run, struct error *err)
 {
     struct run added = *run;
@@ -146,6 +156,7 @@ int run_insert(struct store_txn *txn, struct run *run, struct error *err)
     return 0;
 }
 
+/* Not the name, which stands in artifact addresses. */
 int run_update(struct store_txn *txn, struct run *run, struct error *err)
 {
     struct sql *q = sql(txn,
@@ -168,6 +179,7 @@ int run_update(struct store_txn *txn, struct run *run, struct error *err)
     return 0;
 }
 
+/* Clients that poll for changes compare revisions; metrics have one of their own. */
 int run_touch(struct store_txn *txn, int64_t run, struct error *err)
 {
     struct sql *q = sql(txn, "UPDATE run SET rev = rev + 1 WHERE run = ?", err);
@@ -178,6 +190,7 @@ int run_touch(struct store_txn *txn, int64_t run, struct error *err)
     return sql_run(q, err);
 }
 
+/* Nothing more will come, so a tail below the limit is packed, too. */
 void run_ended(struct tracking *tracking, int64_t run)
 {
     compactor_ask(tracking->compactor, run);
@@ -204,6 +217,7 @@ int run_within(struct store_txn *txn, const struct run *run, const struct run_ke
     return 0;
 }
 
+/* The end of the walk ends the statement; a visit that failed leaves that to the transaction. */
 static int run_walk(struct sql *q, run_each *each, void *context, struct error *err)
 {
     while (sql_step(q) > 0) {
@@ -263,6 +277,7 @@ int run_list(struct store_txn *txn, const struct run_query *query, run_each *eac
     return run_walk(q, each, context, err);
 }
 
+/* Experiments without a place of their own have the workspace's. */
 struct str run_artifact_uri(struct arena *arena, const struct run *run, struct str location)
 {
     if (location.len > 0)

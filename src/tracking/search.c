@@ -1,3 +1,6 @@
+/* Searches of runs and logged models. Every thing of the experiments is looked at, cheap clauses
+ * first, and a heap keeps those that the page can hold: memory goes with the page, not with the
+ * number of runs. */
 #include "tracking/search.h"
 
 #include "tracking/lineage.h"
@@ -29,16 +32,19 @@ struct finder {
     bool summarized;
 };
 
+/* A text is always there, if only "". */
 static struct filter_value value_text(struct str text)
 {
     return (struct filter_value){.present = true, .text = text};
 }
 
+/* Whether it is there is asked apart, for 0 is a value. */
 static struct filter_value value_number(double number, bool present)
 {
     return (struct filter_value){.present = present, .number = number};
 }
 
+/* Times are compared in milliseconds, as clients see them. */
 static struct filter_value run_field(struct finder *finder, const struct run *run, int field)
 {
     switch ((enum filter_field)field) {
@@ -62,6 +68,7 @@ static struct filter_value run_field(struct finder *finder, const struct run *ru
 
 static const char *const MODEL_STATUSES[] = {"", "PENDING", "READY", "FAILED"};
 
+/* As run_field; the status is compared by MLflow's short word. */
 static struct filter_value model_field(struct finder *finder, const struct logged_model *model,
                                        int field)
 {
@@ -87,6 +94,7 @@ static struct filter_value model_field(struct finder *finder, const struct logge
     }
 }
 
+/* The summary is read once for all clauses of a thing. */
 static int finder_metric(struct finder *finder, int64_t owner, int64_t word,
                          struct filter_value *out, struct error *err)
 {
@@ -105,6 +113,7 @@ struct question {
     int64_t word;
 };
 
+/* A key that nobody ever used has no number, so nothing has a value for it. */
 static int finder_value(struct finder *finder, const struct candidate *candidate,
                         const struct question *question, struct filter_value *out,
                         struct error *err)
@@ -134,6 +143,7 @@ static int finder_value(struct finder *finder, const struct candidate *candidate
     }
 }
 
+/* Kept as a tag of the input, "" when none was said. */
 static struct str dataset_context(const struct dataset_input *input)
 {
     for (size_t i = 0; i < input->tags.count; i++)
@@ -168,6 +178,7 @@ static int clause_cost(const struct filter_clause *clause)
     return clause->entity == FILTER_ATTRIBUTE ? 0 : clause->entity == FILTER_METRIC ? 2 : 1;
 }
 
+/* A thing is dropped at the first clause that does not fit. */
 static int finder_match(struct finder *finder, const struct candidate *candidate, bool *out,
                         struct error *err)
 {
@@ -193,6 +204,7 @@ static int finder_match(struct finder *finder, const struct candidate *candidate
     return 0;
 }
 
+/* The last word has what no two things share, so that pages neither repeat nor skip. */
 static int finder_compare(const struct finder *finder, const struct candidate *a,
                           const struct candidate *b)
 {
@@ -209,6 +221,7 @@ static int finder_compare(const struct finder *finder, const struct candidate *a
                           : str_cmp(a->run.run_id, b->run.run_id);
 }
 
+/* From the top, or for sorting at the end. */
 static void heap_down(struct finder *finder, size_t at, size_t count)
 {
     struct candidate *heap = finder->kept;
@@ -228,6 +241,7 @@ static void heap_down(struct finder *finder, size_t at, size_t count)
     }
 }
 
+/* After one was added at the end. */
 static void heap_up(struct finder *finder, size_t at)
 {
     struct candidate *heap = finder->kept;
@@ -264,6 +278,7 @@ static void finder_keep(struct finder *finder, const struct candidate *candidate
     heap_up(finder, finder->count - 1);
 }
 
+/* What it is sorted by is only read of things that fit. */
 static int finder_consider(struct finder *finder, struct candidate *candidate, struct error *err)
 {
     const struct search *search = finder->search;
@@ -287,6 +302,7 @@ static int finder_consider(struct finder *finder, struct candidate *candidate, s
     return 0;
 }
 
+/* Runs of deleted experiments are deleted themselves, so their stage is enough. */
 static int consider_run(const struct run *run, void *context, struct error *err)
 {
     struct finder *finder = context;
@@ -298,6 +314,7 @@ static int consider_run(const struct run *run, void *context, struct error *err)
     return finder_consider(finder, &candidate, err);
 }
 
+/* Deleted models have no row. */
 static int consider_model(const struct logged_model *model, void *context, struct error *err)
 {
     struct candidate candidate = {.model = *model};
@@ -305,6 +322,7 @@ static int consider_model(const struct logged_model *model, void *context, struc
     return finder_consider(context, &candidate, err);
 }
 
+/* Attributes and datasets have no numbered keys. */
 static int word_of(struct finder *finder, enum filter_entity entity, struct str key, int64_t *out,
                    struct error *err)
 {
@@ -313,6 +331,7 @@ static int word_of(struct finder *finder, enum filter_entity entity, struct str 
     return word_find(finder->tracking->words, finder->txn, key, out, err);
 }
 
+/* Keys become numbers once, not for each run. */
 static int finder_prepare(struct finder *finder, struct error *err)
 {
     const struct search *search = finder->search;
@@ -333,6 +352,7 @@ static int finder_prepare(struct finder *finder, struct error *err)
     return 0;
 }
 
+/* Once for an experiment: artifact URIs of all its runs begin with it. */
 static int location_of(struct finder *finder, int64_t experiment, struct error *err)
 {
     struct sql *q =
@@ -346,6 +366,7 @@ static int location_of(struct finder *finder, int64_t experiment, struct error *
     return sql_end(q, err);
 }
 
+/* An experiment named twice is searched once; at the end the heap is sorted where it stands. */
 static int finder_walk(struct finder *finder, struct error *err)
 {
     const struct search *search = finder->search;
@@ -385,6 +406,7 @@ static size_t finder_page(const struct finder *finder, bool *out_more)
     return rest > search->limit ? search->limit : rest;
 }
 
+/* The snapshot is the caller's, so that what he shows of a run is what was searched. */
 int search_runs(struct tracking *tracking, struct store_txn *txn, const struct search *search,
                 struct run_page *out, struct error *err)
 {
@@ -401,6 +423,7 @@ int search_runs(struct tracking *tracking, struct store_txn *txn, const struct s
     return 0;
 }
 
+/* As search_runs. */
 int search_logged_models(struct tracking *tracking, struct store_txn *txn,
                          const struct search *search, struct logged_model_page *out,
                          struct error *err)

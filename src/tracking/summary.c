@@ -1,3 +1,5 @@
+/* The state of all metrics of one owner in one row: latest, least and greatest value of each key.
+ * Reading a run costs this row, however many points it has. */
 #include "tracking/summary.h"
 
 #include <math.h>
@@ -14,23 +16,28 @@ enum {
     ENTRY_NO_RANGE = 8, /* only NaN so far */
 };
 
+/* Without entries, as before the first point. */
 struct summary summary_make(struct arena *arena)
 {
     assert(arena);
     return (struct summary){.arena = arena};
 }
 
+/* NaN equals itself here, and 0 is not -0: what is read shall be what was written. */
 static bool same_bits(double a, double b)
 {
     return memcmp(&a, &b, sizeof a) == 0;
 }
 
+/* As it lies in memory: the database does not leave the machine's kind. */
 static unsigned char *put_double(unsigned char *at, double value)
 {
     memcpy(at, &value, sizeof value);
     return at + sizeof value;
 }
 
+/* Least and greatest are left out where they equal the last value, as with metrics that were logged
+ * once. */
 struct str summary_encode(struct arena *arena, const struct summary *summary)
 {
     size_t entry_bytes = 1 + 5 * VARINT_BYTES_MAX + 3 * sizeof(double);
@@ -65,6 +72,7 @@ struct str summary_encode(struct arena *arena, const struct summary *summary)
     return (struct str){(const char *)start, (size_t)(at - start)};
 }
 
+/* Numbers are differences to the entry before. */
 static void entry_decode(struct varint_reader *bytes, const struct summary_entry *last,
                          struct summary_entry *out)
 {
@@ -84,6 +92,8 @@ static void entry_decode(struct varint_reader *bytes, const struct summary_entry
         varint_get_bytes(bytes, &out->max, sizeof(double));
 }
 
+/* A row that cannot be read is an error, never an empty summary: the next point would overwrite
+ * it. */
 int summary_decode(struct arena *arena, struct str data, struct summary *out, struct error *err)
 {
     struct summary read = summary_make(arena);
@@ -113,6 +123,7 @@ int summary_decode(struct arena *arena, struct str data, struct summary *out, st
     return 0;
 }
 
+/* NaN counts as 0 but greater, as MLflow's SQL store sorts (is_nan, value). */
 int summary_compare_values(double a, double b)
 {
     double left = isnan(a) ? 0 : a;
@@ -123,6 +134,7 @@ int summary_compare_values(double a, double b)
     return (isnan(a) ? 1 : 0) - (isnan(b) ? 1 : 0);
 }
 
+/* The latest is that of the greatest step, then time, then value: MLflow's own rule. */
 static bool later(const struct tail_point *point, const struct summary_entry *entry)
 {
     if (point->step != entry->step)
@@ -132,12 +144,14 @@ static bool later(const struct tail_point *point, const struct summary_entry *en
     return summary_compare_values(point->value, entry->last) > 0;
 }
 
+/* Models keep one entry for each source, runs one for all. */
 static bool matches(const struct summary *summary, size_t at, int64_t key, int64_t source)
 {
     const struct summary_entry *entry = &summary->entries[at];
     return entry->key == key && (!summary->by_source || entry->source == source);
 }
 
+/* Multiplied, for numbers of keys are small and close together. */
 static size_t slot_of(const struct summary *summary, int64_t key, int64_t source)
 {
     uint64_t mixed = (uint64_t)key * 0x9e3779b97f4a7c15u;
@@ -146,6 +160,7 @@ static size_t slot_of(const struct summary *summary, int64_t key, int64_t source
     return (size_t)(mixed >> 20) & (summary->index_size_ - 1);
 }
 
+/* Linear probing; positions are kept plus one, so that 0 is free. */
 static void index_add(struct summary *summary, size_t position)
 {
     const struct summary_entry *entry = &summary->entries[position];
@@ -156,6 +171,7 @@ static void index_add(struct summary *summary, size_t position)
     summary->index_[slot] = (uint32_t)position + 1;
 }
 
+/* Only for owners of many keys, at the first look-up. */
 static void index_build(struct summary *summary)
 {
     size_t size = 64;
@@ -191,6 +207,7 @@ static size_t position_of(struct summary *summary, int64_t key, int64_t source)
     }
 }
 
+/* The index follows, when there is one. */
 static void entry_add(struct summary *summary, const struct tail_point *point)
 {
     if (summary->count == summary->size) {
@@ -213,6 +230,7 @@ static void entry_add(struct summary *summary, const struct tail_point *point)
         index_add(summary, summary->count - 1);
 }
 
+/* Called in the order of keys as they came the last time, so the entry is mostly the next one. */
 void summary_fold(struct summary *summary, const struct tail_point *point)
 {
     size_t at = position_of(summary, point->key, point->source);
@@ -237,6 +255,7 @@ void summary_fold(struct summary *summary, const struct tail_point *point)
     summary->next_ = at + 1;
 }
 
+/* For searches; the first entry speaks for a model that has several. */
 const struct summary_entry *summary_find(const struct summary *summary, int64_t key)
 {
     for (size_t i = 0; i < summary->count; i++)

@@ -1,8 +1,11 @@
+/* A row of the tail: the points of one commit in the order they came, each as the difference to the
+ * one before. */
 #include "tracking/tail.h"
 
 /* First byte of a row. Points without a source, nearly all, do not pay a byte for it. */
 enum { TAIL_PLAIN = 1, TAIL_WITH_SOURCES = 2 };
 
+/* The byte for a source is paid only by rows that have one. */
 struct str tail_encode(struct arena *arena, const struct tail_point *points, size_t count)
 {
     struct tail_point last = {0};
@@ -28,6 +31,7 @@ struct str tail_encode(struct arena *arena, const struct tail_point *points, siz
     return (struct str){(const char *)start, (size_t)(at - start)};
 }
 
+/* A row of an unknown kind reads as broken, not as empty. */
 struct tail_reader tail_reader(struct str data)
 {
     struct tail_reader reader = {.bytes = varint_reader(data)};
@@ -39,6 +43,7 @@ struct tail_reader tail_reader(struct str data)
     return reader;
 }
 
+/* 1 a point, 0 the end, -1 broken. */
 int tail_next(struct tail_reader *reader, struct tail_point *out)
 {
     struct varint_reader *bytes = &reader->bytes;

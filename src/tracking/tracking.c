@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+/* Words are read once here; the compactor's thread begins with nothing to do. */
 struct tracking *tracking_open(struct store *store, struct error *err)
 {
     CLEANUP(tracking_close) struct tracking *tracking = calloc(1, sizeof *tracking);
@@ -19,6 +20,7 @@ struct tracking *tracking_open(struct store *store, struct error *err)
     return result;
 }
 
+/* The thread ends before what it works on. */
 void tracking_close(struct tracking **tracking)
 {
     if (!*tracking)
@@ -51,18 +53,21 @@ static const struct status_row STATUSES[RUN_STATUS_COUNT_] = {
     [RUN_NOT_RESPONDING] = {"NotResponding", "RUNNING", false},
 };
 
+/* As the SDK spells it. */
 const char *run_status_name(enum run_status status)
 {
     assert(status > 0 && status < RUN_STATUS_COUNT_);
     return STATUSES[status].name;
 }
 
+/* MLflow has fewer states, so several of ours are one there. */
 const char *run_status_mlflow(enum run_status status)
 {
     assert(status > 0 && status < RUN_STATUS_COUNT_);
     return STATUSES[status].mlflow;
 }
 
+/* Of these no run comes back. */
 bool run_status_final(enum run_status status)
 {
     assert(status > 0 && status < RUN_STATUS_COUNT_);

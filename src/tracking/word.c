@@ -1,3 +1,7 @@
+/* Numbers for the keys of metrics, params and tags. Look-ups take no lock: a table is only added
+ * to, and one that is outgrown stays until the end, since somebody may be walking it. What is in
+ * memory is committed, so that a replayed transaction cannot have left a number behind that no row
+ * has. */
 #include "tracking/word.h"
 
 #include "base/map.h"
@@ -36,6 +40,7 @@ struct words {
     _Atomic(struct word_page *) pages[WORD_PAGES];
 };
 
+/* Ends at the first free slot, for nothing is ever removed. */
 static const struct word *table_find(struct word_table *table, struct str text, uint64_t hash)
 {
     for (size_t slot = hash & table->mask;; slot = (slot + 1) & table->mask) {
@@ -45,6 +50,7 @@ static const struct word *table_find(struct word_table *table, struct str text, 
     }
 }
 
+/* Under the lock; the release makes the whole word visible with its slot. */
 static void table_put(struct word_table *table, const struct word *word)
 {
     size_t slot = word->hash & table->mask;
@@ -54,6 +60,7 @@ static void table_put(struct word_table *table, const struct word *word)
     atomic_store_explicit(&table->slots[slot], word, memory_order_release);
 }
 
+/* A power of two, so that a mask finds the slot. */
 static struct word_table *table_new(struct arena *arena, size_t size)
 {
     assert((size & (size - 1)) == 0);
@@ -62,6 +69,7 @@ static struct word_table *table_new(struct arena *arena, size_t size)
     return table;
 }
 
+/* Half full at most, which keeps walks short. */
 static struct word_table *table_grown(struct words *words, struct word_table *old)
 {
     if ((words->count + 1) * 2 <= old->mask)
@@ -101,6 +109,7 @@ static void word_remember(struct words *words, int64_t id, struct str text)
     pthread_mutex_unlock(&words->lock);
 }
 
+/* All of them: a few thousand in a database of years. */
 static int words_load(struct words *words, struct store *store, struct error *err)
 {
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(store, err);
@@ -113,6 +122,7 @@ static int words_load(struct words *words, struct store *store, struct error *er
     return sql_end(q, err);
 }
 
+/* Fails only when the database does. */
 struct words *words_open(struct store *store, struct error *err)
 {
     CLEANUP(words_close) struct words *words = calloc(1, sizeof *words);
@@ -129,6 +139,7 @@ struct words *words_open(struct store *store, struct error *err)
     return result;
 }
 
+/* Nobody asks any more. */
 void words_close(struct words **words)
 {
     if (!*words)
@@ -144,11 +155,13 @@ struct word_made {
     int64_t first;
 };
 
+/* The store wants a function with a transaction's state. */
 static int word_flush(struct store_txn *, void *, struct error *)
 {
     return 0; /* the state alone is wanted */
 }
 
+/* NULL also for words that did not fit in memory any more. */
 static const struct word *word_cached(struct words *words, struct str text)
 {
     struct word_table *table = atomic_load_explicit(&words->table, memory_order_acquire);
@@ -156,6 +169,7 @@ static const struct word *word_cached(struct words *words, struct str text)
     return table_find(table, text, map_hash(text));
 }
 
+/* A word that this very transaction made is not kept in memory yet: the transaction may fail. */
 int word_find(struct words *words, struct store_txn *txn, struct str text, int64_t *out,
               struct error *err)
 {
@@ -183,6 +197,7 @@ int word_find(struct words *words, struct store_txn *txn, struct str text, int64
     return 0;
 }
 
+/* Two transactions cannot make the same word: there is one writer. */
 int word_make(struct words *words, struct store_txn *txn, struct str text, int64_t *out,
               struct error *err)
 {
@@ -205,6 +220,7 @@ int word_make(struct words *words, struct store_txn *txn, struct str text, int64
     return 0;
 }
 
+/* By page and place, without a look into the database for words that are in memory. */
 int word_text(struct words *words, struct store_txn *txn, int64_t id, struct str *out,
               struct error *err)
 {
