@@ -5,6 +5,7 @@
 #include "job/watcher.h"
 
 #include <assert.h>
+#include <string.h>
 #include <unistd.h>
 
 #define QUEUE_MAX 1000 /* looked at in one turn; the rest waits behind them */
@@ -141,18 +142,30 @@ int queue_read(struct jobs *jobs, struct store_txn *txn, int64_t scope, struct q
     return 0;
 }
 
+/* The workspaces that have a turn, however many there are. */
 struct scopes {
-    int64_t numbers[256];
-    size_t count;
+    struct arena *arena;
+    int64_t *numbers;
+    size_t count, size;
 };
 
+/* Registries have no jobs, and retired scopes none any more. */
 static int note_scope(const struct scope *scope, void *context)
 {
     struct scopes *scopes = context;
 
     assert(scope->number > 0);
-    if (scope->kind == SCOPE_WORKSPACE && scopes->count < COUNT(scopes->numbers))
-        scopes->numbers[scopes->count++] = scope->number;
+    if (scope->kind != SCOPE_WORKSPACE)
+        return 0;
+    if (scopes->count == scopes->size) {
+        size_t size = scopes->size * 2 + 64;
+        int64_t *grown = arena_new_array(scopes->arena, int64_t, size);
+        if (scopes->count)
+            memcpy(grown, scopes->numbers, scopes->count * sizeof(*grown));
+        scopes->numbers = grown;
+        scopes->size = size;
+    }
+    scopes->numbers[scopes->count++] = scope->number;
     return 0;
 }
 
@@ -187,7 +200,8 @@ static int queue_turn(struct jobs *jobs, int64_t scope, struct error *err)
 /* Each workspace has its own snapshot, so that no reader is held over all of them. */
 int queue_run(struct jobs *jobs, struct error *err)
 {
-    struct scopes scopes = {.count = 0};
+    CLEANUP(arena_free) struct arena *arena = arena_new(16 * MIB);
+    struct scopes scopes = {.arena = arena};
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(jobs->options.store, err);
 
     assert(jobs);

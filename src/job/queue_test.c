@@ -34,6 +34,41 @@ TEST(a_waiting_run_without_a_document_stands_in_nobodys_way)
     world_close(&w);
 }
 
+#define MANY 300
+
+/* Workspaces in front of the one that is left in the world. */
+static int insert_many(struct store_txn *txn, void *context, struct error *err)
+{
+    struct world *w = context;
+
+    for (int i = 0; i < MANY; i++) {
+        w->scope = (struct scope){.kind = i % 100 == 50 ? SCOPE_REGISTRY : SCOPE_WORKSPACE,
+                                  .subscription = STR("sub"),
+                                  .group = STR("default"),
+                                  .name = arena_printf(w->arena, "w%d", i),
+                                  .guid = arena_printf(w->arena, "%08d-0000-4000-8000-000000000000", i),
+                                  .data_key = STR("key")};
+        if (scope_insert(txn, &w->scope, err) < 0)
+            return -1;
+    }
+    return experiment_make_default(txn, w->scope.number, err);
+}
+
+TEST(the_last_of_many_workspaces_has_its_turn)
+{
+    struct error err = {0};
+    struct world w;
+
+    world_open(&w);
+    CHECK_OK(store_write(w.store, insert_many, &w, &err), &err);
+    CHECK(w.scope.number > MANY);
+    CHECK_OK(world_submit(&w, "last", HELLO, &err), &err);
+    world_turn(&w);
+    CHECK_INT(1, w.starts);
+    CHECK_INT(RUN_PROVISIONING, world_run(&w, "last").status);
+    world_close(&w);
+}
+
 TEST(a_turn_over_nothing_does_nothing)
 {
     struct error err = {0};
