@@ -417,6 +417,37 @@ TEST(an_attempt_writes_nothing_by_arm_and_is_no_admin)
     CHECK_INT(ERROR_FORBIDDEN, decide(w, &LOCAL, with_token(over_tls("GET", "/x"), w, token)));
 }
 
+/* A row that folds is read-only for jobs, unless it says that its handler asks whose run it is. */
+TEST(an_attempt_writes_by_rows_made_for_jobs_and_in_its_workspace_only)
+{
+    WORLD(w);
+#define HISTORY_ROW(bits)                                                             \
+    {.method = "POST",                                                                \
+     .path = "/history/v1.0/subscriptions/{s}/resourceGroups/{g}/providers/"          \
+             "Microsoft.MachineLearningServices/workspaces/{w}/runs/{run}/x",         \
+     .permit = PERMIT_ACTION,                                                         \
+     .action = "Microsoft.MachineLearningServices/workspaces/experiments/runs/write", \
+     .flags = (bits),                                                                 \
+     .listeners = LISTEN_ALL,                                                         \
+     .run = run,                                                                      \
+     .refuse = refuse}
+    static const struct route OF_JOBS = HISTORY_ROW(ROUTE_FOLD | ROUTE_ATTEMPT);
+    static const struct route OF_PEOPLE = HISTORY_ROW(ROUTE_FOLD);
+    struct str token = attempt_token(w, 1), foreign = attempt_token(w, 2);
+    struct guard_ask mine = with_token(over_tls("POST", "/history/v1.0" WS1 "/runs/a/x"), w, token);
+    struct guard_ask other =
+        with_token(over_tls("POST", "/history/v1.0" WS2 "/runs/a/x"), w, token);
+    struct guard_ask from =
+        with_token(over_tls("POST", "/history/v1.0" WS1 "/runs/a/x"), w, foreign);
+
+    CHECK_INT(ERROR_NONE, decide(w, &OF_JOBS, mine));
+    CHECK_INT(CALLER_ATTEMPT, w->call.caller.kind);
+    CHECK_INT(ERROR_FORBIDDEN, decide(w, &OF_PEOPLE, mine));
+    CHECK_INT(ERROR_NOT_FOUND, decide(w, &OF_JOBS, other));
+    CHECK_INT(ERROR_NOT_FOUND, decide(w, &OF_JOBS, from));
+#undef HISTORY_ROW
+}
+
 TEST(an_attempt_does_not_see_another_workspace)
 {
     WORLD(w);
