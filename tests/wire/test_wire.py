@@ -3,11 +3,14 @@
 A file: lines of `# comment` (the source of the reply stands there), a request (method and target, headers, blank
 line, body), a line `---`, the reply (status, headers that must be there, blank line, body), a line `===` before the
 next exchange. In a reply a JSON object may have more members than the file names; `"{{any}}"` stands for any value,
-`"{{list}}"` for any list, `"{{absent}}"` for a member that must not be there, `"{{name}}"` remembers a value or a part
+`"{{list}}"` for any list, `"{{ended}}"` for the state of a job that is over,
+`"{{absent}}"` for a member that must not be there, `"{{name}}"` remembers a value or a part
 of one, in bodies and headers, for later requests; `{{x*500}}` is 500 times x. A reply body that is no JSON is text
 that must be in the reply. `{{WS}}`, `{{RG}}`, `{{SUBSCRIPTION}}`, `{{HOST}}`, `{{TOKEN}}`, `{{ACCOUNT}}`,
 `{{STORAGE}}` and `{{CONTAINER}}` are given. `!plain` after the target sends it to the plain listener, `!anonymous`
-without the token. A target may be a whole URL, as links of replies are: its host is then sent as `Host`. A GET that is
+without the token; `!until` asks again until the reply is the one expected,
+`!fails` lets the operation that it begins end as failed. Each file of captures/ has a workspace of
+its own. A target may be a whole URL, as links of replies are: its host is then sent as `Host`. A GET that is
 answered 202 where something else is expected is asked again, since an operation goes on.
 """
 import http.client
@@ -33,10 +36,42 @@ def known(server):
              "WS": f"{group}/providers/Microsoft.MachineLearningServices/workspaces/{connect['workspace']}",
              "HOST": urllib.parse.urlsplit(connect["endpoint"]).netloc, "TOKEN": connect["token"],
              "CA": connect["caFile"], "PLAIN": urllib.parse.urlsplit(connect["mlflowTrackingUri"]).netloc}
-    _, _, text = send("GET {{WS}}/datastores/workspaceblobstore?api-version=2024-10-01-preview", known)
-    store = json.loads(text)["properties"]
-    known.update(ACCOUNT=store["accountName"], STORAGE=store["endpoint"], CONTAINER=store["containerName"])
+    return with_storage(known)
+
+
+def with_storage(known):
+    """What a file may say of the workspace and of its own storage."""
+    for name, container in (("workspaceblobstore", "CONTAINER"), ("workspaceartifactstore", "ARTIFACTS")):
+        _, _, text = send(f"GET {{{{WS}}}}/datastores/{name}?api-version=2024-10-01-preview", known)
+        store = json.loads(text)["properties"]
+        known.update({"ACCOUNT": store["accountName"], "STORAGE": store["endpoint"], container: store["containerName"]})
+    known.update(WORKSPACE=known["WS"].rsplit("/", 1)[1], GROUP=known["RG"].rsplit("/", 1)[1])
     return known
+
+
+def follow(request, answer, known):
+    """Waits for the end of an operation that a write began, as clients do, and asserts that it ended well."""
+    headers = {k.lower(): v for k, v in answer[1].items()}
+    where = headers.get("azure-asyncoperation") or (headers.get("location") if answer[0] == 202 else None)
+    until = time.monotonic() + 60
+    while where and not request.strip().startswith("GET"):
+        status, _, text = send(f"GET {where}", known)
+        state = json.loads(text).get("status") if text[:1] == "{" and "azure-asyncoperation" in headers else None
+        if status != 202 and (state is None or state in ("Succeeded", "Failed", "Canceled")):
+            wanted = ("Failed",) if " !fails" in first_line(request) else (None, "Succeeded")
+            assert status in (200, 204) and state in wanted, (request, text)
+            return
+        assert time.monotonic() < until, (request, text)
+        time.sleep(0.1)
+
+
+def in_workspace_of_its_own(path, known):
+    """Recorded clients were alone with their names."""
+    made = {**known, "WS": known["WS"].rsplit("/", 1)[0] + "/captured-" + path.stem[:24]}
+    body = {"location": "local", "identity": {"type": "SystemAssigned"}, "properties": {}}
+    status, _, text = send("PUT {{WS}}?api-version=2024-10-01\n\n" + json.dumps(body), made)
+    assert status == 200, text
+    return with_storage(made)
 
 
 def filled(text, known):
@@ -85,6 +120,9 @@ def learn(want, have, known, where):
     if want in ("{{any}}", "{{list}}"):
         assert want == "{{any}}" or isinstance(have, list), f"{where}: {have}"
         return
+    if want == "{{ended}}":
+        assert have in ("Completed", "Failed", "Canceled"), f"{where}: {have}"
+        return
     want = filled(want, known)
     if not re.search(r"\{\{\w+\}\}", want):
         assert want == have, where
@@ -104,6 +142,7 @@ def matches(want, have, known, where="$"):
     if isinstance(want, dict):
         assert isinstance(have, dict), where
         for key, value in want.items():
+            key = filled(key, known)
             if value == "{{absent}}":
                 assert key not in have, f"{where}.{key} is there"
                 continue
@@ -133,21 +172,37 @@ def first_line(request):
     return request.strip().split("\n")[0]
 
 
+def compare(reply, answer, request, names):
+    """Asserts that an answer is the reply of a file; its names are known then."""
+    first, headers, body = split_message(reply)
+    status, have_headers, have_body = answer
+    assert status == int(first), (request, have_body)
+    lower = {k.lower(): v for k, v in have_headers.items()}
+    for name, value in headers.items():
+        assert name.lower() in lower, (name, have_headers)
+        if re.search(r"\{\{\w+\}\}", filled(value, names)):
+            matches(value, lower[name.lower()], names, name)
+        else:
+            assert filled(value, names) in lower[name.lower()], (request, name)
+    if body and body[0] in "{[":
+        matches(json.loads(body), json.loads(have_body), names, first_line(request))
+    elif body:
+        assert filled(body, names) in have_body, request
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(HERE)))
 def test_capture(path, known):
-    names = dict(known)
+    names = in_workspace_of_its_own(path, known) if path.parent.name == "captures" else dict(known)
     for request, reply in exchanges(path, names):
-        first, headers, body = split_message(reply)
-        status, have_headers, have_body = ask(request, int(first), names)
-        assert status == int(first), (request, have_body)
-        lower = {k.lower(): v for k, v in have_headers.items()}
-        for name, value in headers.items():
-            assert name.lower() in lower, (name, have_headers)
-            if re.search(r"\{\{\w+\}\}", filled(value, names)):
-                matches(value, lower[name.lower()], names, name)
-            else:
-                assert filled(value, names) in lower[name.lower()], (request, name)
-        if body and body[0] in "{[":
-            matches(json.loads(body), json.loads(have_body), names, first_line(request))
-        elif body:
-            assert filled(body, names) in have_body, request
+        until = time.monotonic() + (60 if " !until" in first_line(request) else 0)
+        while True:
+            answer = ask(request, int(reply.split()[0]), names)
+            try:
+                compare(reply, answer, request, names)
+                if path.parent.name == "captures":
+                    follow(request, answer, names)
+                break
+            except AssertionError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.2)
