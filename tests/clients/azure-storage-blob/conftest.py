@@ -38,10 +38,14 @@ class Account:
         self.url = "https://" + host
 
     def arm(self, method, path, body=None):
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            f"{self.endpoint}{self.workspace}{path}?api-version=2024-10-01", method=method, data=data,
-            headers={"Authorization": "Bearer " + self.token, "Content-Type": "application/json"})
+        return self.ask(method, f"{self.workspace}{path}?api-version=2024-10-01", body)
+
+    def ask(self, method, path, body=None):
+        """With the admin's token; bytes are a form."""
+        data = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
+        kind = "application/x-www-form-urlencoded" if isinstance(body, bytes) else "application/json"
+        headers = {"Content-Type": kind} | ({} if isinstance(body, bytes) else {"Authorization": "Bearer " + self.token})
+        request = urllib.request.Request(self.endpoint + path, method=method, data=data, headers=headers)
         with urllib.request.urlopen(request, context=ssl.create_default_context(cafile=self.ca)) as reply:
             return json.loads(reply.read() or b"{}")
 

@@ -1,4 +1,6 @@
 """Who may: signatures of clients in all their forms, tokens, delegation keys."""
+import urllib.parse
+import uuid
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -132,6 +134,59 @@ def test_a_token_and_a_key_lent_by_it(account, box):
     assert caught.value.status_code == 400
     with pytest.raises(HttpResponseError):  # a key lends nothing further
         account.service().get_user_delegation_key(now, now + timedelta(hours=1))
+
+
+def person(account, role):
+    """The service of a new service principal with a role at the account's workspace, or with none."""
+    name = "sp-" + uuid.uuid4().hex[:8]
+    made = account.ask("POST", "/lazurite/v1/servicePrincipals", {"name": name})
+    if role:
+        account.ask("PUT", f"{account.workspace}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
+                    "?api-version=2022-04-01",
+                    {"properties": {"roleDefinitionId": "/providers/Microsoft.Authorization/roleDefinitions/" + role,
+                                    "principalId": made["objectId"]}})
+    form = {"grant_type": "client_credentials", "client_id": made["clientId"], "client_secret": made["secret"],
+            "scope": "https://storage.azure.com/.default"}
+    reply = account.ask("POST", "/adfs/oauth2/v2.0/token", urllib.parse.urlencode(form).encode())
+    return account.service(Token(reply["access_token"]))
+
+
+READER, SCIENTIST = "acdd72a7-3385-48ef-bd42-f606fba81ae7", "f6c7c914-8db3-469d-8ca1-694a8f32e121"
+
+
+def refused(call, status):
+    with pytest.raises(HttpResponseError) as caught:
+        call()
+    assert caught.value.status_code == status, caught.value
+    return caught.value.error_code
+
+
+def test_roles_open_what_they_say(account, box):
+    box.upload_blob("x", b"1")
+    reader = person(account, READER).get_container_client(box.container_name)
+    assert reader.download_blob("x").readall() == b"1"
+    assert [b.name for b in reader.list_blobs()] == ["x"]
+    assert refused(lambda: reader.upload_blob("y", b"2"), 403) == "AuthorizationFailure"
+    assert refused(lambda: reader.delete_blob("x"), 403) == "AuthorizationFailure"
+    scientist = person(account, SCIENTIST).get_container_client(box.container_name)
+    scientist.upload_blob("y", b"2")
+    scientist.delete_blob("y")
+    stranger = person(account, None).get_container_client(box.container_name)
+    assert refused(lambda: stranger.download_blob("x").readall(), 404) == "ContainerNotFound"
+    assert refused(lambda: stranger.upload_blob("y", b"2"), 404) == "ContainerNotFound"
+
+
+def test_a_key_lends_no_more_than_its_owner_may(account, box):
+    box.upload_blob("x", b"1")
+    now = datetime.now(timezone.utc)
+    key = person(account, READER).get_user_delegation_key(now - timedelta(minutes=1), now + timedelta(hours=1))
+    sas = generate_container_sas(account.name, box.container_name, user_delegation_key=key, permission="racwdl", **SOON)
+    there = ContainerClient.from_container_url(box.url + "?" + sas, connection_verify=account.ca, retry_total=0)
+    assert there.download_blob("x").readall() == b"1"
+    assert refused(lambda: there.upload_blob("x", b"2", overwrite=True), 403) == "AuthorizationPermissionMismatch"
+    assert refused(lambda: there.delete_blob("x"), 403) == "AuthorizationPermissionMismatch"
+    assert box.download_blob("x").readall() == b"1"
+    refused(lambda: person(account, None).get_user_delegation_key(now, now + timedelta(hours=1)), 404)
 
 
 def test_keys_that_are_not_ours_open_nothing(account, box):
