@@ -311,7 +311,7 @@ static void add_tools(struct arena *arena)
 static bool fixture_make(struct fixture *f)
 {
     static int number;
-    struct uv uv;
+    struct uv *uv;
     struct error err = {0};
 
     *f = (struct fixture){.arena = arena_new(64 * MIB), .states = buf_make(KIB)};

@@ -26,7 +26,7 @@ struct make {
     const struct json *environment;
     const struct environment_watch *watch;
     struct str key;
-    struct uv uv;
+    struct uv *uv;
 };
 
 /* States go to the job's log and page; nobody need listen. */
@@ -131,7 +131,7 @@ static int resolve(struct make *make, const struct wish *wish, struct str *out_l
     if (dir < 0 || file_write_atomic(dir, "requirements.in", wish->requirements, 0600, err) < 0 ||
         file_write_atomic(dir, "constraints.txt", wish->constraints, 0600, err) < 0)
         return -1;
-    int result = uv_compile(&make->uv, arena, &compile, err);
+    int result = uv_compile(make->uv, arena, &compile, err);
     if (result == 0)
         result = file_read(arena, dir, "requirements.lock", LOCK_BYTES_MAX, out_lock, err);
     dir_remove_tree(make->data->dir, folder.ptr, NULL);
@@ -203,7 +203,7 @@ static int build(struct make *make, struct str id, struct str python, struct str
         dir_make(dir, temporary.ptr, 0755, err) < 0 ||
         file_write_atomic(dir, lock_file.ptr, lock, 0644, err) < 0)
         return -1;
-    if (uv_build(&make->uv, arena, &what, err) < 0) {
+    if (uv_build(make->uv, arena, &what, err) < 0) {
         dir_remove_tree(dir, temporary.ptr, NULL);
         return -1;
     }

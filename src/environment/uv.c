@@ -18,6 +18,12 @@
 #define POLL_MS 100
 #define WORDS_MAX 400 /* of an explanation */
 
+struct uv {
+    const struct environment_watch *watch; /* who is told, and who may cancel */
+    struct str program;                    /* absolute path */
+    struct str data_path;                  /* absolute path of the data folder */
+};
+
 /* An executable file of that name in PATH, "" when there is none. */
 static struct str find_in_path(struct arena *arena, const char *name)
 {
@@ -37,7 +43,7 @@ static struct str find_in_path(struct arena *arena, const char *name)
 
 /* That of our own folder first: its version is the one that was tested. */
 int uv_find(struct arena *arena, const struct environment_folder *data,
-            const struct environment_watch *watch, struct uv *out, struct error *err)
+            const struct environment_watch *watch, struct uv **out, struct error *err)
 {
     struct str self = process_self(arena);
     struct str folder = str_slice(self, 0, (size_t)str_find_last(self, '/'));
@@ -53,7 +59,8 @@ int uv_find(struct arena *arena, const struct environment_folder *data,
             err,
             "Run ./quickstart, or: python3 -m venv build/tools && build/tools/bin/pip install uv");
     }
-    *out = (struct uv){.watch = watch, .program = program, .data_path = str_from(data->path)};
+    *out = arena_make(arena, struct uv);
+    **out = (struct uv){.watch = watch, .program = program, .data_path = str_from(data->path)};
     return 0;
 }
 

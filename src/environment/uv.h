@@ -3,17 +3,13 @@
 
 #include "environment/environment.h"
 
-/* How its programs run. */
-struct uv {
-    const struct environment_watch *watch;
-    struct str program;   /* absolute path */
-    struct str data_path; /* absolute path of the data folder */
-};
+/* The program, and how it is run. */
+struct uv;
 
-/* Finds uv: tools/bin/uv next to our executable, then PATH. Errors: ERROR_NOT_FOUND with the line
- * that installs it. */
+/* Finds uv: tools/bin/uv next to our executable, then PATH. Lives in the arena. Errors:
+ * ERROR_NOT_FOUND with the line that installs it. */
 int uv_find(struct arena *arena, const struct environment_folder *data,
-            const struct environment_watch *watch, struct uv *out, struct error *err);
+            const struct environment_watch *watch, struct uv **out, struct error *err);
 
 /* The interpreter of a version such as "3.11": /usr/bin first, then PATH. Errors: ERROR_NOT_FOUND.
  */

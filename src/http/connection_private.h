@@ -84,10 +84,7 @@ struct str loop_date(struct loop *loop);
 
 enum reply_kind { REPLY_NONE, REPLY_WHOLE, REPLY_FILE, REPLY_SOURCE, REPLY_TUNNEL };
 
-struct reply_header {
-    struct reply_header *next;
-    struct str name, value;
-};
+struct reply_header; /* reply.c: one that a handler added */
 
 struct reply {
     enum reply_kind kind;

@@ -349,7 +349,8 @@ static void read_reply(struct forward *forward)
 {
     struct loop *loop = forward->ex->loop;
     struct http_exchange *ex = forward->ex;
-    ssize_t n = transport_read(&forward->upstream->transport, loop->scratch, sizeof(loop->scratch));
+    ssize_t n =
+        transport_read(upstream_transport(forward->upstream), loop->scratch, sizeof(loop->scratch));
 
     assert(forward->upstream && ex->connection);
     if (n == TRANSPORT_AGAIN)
@@ -428,10 +429,10 @@ static void make_request(struct forward *forward)
 /* Head and body in one call as long as neither is done. */
 static void write_request(struct forward *forward)
 {
-    assert(forward->upstream && !forward->upstream->connecting);
+    assert(forward->upstream && !upstream_connecting(forward->upstream));
     while (forward->out_count) {
-        ssize_t n =
-            transport_write(&forward->upstream->transport, forward->out, forward->out_count);
+        ssize_t n = transport_write(upstream_transport(forward->upstream), forward->out,
+                                    forward->out_count);
         if (n == TRANSPORT_AGAIN)
             break;
         /* The server may have answered before it read everything; reading tells. */
@@ -467,7 +468,7 @@ static bool attempt(struct forward *forward, bool reuse)
     forward->out[1] = (struct iovec){(void *)ex->body.ptr, ex->body.len};
     forward->out_count = ex->body.len ? 2 : 1;
     forward->broken = false;
-    if (forward->upstream->connecting)
+    if (upstream_connecting(forward->upstream))
         upstream_watch(forward->upstream, UV_WRITABLE);
     else
         write_request(forward);
@@ -477,7 +478,7 @@ static bool attempt(struct forward *forward, bool reuse)
 /* A kept connection that the server had closed says nothing about the server. */
 static void retry_or_refuse(struct forward *forward)
 {
-    bool reused = forward->upstream->reused && !forward->got_byte;
+    bool reused = upstream_reused(forward->upstream) && !forward->got_byte;
 
     assert(!forward->passed_head && forward->upstream);
     upstream_close(forward->upstream);
@@ -525,16 +526,12 @@ void forward_upstream_event(struct forward *forward, int status, int events)
 {
     struct upstream *upstream = forward->upstream;
     struct connection *connection = forward->ex->connection;
-    int number = 0;
-    socklen_t size = sizeof(number);
 
     assert(upstream && connection);
     if (status < 0) {
         upstream_lost(forward);
-    } else if (upstream->connecting) {
-        getsockopt(upstream->transport.fd, SOL_SOCKET, SO_ERROR, &number, &size);
-        upstream->connecting = false;
-        if (number)
+    } else if (upstream_connecting(upstream)) {
+        if (upstream_connected(upstream))
             upstream_lost(forward);
         else
             write_request(forward);

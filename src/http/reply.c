@@ -9,6 +9,12 @@
 #include <assert.h>
 #include <string.h>
 
+/* In the exchange's arena, in the order they were added. */
+struct reply_header {
+    struct reply_header *next;
+    struct str name, value;
+};
+
 /* A control character in a header would end it, or the reply. It can only come from text that
  * somebody else chose, so it becomes a blank. */
 static struct str header_text(struct arena *arena, struct str text)

@@ -22,6 +22,20 @@
  * close on its way. */
 #define IDLE_MS 30000
 
+struct upstream {
+    struct list link; /* in loop->upstreams while idle */
+    struct loop *loop;
+    uv_poll_t poll;
+    int polled; /* events asked for */
+    struct transport transport;
+    struct forward *user; /* NULL: idle */
+    int64_t idle_until_us;
+    bool connecting;
+    bool reused;                     /* it carried a request before */
+    struct sockaddr_storage address; /* by which an idle one is found */
+    socklen_t address_size;
+};
+
 /* Numbers only: a look-up would block the loop. "localhost" is the one name that needs none. */
 static int read_address(const struct http_upstream *where, struct sockaddr_storage *out,
                         socklen_t *out_size)
@@ -200,4 +214,35 @@ void upstream_close_all(struct loop *loop)
 {
     while (!list_empty(&loop->upstreams))
         upstream_close(CONTAINER_OF(loop->upstreams.next, struct upstream, link));
+}
+
+/* The transport is the same as long as the connection is. */
+struct transport *upstream_transport(struct upstream *upstream)
+{
+    return &upstream->transport;
+}
+
+/* Until the first event: nothing may be written before. */
+bool upstream_connecting(const struct upstream *upstream)
+{
+    return upstream->connecting;
+}
+
+/* A server may close an idle connection while a request is on its way to it. */
+bool upstream_reused(const struct upstream *upstream)
+{
+    return upstream->reused;
+}
+
+/* A socket that cannot even be asked is as good as not connected. */
+int upstream_connected(struct upstream *upstream)
+{
+    int number = 0;
+    socklen_t size = sizeof(number);
+
+    assert(upstream->connecting);
+    upstream->connecting = false;
+    if (getsockopt(upstream->transport.fd, SOL_SOCKET, SO_ERROR, &number, &size) < 0)
+        return errno;
+    return number;
 }

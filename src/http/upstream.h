@@ -6,24 +6,23 @@
 
 struct forward;
 
-struct upstream {
-    struct list link; /* in loop->upstreams while idle */
-    struct loop *loop;
-    uv_poll_t poll;
-    int polled;
-    struct transport transport;
-    struct forward *user; /* NULL: idle */
-    int64_t idle_until_us;
-    bool connecting;
-    bool reused; /* it carried a request before */
-    struct sockaddr_storage address;
-    socklen_t address_size;
-};
+struct upstream;
 
 /* A connection to the server: an idle one when `reuse`, else one that begins to connect. NULL when
  * the address is none or nobody listens. */
 struct upstream *upstream_get(struct loop *loop, const struct http_upstream *where, bool reuse,
                               struct forward *user);
+
+/* The bytes to and from it. */
+struct transport *upstream_transport(struct upstream *upstream);
+
+/* Whether it begins to connect still, and whether it carried a request before: then a request that
+ * got no byte back may be sent again over a new one. */
+bool upstream_connecting(const struct upstream *upstream);
+bool upstream_reused(const struct upstream *upstream);
+
+/* After the first event of one that connects: 0 when it stands now, else the error's number. */
+int upstream_connected(struct upstream *upstream);
 
 /* Asks for events; they go to forward_upstream_event. */
 void upstream_watch(struct upstream *upstream, int events);

@@ -8,6 +8,16 @@
 #define STATEMENTS_MAX 512 /* on one connection; texts made at run time must not pile up */
 #define ARENA_BYTES (256 * MIB)
 
+struct sql {
+    struct store_txn *txn;
+    struct store_statement *statement;
+    char *text;  /* a copy: its key in the seat's map */
+    bool reads;  /* a SELECT: cannot change anything */
+    bool used;   /* on the seat's list of statements to reset */
+    bool failed; /* its last step did; the seat's err says how */
+    struct sql *next_used;
+};
+
 /* The statements of one connection, and the transaction that uses them.
  *
  * Preparing costs more than running, so every text is prepared once per connection and found again

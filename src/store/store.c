@@ -189,6 +189,13 @@ void store_write_later(struct store *store, struct store_job *job)
     writer_queue(store->writer, job);
 }
 
+/* What the jobs of one commit gather, to be written once for all of them. */
+struct flush {
+    store_flush *run; /* its name as well: one state for each */
+    void *state;
+    struct flush *next;
+};
+
 /* A handful of flushes at most, so a list will do. */
 void *store_flush_state(struct store_txn *txn, store_flush *run, size_t size)
 {
@@ -212,6 +219,16 @@ const void *store_flush_peek(struct store_txn *txn, store_flush *run)
         if (flush->run == run)
             return flush->state;
     return NULL;
+}
+
+/* In order: a flush may rely on rows of those that were asked for before it. */
+int store_flush_all(struct store_txn *txn, struct error *err)
+{
+    assert(txn->writer);
+    for (struct flush *flush = txn->flushes; flush; flush = flush->next)
+        if (flush->run(txn, flush->state, err) < 0)
+            return -1;
+    return 0;
 }
 
 /* --- Events --------------------------------------------------------------------------------- */

@@ -16,22 +16,7 @@
 #define STORE_RECENT 256 /* statements found by the address of their text */
 #define STORE_LISTENERS 8
 
-struct sql {
-    struct store_txn *txn;
-    struct store_statement *statement;
-    char *text;
-    bool reads;  /* a SELECT: cannot change anything */
-    bool used;   /* on the seat's list of statements to reset */
-    bool failed; /* its last step did; the seat's err says how */
-    struct sql *next_used;
-};
-
-/* One flush asked for in this transaction; its state follows. */
-struct flush {
-    store_flush *run;
-    void *state;
-    struct flush *next;
-};
+struct flush; /* store.c: one that was asked for in this transaction */
 
 struct store_txn {
     struct store *store;
@@ -107,5 +92,7 @@ struct store {
 
 /* From now on (or, with ERROR_NONE, no longer) writes are refused for this reason. Damage stays. */
 void store_set_trouble(struct store *store, const struct error *why);
+/* Runs what was gathered in this transaction, in the order it was asked for. */
+int store_flush_all(struct store_txn *txn, struct error *err);
 /* Tells the listeners. */
 void store_wake(struct store *store, int64_t seq);

@@ -202,10 +202,7 @@ static enum end writer_apply_all_safely(struct store_txn *txn, struct store_job 
 /* What the jobs gathered becomes rows, once for all of them. */
 static enum end writer_flush(struct store_txn *txn, struct error *err)
 {
-    for (struct flush *flush = txn->flushes; flush; flush = flush->next)
-        if (flush->run(txn, flush->state, err) < 0)
-            return END_FAILED;
-    return END_DONE;
+    return store_flush_all(txn, err) < 0 ? END_FAILED : END_DONE;
 }
 
 /* Writes the batch's number, by which an unknown commit is found again. */
