@@ -42,12 +42,13 @@ static int insert_many(struct store_txn *txn, void *context, struct error *err)
     struct world *w = context;
 
     for (int i = 0; i < MANY; i++) {
-        w->scope = (struct scope){.kind = i % 100 == 50 ? SCOPE_REGISTRY : SCOPE_WORKSPACE,
-                                  .subscription = STR("sub"),
-                                  .group = STR("default"),
-                                  .name = arena_printf(w->arena, "w%d", i),
-                                  .guid = arena_printf(w->arena, "%08d-0000-4000-8000-000000000000", i),
-                                  .data_key = STR("key")};
+        w->scope =
+            (struct scope){.kind = i % 100 == 50 ? SCOPE_REGISTRY : SCOPE_WORKSPACE,
+                           .subscription = STR("sub"),
+                           .group = STR("default"),
+                           .name = arena_printf(w->arena, "w%d", i),
+                           .guid = arena_printf(w->arena, "%08d-0000-4000-8000-000000000000", i),
+                           .data_key = STR("key")};
         if (scope_insert(txn, &w->scope, err) < 0)
             return -1;
     }

@@ -30,8 +30,8 @@ int scope_find(struct store_txn *txn, const struct scope_name *name, struct scop
                struct error *err);
 int scope_by_number(struct store_txn *txn, int64_t number, struct scope *out, struct error *err);
 int scope_by_guid(struct store_txn *txn, struct str guid, struct scope *out, struct error *err);
-/* The workspace whose GUID begins with `head`, up to a hyphen ("0123abcd-0000"), in lower case: what
- * is left of it in the name of an account. Errors: ERROR_NOT_FOUND. */
+/* The workspace whose GUID begins with `head`, up to a hyphen ("0123abcd-0000"), in lower case:
+ * what is left of it in the name of an account. Errors: ERROR_NOT_FOUND. */
 int scope_by_guid_head(struct store_txn *txn, struct str head, struct scope *out,
                        struct error *err);
 
