@@ -4,6 +4,7 @@
 
 /* From what a client wrote to the row of a version. */
 
+/* The type in ids, and the word for sentences. */
 struct resolve_type {
     struct str type;
     const char *one;
@@ -28,6 +29,7 @@ static const char *one_of(struct str type, struct str *out_type)
     return NULL;
 }
 
+/* One reference on its way to a version. */
 struct look {
     struct store_txn *txn;
     const struct scope *scope;

@@ -12,6 +12,7 @@ struct compute_start {
     struct str attempt;
 };
 
+/* Where runners are started. It knows attempts and folders, nothing of jobs. */
 struct compute_backend {
     const char *name; /* "local" */
     /* Starts the runner. It survives this process. Errors: ERROR_UNAVAILABLE with the reason. */

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+/* A spec with some thousand inputs. */
 #define RECORD_BYTES_MAX (4 * MIB)
 
 /* "runs/{attempt}/{file}". */

@@ -19,6 +19,7 @@ struct content;
 struct identity;
 struct vault;
 
+/* What the engine works with; nothing in it is the engine's to free. */
 struct endpoints_options {
     struct store *store;
     struct vault *vault;
@@ -65,6 +66,7 @@ bool endpoints_attempt_alive(int64_t scope, struct str run, int attempt, void *e
 /* --- Keys (keys.c): two per endpoint, sealed in the vault ----------------------------------------
  */
 
+/* Two, so that one can be replaced while clients use the other. */
 enum endpoint_key { ENDPOINT_KEY_PRIMARY, ENDPOINT_KEY_SECONDARY, ENDPOINT_KEY_COUNT_ };
 
 /* Inside a write, after the endpoint's document was stored: keys, unless it has some. */
@@ -121,6 +123,7 @@ int deployment_show(struct store_txn *txn, struct arena *arena, const struct doc
 int deployment_progress(struct store_txn *txn, const struct document *deployment,
                         struct error *err);
 
+/* For GET of the logs of all replicas, whatever their state. */
 struct logs_query {
     const struct document *deployment;
     size_t tail; /* lines of each file; 0: the service's own default */

@@ -14,6 +14,8 @@
 
 struct replica; /* replica.c: a run folder that this process knows */
 
+/* One thread brings what is into line with what is wanted, turn after turn; calls only write
+ * documents and wake it. */
 struct endpoints {
     struct endpoints_options options;
     const struct compute_backend *backend;
@@ -37,6 +39,7 @@ struct endpoints {
 /* --- rollout.c: the document that says how far a deployment is -----------------------------------
  */
 
+/* How far a deployment is, in words of the wire. */
 enum rollout_state { ROLLOUT_CREATING, ROLLOUT_UPDATING, ROLLOUT_SUCCEEDED, ROLLOUT_FAILED };
 
 /* A deployment as a turn of the thread sees it. */
@@ -48,6 +51,7 @@ struct rollout {
     enum rollout_state state;
 };
 
+/* An endpoint with all below it, as one turn sees it. */
 struct endpoint_view {
     struct endpoint_view *sibling;
     struct document document;
@@ -78,6 +82,7 @@ bool rollout_step(struct endpoints *endpoints, struct arena *arena, struct endpo
 /* --- replica.c -----------------------------------------------------------------------------------
  */
 
+/* What a look at a replica found. */
 enum replica_state { REPLICA_PENDING, REPLICA_READY, REPLICA_FAILED };
 
 /* Which replica of which roll-out; its spec.json is made of these. */

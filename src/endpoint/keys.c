@@ -14,6 +14,7 @@
 
 #define KEY_BYTES 32 /* random: compared by SHA-256, no slow hash is needed (decisions 26) */
 
+/* Names of their slots in the vault. */
 static const struct str SLOTS[ENDPOINT_KEY_COUNT_] = {
     [ENDPOINT_KEY_PRIMARY] = STR_INIT("primary"),
     [ENDPOINT_KEY_SECONDARY] = STR_INIT("secondary"),
@@ -94,6 +95,7 @@ int endpoint_keys(struct endpoints *endpoints, struct arena *arena, const struct
     return 0;
 }
 
+/* For the write. */
 struct new_key {
     struct vault *vault;
     int64_t scope, endpoint;

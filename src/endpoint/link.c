@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+/* On a socket of this host, where everything answers at once or never. */
 #define CALL_MS 5000
 #define START_US (10 * US_PER_S)
 #define START_STEP_US (20 * US_PER_MS)

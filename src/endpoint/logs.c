@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Of all replicas together: a client shows it on a terminal. */
 #define SHOWN_BYTES (4 * MIB)
 #define TAIL_BYTES (512 * KIB) /* of one file, whatever the lines */
 #define TAIL_DEFAULT 50        /* as the service's own default; --lines of the CLI */

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What a scoring script is served by, on top of the user's own packages. */
 #define OVERLAY_SCRIPT "azureml-inference-server-http>=1.5"
 #define OVERLAY_NO_CODE "gunicorn"
 #define OVERLAY_NATIVE "onnxruntime>=1.24" /* our level of its C API */
@@ -24,6 +25,7 @@
 #define WAIT_DEFAULT_US (5 * US_PER_S)
 #define TIMEOUT_DEFAULT_US (5 * US_PER_S)
 
+/* A deployment on its way to what its replicas need, decided once for all of them. */
 struct planning {
     struct endpoints *endpoints;
     struct arena *arena;

@@ -15,12 +15,14 @@
 #include <string.h>
 #include <unistd.h>
 
+/* A replica brings its model and code with it. */
 #define TOKEN_US (30LL * 24 * 3600 * US_PER_S)
 #define HARD_AFTER_US (20 * US_PER_S)  /* from SIGTERM until it is ended the hard way */
 #define START_GRACE_US (10 * US_PER_S) /* a runner has this long to say who it is */
 #define NAME_BYTES 9
 #define RECORD_BYTES (64 * KIB)
 
+/* A folder and what this process knows of it; the rest is in the folder. */
 struct replica {
     struct replica *next;
     char name[NAME_BYTES + 1];

@@ -17,6 +17,7 @@
 #define DEPLOYMENTS_MAX 100
 #define ENDPOINTS_MAX 1000
 
+/* provisioningState's words. */
 static const char *const STATES[] = {
     [ROLLOUT_CREATING] = "Creating",
     [ROLLOUT_UPDATING] = "Updating",
@@ -59,6 +60,7 @@ void rollout_set_state(struct arena *arena, struct rollout *rollout, enum rollou
 /* --- The thread's view ---------------------------------------------------------------------------
  */
 
+/* Three walks in one another: scopes, their endpoints, the deployments of each. */
 struct reading {
     struct arena *arena;
     struct store_txn *txn;

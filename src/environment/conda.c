@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
+/* What a file gets that names none. */
 #define PYTHON_USUAL "3.11"
 
 /* Conda packages that pip has under the same name, or the one behind the bar. Anything else could
@@ -103,6 +104,7 @@ static const char *const SAME[] = {
     "xlrd",
     "zstandard",
 };
+/* Packages that the two worlds call differently. */
 struct conda_rename {
     const char *conda, *pip;
 };
@@ -113,6 +115,7 @@ static const struct conda_rename RENAMED[] = {
     {"msgpack-python", "msgpack"}, {"python-graphviz", "graphviz"},
 };
 
+/* With the positions of the file's lines, for errors. */
 struct reading {
     struct arena *arena;
     struct yaml yaml;

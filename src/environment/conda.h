@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 
+/* What of a conda file pip can do. */
 struct conda {
     struct str python;     /* "3.11" */
     struct json *packages; /* array of pip requirements */

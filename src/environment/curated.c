@@ -111,6 +111,7 @@ struct json *environment_curated(struct arena *arena, struct str name)
     return out;
 }
 
+/* Names in the making. */
 struct listing {
     struct arena *arena;
     struct json *names;

@@ -44,6 +44,7 @@ struct environment_folder {
     int dir;          /* the open data folder … */
     const char *path; /* … and its absolute path */
 };
+/* How the making ended. `path` is empty for the host's own Python. */
 struct environment_result {
     struct str path;
     struct error err;

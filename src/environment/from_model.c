@@ -6,9 +6,11 @@
 #include <assert.h>
 #include <string.h>
 
+/* More than any list of packages that a person or MLflow writes. */
 #define LIST_BYTES_MAX (256 * KIB)
 #define PYTHON_DEFAULT STR("3.11")
 
+/* The MLmodel file that is nearest to the top. */
 struct search {
     struct arena *arena;
     struct str folder; /* of the nearest MLmodel; "." for the root */

@@ -15,11 +15,13 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Some ten thousand hashes. */
 #define LOCK_BYTES_MAX (4 * MIB)
 #define LOCK_ID_BYTES 32
 #define WAIT_US 50000
 #define HOST_PYTHON "/usr/bin/python3"
 
+/* One environment in the making, under the lock of its key. */
 struct make {
     struct arena *arena;
     const struct environment_folder *data;

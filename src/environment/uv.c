@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Of what uv says, to be explained when it fails: the end of it. */
 #define OUTPUT_KEPT_BYTES (64 * KIB)
 #define ARGV_MAX 64
 #define POLL_MS 100

@@ -15,6 +15,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+/* The routes as they were told last: a gateway that starts anew serves by them before any server
+ * speaks. */
 #define STATE_FILE "run/gateway.json"
 #define STATE_BYTES (4 * MIB)
 #define STATE_ARENA_BYTES (64 * MIB)

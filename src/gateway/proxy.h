@@ -12,6 +12,7 @@
 #include "gateway/routes.h"
 #include "http/server.h"
 
+/* The whole process. */
 struct gateway {
     struct gateway_routes routes;
     int dir; /* the data folder */

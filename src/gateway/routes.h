@@ -17,10 +17,13 @@
          at_##it != (head) && ((it) = CONTAINER_OF(at_##it, type, node), 1); \
          at_##it = after_##it, after_##it = at_##it->next)
 
+/* Two at rest; more while they are changed. */
 #define ROUTES_KEYS_MAX 4
 #define ROUTES_HASH_BYTES 32
 #define ROUTES_SOCKET_BYTES 32
 
+/* One process that answers. It is taken out of the list at once and freed when nobody points to
+ * it. */
 struct gateway_replica {
     struct list node;
     char name[16];    /* d{8 hex}: its run folder */
@@ -33,6 +36,7 @@ struct gateway_replica {
     struct process child; /* a runner that we started; pidfd -1: none */
 };
 
+/* Replicas that answer alike, and the queue before them. */
 struct gateway_deployment {
     struct list node;
     struct list replicas;
@@ -48,6 +52,7 @@ struct gateway_deployment {
     uint64_t answered, failed, refused; /* since the gateway started */
 };
 
+/* A name that clients call, with the keys that open it. */
 struct gateway_endpoint {
     struct list node;
     struct list deployments;
@@ -58,6 +63,7 @@ struct gateway_endpoint {
     uint64_t fallbacks; /* requests that named a deployment that is not there */
 };
 
+/* The table that the server tells, with what is under way on it. */
 struct gateway_routes {
     pthread_mutex_t lock; /* guards all below and everything in the tree */
     struct list endpoints;

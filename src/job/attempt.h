@@ -7,6 +7,8 @@
 /* Values of attempt.state. */
 enum attempt_state { ATTEMPT_RECORDED = 1, ATTEMPT_RUNNING, ATTEMPT_ENDED };
 
+/* A run's try at its work: one runner, one folder, one slot of a pool. It ends once and for all; a
+ * retry is another. */
 struct attempt {
     int64_t run;
     int number;

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+/* `running`: a runner has to be told. */
 struct canceling {
     struct str actor;
     bool running;

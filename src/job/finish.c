@@ -38,6 +38,7 @@ struct job_exit finish_read(const struct json *exit)
                              .reason = json_str_at(exit, "reason")};
 }
 
+/* The end of an attempt, from its logs' bytes to the run's last state, in one write. */
 struct finishing {
     struct jobs *jobs;
     const struct job_exit *end;

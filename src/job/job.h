@@ -17,6 +17,7 @@ struct content;
 struct identity;
 struct vault;
 
+/* What the engine works with; nothing in it is the engine's to free. */
 struct jobs_options {
     struct store *store;
     struct content *content;
@@ -51,6 +52,7 @@ void jobs_wake(struct jobs *jobs);
 
 /* A checked command job, ready to be stored. */
 struct job_spec;
+/* One wish to run something, its body checked for types but not for sense. */
 struct job_submit {
     const struct scope *scope;
     struct str name;

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 
+/* One thread decides and starts; everybody else only writes rows and wakes it. */
 struct jobs {
     struct jobs_options options;
     const struct compute_backend *backend;

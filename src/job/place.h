@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 
+/* A compute as the scheduler sees it. */
 struct place_pool {
     struct str name;       /* lower case key */
     int slots;             /* nodes it has; 0: it does not exist */
@@ -15,18 +16,21 @@ struct place_pool {
     bool stopped; /* an instance that is switched off */
 };
 
+/* One that waits. */
 struct place_job {
     struct str name;
     struct str pool; /* key of the pool it wants */
     int64_t submitted_us;
 };
 
+/* For each job in the same order, also for those that wait: people ask why. */
 struct place_decision {
     bool start;
     int before;        /* jobs ahead of it on its pool */
     struct str reason; /* one sentence, whether it starts or waits */
 };
 
+/* All that a decision depends on, so that the decision is a function and its tests are tables. */
 struct place_input {
     const struct place_job *jobs; /* in order of submission */
     size_t job_count;

@@ -11,6 +11,8 @@
 #define QUEUE_MAX 1000 /* looked at in one turn; the rest waits behind them */
 #define POOLS_MAX 64
 
+/* The pools that jobs wait for; what goes to one beyond the limit waits until others are
+ * through. */
 struct pools {
     struct place_pool list[POOLS_MAX];
     size_t count;
@@ -52,6 +54,7 @@ static struct place_pool *pool_of(struct store_txn *txn, int64_t scope, struct p
     return pool;
 }
 
+/* One workspace in one snapshot. */
 struct filling {
     struct store_txn *txn;
     int64_t scope;

@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+/* A body on its way to what a runner can follow without asking anybody. */
 struct reading {
     struct jobs *jobs;
     struct arena *arena;

@@ -3,6 +3,7 @@
 
 #include "job/job.h"
 
+/* What submitting needs to know of a body that was checked. */
 struct job_spec {
     struct str name;
     struct str display_name;

@@ -13,6 +13,7 @@
 /* The token of a job without a limit (decisions 25). */
 #define JOB_TOKEN_DEFAULT_US (30LL * 24 * 3600 * US_PER_S)
 
+/* From the decision to the write, which looks again whether the job still waits. */
 struct placing {
     struct str pool;
     int number; /* 0: it was not waiting any more */

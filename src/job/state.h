@@ -3,6 +3,8 @@
 
 #include "tracking/tracking.h"
 
+/* What can happen to a run, in the order of a usual life. Everything that moves a state is one of
+ * these. */
 enum job_event {
     JOB_PLACED,    /* a compute was found and an attempt recorded */
     JOB_PREPARING, /* the runner brings inputs and environment */

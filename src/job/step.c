@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
+/* What the watchers are told after the commit, copied out of the transaction. */
 struct step_run {
     const struct job_step *step;
     int64_t run;

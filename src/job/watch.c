@@ -10,11 +10,13 @@
 #include <assert.h>
 #include <stdio.h>
 
+/* A runner's word and what it means to the state. */
 struct watch_move {
     struct str name; /* as runners write it */
     enum job_event event;
 };
 
+/* "finished" is none: it ends the attempt and is taken last. */
 static const struct watch_move MOVES[] = {
     {STR_INIT("preparing"), JOB_PREPARING},
     {STR_INIT("starting"), JOB_STARTING},
@@ -22,6 +24,7 @@ static const struct watch_move MOVES[] = {
     {STR_INIT("ended"), JOB_ENDED},
 };
 
+/* A report in one write: what was new in it, and what the runner is answered. */
 struct taking {
     const struct json *events;
     int64_t next;
@@ -168,6 +171,7 @@ int watch_log(struct jobs *jobs, const struct watch_log *log, struct watch_answe
     return 0;
 }
 
+/* Copied, so that the reader is given back before any of them is looked at. */
 struct open_attempts {
     struct arena *arena;
     struct attempt *list;

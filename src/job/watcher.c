@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Who looks at which run. A list under a lock: a state changes rarely. */
 struct job_watchers {
     pthread_mutex_t lock;
     struct list all; /* few: one per open stream */

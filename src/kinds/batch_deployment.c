@@ -9,6 +9,7 @@
 /* Numbers of more than this are slips of the keyboard. */
 #define MOST 1000000
 
+/* What the service takes; a runner could not do anything with more. */
 static const struct plain_range RANGES[] = {
     {"properties.errorThreshold", -1, INT32_MAX},
     {"properties.maxConcurrencyPerInstance", 1, MOST},

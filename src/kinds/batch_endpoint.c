@@ -94,6 +94,7 @@ static int batch_list_keys(struct arm_request *req, const struct document *docum
                      STR_ARG(req->name));
 }
 
+/* `jobs` is a GET as well: see the routes. */
 static const struct arm_action ACTIONS[] = {
     {.name = "jobs", .run = batch_invoke},
     {.name = "listKeys", .run = batch_list_keys},
@@ -156,6 +157,7 @@ static void batch_jobs_run(struct call *call)
     "providers/Microsoft.MachineLearningServices/workspaces/{workspace}/batchEndpoints/{name}"
 #define READ "Microsoft.MachineLearningServices/workspaces/batchEndpoints/read"
 
+/* Lists of invocations, which ARM's routes know as actions only. */
 static const struct route ROUTES[] = {
     {"GET", ENDPOINT "/jobs", PERMIT_ACTION, READ, 0, ROUTE_FOLD, LISTEN_ALL, batch_jobs_run, NULL,
      arm_refuse},

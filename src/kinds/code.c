@@ -11,6 +11,7 @@
  * is there already, under any name: the hash is an attribute that the whole workspace is searched
  * by. */
 
+/* The attribute by which equal snapshots are found; its index is what makes the look-up cheap. */
 #define HASH_FIELD "codeHash"
 
 static int code_prepare(struct arm_request *req, struct error *err)
@@ -49,6 +50,7 @@ static int code_version_change(struct arm_request *req, struct store_txn *txn,
     return hash.len ? document_set_text(txn, after, HASH_FIELD, hash, err) : 0;
 }
 
+/* A client takes the first that suits it; equal snapshots are few. */
 #define HITS_MAX 16
 
 /* Any snapshot of the same content will do: the oldest comes first. */
@@ -102,6 +104,7 @@ static int code_version_remove(struct arm_request *req, struct store_txn *txn,
     return upload_forget(req, txn, document, "properties.codeUri", err);
 }
 
+/* The upload begins before the version exists. */
 static const struct arm_action ACTIONS[] = {
     {.name = "startPendingUpload", .run = upload_start, .without_document = true},
     {.name = "publish", .run = plain_publish},

@@ -10,6 +10,7 @@
 
 #include <assert.h>
 
+/* The component as its YAML says it: snake case, and by far more than ARM describes. */
 #define SPEC "properties.componentSpec"
 
 /* What a type of component cannot do without, and which of its members are references. */
@@ -21,6 +22,7 @@ struct component_type {
     bool environment;       /* needs one there */
 };
 
+/* What each type needs to be of any use; the rest of its specification is kept as it came. */
 static const struct component_type TYPES[] = {
     {"command", {"command"}, {0}, "", true},
     {"parallel", {0}, {"task"}, "task", false},
@@ -34,6 +36,7 @@ static const struct component_type TYPES[] = {
     {"promptflow_parallel", {0}, {0}, "", false},
 };
 
+/* The tasks of a data transfer. */
 static const char *const TRANSFERS[] = {"copy_data", "import_data", "export_data"};
 
 /* "properties.componentSpec.inputs.x" */
@@ -300,6 +303,7 @@ static int component_version_change(struct arm_request *req, struct store_txn *t
     return lineage_store(req, txn, req->prepared, &made, err);
 }
 
+/* The upload begins before the version exists. */
 static const struct arm_action ACTIONS[] = {
     {.name = "publish", .run = plain_publish},
     {.name = "startPendingUpload", .run = upload_start, .without_document = true},

@@ -10,6 +10,7 @@
 /* Where jobs may run (decisions 35): this host is always there as `serverless`, also called
  * `local`; an AmlCompute of any size name is a named pool of this host with maxNodeCount places. */
 
+/* Far above what one host will start, and below what a loop over nodes would feel. */
 #define NODES_MAX 1000
 #define DEFAULT_SIZE "STANDARD_DS3_V2"
 
@@ -235,6 +236,7 @@ static int compute_list(struct arm_request *req, struct store_txn *txn,
     return document_list(txn, page, to->each, to->context, err);
 }
 
+/* Names as the service spells them; those of another type answer 400. */
 static const struct arm_action ACTIONS[] = {
     {.name = "listNodes", .run = compute_list_nodes},
     {.name = "listKeys", .run = compute_list_keys},

@@ -10,6 +10,8 @@
 /* --- compute_size.c ----------------------------------------------------------------------------
  */
 
+/* A size that clients may ask for, with what the service says of it; whether the host has as much
+ * is not asked. */
 struct compute_size {
     const char *name, *family;
     int cores;

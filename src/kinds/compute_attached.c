@@ -7,15 +7,19 @@
 
 #include <assert.h>
 
+/* ARM nests the properties of a compute twice. */
 #define INNER "properties.properties."
 #define ACCOUNT INNER "administratorAccount"
 
+/* What is attached from elsewhere: its fields are checked, its secrets sealed, and it never runs
+ * anything here. */
 struct attached_type {
     const char *type;
     const struct fields_table *table;
     const char *secrets[2]; /* paths; NULL: none */
 };
 
+/* With the paths of their secrets, which leave the body before it is stored. */
 static const struct attached_type TYPES[] = {
     {"Kubernetes",
      &fields_compute_kubernetes,

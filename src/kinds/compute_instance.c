@@ -10,6 +10,7 @@
 
 #include <assert.h>
 
+/* ARM nests the properties of a compute twice. */
 #define INNER "properties.properties"
 
 /* What the server says; a client that sends back what it read decides nothing by it. */

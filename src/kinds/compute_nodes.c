@@ -5,9 +5,11 @@
 
 #include <assert.h>
 
+/* Nodes that are there without work. */
 #define SCALE "scaleSettings.minNodeCount"
 #define NODES_SHOWN 1000
 
+/* The open attempts on one pool: each holds a node. */
 struct nodes {
     struct store_txn *txn;
     int64_t scope, busy;

@@ -10,6 +10,7 @@
 
 #include <assert.h>
 
+/* Never stored with the body. */
 #define CREDENTIALS "properties.credentials"
 
 /* What a way of logging in cannot do without; NULL: nothing. Either of two spellings will do. */
@@ -17,6 +18,7 @@ struct connection_auth {
     const char *type, *secret, *or_secret;
 };
 
+/* By which of its credentials a connection is useless without, and which it may have besides. */
 static const struct connection_auth AUTHS[] = {
     {"PAT", "pat", NULL},
     {"UsernamePassword", "password", "securityToken"},
@@ -28,6 +30,7 @@ static const struct connection_auth AUTHS[] = {
     {"CustomKeys", "keys", NULL},
 };
 
+/* From prepare to change: what was taken out of the body is sealed in the write. */
 struct prepared {
     struct json *secrets;
     bool retyped; /* set by check: the secrets of the way before are of no use any more */
@@ -199,6 +202,7 @@ static int connection_show(struct arm_request *req, struct store_txn *, const st
 
 /* --- Lists ----------------------------------------------------------------------------------- */
 
+/* The list's question, and how far the page is. */
 struct filter {
     struct arena *arena;
     struct str category, target; /* empty: any */
@@ -302,6 +306,7 @@ static int test_connection(struct arm_request *, const struct document *, struct
                      "Trying a connection out is not built yet: this server calls nobody.");
 }
 
+/* In lower case, as clients of connections write them. */
 static const struct arm_action ACTIONS[] = {
     {.name = "listsecrets", .run = list_secrets},
     {.name = "testconnection", .run = test_connection, .without_document = true},

@@ -95,6 +95,7 @@ static int data_version_remove(struct arm_request *req, struct store_txn *txn,
     return upload_forget(req, txn, document, "properties.dataUri", err);
 }
 
+/* The upload begins before the version exists. */
 static const struct arm_action ACTIONS[] = {
     {.name = "startPendingUpload", .run = upload_start, .without_document = true},
     {.name = "publish", .run = plain_publish},

@@ -12,6 +12,7 @@
  * our own blob surface; others are addresses whose credentials are kept in the vault and leave the
  * server only by listSecrets. */
 
+/* The one that jobs write to: it cannot be changed nor removed. */
 #define ARTIFACT_NAME STR("workspaceartifactstore")
 
 /* What each type cannot do without. */
@@ -20,12 +21,14 @@ struct datastore_need {
     const struct fields_table *table;
 };
 
+/* Each type with the fields by which it is found. */
 static const struct datastore_need NEEDS[] = {
     {"AzureBlob", &fields_datastore_blob},          {"AzureFile", &fields_datastore_file},
     {"AzureDataLakeGen1", &fields_datastore_lake1}, {"AzureDataLakeGen2", &fields_datastore_lake2},
     {"OneLake", &fields_datastore_onelake},         {"Hdfs", &fields_datastore_hdfs},
 };
 
+/* From prepare to change: what was taken out of the body is sealed in the write. */
 struct prepared {
     struct json *secrets;          /* NULL: none came */
     bool says_default, is_default; /* isDefault of the body, when it has one */
@@ -272,6 +275,7 @@ static int list_secrets(struct arm_request *req, const struct document *document
     return 0;
 }
 
+/* A permission of its own: who may read a datastore may not read its key. */
 static const struct arm_action ACTIONS[] = {{.name = "listSecrets", .run = list_secrets}};
 
 const struct arm_kind datastore_kind = {

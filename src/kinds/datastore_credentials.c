@@ -6,14 +6,17 @@
 
 #include <assert.h>
 
+/* What remains there says the type alone. */
 #define CREDENTIALS "properties.credentials"
 
+/* `secret`: the member of secrets without which there is nothing to seal. */
 struct credentials_type {
     const char *type;
     const char *secret;
     const struct fields_table *table;
 };
 
+/* As the clients spell them; "None" is no row, as nothing comes with it. */
 static const struct credentials_type TYPES[] = {
     {"AccountKey", "key", &fields_credentials_key},
     {"Sas", "sasToken", &fields_credentials_sas},

@@ -4,6 +4,8 @@
 
 #include <assert.h>
 
+/* An attribute and not a member of the body: there is one default, so setting one takes it from the
+ * other. */
 #define FIELD "isDefault"
 #define YES STR("true")
 

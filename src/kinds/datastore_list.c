@@ -5,10 +5,13 @@
 #include <assert.h>
 #include <stdlib.h>
 
+/* An order of its own needs all rows in memory. */
 #define GATHER_MAX 10000
 
+/* What a client may ask for; created, newest first, needs no sorting. */
 enum order { ORDER_CREATED, ORDER_MODIFIED, ORDER_NAME };
 
+/* All rows that the query leaves, to be sorted as a whole. */
 struct gather {
     struct arena *arena;
     struct str names, search; /* empty: any */

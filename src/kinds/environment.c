@@ -116,6 +116,7 @@ static int environment_version_show(struct arm_request *req, struct store_txn *,
     return 0;
 }
 
+/* The upload begins before the version exists. */
 static const struct arm_action ACTIONS[] = {
     {.name = "startPendingUpload", .run = upload_start, .without_document = true},
     {.name = "publish", .run = plain_publish},

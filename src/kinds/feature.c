@@ -197,6 +197,7 @@ static int featureset_backfill(struct arm_request *, const struct document *docu
     return plain_unbuilt("backfill", "Materialization of feature sets", err);
 }
 
+/* Backfilling names itself: it answers that nothing here does it. */
 static const struct arm_action ACTIONS[] = {
     {.name = "backfill", .run = featureset_backfill},
     {.name = "startPendingUpload", .run = upload_start, .without_document = true},

@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+/* Beneath the folder that the version names. */
 #define SPEC_FILE "FeatureSetSpec.yaml"
 
 /* The text of the specification, from where the client has uploaded it. */

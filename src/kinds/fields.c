@@ -6,6 +6,7 @@
 
 #include <assert.h>
 
+/* For sentences: "This field must be …". */
 static const char *const WANTED[] = {
     [FIELD_TEXT] = "a text",
     [FIELD_BOOL] = "true or false",

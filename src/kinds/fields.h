@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 
+/* Only as strict as the service: numbers that come as texts are refused there, too. */
 enum field_type {
     FIELD_TEXT,
     FIELD_BOOL,
@@ -18,6 +19,7 @@ enum field_type {
     FIELD_DURATION, /* a text like PT1H30M */
 };
 
+/* One row of a table that says what a body may hold; what no row names is kept as it is. */
 struct field {
     const char *path; /* "properties.dataUri" */
     enum field_type type;
@@ -25,6 +27,7 @@ struct field {
     const char *const *words; /* FIELD_WORD: ends with NULL; the first spelling is kept */
 };
 
+/* Tables are constants, so that a test can go over all of them. */
 struct fields_table {
     const struct field *fields;
     size_t count;

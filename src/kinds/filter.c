@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+/* Large enough that a filter which leaves little costs few queries. */
 #define BATCH 200
 
 /* The first of several spellings that the query has. */
@@ -85,6 +86,7 @@ bool filter_fits(const struct filter *f, const struct document *document,
            pairs_match(f->properties, json_at(properties, "properties"));
 }
 
+/* One page in the making: who takes it, and where the next batch begins. */
 struct sieve {
     struct arm_request *req;
     const struct filter *filter;

@@ -6,6 +6,7 @@
 
 #include "arm/kind.h"
 
+/* The query of a list, read once. Texts point into the call's. */
 struct filter {
     struct str tags, properties; /* "a,b=1": each there, with that value when one is given */
     struct str name, version, description, stage, created_by; /* exactly */

@@ -46,6 +46,7 @@ static int serverless_show(struct arm_request *req, struct store_txn *txn,
     return plain_show(req, txn, document, wire, err);
 }
 
+/* What has keys has these two. */
 static const struct arm_action SERVERLESS_ACTIONS[] = {
     {.name = "listKeys", .run = plain_keys_list},
     {.name = "regenerateKeys", .run = plain_keys_renew},

@@ -50,10 +50,12 @@ const struct arm_kind index_version_kind = {
 
 /* --- The data plane -------------------------------------------------------------------------- */
 
+/* What the index service gives when nothing is asked for. */
 #define PAGE_DEFAULT 100
 #define PAGE_MAX 1000
 #define BODY_BYTES (1 * MIB)
 
+/* Members that this service keeps at the top, and ARM beneath properties. */
 static const char *const FLAT[] = {"storageUri", "description", "tags", "properties", "stage"};
 
 /* The resource that a path names; `child` is "versions" for a version, else empty. */
@@ -349,6 +351,7 @@ static void versions_run(struct call *call)
     {verb,       INDEXES template, PERMIT_ACTION, ACTION what, limit, \
      ROUTE_FOLD, LISTEN_ALL,       handler,       NULL,        arm_refuse}
 
+/* Indexes have no ARM routes: this is the service that clients call for them. */
 static const struct route ROUTES[] = {
     ROW("GET", "", "read", 0, list_run),
     ROW("GET", "/{name}", "read", 0, get_run),

@@ -324,8 +324,10 @@ static int job_kind_find(struct arm_request *req, struct store_txn *txn, struct 
     return 0;
 }
 
+/* Runs looked at in one go: most lists leave most of them in. */
 #define BATCH 200
 
+/* One page in the making; its position is a run's. */
 struct listing {
     struct arm_request *req;
     struct store_txn *txn;
@@ -425,6 +427,7 @@ static int cancel_action(struct arm_request *req, const struct document *documen
     return document->doc ? arm_operation_start(req, document, &out->operation, err) : 0;
 }
 
+/* Everything else that is done to a job is done by its runner's reports. */
 static const struct arm_action ACTIONS[] = {{"cancel", cancel_action}};
 
 const struct arm_kind job_kind = {
@@ -520,8 +523,10 @@ static void run_logs(struct call *call)
 #define JOB_PATH                                                                  \
     "/lazurite/v1/subscriptions/{subscription}/resourceGroups/{group}/providers/" \
     "Microsoft.MachineLearningServices/workspaces/{workspace}/jobs/{name}"
+/* Who may see a job may follow it. */
 #define JOB_READ "Microsoft.MachineLearningServices/workspaces/jobs/read"
 
+/* The runner's two calls, and what people watch a job by. */
 static const struct route ROUTES[] = {
     {"POST", "/lazurite/v1/attempts/{attempt}/events", PERMIT_ATTEMPT, NULL, 4 * MIB, 0,
      LISTEN_SOCKET | LISTEN_TLS, run_events, NULL, arm_refuse},

@@ -9,6 +9,7 @@ struct distribution {
     bool bounded; /* the first two are a least and a most */
 };
 
+/* How many numbers each takes, and whether the first must lie below the second. */
 static const struct distribution DISTRIBUTIONS[] = {
     {"choice", 1, false},     {"uniform", 2, true},  {"quniform", 3, true}, {"loguniform", 2, true},
     {"qloguniform", 3, true}, {"normal", 2, false},  {"qnormal", 3, false}, {"lognormal", 2, false},

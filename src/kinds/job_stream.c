@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Of one log at a time, so that a loud one does not silence the other. */
 #define PIECE_BYTES (16 * KIB)
 #define PENDING_BYTES (256 * KIB)
 
@@ -26,6 +27,8 @@ struct stream_log {
     int64_t offset;
 };
 
+/* One open stream. It lives until its peer goes or the job is over, and belongs to the loop's
+ * thread but for `watcher`. */
 struct job_stream {
     struct http_source source;
     struct job_watcher watcher;

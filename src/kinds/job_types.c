@@ -20,12 +20,14 @@ struct job_type {
 
 static const char *const INPUT_TYPES[] = {"literal",      "uri_file",     "uri_folder",   "mltable",
                                           "custom_model", "mlflow_model", "triton_model", NULL};
+/* In the spelling of the wire; the clients' own words are translated by them. */
 static const char *const INPUT_MODES[] = {"ReadOnlyMount", "ReadWriteMount", "Download", "Direct",
                                           "EvalMount",     "EvalDownload",   NULL};
 static const char *const OUTPUT_TYPES[] = {
     "uri_file", "uri_folder", "mltable", "custom_model", "mlflow_model", "triton_model", NULL};
 static const char *const OUTPUT_MODES[] = {"ReadWriteMount", "Upload", "Direct", NULL};
 
+/* Of each input of a job, whatever the job's type. */
 static const struct field INPUT[] = {
     {"jobInputType", FIELD_WORD, true, INPUT_TYPES},
     {"mode", FIELD_WORD, false, INPUT_MODES},
@@ -33,6 +35,7 @@ static const struct field INPUT[] = {
     {"description", FIELD_TEXT, false, NULL},
     {"pathOnCompute", FIELD_TEXT, false, NULL},
 };
+/* Of each output, likewise. */
 static const struct field OUTPUT[] = {
     {"jobOutputType", FIELD_WORD, true, OUTPUT_TYPES},
     {"mode", FIELD_WORD, false, OUTPUT_MODES},

@@ -253,6 +253,7 @@ static void lineage_run(struct call *call)
         arm_reply(call, 200, page);
 }
 
+/* Ours alone: the service shows lineage on its pages only. */
 static const struct route ROUTES[] = {
     {"GET",
      "/lazurite/v1/subscriptions/{subscription}/resourceGroups/{group}/providers/"

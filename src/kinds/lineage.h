@@ -7,10 +7,12 @@
 
 #include "arm/kind.h"
 
+/* One step of an answer: what it is to the thing asked about, of which kind, and its id. */
 struct lineage_link {
     struct str role, kind, id;
 };
 
+/* Grows in the call's arena. */
 struct lineage {
     struct lineage_link *links;
     size_t count, size;

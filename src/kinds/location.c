@@ -9,6 +9,7 @@
 
 #include <assert.h>
 
+/* The one provider whose operations are answered. */
 #define PROVIDER "Microsoft.MachineLearningServices"
 #define LIMITLESS (-1)
 
@@ -39,6 +40,7 @@ static void serve_sizes(struct call *call)
 
 /* --- What is in use -------------------------------------------------------------------------- */
 
+/* What is counted, and over which part of a subscription. */
 struct usage {
     struct arena *arena;
     struct store_txn *txn;
@@ -133,6 +135,7 @@ static int count_usage(struct usage *usage, struct error *err)
                : 0;
 }
 
+/* A line of the answer. */
 struct row {
     const char *value, *text;
     int64_t current, limit;
@@ -265,6 +268,7 @@ struct resource {
     const char *actions[6];
 };
 
+/* Each kind with its actions: the list of operations is made from it. */
 static const struct resource RESOURCES[] = {
     {"workspaces", {"listKeys", "resyncKeys", "diagnose"}},
     {"workspaces/datastores", {"listSecrets"}},
@@ -338,6 +342,7 @@ static void serve_operations(struct call *call)
      .run = handler,                 \
      .refuse = arm_refuse}
 
+/* Addresses of a subscription, and the one of a workspace that asks the same. */
 static const struct route ROWS[] = {
     ROW("GET", "/providers/" PROVIDER "/operations", serve_operations),
     ROW("GET", AT "/vmSizes", serve_sizes),

@@ -136,6 +136,7 @@ static int model_version_remove(struct arm_request *req, struct store_txn *txn,
     return upload_forget(req, txn, document, "properties.modelUri", err);
 }
 
+/* The upload begins before the version exists. */
 static const struct arm_action ACTIONS[] = {
     {.name = "startPendingUpload", .run = upload_start, .without_document = true},
     {.name = "publish", .run = plain_publish},

@@ -11,6 +11,7 @@
 
 #include <assert.h>
 
+/* All are taken, and all run on this host. */
 static const char *const COMPUTE_TYPES[] = {"Managed", "Kubernetes", "AzureMLCompute", NULL};
 
 static const struct field FIELDS[] = {
@@ -204,6 +205,7 @@ static int get_logs(struct arm_request *req, const struct document *document, st
     return 0;
 }
 
+/* The one question that only a deployment can answer. */
 static const struct arm_action ACTIONS[] = {{.name = "getLogs", .run = get_logs}};
 
 const struct arm_kind online_deployment_kind = {

@@ -11,7 +11,9 @@
 
 #include <assert.h>
 
+/* In any case, as clients spell them differently. */
 static const char *const AUTH_MODES[] = {"Key", "AMLToken", "AADToken", NULL};
+/* Kept as asked for: the listener's address decides who can reach it. */
 static const char *const ACCESS[] = {"Enabled", "Disabled", NULL};
 
 static const struct field FIELDS[] = {
@@ -214,6 +216,7 @@ static int get_token(struct arm_request *, const struct document *, struct arm_r
                      "Endpoint tokens are not built yet; use listKeys.");
 }
 
+/* Keys are asked for by POST, so that no log of addresses holds one. */
 static const struct arm_action ACTIONS[] = {
     {.name = "listKeys", .run = list_keys},
     {.name = "regenerateKeys", .run = regenerate_keys},

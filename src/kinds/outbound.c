@@ -6,11 +6,13 @@
 
 #include <assert.h>
 
+/* Rules are kept and shown; nothing here stands between a job and the network. */
 struct rule_type {
     const char *type;
     const struct fields_table *table;
 };
 
+/* With what each one's destination must say. */
 static const struct rule_type TYPES[] = {
     {"FQDN", &fields_outbound_fqdn},
     {"PrivateEndpoint", &fields_outbound_endpoint},

@@ -9,6 +9,7 @@
 
 #include <assert.h>
 
+/* 256 bits, as the service's own. */
 #define KEY_BYTES 32
 #define KEY_COUNT 2
 
@@ -87,6 +88,7 @@ int plain_keys_list(struct arm_request *req, const struct document *document, st
     return 0;
 }
 
+/* One key at a time, so that clients can move to the other one meanwhile. */
 struct renew {
     struct arm_request *req;
     struct vault_slot slot;

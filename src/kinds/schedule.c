@@ -10,11 +10,13 @@
 
 #include <assert.h>
 
+/* What a schedule does when its time comes, with what that needs to say. */
 struct schedule_action {
     const char *type;
     const struct fields_table *table;
 };
 
+/* All are kept; CreateJob is what can be started. */
 static const struct schedule_action SCHEDULE_ACTIONS[] = {
     {"CreateJob", &fields_schedule_job},
     {"CreateMonitor", &fields_schedule_monitor},
@@ -105,6 +107,7 @@ static void schedule_after(struct arm_request *req, const struct document *, boo
 
 /* --- trigger --------------------------------------------------------------------------------- */
 
+/* From the request to the write: a job made by a schedule is one like any other. */
 struct start {
     struct arm_request *job; /* a request as if a client had PUT the job */
     struct document document;

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 
+/* All of a document's secrets in one slot: they change together. */
 #define SLOT STR("credentials")
 
 /* The kind's type keeps two documents apart that were given the same number in different stores. */

@@ -15,6 +15,7 @@ static const char *below(struct arena *arena, const char *path, const char *memb
 
 /* --- Cron ------------------------------------------------------------------------------------ */
 
+/* One of the five fields of an expression. */
 struct cron_field {
     const char *what;
     int low, high;
@@ -22,8 +23,10 @@ struct cron_field {
     bool question;            /* "?" says that the other kind of day decides */
 };
 
+/* From 1, as numbers of months are. */
 static const char *const MONTHS[] = {"JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL",
                                      "AUG", "SEP", "OCT", "NOV", "DEC", NULL};
+/* From 0: Sunday, which 7 means as well. */
 static const char *const DAYS[] = {"SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT", NULL};
 
 static const struct cron_field FIELDS[] = {
@@ -219,6 +222,7 @@ static bool take_word(const char *const *words, struct str word, struct str *out
     return false;
 }
 
+/* The bounds of a recurrence's lists. */
 struct numbers {
     const char *member;
     int low, high;

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 
+/* MLflow's own limit. */
 #define EXPERIMENT_CHARACTERS 500
 #define MLFLOW_MODEL_BYTES 256
 

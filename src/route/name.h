@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 
+/* Which characters and how many: each family of names has the service's own rule. */
 enum name_rule { NAME_ASSET, NAME_JOB, NAME_ENDPOINT, NAME_MLFLOW_MODEL, NAME_EXPERIMENT };
 
 /* Errors: ERROR_INVALID with `target`, saying the rule. */

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 
+/* What a text can mean, before anything is looked up. */
 enum reference_kind {
     REFERENCE_ASSET,     /* type may be empty: azureml:n:v says no type */
     REFERENCE_DATASTORE, /* name = datastore, path */
@@ -18,6 +19,7 @@ enum reference_kind {
     REFERENCE_LOCAL,     /* file:… or a bare path */
 };
 
+/* The parts of a text, pointing into it or into the arena; what it does not say is empty. */
 struct reference {
     enum reference_kind kind;
     struct str subscription, group, workspace; /* empty: the workspace at hand */

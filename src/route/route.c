@@ -11,17 +11,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The longest template has half as many. */
 #define ROUTE_PIECES_MAX 48
 #define ROUTE_NAME_BYTES 4096
 
+/* In the order in which they are tried: the most particular first. */
 enum node_kind { NODE_LITERAL, NODE_FOLDED, NODE_MIXED, NODE_PARAM, NODE_REST };
 
+/* Several at one node: one for each verb and listener. */
 struct row {
     const struct route *route;
     void *face;
     struct row *next;
 };
 
+/* A piece of the templates that begin alike. */
 struct node {
     enum node_kind kind;
     struct str text;    /* the piece of the template */
@@ -31,6 +35,7 @@ struct node {
     struct row *any; /* a row at or beneath this node: its face speaks for refusals */
 };
 
+/* Never changes after it is made, so any thread may look. */
 struct router {
     struct arena *arena;
     struct node root;
@@ -282,10 +287,12 @@ int router_each(const struct router *router, route_each *each, void *context)
 /* --- Matching ------------------------------------------------------------------------------------
  */
 
+/* Both forms: literals are compared decoded, a rest is handed on raw. */
 struct piece {
     struct str raw, decoded;
 };
 
+/* One path on its way down; trying again costs nothing, as nothing is copied. */
 struct walk {
     struct piece pieces[ROUTE_PIECES_MAX];
     size_t count;

@@ -14,6 +14,7 @@
 
 #include "http/server.h"
 
+/* Who may call a row. There is no default: a row without one does not start. */
 enum permit {
     PERMIT_PUBLIC = 1, /* anybody: a written permission */
     PERMIT_LOCAL,      /* the folder's owner over the Unix socket, or an admin's token */
@@ -21,6 +22,7 @@ enum permit {
     PERMIT_ACTION,     /* whoever's role allows the action at the scope */
 };
 
+/* What is unusual about a row. */
 enum route_flags {
     ROUTE_FOLD = 1,       /* literals match in any case: ARM */
     ROUTE_STREAM_IN = 2,  /* the handler gives a sink in `open` and run is called at the end */
@@ -38,6 +40,7 @@ enum route_listener { LISTEN_TLS = 1, LISTEN_PLAIN = 2, LISTEN_SOCKET = 4, LISTE
 
 struct call;
 
+/* One row: what is called, who may, how much he may send, and who answers. */
 struct route {
     const char *method;
     const char *path;
@@ -53,6 +56,7 @@ struct route {
     void (*refuse)(struct call *call, const struct error *err);
 };
 
+/* The rows of one face. */
 struct route_table {
     const struct route *rows;
     size_t count;
@@ -68,6 +72,7 @@ enum caller_kind {
     CALLER_ATTEMPT,
     CALLER_SAS
 };
+/* Who calls, once he has proved it; handlers decide by it and write it down. */
 struct caller {
     enum caller_kind kind;
     struct str name;      /* shown in systemData and events: "admin", "local", a user's name */

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "http/server.h"
 
+/* What a replica serves, as its spec.json says. */
 struct scoring_options {
     int folder;             /* the open run folder, which is also the working directory */
     struct str environment; /* the ready environment's folder; "" = the host's */
@@ -19,6 +20,7 @@ struct scoring_options {
 
 struct scoring; /* an engine's own struct */
 
+/* A way to compute answers. Which one is taken follows from the model and the script alone. */
 struct scoring_engine {
     const char *name;      /* "onnx", "python", "mlflow" */
     enum http_where where; /* where `score` is called */

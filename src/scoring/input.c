@@ -29,6 +29,7 @@ static const struct range RANGES[TENSOR_TYPE_COUNT_] = {
     [TENSOR_UINT32] = {0, UINT32_MAX},       [TENSOR_UINT64] = {0, INT64_MAX},
 };
 
+/* For sentences: "… is a text, and a number is wanted". */
 static const char *const KIND_NAMES[] = {
     [JSON_NULL] = "null",     [JSON_BOOL] = "a boolean", [JSON_NUMBER] = "a number",
     [JSON_STRING] = "a text", [JSON_ARRAY] = "a list",   [JSON_OBJECT] = "an object",

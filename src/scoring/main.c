@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* In the run folder, where the gateway looks for it. */
 #define REPLICA_SOCKET "r.sock"
 #define STATE_FILE "score.json"
 #define MODEL_FOLDER "inputs/model"
@@ -28,6 +29,7 @@
 static const struct scoring_engine *const ENGINES[] = {&scoring_onnx, &scoring_python,
                                                        &scoring_mlflow};
 
+/* This process: one engine behind one socket. */
 struct replica {
     const struct scoring_engine *engine;
     struct scoring *scoring;

@@ -12,6 +12,7 @@
 
 #define REPLY_BYTES (64 * MIB) /* a reply is kept whole, as a request is */
 
+/* The model in this process: no Python takes part in an answer. */
 struct scoring {
     struct onnx *model;
 };

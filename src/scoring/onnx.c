@@ -24,6 +24,8 @@ static struct {
     OrtEnv *env;
 } ort;
 
+/* A session and what it wants and gives; nothing in it changes after the opening, so requests need
+ * no lock. */
 struct onnx {
     OrtSession *session;
     struct arena *arena;
@@ -39,6 +41,7 @@ struct type_pair {
     enum tensor_type ours;
 };
 
+/* The types that JSON can carry; half floats and complex numbers are refused at the opening. */
 static const struct type_pair TYPES[] = {
     {ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, TENSOR_FLOAT},
     {ONNX_TENSOR_ELEMENT_DATA_TYPE_DOUBLE, TENSOR_DOUBLE},
@@ -449,6 +452,7 @@ int onnx_run(const struct onnx *model, struct arena *arena, const struct tensor 
 /* --- The file ------------------------------------------------------------------------------------
  */
 
+/* The one file of that kind in the model's folder. */
 struct onnx_search {
     struct arena *arena;
     struct str found;

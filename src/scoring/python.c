@@ -20,6 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Between this process and the scoring script's server, in the same folder. */
 #define APP_SOCKET "app.sock"
 #define NO_CODE_FOLDER "scoring"
 #define NO_CODE_FILE NO_CODE_FOLDER "/lazurite_no_code.py"
@@ -38,6 +39,7 @@ extern char **environ;
  * replicas. */
 static const char SETTINGS[] = "control_socket_disable = True\n";
 
+/* The script's own server, which we start, probe and forward to. */
 struct scoring {
     struct process server;
     bool running;

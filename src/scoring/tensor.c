@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Indexed by enum tensor_type. */
 struct type_row {
     const char *name; /* as ONNX Runtime calls it, shown in errors and swagger.json */
     size_t size;

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 
+/* More than any model for tables or pictures has. */
 #define TENSOR_RANK_MAX 8
 #define TENSOR_FREE (-1) /* a dimension that the request chooses */
 
@@ -27,6 +28,8 @@ enum tensor_type {
     TENSOR_TYPE_COUNT_
 };
 
+/* An input or output as the model declares it. A dimension of TENSOR_FREE is as the client sends
+ * it. */
 struct tensor_port {
     struct str name;
     enum tensor_type type;
@@ -40,6 +43,7 @@ struct tensor_ports {
     size_t count;
 };
 
+/* Values in rows, in the arena of the request. */
 struct tensor {
     enum tensor_type type;
     size_t rank;
