@@ -99,6 +99,41 @@ TEST(a_version_said_again_is_no_change)
     CHECK_INT(0, diff.len);
 }
 
+/* The same bytes under another of the server's names and ports, as other clients spell them. */
+TEST(one_place_has_several_addresses)
+{
+    static const char *const SAME[][2] = {
+        {"{\"properties\":{\"dataUri\":\"azureml://datastores/d/paths/a/\"}}",
+         "{\"properties\":{\"dataUri\":\"azureml://datastores/d/paths/a\"}}"},
+        {"{\"properties\":{\"codeUri\":\"https://localhost:1/lz1.blob.core.x/azureml-1/a\"}}",
+         "{\"properties\":{\"codeUri\":\"https://h:2/azureml-1/a/\"}}"},
+        {"{\"properties\":{\"build\":{\"contextUri\":\"https://h:1/azureml-1/a/\","
+         "\"dockerfilePath\":\"D\"}}}",
+         "{\"properties\":{\"build\":{\"contextUri\":\"https://lz1.blob.core.x:2/azureml-1/a\","
+         "\"dockerfilePath\":\"D\"}}}"},
+    };
+    static const char *const OTHER[][2] = {
+        {"{\"properties\":{\"dataUri\":\"https://a/x/f\"}}",
+         "{\"properties\":{\"dataUri\":\"https://b/x/f\"}}"},
+        {"{\"properties\":{\"dataUri\":\"https://a/azureml-1/f\"}}",
+         "{\"properties\":{\"dataUri\":\"https://a/azureml-2/f\"}}"},
+        {"{\"properties\":{\"build\":{\"contextUri\":\"https://h/azureml-1/a\"}}}",
+         "{\"properties\":{\"build\":{\"contextUri\":\"https://h/azureml-1/b\"}}}"},
+        {"{\"properties\":{\"build\":{\"contextUri\":\"https://h/azureml-1/a\"}}}",
+         "{\"properties\":{\"build\":{\"contextUri\":\"https://h/azureml-1/a\","
+         "\"dockerfilePath\":\"E\"}}}"},
+        {"{\"properties\":{\"build\":{\"contextUri\":\"https://h/azureml-1/a\"}}}",
+         "{\"properties\":{\"build\":7}}"},
+    };
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    struct str diff;
+
+    for (size_t i = 0; i < COUNT(SAME); i++)
+        CHECK_INT(ARM_CHANGE_NONE, compare(arena, SAME[i][0], SAME[i][1], &diff));
+    for (size_t i = 0; i < COUNT(OTHER); i++)
+        CHECK(compare(arena, OTHER[i][0], OTHER[i][1], &diff) >= ARM_CHANGE_PATH);
+}
+
 TEST(tags_and_archive_of_a_version_may_change)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);

@@ -7,8 +7,10 @@
 
 #define DIFF_BYTES 400 /* more differences than fit into a sentence are not told */
 
-static const char *const SOFT[] = {"description", "tags",    "properties",  "isArchived",
-                                   "stage",       "flavors", "isAnonymous", "autoDeleteSetting"};
+/* referencedUris is what some clients read out of the bytes and others do not: the path tells. */
+static const char *const SOFT[] = {"description", "tags",           "properties",
+                                   "isArchived",  "stage",          "flavors",
+                                   "isAnonymous", "referencedUris", "autoDeleteSetting"};
 static const char *const PATHS[] = {"dataUri", "modelUri", "codeUri"};
 
 static bool among(const char *const *words, size_t count, struct str key)
@@ -45,6 +47,38 @@ static bool same(const struct json *a, const struct json *b)
     return (nothing(a) && nothing(b)) || json_equal(a, b);
 }
 
+/* What is left of an address that is compared: of our own storage container and blob alone, since
+ * clients reach one server under several names and ports and leave the account out; and no slash at
+ * the end, which only some clients put behind a folder. */
+static struct str place(struct str uri)
+{
+    struct str rest = uri, host, piece, tail;
+
+    if (str_ends(uri, STR("/")))
+        rest = uri = str_slice(uri, 0, uri.len - 1);
+    if (!str_starts_fold(uri, STR("https://")) ||
+        !str_cut(str_slice(uri, 8, uri.len), '/', &host, &rest))
+        return uri;
+    if (str_cut(rest, '/', &piece, &tail) && str_find(piece, STR(".blob.")) > 0)
+        rest = tail;
+    return str_starts(rest, STR("azureml-")) ? rest : uri;
+}
+
+static bool same_place(const struct json *a, const struct json *b)
+{
+    struct str left = place(json_as_str(a)), right = place(json_as_str(b));
+
+    return left.len > 0 && str_eq(left, right);
+}
+
+/* A build is the folder of its Dockerfile and that file's name in it. */
+static bool same_build(const struct json *a, const struct json *b)
+{
+    assert(a || b);
+    return same_place(json_get(a, STR("contextUri")), json_get(b, STR("contextUri"))) &&
+           same(json_get(a, STR("dockerfilePath")), json_get(b, STR("dockerfilePath")));
+}
+
 /* One value for a sentence, cut to what a person reads. */
 static struct str shown(struct arena *arena, const struct json *value)
 {
@@ -72,7 +106,8 @@ static void compare_field(struct compare *compare, struct str key, const struct 
     enum arm_change change = ARM_CHANGE_HARD;
 
     assert(compare->arena);
-    if (same(before, after))
+    if (same(before, after) || (str_eq(key, STR("build")) && same_build(before, after)) ||
+        (among(PATHS, COUNT(PATHS), key) && same_place(before, after)))
         return;
     if (among(SOFT, COUNT(SOFT), key))
         change = ARM_CHANGE_SOFT;

@@ -14,6 +14,7 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define LARGE_BYTES (300L * 1024 * 1024)
@@ -163,14 +164,26 @@ static void free_sum(EVP_MD_CTX **sum)
     EVP_MD_CTX_free(*sum);
 }
 
+/* In hex. */
+static struct str end_sum(struct arena *arena, EVP_MD_CTX *sum)
+{
+    char hex[65];
+    unsigned char bytes[32];
+    unsigned size = 0;
+
+    EVP_DigestFinal_ex(sum, bytes, &size);
+    assert(size == sizeof bytes);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+    return arena_str(arena, str_from(hex));
+}
+
 /* Count, then "#path#size" of each, then all bytes: the Python client's scheme 202208, so that both
  * find each other's uploads. */
 static int hash_all(struct cli *cli, struct snapshot *snapshot, struct error *err)
 {
     CLEANUP(free_sum) EVP_MD_CTX *sum = EVP_MD_CTX_new();
-    char *piece = arena_alloc(cli->arena, MIB), hex[65];
-    unsigned char bytes[32];
-    unsigned size;
+    char *piece = arena_alloc(cli->arena, MIB);
     struct str text = arena_printf(cli->arena, "%zu", snapshot->count);
 
     struct hashing hashing = {sum, piece};
@@ -185,10 +198,62 @@ static int hash_all(struct cli *cli, struct snapshot *snapshot, struct error *er
     for (size_t i = 0; i < snapshot->count; i++)
         if (hash_file(cli, snapshot, &snapshot->files[i], &hashing, err) < 0)
             return -1;
-    EVP_DigestFinal_ex(sum, bytes, &size);
-    for (size_t i = 0; i < 32; i++)
-        snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
-    snapshot->hash = arena_str(cli->arena, str_from(hex));
+    snapshot->hash = end_sum(cli->arena, sum);
+    return 0;
+}
+
+/* A slash before every other character: a folder's files stay together, as in a walk. */
+static int by_walk(const void *a, const void *b)
+{
+    const struct snapshot_file *left = a, *right = b;
+    size_t shorter = left->path.len < right->path.len ? left->path.len : right->path.len;
+
+    assert(a && b);
+    for (size_t i = 0; i < shorter; i++) {
+        int x = tolower((unsigned char)left->path.ptr[i]),
+            y = tolower((unsigned char)right->path.ptr[i]);
+        if (x != y)
+            return x == '/' ? -1 : y == '/' ? 1 : x - y;
+    }
+    return (left->path.len > right->path.len) - (left->path.len < right->path.len);
+}
+
+/* The names of the folders that a walk enters between two files, then the file's own. */
+static void hash_names(EVP_MD_CTX *sum, struct str before, struct str path)
+{
+    size_t same = 0;
+
+    assert(path.len > 0);
+    for (size_t i = 0; i < path.len && i < before.len && path.ptr[i] == before.ptr[i]; i++)
+        if (path.ptr[i] == '/')
+            same = i + 1;
+    struct str rest = str_slice(path, same, path.len), piece;
+    while (rest.len > 0 && str_split(&rest, '/', &piece))
+        EVP_DigestUpdate(sum, piece.ptr, piece.len);
+}
+
+/* Names and bytes in the order of a walk. A file alone is its bytes, whatever its name. */
+int snapshot_upload_hash(struct cli *cli, const struct snapshot *snapshot, struct str *out,
+                         struct error *err)
+{
+    static const char SEED[] = "Initialize for october 2021 AML CLI version";
+    CLEANUP(free_sum) EVP_MD_CTX *sum = EVP_MD_CTX_new();
+    struct hashing hashing = {sum, arena_alloc(cli->arena, MIB)};
+    struct snapshot_file *files =
+        arena_new_array(cli->arena, struct snapshot_file, snapshot->count);
+
+    assert(sum && snapshot->count > 0);
+    memcpy(files, snapshot->files, snapshot->count * sizeof *files);
+    qsort(files, snapshot->count, sizeof *files, by_walk);
+    EVP_DigestInit_ex(sum, EVP_sha256(), NULL);
+    EVP_DigestUpdate(sum, SEED, sizeof SEED - 1);
+    for (size_t i = 0; i < snapshot->count; i++) {
+        if (!snapshot->is_file)
+            hash_names(sum, i > 0 ? files[i - 1].path : STR(""), files[i].path);
+        if (hash_file(cli, snapshot, &files[i], &hashing, err) < 0)
+            return -1;
+    }
+    *out = end_sum(cli->arena, sum);
     return 0;
 }
 
@@ -239,7 +304,7 @@ static int take_folder(struct cli *cli, const char *real, bool rules, struct sna
     return 0;
 }
 
-/* The hash is that of the Python client: what one has sent the other need not. */
+/* The hash is that of the Python client: code that one has sent the other need not. */
 int snapshot_take(struct cli *cli, struct str path, bool rules, struct snapshot *out,
                   struct error *err)
 {

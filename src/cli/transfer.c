@@ -294,12 +294,14 @@ int transfer_upload(struct cli *cli, struct str path, struct str datastore,
 {
     CLEANUP(snapshot_close) struct snapshot snapshot = {.dir = -1};
     struct storage storage;
+    struct str hash;
 
     assert(datastore.len > 0);
     if (session_open(cli, err) < 0 || snapshot_take(cli, path, false, &snapshot, err) < 0 ||
+        snapshot_upload_hash(cli, &snapshot, &hash, err) < 0 ||
         storage_open(cli, datastore, &storage, err) < 0)
         return -1;
-    struct str folder = arena_printf(cli->arena, "LocalUpload/%.*s/", STR_ARG(snapshot.hash));
+    struct str folder = arena_printf(cli->arena, "LocalUpload/%.*s/", STR_ARG(hash));
     struct str prefix = snapshot.is_file ? folder
                                          : arena_printf(cli->arena, "%.*s%.*s/", STR_ARG(folder),
                                                         STR_ARG(snapshot.name));
