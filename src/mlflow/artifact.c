@@ -34,19 +34,17 @@ static void upload_abandon(struct http_sink *sink)
     content_writer_free(&CONTAINER_OF(sink, struct upload, sink)->writer);
 }
 
-/* Whether the bytes may go there. Folders may not be overwritten by files, nor roots. */
-static int upload_check(struct upload *upload, struct store_txn *txn, struct error *err)
+/* Whether files may come or go there: the same for both, since a job that may not write a file may
+ * not remove it either. */
+static int check_change(struct ask *ask, struct store_txn *txn, const struct place *place,
+                        struct error *err)
 {
-    const struct place *place = &upload->place;
-
-    if (place->path.len == 0)
-        return error_set(err, ERROR_INVALID, "path", "Invalid path");
     if (place->fixed)
         return error_set(err, ERROR_INVALID, "path",
                          "Files of a registered version cannot be changed.");
-    if (place->run.run && ask_may_write(&upload->ask, txn, &place->run, err) < 0)
-        return -1;
-    if (!place->run.run && upload->ask.call->caller.kind == CALLER_ATTEMPT)
+    if (place->run.run)
+        return ask_may_write(ask, txn, &place->run, err);
+    if (ask->call->caller.kind == CALLER_ATTEMPT)
         return error_set(err, ERROR_FORBIDDEN, "path",
                          "A job writes artifacts of its own run and of models of that run.");
     return 0;
@@ -63,8 +61,12 @@ struct http_sink *mlflow_artifact_open(struct call *call, struct error *err)
         CLEANUP(store_read_end) struct store_txn *txn = work_read(&upload->ask, err);
         if (!txn ||
             place_of(&upload->ask, txn, call_param(call, "path"), &upload->place, err) < 0 ||
-            upload_check(upload, txn, err) < 0)
+            check_change(&upload->ask, txn, &upload->place, err) < 0)
             return NULL;
+        if (upload->place.path.len == 0) { /* a root is no file */
+            error_set(err, ERROR_INVALID, "path", "Invalid path");
+            return NULL;
+        }
     }
     upload->writer = content_writer_new(upload->ask.mlflow->engines->content, err);
     return upload->writer ? &upload->sink : NULL;
@@ -436,11 +438,8 @@ int mlflow_artifact_delete(struct ask *ask, struct out *, struct error *err)
     {
         CLEANUP(store_read_end) struct store_txn *txn = work_read(ask, err);
         if (!txn || place_of(ask, txn, call_param(ask->call, "path"), &place, err) < 0 ||
-            (place.run.run && ask_may_write(ask, txn, &place.run, err) < 0))
+            check_change(ask, txn, &place, err) < 0)
             return -1;
-        if (place.fixed)
-            return error_set(err, ERROR_INVALID, "path",
-                             "Files of a registered version cannot be changed.");
     }
     do {
         if (work_write(&work, delete_apply, err) < 0)

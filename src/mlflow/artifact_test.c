@@ -151,6 +151,32 @@ TEST(a_model_that_a_job_logs_without_a_run_is_of_its_run)
     CHECK_INT(403, fake_send(f->fake, "PUT", file, STR("x")).status);
 }
 
+/* What a job may not write it may not remove, rename or finish either. */
+TEST(a_job_leaves_the_models_of_others_alone)
+{
+    CLEANUP(face_close) struct face *f = face_open();
+    struct str own = face_run(f, "0", "own");
+    struct json *made = face_ask(f, 200, "POST", API "/logged-models",
+                                 "{\"experiment_id\":\"0\",\"name\":\"by-admin\"}");
+    struct str id = json_str_at(made, "model.info.model_id");
+    const char *file = face_fill(f, FILES "/0/models/$/artifacts/MLmodel", id);
+    const char *model = face_fill(f, API "/logged-models/$", id);
+    const char *tags = face_fill(f, API "/logged-models/$/tags", id);
+    const char *body = "{\"tags\":[{\"key\":\"k\",\"value\":\"v\"}]}";
+
+    CHECK_INT(200, fake_send(f->fake, "PUT", file, STR("x")).status);
+    face_be_job(f, own);
+    CHECK_INT(403, fake_send(f->fake, "DELETE", file, STR("")).status);
+    face_ask(f, 403, "PATCH", tags, body);
+    face_ask(f, 403, "PATCH", model, "{\"status\":\"LOGGED_MODEL_READY\"}");
+    face_ask(f, 403, "DELETE", model, "");
+    face_be_job(f, STR(""));
+    CHECK_INT(200, fake_send(f->fake, "GET", file, STR("")).status);
+    face_ask(f, 200, "PATCH", tags, body);
+    face_ask(f, 200, "DELETE", model, "");
+    face_ask(f, 404, "GET", model, "");
+}
+
 TEST(parts_and_presigned_addresses_are_not_built)
 {
     CLEANUP(face_close) struct face *f = face_open();

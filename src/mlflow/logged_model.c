@@ -36,13 +36,17 @@ struct made {
     struct pairs params, tags;
 };
 
+/* A model that no run made is somebody's who is no job. */
 static int model_writable(struct work *work, struct store_txn *txn,
                           const struct logged_model *model, struct error *err)
 {
     struct run run;
 
-    if (model->run == 0 || work->ask->call->caller.kind != CALLER_ATTEMPT)
+    if (work->ask->call->caller.kind != CALLER_ATTEMPT)
         return 0;
+    if (model->run == 0)
+        return error_set(err, ERROR_FORBIDDEN, "model_id",
+                         "A job changes models of its own run and of those below it.");
     if (run_by_row(txn, model->run, &run, err) < 0)
         return -1;
     return ask_may_write(work->ask, txn, &run, err);
