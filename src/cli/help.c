@@ -137,8 +137,10 @@ static void command_page(struct page *page, const struct cli_group *group,
     const char *space = group->name[0] ? " " : "";
 
     assert(command->help);
-    buf_printf(&page->out, "lazurite %s%s%s: %s\n", group->name, space, command->name,
-               command->help);
+    wrapped(page,
+            arena_printf(page->arena, "lazurite %s%s%s: %s", group->name, space, command->name,
+                         command->help),
+            0);
     usage(page, group, command);
     arguments_each(command, flag_row, page);
     heading(page, "Examples");
