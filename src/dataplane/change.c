@@ -289,9 +289,9 @@ void plane_batch_patch_runs(struct call *call)
     struct json *list = ask ? json_get(ask, STR("runs")) : NULL;
     struct json *runs = json_object(arena), *errors = json_object(arena);
     struct json_iter it = json_iter(list);
-    int result = ask ? 0 : -1;
+    int result = ask ? plane_check_path(call, &err) : -1;
 
-    if (ask && (json_kind(list) != JSON_ARRAY || json_count(list) > BATCH_MAX))
+    if (result == 0 && (json_kind(list) != JSON_ARRAY || json_count(list) > BATCH_MAX))
         result = error_set(&err, ERROR_INVALID, "runs", "'runs' is a list of at most %d runs.",
                            BATCH_MAX);
     while (result == 0 && json_next(&it)) {

@@ -91,6 +91,8 @@ TEST(a_batch_tells_the_good_from_the_bad)
     CHECK_STR("NotFound", json_str_at(body, "errors.none.error.code"));
     CHECK_STR("UserError", json_str_at(body, "errors.kid.error.code"));
     world_ask(w, 400, "PATCH", HISTORY "/batch/runs", "{\"runs\":{}}");
+    world_ask(w, 404, "PATCH", HISTORY "/experimentids/77/batch/runs", "{\"runs\":[]}");
+    world_ask(w, 404, "PATCH", "/history/v1.0" WS "0/batch/runs", "{\"runs\":[]}");
     world_ask(w, 400, "PATCH", HISTORY "/batch/runs", "");
 }
 
@@ -166,6 +168,8 @@ TEST(events_in_a_batch_name_their_runs)
     CHECK_STR("b.Start", json_str_at(body, "errors[0].key.name"));
     CHECK(json_str_at(body, "errors[0].value.error.message").len > 0);
     world_ask(w, 400, "POST", HISTORY "/batch/events", "{\"events\":1}");
+    world_ask(w, 404, "POST", HISTORY "/experiments/none/batch/events", "{\"events\":[]}");
+    world_ask(w, 404, "POST", "/history/v1.0" WS "0/batch/events", "{\"events\":[]}");
 }
 
 TEST(cancel_ends_a_run_that_only_a_client_drives)

@@ -43,6 +43,20 @@ int plane_find_experiment(const struct call *call, struct store_txn *txn, int64_
     return experiment_get(txn, scope, id, out, err);
 }
 
+int plane_check_path(const struct call *call, struct error *err)
+{
+    struct engines *engines = call->face;
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(engines->store, err);
+    struct experiment experiment;
+    struct scope scope;
+    bool given;
+
+    return !txn || plane_scope(call, txn, &scope, err) < 0 ||
+                   plane_find_experiment(call, txn, scope.number, &experiment, &given, err) < 0
+               ? -1
+               : 0;
+}
+
 int plane_row(const struct call *call, struct store_txn *txn, int64_t scope, struct str name,
               struct run *out, struct error *err)
 {

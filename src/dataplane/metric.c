@@ -51,6 +51,9 @@ static struct json *list_view(struct plane_run *at, struct error *err)
     struct json *body = json_object(arena), *list = json_array(arena);
     struct metric_list metrics;
 
+    /* What it says is of no use here, but a text that is cut off says so. */
+    if (!plane_body(at->call, err))
+        return NULL;
     if (metric_latest(tracking_of(at), at->txn, at->run.run, &metrics, err) < 0)
         return NULL;
     for (size_t i = 0; i < metrics.count; i++)

@@ -286,7 +286,8 @@ void plane_batch_events(struct call *call)
     struct json *errors = json_array(arena), *successes = json_array(arena);
     struct json_iter it = json_iter(list);
 
-    if (ask && (json_kind(list) != JSON_ARRAY || json_count(list) > EVENTS_MAX))
+    if (ask && plane_check_path(call, &err) == 0 &&
+        (json_kind(list) != JSON_ARRAY || json_count(list) > EVENTS_MAX))
         error_set(&err, ERROR_INVALID, "events", "'events' is a list of at most %d events.",
                   EVENTS_MAX);
     while (err.code == ERROR_NONE && json_next(&it)) {
