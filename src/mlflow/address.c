@@ -1,3 +1,5 @@
+/* Addresses of artifacts as clients are told them. MLflow's own clients go through the proxy's
+ * scheme; the plugin of Azure ML knows only its own, and takes no other. */
 #include "mlflow/address.h"
 
 #include <assert.h>
@@ -8,6 +10,7 @@
 #define BEFORE_GROUP STR("/resourceGroups/")
 #define BEFORE_WORKSPACE STR("/providers/Microsoft.MachineLearningServices/workspaces/")
 
+/* The plugin of Azure ML asks under its own paths, and understands its own scheme alone. */
 bool address_is_azureml(const struct ask *ask)
 {
     const struct call *call = ask->call;
@@ -38,6 +41,7 @@ static struct str azureml_files(const struct ask *ask, int64_t experiment, struc
                         STR_ARG(azureml_base(ask)), (long long)experiment, STR_ARG(name));
 }
 
+/* Below the experiment's own place when it has one, else in the workspace's. */
 struct str address_run(const struct ask *ask, const struct run *run, struct str location)
 {
     if (address_is_azureml(ask))
@@ -45,6 +49,7 @@ struct str address_run(const struct ask *ask, const struct run *run, struct str 
     return run_artifact_uri(ask->arena, run, location);
 }
 
+/* Logged models have a root beside the runs. */
 struct str address_model(const struct ask *ask, const struct logged_model *model)
 {
     if (address_is_azureml(ask))
@@ -53,6 +58,7 @@ struct str address_model(const struct ask *ask, const struct logged_model *model
                         (long long)model->experiment, STR_ARG(model->model_id));
 }
 
+/* What clients put before the paths of new runs. */
 struct str address_experiment(const struct ask *ask, const struct experiment *experiment)
 {
     if (address_is_azureml(ask))
@@ -63,6 +69,7 @@ struct str address_experiment(const struct ask *ask, const struct experiment *ex
                : arena_printf(ask->arena, "mlflow-artifacts:/%lld", (long long)experiment->id);
 }
 
+/* By row: where the bytes are is for ARM to say. */
 struct str address_version(const struct ask *ask, int64_t row, struct str folder)
 {
     assert(row > 0);
@@ -113,6 +120,7 @@ static bool read_run(const struct scope *scope, struct str rest, struct address 
     return name.len > 0;
 }
 
+/* The way back, for sources of versions: what we told is understood again. */
 bool address_read(const struct ask *ask, const struct scope *scope, struct str text,
                   struct address *out)
 {

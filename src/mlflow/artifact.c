@@ -24,11 +24,13 @@ struct upload {
     struct content_object object;
 };
 
+/* From the socket into the content store, without a copy of the file in memory. */
 static int upload_write(struct http_sink *sink, struct str bytes, struct error *err)
 {
     return content_write(CONTAINER_OF(sink, struct upload, sink)->writer, bytes, err);
 }
 
+/* The client went away: what was written has no name and goes with the writer. */
 static void upload_abandon(struct http_sink *sink)
 {
     content_writer_free(&CONTAINER_OF(sink, struct upload, sink)->writer);
@@ -72,6 +74,7 @@ struct http_sink *mlflow_artifact_open(struct call *call, struct error *err)
     return upload->writer ? &upload->sink : NULL;
 }
 
+/* The name comes last, so a reader sees the old file or the whole new one. */
 static int upload_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct upload *upload = context;
@@ -89,6 +92,7 @@ static int upload_apply(struct store_txn *txn, void *context, struct error *err)
     return blob_put(txn, &blob, false, err);
 }
 
+/* MLflow answers an empty object. */
 void mlflow_artifact_put(struct call *call)
 {
     struct upload *upload = CONTAINER_OF(call->sink, struct upload, sink);
@@ -107,6 +111,7 @@ void mlflow_artifact_put(struct call *call)
 /* --- Get
  * ------------------------------------------------------------------------------------------ */
 
+/* MLflow's sentence, with the path as it was asked for. */
 static int missing_file(const struct place *place, struct error *err)
 {
     return error_set(err, ERROR_NOT_FOUND, "path", "No such artifact: '%.*s'",
@@ -138,6 +143,7 @@ struct opened {
     struct str etag;
 };
 
+/* Where a run has no such file, its logged model may (decisions 11). */
 static int open_file(struct ask *ask, struct opened *out, struct error *err)
 {
     struct content_object object;
@@ -172,6 +178,7 @@ static void add_headers(struct call *call, struct str path, const struct opened 
     http_add_header(call->ex, "ETag", file->etag);
 }
 
+/* Ranges, since clients fetch large models in parts. */
 void mlflow_artifact_get(struct call *call)
 {
     struct ask ask = {.mlflow = call->face, .call = call, .arena = call->arena, .query = true};
@@ -223,6 +230,7 @@ struct listing {
     size_t seen;     /* in this page */
 };
 
+/* The name alone is kept; the blob's row is gone with its page. */
 static void listing_add(struct listing *listing, struct entry entry)
 {
     if (listing->count == listing->size) {
@@ -237,6 +245,7 @@ static void listing_add(struct listing *listing, struct entry entry)
     listing->entries[listing->count++] = entry;
 }
 
+/* Names are sorted, so that all of a folder stand together and its entry is made once. */
 static int listing_take(const struct blob *blob, void *context, struct error *)
 {
     struct listing *listing = context;
@@ -296,6 +305,7 @@ static void listing_show(const struct listing *listing, struct str base, struct 
     out_end(out, ']');
 }
 
+/* An empty folder of a run may be a logged model's. */
 static int list_place(struct ask *ask, struct store_txn *txn, const struct place *place,
                       struct listing *out, struct error *err)
 {
@@ -321,6 +331,7 @@ static int read_path(struct ask *ask, const char *name, struct str *out, struct 
     return 0;
 }
 
+/* By address, for clients of the proxy. */
 int mlflow_artifact_list(struct ask *ask, struct out *out, struct error *err)
 {
     struct error none = {0};
@@ -346,6 +357,7 @@ int mlflow_artifact_list(struct ask *ask, struct out *out, struct error *err)
     return 0;
 }
 
+/* By run, with the root that clients put before the paths. */
 int mlflow_artifact_list_run(struct ask *ask, struct out *out, struct error *err)
 {
     struct place_at at;
@@ -367,6 +379,7 @@ int mlflow_artifact_list_run(struct ask *ask, struct out *out, struct error *err
     return 0;
 }
 
+/* MLflow 3 has a route of its own for models. */
 int mlflow_artifact_list_model(struct ask *ask, struct out *out, struct error *err)
 {
     struct place_at at = {.root = call_param(ask->call, "model_id")};
@@ -395,6 +408,7 @@ struct doomed {
     size_t count;
 };
 
+/* Names are taken first: deleting within a walk would move it. */
 static int doom(const struct blob *blob, void *context, struct error *)
 {
     struct doomed *doomed = context;
@@ -403,6 +417,7 @@ static int doom(const struct blob *blob, void *context, struct error *)
     return 0;
 }
 
+/* One slice a write, so that a folder of a million files does not hold up all others. */
 static int delete_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct work *work = context;
@@ -429,6 +444,7 @@ static int delete_apply(struct store_txn *txn, void *context, struct error *err)
     return 0;
 }
 
+/* Deleting what is not there is 404, as MLflow's proxy answers. */
 int mlflow_artifact_delete(struct ask *ask, struct out *, struct error *err)
 {
     struct place place;
@@ -449,6 +465,7 @@ int mlflow_artifact_delete(struct ask *ask, struct out *, struct error *err)
     return any ? 0 : missing_file(&place, err);
 }
 
+/* A plain 501 makes clients fall back to one piece. */
 int mlflow_artifact_no_parts(struct ask *, struct out *, struct error *err)
 {
     return error_set(

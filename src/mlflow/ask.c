@@ -1,3 +1,6 @@
+/* The fields of a request, with the leniency of MLflow's protobuf: numbers as text, text as numbers
+ * never, unknown fields passed over. What is wrong is told in MLflow's own sentences, since its
+ * clients show them to people. */
 #include "mlflow/ask.h"
 
 #include "http/text.h"
@@ -7,11 +10,13 @@
 #include <math.h>
 #include <string.h>
 
+/* yyjson's memory is the request's, so nothing has to be freed on any way out. */
 static void *alc_malloc(void *arena, size_t size)
 {
     return arena_alloc(arena, size);
 }
 
+/* Old memory stays in the arena: bodies are read once and are bounded. */
 static void *alc_realloc(void *arena, void *old, size_t old_size, size_t size)
 {
     if (size <= old_size)
@@ -19,10 +24,12 @@ static void *alc_realloc(void *arena, void *old, size_t old_size, size_t size)
     return memcpy(arena_alloc(arena, size), old, old_size);
 }
 
+/* The arena's end frees all. */
 static void alc_free(void *, void *)
 {
 }
 
+/* NULL for what is no JSON. */
 static yyjson_val *parse(struct arena *arena, struct str text)
 {
     const yyjson_alc alc = {alc_malloc, alc_realloc, alc_free, arena};
@@ -31,11 +38,13 @@ static yyjson_val *parse(struct arena *arena, struct str text)
     return doc ? yyjson_doc_get_root(doc) : NULL;
 }
 
+/* By length: texts may hold NUL. */
 static struct str value_str(yyjson_val *value)
 {
     return (struct str){yyjson_get_str(value), yyjson_get_len(value)};
 }
 
+/* With or without parameters, as "application/json; charset=utf-8". */
 static bool is_json(struct str type)
 {
     struct str head, rest;
@@ -44,6 +53,7 @@ static bool is_json(struct str type)
                        STR("application/json"));
 }
 
+/* An empty body is an empty object, as some clients send it to routes without fields. */
 int ask_read(struct call *call, struct ask *out, struct error *err)
 {
     struct str method = http_method(call->ex);
@@ -69,6 +79,7 @@ int ask_read(struct call *call, struct ask *out, struct error *err)
     return 0;
 }
 
+/* MLflow's sentence for what is not there. */
 static int missing(const char *name, struct error *err)
 {
     return error_set(err, ERROR_INVALID, name,
@@ -91,6 +102,7 @@ static const char *type_name(yyjson_val *value)
     return yyjson_is_arr(value) ? "list" : yyjson_is_obj(value) ? "dict" : "NoneType";
 }
 
+/* MLflow's sentence for a value of another type, with what was sent. */
 static int wrong(struct ask *ask, const char *name, yyjson_val *value, struct error *err)
 {
     const yyjson_alc alc = {alc_malloc, alc_realloc, alc_free, ask->arena};
@@ -103,6 +115,7 @@ static int wrong(struct ask *ask, const char *name, yyjson_val *value, struct er
                      (int)(length > 200 ? 200 : length), text ? text : "", name, type_name(value));
 }
 
+/* null counts as not sent, as protobuf has it. */
 static yyjson_val *field(yyjson_val *object, const char *name)
 {
     yyjson_val *value = object ? yyjson_obj_get(object, name) : NULL;
@@ -184,11 +197,13 @@ int ask_value_double(struct ask *ask, yyjson_val *object, const char *name, doub
     return 0;
 }
 
+/* The nth of that name, since lists are sent as repeated fields. */
 static bool query_get(struct ask *ask, const char *name, size_t nth, struct str *out)
 {
     return http_query_get(ask->arena, http_query(ask->call->ex), name, nth, out);
 }
 
+/* Sent as "" is sent. */
 bool ask_has(struct ask *ask, const char *name)
 {
     struct str value;
@@ -196,6 +211,7 @@ bool ask_has(struct ask *ask, const char *name)
     return ask->query ? query_get(ask, name, 0, &value) : field(ask->body, name) != NULL;
 }
 
+/* From the query or the body, whichever the method has. */
 int ask_text(struct ask *ask, const char *name, enum ask_need need, struct str *out,
              struct error *err)
 {
@@ -208,6 +224,7 @@ int ask_text(struct ask *ask, const char *name, enum ask_need need, struct str *
     return need == ASK_REQUIRED && out->len == 0 && !ask_has(ask, name) ? missing(name, err) : 0;
 }
 
+/* In the query all is text, so the type that is told is that. */
 static int wrong_text(const char *name, struct str value, struct error *err)
 {
     return error_set(err, ERROR_INVALID, name,
@@ -216,6 +233,7 @@ static int wrong_text(const char *name, struct str value, struct error *err)
                      STR_ARG(str_slice(value, 0, 200)), name);
 }
 
+/* From the query it is text anyway. */
 int ask_int(struct ask *ask, const char *name, enum ask_need need, int64_t *io, struct error *err)
 {
     struct str text;
@@ -228,6 +246,7 @@ int ask_int(struct ask *ask, const char *name, enum ask_need need, int64_t *io, 
     return str_to_int64(text, io) ? 0 : wrong_text(name, text, err);
 }
 
+/* A body has booleans; in a query they are words, which Python writes with capitals. */
 int ask_bool(struct ask *ask, const char *name, bool *io, struct error *err)
 {
     struct str text;
@@ -248,6 +267,7 @@ int ask_bool(struct ask *ask, const char *name, bool *io, struct error *err)
     return 0;
 }
 
+/* The only fields that no query can hold. */
 int ask_objects(struct ask *ask, const char *name, yyjson_val **out, struct error *err)
 {
     yyjson_val *list = ask->query ? NULL : field(ask->body, name);
@@ -267,6 +287,7 @@ int ask_objects(struct ask *ask, const char *name, yyjson_val **out, struct erro
     return 0;
 }
 
+/* One text in place of a list is refused, as MLflow's schema does. */
 static int body_texts(struct ask *ask, const char *name, struct ask_texts *out, struct error *err)
 {
     yyjson_val *list = field(ask->body, name);
@@ -287,6 +308,7 @@ static int body_texts(struct ask *ask, const char *name, struct ask_texts *out, 
     return 0;
 }
 
+/* Lists in a query are the same name several times. */
 int ask_texts(struct ask *ask, const char *name, struct ask_texts *out, struct error *err)
 {
     struct str value;
@@ -303,6 +325,7 @@ int ask_texts(struct ask *ask, const char *name, struct ask_texts *out, struct e
     return 0;
 }
 
+/* Ids go into paths and messages, so they are what job names are, too. */
 static bool run_id_is_plain(struct str id)
 {
     for (size_t i = 0; i < id.len; i++) {
@@ -314,6 +337,7 @@ static bool run_id_is_plain(struct str id)
     return id.len <= 256;
 }
 
+/* Old clients call it run_uuid. */
 int ask_run_id(struct ask *ask, struct str *out, struct error *err)
 {
     if (ask_text(ask, "run_id", ASK_OPTIONAL, out, err) < 0)
@@ -329,6 +353,7 @@ int ask_run_id(struct ask *ask, struct str *out, struct error *err)
     return 0;
 }
 
+/* Whole numbers alone: ours are, and MLflow's own store has no others. */
 int ask_parse_experiment_id(struct str text, int64_t *out, struct error *err)
 {
     if (str_to_int64(text, out))
@@ -338,6 +363,7 @@ int ask_parse_experiment_id(struct str text, int64_t *out, struct error *err)
                      STR_ARG(str_slice(text, 0, 200)));
 }
 
+/* As a number it is taken, too, though MLflow's clients send text. */
 int ask_experiment_id(struct ask *ask, enum ask_need need, int64_t *io, struct error *err)
 {
     struct str text;
@@ -350,6 +376,7 @@ int ask_experiment_id(struct ask *ask, enum ask_need need, int64_t *io, struct e
     return text.len == 0 && need == ASK_OPTIONAL ? 0 : ask_parse_experiment_id(text, io, err);
 }
 
+/* Without a workspace in the path it is the default one. */
 int ask_scope(struct ask *ask, struct store_txn *txn, struct scope *out, struct error *err)
 {
     const struct call *call = ask->call;
@@ -362,6 +389,8 @@ int ask_scope(struct ask *ask, struct store_txn *txn, struct scope *out, struct 
     return scope_by_number(txn, ask->mlflow->default_scope, out, err);
 }
 
+/* Writes of a training loop come here, so the table is asked only when the path names a
+ * workspace. */
 int ask_scope_number(struct ask *ask, struct store_txn *txn, int64_t *out, struct error *err)
 {
     struct scope scope;
@@ -376,6 +405,7 @@ int ask_scope_number(struct ask *ask, struct store_txn *txn, int64_t *out, struc
     return 0;
 }
 
+/* Users and admins were asked about by the guard; what an attempt may depends on the run. */
 int ask_may_write(struct ask *ask, struct store_txn *txn, const struct run *run, struct error *err)
 {
     const struct caller *caller = &ask->call->caller;

@@ -1,3 +1,4 @@
+/* Experiments on MLflow's routes. There are few of them in a workspace, so searches read all. */
 #include "mlflow/name.h"
 #include "mlflow/work.h"
 #include "tracking/filter.h"
@@ -9,6 +10,7 @@
 #define TAG_TEXT_MAX 20000
 #define LOCATION_MAX 2048
 
+/* Whatever was found, deleted or not. */
 static int show_one(struct ask *ask, struct store_txn *txn, const struct experiment *experiment,
                     struct out *out, struct error *err)
 {
@@ -21,6 +23,7 @@ static int show_one(struct ask *ask, struct store_txn *txn, const struct experim
     return 0;
 }
 
+/* By id; a deleted one is shown with its stage. */
 int mlflow_experiment_get(struct ask *ask, struct out *out, struct error *err)
 {
     struct experiment experiment;
@@ -35,6 +38,7 @@ int mlflow_experiment_get(struct ask *ask, struct out *out, struct error *err)
     return show_one(ask, txn, &experiment, out, err);
 }
 
+/* MLflow's client asks by name before it creates. */
 int mlflow_experiment_by_name(struct ask *ask, struct out *out, struct error *err)
 {
     struct experiment experiment;
@@ -73,6 +77,7 @@ static int read_tags(struct ask *ask, struct pairs *out, struct error *err)
     return 0;
 }
 
+/* Checked in form only: it is a prefix that clients put before paths. */
 static int check_location(struct str location, struct error *err)
 {
     if (location.len > LOCATION_MAX)
@@ -86,6 +91,7 @@ static int check_location(struct str location, struct error *err)
     return 0;
 }
 
+/* With its tags or not at all. */
 static int create_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct work *work = context;
@@ -101,6 +107,7 @@ static int create_apply(struct store_txn *txn, void *context, struct error *err)
     return 0;
 }
 
+/* The id is text on the wire, though a number here. */
 int mlflow_experiment_create(struct ask *ask, struct out *out, struct error *err)
 {
     struct work work = {.ask = ask};
@@ -126,6 +133,7 @@ static int find(struct work *work, struct store_txn *txn, struct experiment *out
     return experiment_get(txn, scope, work->number, out, err);
 }
 
+/* The engine refuses deleted ones and taken names. */
 static int rename_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct experiment found;
@@ -134,6 +142,7 @@ static int rename_apply(struct store_txn *txn, void *context, struct error *err)
     return find(work, txn, &found, err) < 0 ? -1 : experiment_rename(txn, &found, work->name, err);
 }
 
+/* Runs go along, marked by the same instant. */
 static int delete_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct experiment found;
@@ -141,6 +150,7 @@ static int delete_apply(struct store_txn *txn, void *context, struct error *err)
     return find(context, txn, &found, err) < 0 ? -1 : experiment_delete(txn, &found, err);
 }
 
+/* And come back with it. */
 static int restore_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct experiment found;
@@ -148,6 +158,7 @@ static int restore_apply(struct store_txn *txn, void *context, struct error *err
     return find(context, txn, &found, err) < 0 ? -1 : experiment_restore(txn, &found, err);
 }
 
+/* Of an active experiment only. */
 static int set_tag_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct experiment found;
@@ -158,6 +169,7 @@ static int set_tag_apply(struct store_txn *txn, void *context, struct error *err
                : experiment_set_tag(txn, &found, work->name, work->value, err);
 }
 
+/* A missing one is told, as MLflow does. */
 static int delete_tag_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct experiment found;
@@ -167,6 +179,7 @@ static int delete_tag_apply(struct store_txn *txn, void *context, struct error *
                                             : experiment_delete_tag(txn, &found, work->name, err);
 }
 
+/* Without a new name there is nothing to do, which is no error. */
 int mlflow_experiment_update(struct ask *ask, struct out *, struct error *err)
 {
     struct work work = {.ask = ask};
@@ -181,6 +194,7 @@ int mlflow_experiment_update(struct ask *ask, struct out *, struct error *err)
     return work_write(&work, rename_apply, err);
 }
 
+/* Deleting and restoring differ in what is applied. */
 static int change_stage(struct ask *ask, store_apply *apply, struct error *err)
 {
     struct work work = {.ask = ask};
@@ -190,16 +204,19 @@ static int change_stage(struct ask *ask, store_apply *apply, struct error *err)
     return work_write(&work, apply, err);
 }
 
+/* A stage, not an end. */
 int mlflow_experiment_delete(struct ask *ask, struct out *, struct error *err)
 {
     return change_stage(ask, delete_apply, err);
 }
 
+/* The opposite. */
 int mlflow_experiment_restore(struct ask *ask, struct out *, struct error *err)
 {
     return change_stage(ask, restore_apply, err);
 }
 
+/* Limits are those of run tags. */
 int mlflow_experiment_set_tag(struct ask *ask, struct out *, struct error *err)
 {
     struct work work = {.ask = ask};
@@ -213,6 +230,7 @@ int mlflow_experiment_set_tag(struct ask *ask, struct out *, struct error *err)
     return work_write(&work, set_tag_apply, err);
 }
 
+/* Any key may be asked for, also one that could not be set today. */
 int mlflow_experiment_delete_tag(struct ask *ask, struct out *, struct error *err)
 {
     struct work work = {.ask = ask};
@@ -235,6 +253,7 @@ struct found {
     size_t count, size;
 };
 
+/* What a clause compares, of the attribute or the tag it names. */
 static struct filter_value value_of(struct store_txn *txn, const struct experiment *experiment,
                                     enum filter_entity entity, int field, struct str key)
 {
@@ -267,6 +286,7 @@ static struct filter_value value_of(struct store_txn *txn, const struct experime
     return value;
 }
 
+/* Sifted while they are walked, so that only those that fit are kept. */
 static int visit(const struct experiment *experiment, void *context, struct error *)
 {
     struct found *found = context;
@@ -294,6 +314,7 @@ static int visit(const struct experiment *experiment, void *context, struct erro
     return 0;
 }
 
+/* By the clauses, then newest first, as MLflow's default has it. */
 static int compare(const void *a, const void *b, void *context)
 {
     const struct experiment *left = a, *right = b;
@@ -335,6 +356,7 @@ static int read_view(struct ask *ask, int64_t *out, struct error *err)
     return 0;
 }
 
+/* One page of what was sorted. */
 static int show_found(struct ask *ask, const struct found *found, size_t offset, size_t limit,
                       struct out *out)
 {
@@ -358,6 +380,7 @@ static int show_found(struct ask *ask, const struct found *found, size_t offset,
     return 0;
 }
 
+/* Active ones unless it is said otherwise. */
 int mlflow_experiment_search(struct ask *ask, struct out *out, struct error *err)
 {
     struct found found = {0};

@@ -1,3 +1,4 @@
+/* Datasets and models that a run read or made. */
 #include "mlflow/name.h"
 #include "mlflow/work.h"
 #include "tracking/lineage.h"
@@ -15,6 +16,7 @@ struct inputs {
     bool made; /* models that came out, not in */
 };
 
+/* Of one dataset; MLflow allows none without a value here. */
 static int read_tags(struct ask *ask, yyjson_val *object, struct pairs *out, struct error *err)
 {
     yyjson_val *list = yyjson_obj_get(object, "tags"), *item;
@@ -35,6 +37,7 @@ static int read_tags(struct ask *ask, yyjson_val *object, struct pairs *out, str
     return 0;
 }
 
+/* Lengths of MLflow's columns, which its clients count on. */
 static int check_dataset(const struct dataset *dataset, struct error *err)
 {
     if (name_check_length("name", dataset->name, 500, err) < 0 ||
@@ -45,6 +48,7 @@ static int check_dataset(const struct dataset *dataset, struct error *err)
     return name_check_length("profile", dataset->profile, 16777215, err);
 }
 
+/* The source may be long: it is the description of a query or a file. */
 static int read_dataset(struct ask *ask, yyjson_val *item, struct dataset_input *out,
                         struct error *err)
 {
@@ -67,6 +71,7 @@ static int read_dataset(struct ask *ask, yyjson_val *item, struct dataset_input 
     return read_tags(ask, item, &out->tags, err);
 }
 
+/* Each with tags that say in which context it was read. */
 static int read_datasets(struct ask *ask, struct inputs *inputs, struct error *err)
 {
     yyjson_val *list, *item;
@@ -88,6 +93,7 @@ static int read_datasets(struct ask *ask, struct inputs *inputs, struct error *e
     return 0;
 }
 
+/* Ids alone, or with the step at which the model came out. */
 static int read_models(struct ask *ask, struct inputs *inputs, struct error *err)
 {
     yyjson_val *list, *item;
@@ -108,6 +114,7 @@ static int read_models(struct ask *ask, struct inputs *inputs, struct error *err
     return 0;
 }
 
+/* All of the request in one write, after the run was found to be active. */
 static int inputs_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct work *work = context;
@@ -130,6 +137,7 @@ static int inputs_apply(struct store_txn *txn, void *context, struct error *err)
     return run_touch(txn, run.run, err);
 }
 
+/* Datasets, and since 3.x models too. */
 int mlflow_run_inputs(struct ask *ask, struct out *, struct error *err)
 {
     struct inputs inputs = {0};
@@ -141,6 +149,7 @@ int mlflow_run_inputs(struct ask *ask, struct out *, struct error *err)
     return work_write(&work, inputs_apply, err);
 }
 
+/* Models that the run made. */
 int mlflow_run_outputs(struct ask *ask, struct out *, struct error *err)
 {
     struct inputs inputs = {.made = true};
@@ -186,6 +195,7 @@ static int log_model_apply(struct store_txn *txn, void *context, struct error *e
     return run_touch(txn, run.run, err);
 }
 
+/* The older way to say it, by a JSON text of the model. */
 int mlflow_run_log_model(struct ask *ask, struct out *, struct error *err)
 {
     struct work work = {.ask = ask};

@@ -30,6 +30,7 @@ struct log {
     struct str location; /* create-run: result, the experiment's */
 };
 
+/* The reply goes out when the commit is on disk, not before. */
 static void log_done(struct store_job *job, int result, const struct error *err)
 {
     struct log *log = CONTAINER_OF(job, struct log, job);
@@ -53,6 +54,7 @@ static int follow_name(struct store_txn *txn, struct run *run, const struct pair
     return 0;
 }
 
+/* The run is looked up inside the write: between request and commit it may have been deleted. */
 static int log_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct log *log = context;
@@ -81,6 +83,7 @@ static int log_apply(struct store_txn *txn, void *context, struct error *err)
     return log->params.count + log->tags.count > 0 ? run_touch(txn, run.run, err) : 0;
 }
 
+/* Without waiting: many requests share one commit, which is what makes single points cheap. */
 static void log_queue(struct log *log, store_apply *apply,
                       void (*done)(struct store_job *, int, const struct error *))
 {
@@ -88,6 +91,7 @@ static void log_queue(struct log *log, store_apply *apply,
     store_write_later(log->ask.mlflow->engines->store, &log->job);
 }
 
+/* In the request's arena, which lives until the reply is out. */
 static struct log *log_new(struct ask *ask)
 {
     struct log *log = arena_make(ask->arena, struct log);
@@ -174,6 +178,7 @@ static int read_pair(struct ask *ask, yyjson_val *object, const struct key_words
     return plain_key(out->key) ? 0 : name_check_key(words->path, words->what, out->key, err);
 }
 
+/* A list that was not sent is an empty one. */
 static int read_pairs(struct ask *ask, const char *list, const char *what, struct pairs *out,
                       struct error *err)
 {
@@ -199,6 +204,7 @@ static int read_pairs(struct ask *ask, const char *list, const char *what, struc
 
 /* --- One metric, one param, one tag ----------------------------------------------------------- */
 
+/* One point in the body itself. */
 void mlflow_log_metric(struct ask *ask)
 {
     struct log *log = log_new(ask);
@@ -229,11 +235,13 @@ static void log_pair(struct ask *ask, bool tag)
     log_go(ask, log, result, &err);
 }
 
+/* The same way as tags, but written once. */
 void mlflow_log_parameter(struct ask *ask)
 {
     log_pair(ask, false);
 }
 
+/* The same way as params, but the last one wins. */
 void mlflow_set_tag(struct ask *ask)
 {
     log_pair(ask, true);
@@ -242,6 +250,7 @@ void mlflow_set_tag(struct ask *ask)
 /* --- A batch ------------------------------------------------------------------------------------
  */
 
+/* MLflow's sentence for a batch over its limits. */
 static int too_many(const char *what, size_t limit, size_t got, struct error *err)
 {
     return error_set(err, ERROR_INVALID, what,
@@ -250,6 +259,7 @@ static int too_many(const char *what, size_t limit, size_t got, struct error *er
                      limit, what, got, what, what);
 }
 
+/* MLflow's limits: 1000 points, 100 params, 100 tags, and 1000 of all. */
 static int check_counts(struct ask *ask, yyjson_val *metrics, struct error *err)
 {
     yyjson_val *params, *tags;
@@ -268,6 +278,7 @@ static int check_counts(struct ask *ask, yyjson_val *metrics, struct error *err)
     return 0;
 }
 
+/* Of a repeated param either value could be the true one. */
 static int check_unique(const struct pairs *params, struct error *err)
 {
     for (size_t i = 0; i < params->count; i++)
@@ -280,6 +291,7 @@ static int check_unique(const struct pairs *params, struct error *err)
     return 0;
 }
 
+/* As many as the limits let through. */
 static int read_points(struct ask *ask, struct log *log, yyjson_val *metrics, struct error *err)
 {
     yyjson_val *item;
@@ -298,6 +310,7 @@ static int read_points(struct ask *ask, struct log *log, yyjson_val *metrics, st
     return 0;
 }
 
+/* Sizes before contents, so that a huge body is refused early. */
 static int read_batch(struct ask *ask, struct log *log, struct error *err)
 {
     yyjson_val *metrics;
@@ -316,6 +329,7 @@ static int read_batch(struct ask *ask, struct log *log, struct error *err)
     return check_unique(&log->params, err);
 }
 
+/* What the background threads of clients send. */
 void mlflow_log_batch(struct ask *ask)
 {
     struct log *log = log_new(ask);
@@ -327,6 +341,7 @@ void mlflow_log_batch(struct ask *ask)
 /* --- A new run
  * ------------------------------------------------------------------------------------ */
 
+/* The first of that key. */
 static struct pair *tag_named(struct pairs *tags, struct str key)
 {
     for (size_t i = 0; i < tags->count; i++)
@@ -370,6 +385,7 @@ static void settle_parent(struct ask *ask, struct log *log)
     log->parent = tag ? tag->value : STR("");
 }
 
+/* Name and parent are settled here, since a write may run twice. */
 static int read_new_run(struct ask *ask, struct log *log, struct error *err)
 {
     struct pairs sent;
@@ -421,6 +437,7 @@ static int find_parent(struct store_txn *txn, struct log *log, struct run *run, 
     return 0;
 }
 
+/* An experiment that is not there, or deleted, takes no runs. */
 static int create_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct log *log = context;
@@ -443,6 +460,7 @@ static int create_apply(struct store_txn *txn, void *context, struct error *err)
     return tags_set(log->ask.mlflow->engines->tracking, txn, &owner, &log->tags, err);
 }
 
+/* The reply is made of what was asked: nothing of it changes in the write but the rows. */
 static void create_done(struct store_job *job, int result, const struct error *err)
 {
     struct log *log = CONTAINER_OF(job, struct log, job);
@@ -467,6 +485,7 @@ static void create_done(struct store_job *job, int result, const struct error *e
     reply_json(log->ask.call, &out);
 }
 
+/* Queued like points: a sweep begins hundreds at once. */
 void mlflow_create_run(struct ask *ask)
 {
     struct log *log = log_new(ask);

@@ -1,3 +1,4 @@
+/* Logged models of MLflow 3, from the first row to the end of their upload. */
 #include "tracking/logged_model.h"
 
 #include "mlflow/name.h"
@@ -52,6 +53,7 @@ static int model_writable(struct work *work, struct store_txn *txn,
     return ask_may_write(work->ask, txn, &run, err);
 }
 
+/* What the reply shows is read back, so that it is what was stored. */
 static int model_result(struct work *work, struct store_txn *txn, const struct logged_model *model,
                         struct error *err)
 {
@@ -65,6 +67,7 @@ static int model_result(struct work *work, struct store_txn *txn, const struct l
     return 0;
 }
 
+/* The run it names must be there and the caller's to write. */
 static int create_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct work *work = context;
@@ -93,6 +96,7 @@ static int create_apply(struct store_txn *txn, void *context, struct error *err)
     return model_result(work, txn, &model, err);
 }
 
+/* A model without a name gets one, as a run does. */
 int mlflow_model_create(struct ask *ask, struct out *out, struct error *err)
 {
     struct made made = {.model = {.status = LOGGED_MODEL_PENDING}};
@@ -117,6 +121,7 @@ int mlflow_model_create(struct ask *ask, struct out *out, struct error *err)
     return work_write(&work, create_apply, err);
 }
 
+/* By id, within the workspace of the request. */
 static int find(struct work *work, struct store_txn *txn, struct logged_model *out,
                 struct error *err)
 {
@@ -128,6 +133,7 @@ static int find(struct work *work, struct store_txn *txn, struct logged_model *o
     return store_is_writer(txn) ? model_writable(work, txn, out, err) : 0;
 }
 
+/* Ids are never guessed from names. */
 int mlflow_model_get(struct ask *ask, struct out *out, struct error *err)
 {
     struct work work = {.ask = ask, .out = out};
@@ -139,6 +145,7 @@ int mlflow_model_get(struct ask *ask, struct out *out, struct error *err)
     return model_result(&work, txn, &model, err);
 }
 
+/* Ready or failed; back to pending is refused by the reader of the request. */
 static int finalize_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct work *work = context;
@@ -152,6 +159,7 @@ static int finalize_apply(struct store_txn *txn, void *context, struct error *er
     return model_result(work, txn, &model, err);
 }
 
+/* The client says how its upload ended. */
 int mlflow_model_finalize(struct ask *ask, struct out *out, struct error *err)
 {
     static const char *const STATUSES[] = {"LOGGED_MODEL_PENDING", "LOGGED_MODEL_READY",
@@ -175,6 +183,7 @@ int mlflow_model_finalize(struct ask *ask, struct out *out, struct error *err)
     return work_write(&work, finalize_apply, err);
 }
 
+/* Its files stay for whoever registered them. */
 static int delete_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct logged_model model;
@@ -182,6 +191,7 @@ static int delete_apply(struct store_txn *txn, void *context, struct error *err)
     return find(context, txn, &model, err) < 0 ? -1 : logged_model_delete(txn, &model, err);
 }
 
+/* At once and for good: there is no trash for models. */
 int mlflow_model_delete(struct ask *ask, struct out *, struct error *err)
 {
     struct work work = {.ask = ask};
@@ -208,6 +218,7 @@ static int pairs_apply(struct store_txn *txn, void *context, struct error *err)
     return params ? 0 : model_result(work, txn, &model, err);
 }
 
+/* The reply shows the model with them. */
 int mlflow_model_set_tags(struct ask *ask, struct out *out, struct error *err)
 {
     struct work work = {.ask = ask, .out = out};
@@ -217,6 +228,7 @@ int mlflow_model_set_tags(struct ask *ask, struct out *out, struct error *err)
     return work_write(&work, pairs_apply, err);
 }
 
+/* Written once, as those of runs. */
 int mlflow_model_log_params(struct ask *ask, struct out *, struct error *err)
 {
     struct work work = {.ask = ask, .number = 1};
@@ -226,6 +238,7 @@ int mlflow_model_log_params(struct ask *ask, struct out *, struct error *err)
     return work_write(&work, pairs_apply, err);
 }
 
+/* A missing one is told. */
 static int delete_tag_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct work *work = context;
@@ -238,6 +251,7 @@ static int delete_tag_apply(struct store_txn *txn, void *context, struct error *
                       call_param(work->ask->call, "tag_key"), err);
 }
 
+/* The key is part of the path. */
 int mlflow_model_delete_tag(struct ask *ask, struct out *, struct error *err)
 {
     struct work work = {.ask = ask};

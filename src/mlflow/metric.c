@@ -17,6 +17,7 @@
 #define BULK_POINTS_MAX 25000
 #define INTERVAL_POINTS_MAX 2500
 
+/* As MLflow's Metric; the run's id only where several are asked for. */
 static void show_point(struct out *out, struct str key, const struct point *point,
                        struct str run_id)
 {
@@ -44,6 +45,7 @@ struct history {
     bool begun, ended;
 };
 
+/* The buffer goes with the stream, however it ends. */
 static void history_close(struct http_source *source)
 {
     struct history *history = CONTAINER_OF(source, struct history, source);
@@ -82,6 +84,7 @@ static void history_fill(struct history *history)
     history->ended = true;
 }
 
+/* A piece of the text at a time, so that a history of millions needs one buffer. */
 static ssize_t history_read(struct http_source *source, void *bytes, size_t size)
 {
     struct history *history = CONTAINER_OF(source, struct history, source);
@@ -109,6 +112,7 @@ static struct str token_of(struct arena *arena, const struct point *point)
                         (unsigned long long)bits);
 }
 
+/* What was not given by us is refused, never guessed. */
 static int read_token(struct ask *ask, struct point *out, bool *out_given, struct error *err)
 {
     struct str token, at, step, bits;
@@ -182,6 +186,7 @@ static int read_series(struct ask *ask, const struct series_name *name,
     return 0;
 }
 
+/* All points are read before the first byte goes out: an error can still be told. */
 static int history_open(struct ask *ask, struct history *history, struct error *err)
 {
     struct point after = {0};
@@ -209,6 +214,7 @@ static int history_open(struct ask *ask, struct history *history, struct error *
     return 0;
 }
 
+/* Streamed: as text a point is several times as long as in memory. */
 void mlflow_history(struct call *call)
 {
     struct history *history = arena_make(call->arena, struct history);
@@ -228,6 +234,7 @@ void mlflow_history(struct call *call)
 /* --- Several runs --------------------------------------------------------------------------------
  */
 
+/* At most a hundred, as MLflow's own limit. */
 static int read_runs(struct ask *ask, const char *field, struct ask_texts *out, struct error *err)
 {
     if (ask_texts(ask, field, out, err) < 0)
@@ -244,6 +251,7 @@ static int read_runs(struct ask *ask, const char *field, struct ask_texts *out, 
     return 0;
 }
 
+/* Several runs after one another, up to the limit of all. */
 int mlflow_history_bulk(struct ask *ask, struct out *out, struct error *err)
 {
     struct ask_texts runs;
@@ -271,6 +279,7 @@ int mlflow_history_bulk(struct ask *ask, struct out *out, struct error *err)
     return 0;
 }
 
+/* For sorting steps. */
 static int by_number(const void *a, const void *b)
 {
     int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
@@ -296,6 +305,7 @@ static size_t steps_of(struct arena *arena, const struct points *points, int64_t
     return kept;
 }
 
+/* Steps are sorted, so it is found by halving. */
 static bool has_step(const int64_t *steps, size_t count, int64_t step)
 {
     return count > 0 && bsearch(&step, steps, count, sizeof *steps, by_number) != NULL;
@@ -315,6 +325,7 @@ static size_t pick_steps(int64_t *steps, size_t count, size_t limit)
     return limit;
 }
 
+/* For charts: so many steps, spread over the range, the same for all runs. */
 int mlflow_history_interval(struct ask *ask, struct out *out, struct error *err)
 {
     struct ask_texts runs;

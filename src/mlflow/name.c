@@ -1,3 +1,5 @@
+/* What MLflow calls a valid name. Its own clients check some of it; others must be told here in the
+ * same words. */
 #include "mlflow/name.h"
 
 #include "base/buf.h"
@@ -10,6 +12,7 @@
 #define EXPERIMENT_MAX 500
 #define MODEL_MAX 256
 
+/* MLflow counts characters, not bytes. */
 static size_t characters(struct str text)
 {
     size_t count = 0;
@@ -19,6 +22,7 @@ static size_t characters(struct str text)
     return count;
 }
 
+/* MLflow's sentence, with what is too long. */
 int name_check_length(const char *what, struct str text, size_t limit, struct error *err)
 {
     if (text.len <= limit || characters(text) <= limit)
@@ -27,6 +31,7 @@ int name_check_length(const char *what, struct str text, size_t limit, struct er
                      what, limit);
 }
 
+/* Letters, digits, and what MLflow's pattern allows besides. */
 static bool key_character(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
@@ -58,6 +63,7 @@ static struct str normal_path(struct buf *out, struct str name)
     return out->len ? buf_str(out) : STR(".");
 }
 
+/* Keys become paths in other stores, so none may climb or begin with a slash. */
 int name_check_key(const char *path, const char *what, struct str key, struct error *err)
 {
     struct str shown = str_slice(key, 0, 150);
@@ -82,6 +88,7 @@ int name_check_key(const char *path, const char *what, struct str key, struct er
     return name_check_length(what, key, KEY_MAX, err);
 }
 
+/* Not empty; anything else is a name. */
 int name_check_experiment(struct str name, struct error *err)
 {
     if (name.len == 0)
@@ -92,6 +99,7 @@ int name_check_experiment(struct str name, struct error *err)
     return 0;
 }
 
+/* Without what addresses need: slashes, colons, dots, quotes, percent signs. */
 int name_check_logged_model(struct str name, struct error *err)
 {
     bool good = name.len > 0 && characters(name) <= MODEL_MAX;
@@ -107,6 +115,7 @@ int name_check_logged_model(struct str name, struct error *err)
                      STR_ARG(str_slice(name, 0, 200)));
 }
 
+/* Looser than for logged ones: names that ARM knows must be found here, too. */
 int name_check_registered_model(struct str name, struct error *err)
 {
     bool good = name.len > 0 && name.len <= MODEL_MAX;
@@ -124,6 +133,7 @@ int name_check_registered_model(struct str name, struct error *err)
                      STR_ARG(str_slice(name, 0, 200)), MODEL_MAX);
 }
 
+/* Three parts, so that people can tell runs apart by ear. */
 struct str name_for_run(struct arena *arena)
 {
     static const char *const HOW[] = {

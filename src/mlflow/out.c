@@ -1,3 +1,5 @@
+/* JSON as MLflow writes it, straight into a buffer: lists of a million points are not worth a tree.
+ * Each value ends with a comma, which the end of its object takes away again. */
 #include "mlflow/out.h"
 
 #include <assert.h>
@@ -5,11 +7,13 @@
 #include <string.h>
 #include <yyjson.h>
 
+/* Bounded, so that no search fills the memory. */
 struct out out_make(void)
 {
     return (struct out){buf_make(OUT_BYTES_MAX)};
 }
 
+/* For CLEANUP. */
 void out_free(struct out *out)
 {
     buf_free(&out->buf);
@@ -29,6 +33,7 @@ static size_t character(struct str text, size_t at)
     return length;
 }
 
+/* What JSON must not hold as it is. */
 static void add_escape(struct buf *buf, unsigned char c)
 {
     switch (c) {
@@ -46,6 +51,7 @@ static void add_escape(struct buf *buf, unsigned char c)
     }
 }
 
+/* Bytes that are no UTF-8 become the replacement character: a reply is JSON whatever was logged. */
 static void add_string(struct buf *buf, struct str text)
 {
     size_t from = 0, at = 0;
@@ -70,6 +76,7 @@ static void add_string(struct buf *buf, struct str text)
     buf_add_char(buf, '"');
 }
 
+/* None within a list. */
 static void add_key(struct out *out, const char *key)
 {
     if (!key)
@@ -79,6 +86,7 @@ static void add_key(struct out *out, const char *key)
     buf_add(&out->buf, STR("\":"));
 }
 
+/* An object or a list. */
 void out_begin(struct out *out, const char *key, char bracket)
 {
     assert(bracket == '{' || bracket == '[');
@@ -86,6 +94,7 @@ void out_begin(struct out *out, const char *key, char bracket)
     buf_add_char(&out->buf, bracket);
 }
 
+/* Takes the last comma along. */
 void out_end(struct out *out, char bracket)
 {
     struct buf *buf = &out->buf;
@@ -97,6 +106,7 @@ void out_end(struct out *out, char bracket)
     buf_add_char(buf, ',');
 }
 
+/* Escaped. */
 void out_text(struct out *out, const char *key, struct str value)
 {
     add_key(out, key);
@@ -104,6 +114,7 @@ void out_text(struct out *out, const char *key, struct str value)
     buf_add_char(&out->buf, ',');
 }
 
+/* By hand: this is most of what a history consists of. */
 void out_int(struct out *out, const char *key, int64_t value)
 {
     char digits[24];
@@ -136,6 +147,7 @@ static void add_double(struct buf *buf, double value)
     buf_add_bytes(buf, text, length);
 }
 
+/* Texts for what JSON has no numbers for, as protobuf's JSON has it. */
 void out_double(struct out *out, const char *key, double value)
 {
     add_key(out, key);
@@ -148,12 +160,14 @@ void out_double(struct out *out, const char *key, double value)
     buf_add_char(&out->buf, ',');
 }
 
+/* Small letters. */
 void out_bool(struct out *out, const char *key, bool value)
 {
     add_key(out, key);
     buf_add(&out->buf, value ? STR("true,") : STR("false,"));
 }
 
+/* Params and tags. */
 void out_pair(struct out *out, struct str key, struct str value)
 {
     out_begin(out, NULL, '{');
@@ -162,6 +176,7 @@ void out_pair(struct out *out, struct str key, struct str value)
     out_end(out, '}');
 }
 
+/* Without the comma behind the whole. */
 struct str out_str(struct out *out)
 {
     struct str text = buf_str(&out->buf);

@@ -1,3 +1,5 @@
+/* From an artifact address to a blob's name. Whatever the address, the container is that of the
+ * request's own workspace, so no path can lead into another. */
 #include "mlflow/place.h"
 
 #include "asset/asset.h"
@@ -6,6 +8,7 @@
 
 #include <assert.h>
 
+/* What the blob is called in its container. */
 struct str place_name(struct arena *arena, const struct place *place)
 {
     if (place->path.len == 0)
@@ -15,6 +18,7 @@ struct str place_name(struct arena *arena, const struct place *place)
     return arena_printf(arena, "%.*s/%.*s", STR_ARG(place->prefix), STR_ARG(place->path));
 }
 
+/* The container of the request's workspace, whatever stands in it. */
 static int place_base(struct ask *ask, struct store_txn *txn, struct str path, struct place *out,
                       struct error *err)
 {
@@ -136,6 +140,7 @@ int place_of(struct ask *ask, struct store_txn *txn, struct str address, struct 
                      STR_ARG(str_slice(address, 0, 200)));
 }
 
+/* Only below runs: within a model's own root nothing else can be meant. */
 bool place_fall_through(struct ask *ask, struct store_txn *txn, struct place *io)
 {
     struct str rest = io->path;

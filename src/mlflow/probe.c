@@ -8,16 +8,19 @@
  * them. */
 #define MLFLOW_VERSION "3.1.4"
 
+/* For load balancers, without a credential. */
 void mlflow_health(struct call *call)
 {
     reply_text(call, "text/plain", STR("OK"));
 }
 
+/* Clients choose by it which routes they may ask. */
 void mlflow_version(struct call *call)
 {
     reply_text(call, "text/plain", STR(MLFLOW_VERSION));
 }
 
+/* MLflow 3 asks what kind of store there is. */
 int mlflow_server_info(struct ask *ask, struct out *out, struct error *)
 {
     assert(ask->query);

@@ -1,3 +1,5 @@
+/* Registered models. They are the documents that ARM shows as models, so what is changed here is
+ * seen there at once; only aliases are rows of their own. */
 #include "mlflow/registry.h"
 
 #include "mlflow/name.h"
@@ -9,6 +11,7 @@
 
 #define ALIAS_MAX 255
 
+/* Prompts have events of their own, as they are no models to ARM. */
 static int event_of(struct work *work, struct store_txn *txn, const struct registry_entry *model,
                     const char *what, struct error *err)
 {
@@ -38,6 +41,7 @@ static int find(struct work *work, struct store_txn *txn, struct registry_entry 
     return registry_model(txn, scope, work->name, out, err);
 }
 
+/* Written into the reply anew when the write runs twice. */
 static int show_result(struct work *work, struct store_txn *txn, const struct registry_entry *model,
                        struct error *err)
 {
@@ -52,6 +56,7 @@ static int show_result(struct work *work, struct store_txn *txn, const struct re
 /* --- Creating ------------------------------------------------------------------------------------
  */
 
+/* As ARM keeps it, since both show the same document. */
 static struct str system_data(struct arena *arena, struct str actor)
 {
     struct json *system = json_object(arena);
@@ -67,6 +72,8 @@ static struct str system_data(struct arena *arena, struct str actor)
     return json_write(arena, system);
 }
 
+/* Prompts differ by a tag alone, but are kept apart, so that ARM's lists of models stay lists of
+ * models. */
 static int create_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct work *work = context;
@@ -102,6 +109,7 @@ static int create_apply(struct store_txn *txn, void *context, struct error *err)
     return show_result(work, txn, &model, err);
 }
 
+/* Name and tags are checked before the write. */
 int mlflow_registered_create(struct ask *ask, struct out *out, struct error *err)
 {
     struct work work = {.ask = ask, .out = out};
@@ -118,6 +126,7 @@ int mlflow_registered_create(struct ask *ask, struct out *out, struct error *err
 /* --- Reading -------------------------------------------------------------------------------------
  */
 
+/* With the newest version of each stage. */
 int mlflow_registered_get(struct ask *ask, struct out *out, struct error *err)
 {
     struct work work = {.ask = ask, .out = out};
@@ -131,6 +140,7 @@ int mlflow_registered_get(struct ask *ask, struct out *out, struct error *err)
     return show_result(&work, txn, &model, err);
 }
 
+/* By stages, an idea that MLflow has given up and its clients have not. */
 int mlflow_registered_latest(struct ask *ask, struct out *out, struct error *err)
 {
     struct work work = {.ask = ask};
@@ -153,6 +163,7 @@ int mlflow_registered_latest(struct ask *ask, struct out *out, struct error *err
 /* --- Changing ------------------------------------------------------------------------------------
  */
 
+/* Only the description: all else has routes of its own. */
 static int update_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct work *work = context;
@@ -166,6 +177,7 @@ static int update_apply(struct store_txn *txn, void *context, struct error *err)
     return show_result(work, txn, &model, err);
 }
 
+/* Without a description it becomes "", as in MLflow. */
 int mlflow_registered_update(struct ask *ask, struct out *out, struct error *err)
 {
     struct work work = {.ask = ask, .out = out};
@@ -176,6 +188,7 @@ int mlflow_registered_update(struct ask *ask, struct out *out, struct error *err
     return work_write(&work, update_apply, err);
 }
 
+/* Told plainly, and what to do instead. */
 int mlflow_registered_rename(struct ask *ask, struct out *, struct error *err)
 {
     assert(!ask->query);
@@ -185,6 +198,7 @@ int mlflow_registered_rename(struct ask *ask, struct out *, struct error *err)
         "version under the new name instead.");
 }
 
+/* Versions go first, with their aliases; the name is free again. */
 static int delete_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct work *work = context;
@@ -201,6 +215,7 @@ static int delete_apply(struct store_txn *txn, void *context, struct error *err)
     return event_of(work, txn, &model, "deleted", err);
 }
 
+/* No stage in between: MLflow has none here. */
 int mlflow_registered_delete(struct ask *ask, struct out *, struct error *err)
 {
     struct work work = {.ask = ask};
@@ -230,6 +245,7 @@ static int tag_apply(struct store_txn *txn, void *context, struct error *err)
     return registry_save(txn, &model, err);
 }
 
+/* Limits are the registry's own, wider than those of runs. */
 int mlflow_registered_set_tag(struct ask *ask, struct out *, struct error *err)
 {
     struct work work = {.ask = ask, .number = 1};
@@ -242,6 +258,7 @@ int mlflow_registered_set_tag(struct ask *ask, struct out *, struct error *err)
     return work_write(&work, tag_apply, err);
 }
 
+/* A missing one is no mistake here, unlike with runs. */
 int mlflow_registered_delete_tag(struct ask *ask, struct out *, struct error *err)
 {
     struct work work = {.ask = ask};
@@ -255,6 +272,7 @@ int mlflow_registered_delete_tag(struct ask *ask, struct out *, struct error *er
 /* --- Aliases are labels ------------------------------------------------------------------------
  */
 
+/* As Python's \w and the dash; letters of other scripts count. */
 static bool word_characters(struct str text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -266,6 +284,7 @@ static bool word_characters(struct str text)
     return text.len > 0;
 }
 
+/* What could be taken for a version, or for the newest, is reserved. */
 static int check_alias(struct str alias, struct error *err)
 {
     int64_t number;
@@ -285,6 +304,7 @@ static int check_alias(struct str alias, struct error *err)
     return 0;
 }
 
+/* One statement moves it: between two versions it is never gone. */
 static int alias_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct work *work = context;
@@ -304,6 +324,7 @@ static int alias_apply(struct store_txn *txn, void *context, struct error *err)
     return document_set_label(txn, model.document.doc, work->run_id, version.document.doc, err);
 }
 
+/* For a version that is there. */
 int mlflow_alias_set(struct ask *ask, struct out *, struct error *err)
 {
     struct work work = {.ask = ask, .number = 1};
@@ -316,6 +337,7 @@ int mlflow_alias_set(struct ask *ask, struct out *, struct error *err)
     return work_write(&work, alias_apply, err);
 }
 
+/* Deleting twice is fine. */
 int mlflow_alias_delete(struct ask *ask, struct out *, struct error *err)
 {
     struct work work = {.ask = ask};
@@ -326,6 +348,7 @@ int mlflow_alias_delete(struct ask *ask, struct out *, struct error *err)
     return work_write(&work, alias_apply, err);
 }
 
+/* Through the alias to its version; a missing one is a bad request, as MLflow answers. */
 int mlflow_alias_get(struct ask *ask, struct out *out, struct error *err)
 {
     struct work work = {.ask = ask};

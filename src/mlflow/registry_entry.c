@@ -1,3 +1,4 @@
+/* Rows of the registry with their bodies parsed, and what is asked of them. */
 #include "mlflow/name.h"
 #include "mlflow/registry.h"
 #include "os/clock.h"
@@ -9,6 +10,7 @@
 #define REGISTRY_PAGE 1000
 #define TAG_VALUE_LIMIT 100000
 
+/* The parsed body stays with its row, so that a change writes the same one back. */
 int registry_read(struct store_txn *txn, const struct document *document,
                   struct registry_entry *out, struct error *err)
 {
@@ -24,6 +26,7 @@ int registry_read(struct store_txn *txn, const struct document *document,
     return 0;
 }
 
+/* A model or, where there is none, a prompt: one space of names. */
 int registry_model(struct store_txn *txn, int64_t scope, struct str name,
                    struct registry_entry *out, struct error *err)
 {
@@ -42,6 +45,7 @@ int registry_model(struct store_txn *txn, int64_t scope, struct str name,
                      STR_ARG(str_slice(name, 0, 256)));
 }
 
+/* Numbers as text; ARM may have made others, which are found, too. */
 int registry_version(struct store_txn *txn, const struct registry_entry *model, struct str version,
                      struct registry_entry *out, struct error *err)
 {
@@ -72,6 +76,7 @@ static struct str modified(struct arena *arena, struct str system)
     return json_write(arena, data);
 }
 
+/* The revision guards against a write in between. */
 int registry_save(struct store_txn *txn, struct registry_entry *entry, struct error *err)
 {
     struct arena *arena = store_arena(txn);
@@ -90,6 +95,7 @@ struct gathering {
     struct document last;
 };
 
+/* Sorted later: rows come by their creation. */
 static int gather(const struct document *document, void *context, struct error *err)
 {
     struct gathering *gathering = context;
@@ -108,6 +114,7 @@ static int gather(const struct document *document, void *context, struct error *
     return registry_read(gathering->txn, document, &list->at[list->count++], err);
 }
 
+/* By pages, for a read of all rows at once would be as large as the table. */
 static int gather_all(struct gathering *gathering, int64_t scope, const char *type, int64_t parent,
                       struct error *err)
 {
@@ -128,6 +135,7 @@ static int gather_all(struct gathering *gathering, int64_t scope, const char *ty
     return 0;
 }
 
+/* Of a name that is no number: 0, behind all that are. */
 static int64_t version_number(const struct registry_entry *version)
 {
     int64_t number;
@@ -135,6 +143,7 @@ static int64_t version_number(const struct registry_entry *version)
     return str_to_int64(version->document.name, &number) ? number : 0;
 }
 
+/* By number, not by text: 10 is newer than 9. */
 static int newest_first(const void *a, const void *b)
 {
     int64_t left = version_number(a), right = version_number(b);
@@ -142,6 +151,7 @@ static int newest_first(const void *a, const void *b)
     return (left < right) - (left > right);
 }
 
+/* Archived ones too: MLflow knows no such state. */
 int registry_versions(struct store_txn *txn, const struct registry_entry *model,
                       struct registry_list *out, struct error *err)
 {
@@ -157,6 +167,7 @@ int registry_versions(struct store_txn *txn, const struct registry_entry *model,
     return 0;
 }
 
+/* Models and prompts; whoever asks tells them apart. */
 int registry_models(struct store_txn *txn, int64_t scope, struct registry_list *out,
                     struct error *err)
 {
@@ -169,11 +180,13 @@ int registry_models(struct store_txn *txn, int64_t scope, struct registry_list *
     return 0;
 }
 
+/* What ARM has no field for. */
 struct str registry_extra(const struct registry_entry *entry, const char *name)
 {
     return json_as_str(json_get(json_at(entry->properties, "properties"), str_from(name)));
 }
 
+/* Tags of ARM and MLflow are the same. */
 struct str registry_tag(const struct registry_entry *entry, struct str key, bool *out_found)
 {
     struct json *value = json_get(json_at(entry->properties, "tags"), key);
@@ -182,6 +195,7 @@ struct str registry_tag(const struct registry_entry *entry, struct str key, bool
     return json_as_str(value);
 }
 
+/* ARM's stage, which is MLflow's by the same words. */
 struct str registry_stage(const struct registry_entry *version)
 {
     struct str stage = json_str_at(version->properties, "stage");
@@ -189,6 +203,7 @@ struct str registry_stage(const struct registry_entry *version)
     return stage.len ? stage : STR("None");
 }
 
+/* The limits of the registry. */
 int registry_check_tag(struct str key, struct str value, struct error *err)
 {
     if (key.len == 0)
@@ -198,6 +213,7 @@ int registry_check_tag(struct str key, struct str value, struct error *err)
     return name_check_length("value", value, TAG_VALUE_LIMIT, err);
 }
 
+/* As the object that ARM keeps. */
 int registry_read_tags(struct ask *ask, struct json **out, struct error *err)
 {
     struct json *tags = json_object(ask->arena);

@@ -20,16 +20,19 @@ struct hunt {
     size_t offset, limit; /* the page, counted in hits */
 };
 
+/* Always there. */
 static struct filter_value text_value(struct str text)
 {
     return (struct filter_value){.present = true, .text = text};
 }
 
+/* The same for numbers. */
 static struct filter_value number_value(double number)
 {
     return (struct filter_value){.present = true, .number = number};
 }
 
+/* Fields of a version; those of its model are asked before. */
 static struct filter_value version_value(const struct registry_entry *version,
                                          enum filter_field field)
 {
@@ -47,6 +50,7 @@ static struct filter_value version_value(const struct registry_entry *version,
     }
 }
 
+/* Of a tag, or of a field of model or version. */
 static struct filter_value hit_value(const struct hunt *hunt, const struct hit *hit,
                                      enum filter_entity entity, int field, struct str key)
 {
@@ -74,6 +78,7 @@ static struct filter_value hit_value(const struct hunt *hunt, const struct hit *
     }
 }
 
+/* Prompts are found only by who asks for them, so that older clients do not see them. */
 static bool asks_for_prompts(const struct filter *filter)
 {
     for (size_t i = 0; i < filter->count; i++)
@@ -83,6 +88,7 @@ static bool asks_for_prompts(const struct filter *filter)
     return false;
 }
 
+/* All clauses, as AND alone joins them. */
 static bool hit_fits(const struct hunt *hunt, const struct hit *hit)
 {
     /* Prompts are only found by who asks for them. */
@@ -98,6 +104,7 @@ static bool hit_fits(const struct hunt *hunt, const struct hit *hit)
     return true;
 }
 
+/* Doubled when it is full; entries are the transaction's. */
 static void hunt_take(struct hunt *hunt, const struct hit *hit)
 {
     if (!hit_fits(hunt, hit))
@@ -125,6 +132,7 @@ static bool pinned_name(const struct filter *filter, struct str *out)
     return false;
 }
 
+/* The model is read once for all of its versions. */
 static int hunt_versions(struct hunt *hunt, const struct registry_entry *model, struct error *err)
 {
     struct registry_list versions;
@@ -136,6 +144,7 @@ static int hunt_versions(struct hunt *hunt, const struct registry_entry *model, 
     return 0;
 }
 
+/* One model alone where the filter names it, which is what clients do most. */
 static int hunt_all(struct hunt *hunt, int64_t scope, struct error *err)
 {
     struct registry_list models;
@@ -177,6 +186,7 @@ static int compare_default(const struct hunt *hunt, const struct hit *a, const s
     return (left < right) - (left > right);
 }
 
+/* By the clauses of the order, then by what no two hits share. */
 static int compare(const void *a, const void *b, void *context)
 {
     const struct hunt *hunt = context;
@@ -192,6 +202,7 @@ static int compare(const void *a, const void *b, void *context)
     return compare_default(hunt, a, b);
 }
 
+/* Versions have no nested form of their own, models have. */
 static int show_hit(const struct hunt *hunt, const struct hit *hit, struct out *out,
                     struct error *err)
 {
@@ -245,6 +256,7 @@ static int hunt_run(struct ask *ask, struct hunt *hunt, const struct filter_gram
     return show_hits(ask, hunt, out, err);
 }
 
+/* A hundred unless it is said otherwise. */
 int mlflow_registered_search(struct ask *ask, struct out *out, struct error *err)
 {
     struct hunt hunt = {0};
@@ -254,6 +266,7 @@ int mlflow_registered_search(struct ask *ask, struct out *out, struct error *err
     return hunt_run(ask, &hunt, &filter_registered_models, out, err);
 }
 
+/* MLflow's default is its maximum here. */
 int mlflow_version_search(struct ask *ask, struct out *out, struct error *err)
 {
     struct hunt hunt = {.versions = true};

@@ -1,7 +1,9 @@
+/* Models and versions as MLflow writes them, out of the documents that ARM keeps. */
 #include "mlflow/registry.h"
 
 #include <assert.h>
 
+/* Left out when there are none. */
 static void show_tags(const struct registry_entry *entry, struct out *out)
 {
     struct json *tags = json_at(entry->properties, "tags");
@@ -15,6 +17,7 @@ static void show_tags(const struct registry_entry *entry, struct out *out)
     out_end(out, ']');
 }
 
+/* In milliseconds; a row knows microseconds. */
 static void show_times(const struct registry_entry *entry, struct out *out)
 {
     out_int(out, "creation_timestamp", entry->document.created_us / US_PER_MS);
@@ -29,6 +32,7 @@ struct aliases {
     bool any;
 };
 
+/* Of a model: pairs of alias and version; of a version: the names alone. */
 static int show_alias(struct str label, int64_t version_doc, void *context, struct error *err)
 {
     struct aliases *aliases = context;
@@ -52,6 +56,7 @@ static int show_alias(struct str label, int64_t version_doc, void *context, stru
     return 0;
 }
 
+/* By one walk over the labels of the model. */
 static int show_aliases(struct store_txn *txn, const struct registry_entry *model,
                         int64_t version_doc, struct out *out, struct error *err)
 {
@@ -87,6 +92,7 @@ int registry_show_version(struct store_txn *txn, const struct registry_entry *mo
     return show_aliases(txn, model, version->document.doc, out, err);
 }
 
+/* In any case; an empty list wants all. */
 static bool wanted(const struct ask_texts *stages, struct str stage)
 {
     for (size_t i = 0; i < stages->count; i++)
@@ -124,6 +130,7 @@ int registry_show_latest(struct store_txn *txn, const struct registry_entry *mod
     return 0;
 }
 
+/* With the newest version of each stage, which clients print. */
 int registry_show(struct store_txn *txn, const struct registry_entry *model, const char *key,
                   struct out *out, struct error *err)
 {

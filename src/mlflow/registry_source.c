@@ -1,3 +1,6 @@
+/* The source of a version is text that a client chose. It is understood only where it leads into
+ * this workspace, to bytes that the caller might have written; all else is refused in MLflow's
+ * words. */
 #include "mlflow/registry_source.h"
 
 #include "content/content.h"
@@ -6,12 +9,14 @@
 
 #include <assert.h>
 
+/* MLflow's sentence for what it cannot read. */
 static int invalid_source(const struct registry_source *source, const char *why, struct error *err)
 {
     return error_set(err, ERROR_INVALID, "source", "Invalid model version source: '%.*s'. %s",
                      STR_ARG(str_slice(source->text, 0, 200)), why);
 }
 
+/* The same sentence for what is missing and for what is another's. */
 static int not_of(const struct registry_source *source, const char *field, struct error *err)
 {
     return invalid_source(source,
@@ -30,6 +35,7 @@ static bool hides_dots(struct str path)
            str_find(path, STR("%2E")) >= 0 || str_find(path, STR("%25")) >= 0;
 }
 
+/* Whether it can be served without code of its own. */
 static bool has_mlmodel(struct ask *ask, struct store_txn *txn, const struct place *place)
 {
     struct str name = place_name(ask->arena, place);
@@ -194,6 +200,7 @@ static int from_version(struct ask *ask, struct store_txn *txn, const struct add
     return take_place(ask, txn, &place, io, err);
 }
 
+/* Addresses that azureml-mlflow was told as artifact_uri come back as sources. */
 static int from_plugin(struct ask *ask, struct store_txn *txn, const struct address *address,
                        struct registry_source *io, struct error *err)
 {
@@ -231,6 +238,7 @@ static int from_store(struct ask *ask, struct store_txn *txn, struct registry_so
     return 0;
 }
 
+/* Told apart by scheme; a path of this machine, or a place elsewhere, is none of ours. */
 int registry_source(struct ask *ask, struct store_txn *txn, struct registry_source *io,
                     struct error *err)
 {

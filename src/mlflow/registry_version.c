@@ -1,3 +1,4 @@
+/* Versions of registered models: made from a source, described, moved between stages. */
 #include "mlflow/address.h"
 #include "mlflow/name.h"
 #include "mlflow/registry_source.h"
@@ -26,6 +27,7 @@ static int find(struct work *work, struct store_txn *txn, struct registry_entry 
     return registry_version(txn, out_model, work->value, out_version, err);
 }
 
+/* By name and number. */
 static int read_address(struct ask *ask, struct work *work, struct error *err)
 {
     if (ask_text(ask, "name", ASK_REQUIRED, &work->name, err) < 0)
@@ -33,6 +35,7 @@ static int read_address(struct ask *ask, struct work *work, struct error *err)
     return ask_text(ask, "version", ASK_REQUIRED, &work->value, err);
 }
 
+/* Written into the reply anew when the write runs twice. */
 static int show_result(struct work *work, struct store_txn *txn, const struct registry_entry *model,
                        const struct registry_entry *version, struct error *err)
 {
@@ -46,6 +49,7 @@ static int show_result(struct work *work, struct store_txn *txn, const struct re
     return 0;
 }
 
+/* By number; aliases have a route of their own. */
 int mlflow_version_get(struct ask *ask, struct out *out, struct error *err)
 {
     struct work work = {.ask = ask, .out = out};
@@ -107,6 +111,7 @@ struct fresh {
     struct str description, run_link;
 };
 
+/* What ARM has a field for goes there; the rest under names of MLflow's own. */
 static struct json *version_properties(struct arena *arena, const struct fresh *fresh)
 {
     struct json *properties = json_object(arena), *extra = json_object(arena);
@@ -130,6 +135,7 @@ static struct json *version_properties(struct arena *arena, const struct fresh *
     return properties;
 }
 
+/* For lineage: which job a version came from. */
 static int link_run(struct store_txn *txn, const struct fresh *fresh, const struct asset *asset,
                     int64_t scope, struct error *err)
 {
@@ -143,6 +149,7 @@ static int link_run(struct store_txn *txn, const struct fresh *fresh, const stru
     return fresh->source.run_id.len ? asset_link(txn, &edge, err) : 0;
 }
 
+/* The number is drawn inside the write, so two who register at once get two. */
 static int create_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct work *work = context;
@@ -170,6 +177,7 @@ static int create_apply(struct store_txn *txn, void *context, struct error *err)
     return show_result(work, txn, &model, &version, err);
 }
 
+/* The source is resolved before the write, which then only stores what it means. */
 int mlflow_version_create(struct ask *ask, struct out *out, struct error *err)
 {
     struct fresh fresh = {0};
@@ -226,6 +234,7 @@ static int archive_others(struct store_txn *txn, const struct registry_entry *mo
     return 0;
 }
 
+/* Every change moves the model's time too, by which clients sort. */
 static int change_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct work *work = context;
@@ -253,6 +262,7 @@ static int change_apply(struct store_txn *txn, void *context, struct error *err)
     return work->out ? show_result(work, txn, &model, &version, err) : 0;
 }
 
+/* The description alone. */
 int mlflow_version_update(struct ask *ask, struct out *out, struct error *err)
 {
     struct change change = {.kind = CHANGE_TEXT};
@@ -264,6 +274,7 @@ int mlflow_version_update(struct ask *ask, struct out *out, struct error *err)
     return work_write(&work, change_apply, err);
 }
 
+/* The reply is empty, as MLflow's. */
 int mlflow_version_set_tag(struct ask *ask, struct out *, struct error *err)
 {
     struct change change = {.kind = CHANGE_TAG};
@@ -277,6 +288,7 @@ int mlflow_version_set_tag(struct ask *ask, struct out *, struct error *err)
     return work_write(&work, change_apply, err);
 }
 
+/* A missing one is no mistake. */
 int mlflow_version_delete_tag(struct ask *ask, struct out *, struct error *err)
 {
     struct change change = {.kind = CHANGE_NO_TAG};
@@ -288,6 +300,7 @@ int mlflow_version_delete_tag(struct ask *ask, struct out *, struct error *err)
     return work_write(&work, change_apply, err);
 }
 
+/* Stages are four words; only Staging and Production push others out. */
 int mlflow_version_stage(struct ask *ask, struct out *out, struct error *err)
 {
     static const char *const STAGES[] = {"None", "Staging", "Production", "Archived"};
@@ -316,6 +329,7 @@ int mlflow_version_stage(struct ask *ask, struct out *out, struct error *err)
     return work_write(&work, change_apply, err);
 }
 
+/* Its aliases go with the row; its number is not given again. */
 static int delete_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct work *work = context;
@@ -327,6 +341,7 @@ static int delete_apply(struct store_txn *txn, void *context, struct error *err)
     return registry_save(txn, &model, err);
 }
 
+/* In any stage. */
 int mlflow_version_delete(struct ask *ask, struct out *, struct error *err)
 {
     struct work work = {.ask = ask};

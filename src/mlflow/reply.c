@@ -1,3 +1,5 @@
+/* Replies and refusals in MLflow's form. Its clients try again on 429 and 503 alone, so those
+ * statuses mean that and nothing else. */
 #include "mlflow/reply.h"
 
 #include <assert.h>
@@ -29,6 +31,7 @@ static const struct wire_row WIRE[ERROR_COUNT_] = {
     [ERROR_STORAGE_FULL] = {507, "RESOURCE_EXHAUSTED"}, /* not 429: trying again would not help */
 };
 
+/* Too long an answer is told as such: half of one would be read as all. */
 void reply_json(struct call *call, struct out *out)
 {
     struct str text = out_str(out);
@@ -43,11 +46,13 @@ void reply_json(struct call *call, struct out *out)
                text.len ? arena_str(call->arena, text) : STR("{}"));
 }
 
+/* For routes that answer one fixed word. */
 void reply_text(struct call *call, const char *content_type, struct str text)
 {
     http_reply(call->ex, 200, content_type, text);
 }
 
+/* MLflow's form of errors; 503 tells when to come again. */
 static void reply_wire(struct call *call, int status, const char *code, const struct error *err)
 {
     CLEANUP(out_free) struct out out = out_make();
@@ -63,6 +68,7 @@ static void reply_wire(struct call *call, int status, const char *code, const st
     http_reply(call->ex, status, "application/json", arena_str(call->arena, out_str(&out)));
 }
 
+/* A code without a row here is a mistake of ours, and says so. */
 void reply_error(struct call *call, const struct error *err)
 {
     bool known = err->code < ERROR_COUNT_ && WIRE[err->code].code;
@@ -72,6 +78,7 @@ void reply_error(struct call *call, const struct error *err)
                known ? WIRE[err->code].code : "INTERNAL_ERROR", err);
 }
 
+/* For the router and the guard. */
 void reply_refuse(struct call *call, const struct error *err)
 {
     /* What a handler misses has a target; an address that nobody answers has none. */

@@ -1,3 +1,5 @@
+/* The table of MLflow's routes. Clients of several ages ask under several roots, so each row stands
+ * there once for every spelling. */
 #include "mlflow/mlflow.h"
 
 #include "mlflow/handler.h"
@@ -149,6 +151,7 @@ static const struct mlflow_row ROWS[] = {
 /* Routes stand in the order of rows, with as many spellings each. */
 #define SPELLINGS (COUNT(ROOTS) * 2)
 
+/* Routes are an array of ours, so the place in it is the row's. */
 static const struct mlflow_row *row_of(const struct call *call)
 {
     const struct mlflow *mlflow = call->face;
@@ -183,6 +186,7 @@ static void run_hot(struct call *call)
         row_of(call)->hot(&ask);
 }
 
+/* Artifact uploads stream and have a limit of their own; all else is JSON. */
 static struct route route_for(const struct mlflow_row *row, const char *path)
 {
     bool streams = row->run == mlflow_artifact_put;
@@ -202,6 +206,7 @@ static struct route route_for(const struct mlflow_row *row, const char *path)
                           .refuse = reply_refuse};
 }
 
+/* Every row under every spelling of its root, so that the router needs no rules for them. */
 struct mlflow *mlflow_new(const struct mlflow_options *options)
 {
     struct mlflow *mlflow = calloc(1, sizeof *mlflow);
@@ -226,6 +231,7 @@ struct mlflow *mlflow_new(const struct mlflow_options *options)
     return mlflow;
 }
 
+/* For CLEANUP. */
 void mlflow_free(struct mlflow **mlflow)
 {
     if (!*mlflow)
@@ -235,6 +241,7 @@ void mlflow_free(struct mlflow **mlflow)
     *mlflow = NULL;
 }
 
+/* They point into the face: it outlives the server. */
 struct route_table mlflow_routes(struct mlflow *mlflow)
 {
     return (struct route_table){mlflow->routes, mlflow->count, mlflow};

@@ -1,3 +1,5 @@
+/* Single runs: read, renamed, ended, deleted. A run behind which a job stands is moved by the job;
+ * its code may only describe it. */
 #include "mlflow/work.h"
 #include "os/clock.h"
 
@@ -84,6 +86,7 @@ static void change_state(struct run *run, struct run_change *change)
         run->end_us = change->end_ms * US_PER_MS;
 }
 
+/* Name and its tag are changed together, for clients read either. */
 static int update_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct work *work = context;
@@ -112,6 +115,7 @@ static int update_apply(struct store_txn *txn, void *context, struct error *err)
     return 0;
 }
 
+/* Whatever is sent; the reply is the run's new info. */
 int mlflow_run_update(struct ask *ask, struct out *out, struct error *err)
 {
     struct run_change change = {.end_ms = -1};
@@ -155,6 +159,7 @@ static int stage_apply(struct store_txn *txn, void *context, struct error *err)
     return run_update(txn, &run, err);
 }
 
+/* Deleting and restoring are one change of a date. */
 static int set_stage(struct ask *ask, int64_t deleted_us, struct error *err)
 {
     struct work work = {.ask = ask, .number = deleted_us};
@@ -164,16 +169,19 @@ static int set_stage(struct ask *ask, int64_t deleted_us, struct error *err)
     return work_write(&work, stage_apply, err);
 }
 
+/* A stage: files and points stay. */
 int mlflow_run_delete(struct ask *ask, struct out *, struct error *err)
 {
     return set_stage(ask, clock_now_us(), err);
 }
 
+/* What went with its experiment comes back with that. */
 int mlflow_run_restore(struct ask *ask, struct out *, struct error *err)
 {
     return set_stage(ask, 0, err);
 }
 
+/* A missing one is told, as MLflow does. */
 static int delete_tag_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct work *work = context;
@@ -187,6 +195,7 @@ static int delete_tag_apply(struct store_txn *txn, void *context, struct error *
     return run_touch(txn, run.run, err);
 }
 
+/* Of an active run only. */
 int mlflow_run_delete_tag(struct ask *ask, struct out *, struct error *err)
 {
     struct work work = {.ask = ask};

@@ -1,3 +1,4 @@
+/* Searches of runs and logged models: the request is read here, the work is tracking's. */
 #include "tracking/search.h"
 
 #include "base/map.h"
@@ -35,6 +36,7 @@ static int read_view(struct ask *ask, enum search_view *out, struct error *err)
     return 0;
 }
 
+/* Without any nothing is found: MLflow searches no whole workspace. */
 static int read_experiments(struct ask *ask, struct search *search, struct error *err)
 {
     struct ask_texts ids;
@@ -53,6 +55,7 @@ static int read_experiments(struct ask *ask, struct search *search, struct error
     return 0;
 }
 
+/* What runs and models have in common. */
 static int read_search(struct ask *ask, const struct filter_grammar *grammar, struct search *search,
                        struct error *err)
 {
@@ -91,6 +94,7 @@ static int show_runs(struct ask *ask, struct store_txn *txn, const struct run_pa
     return 0;
 }
 
+/* The page is shown from the same snapshot it was searched in. */
 int mlflow_search_runs(struct ask *ask, struct out *out, struct error *err)
 {
     struct search search = {.view = SEARCH_ACTIVE};
@@ -158,6 +162,7 @@ static uint64_t mark_of(struct ask *ask, struct str filter)
     return mark;
 }
 
+/* The page token holds a mark of filter and order: another search must not go on from it. */
 int mlflow_model_search(struct ask *ask, struct out *out, struct error *err)
 {
     struct search search = {0};
@@ -196,6 +201,7 @@ int mlflow_model_search(struct ask *ask, struct out *out, struct error *err)
 
 /* --- Datasets of experiments ------------------------------------------------------------------ */
 
+/* For the boxes of the user interface. */
 int mlflow_search_datasets(struct ask *ask, struct out *out, struct error *err)
 {
     struct search search = {0};

@@ -1,3 +1,5 @@
+/* Runs, experiments and logged models as MLflow writes them: what is empty is left out, as
+ * protobuf's JSON does, except for the objects that its clients open without looking. */
 #include "mlflow/show.h"
 
 #include "mlflow/address.h"
@@ -5,6 +7,7 @@
 
 #include <assert.h>
 
+/* A run that has not begun shows when it was made, since clients sort by the start. */
 void show_run_info(struct out *out, const char *key, const struct ask *ask, const struct run *run,
                    struct str location)
 {
@@ -25,6 +28,7 @@ void show_run_info(struct out *out, const char *key, const struct ask *ask, cons
     out_end(out, '}');
 }
 
+/* Left out when there are none, as protobuf does. */
 void show_pairs(struct out *out, const char *key, const struct pairs *pairs)
 {
     if (pairs->count == 0)
@@ -35,6 +39,7 @@ void show_pairs(struct out *out, const char *key, const struct pairs *pairs)
     out_end(out, ']');
 }
 
+/* The latest of each key, with its step and time. */
 static void show_metrics(struct out *out, const struct metric_list *metrics)
 {
     if (metrics->count == 0)
@@ -52,6 +57,7 @@ static void show_metrics(struct out *out, const struct metric_list *metrics)
     out_end(out, ']');
 }
 
+/* Schema and profile only where they were logged. */
 static void show_dataset(struct out *out, const struct dataset_input *input)
 {
     const struct dataset *dataset = &input->dataset;
@@ -71,6 +77,7 @@ static void show_dataset(struct out *out, const struct dataset_input *input)
     out_end(out, '}');
 }
 
+/* The object is there even when it is empty. */
 static void show_inputs(struct out *out, const struct lineage *lineage)
 {
     out_begin(out, "inputs", '{');
@@ -92,6 +99,7 @@ static void show_inputs(struct out *out, const struct lineage *lineage)
     out_end(out, '}');
 }
 
+/* As the inputs. */
 static void show_outputs(struct out *out, const struct lineage *lineage)
 {
     out_begin(out, "outputs", '{');
@@ -136,6 +144,7 @@ int show_run(struct ask *ask, struct store_txn *txn, const struct shown_run *sho
     return 0;
 }
 
+/* Its members alone, since clients get them in objects of other names. */
 int show_experiment(const struct ask *ask, struct store_txn *txn,
                     const struct experiment *experiment, struct out *out, struct error *err)
 {
@@ -155,6 +164,7 @@ int show_experiment(const struct ask *ask, struct store_txn *txn,
     return 0;
 }
 
+/* One for each dataset, with the run that measured it. */
 static int show_model_metrics(struct ask *ask, struct store_txn *txn,
                               const struct logged_model *model, struct out *out, struct error *err)
 {

@@ -1,3 +1,5 @@
+/* What most handlers share: the write on the writer's thread, the run it concerns, pages and
+ * orders. */
 #include "mlflow/work.h"
 
 #include "tracking/filter.h"
@@ -6,17 +8,20 @@
 
 #define WORK_ORDERS_MAX 20
 
+/* Waits for the commit. */
 int work_write(struct work *work, store_apply *change, struct error *err)
 {
     assert(work->ask);
     return store_write(work->ask->mlflow->engines->store, change, work, err);
 }
 
+/* A snapshot; the caller ends it. */
 struct store_txn *work_read(struct ask *ask, struct error *err)
 {
     return store_read_begin(ask->mlflow->engines->store, err);
 }
 
+/* Active and the caller's to write; checked inside the write. */
 int work_find_run(struct work *work, struct store_txn *txn, struct run *out, struct error *err)
 {
     int64_t scope;
@@ -34,6 +39,7 @@ int work_find_run(struct work *work, struct store_txn *txn, struct run *out, str
     return 0;
 }
 
+/* For the artifact addresses of its runs. */
 int work_location(struct store_txn *txn, const struct run *run, struct str *out, struct error *err)
 {
     struct experiment experiment;
@@ -44,17 +50,20 @@ int work_location(struct store_txn *txn, const struct run *run, struct str *out,
     return 0;
 }
 
+/* The offset, and what the search was, so that it is not used for another. */
 struct str work_token(struct arena *arena, size_t offset, uint64_t mark)
 {
     return arena_printf(arena, "%zx.%llx", offset, (unsigned long long)mark);
 }
 
+/* One sentence for all that can be wrong with it. */
 static int bad_token(struct error *err)
 {
     return error_set(err, ERROR_INVALID, "page_token",
                      "Invalid page token, it was not given by this search.");
 }
 
+/* Small letters alone, as we write them. */
 static bool hex_number(struct str text, uint64_t *out)
 {
     uint64_t number = 0;
@@ -70,6 +79,7 @@ static bool hex_number(struct str text, uint64_t *out)
     return text.len > 0 && text.len <= 16;
 }
 
+/* A billion is more than any search can hold. */
 int work_offset(struct ask *ask, uint64_t mark, size_t *out, struct error *err)
 {
     struct str token, head, tail;
@@ -87,6 +97,7 @@ int work_offset(struct ask *ask, uint64_t mark, size_t *out, struct error *err)
     return 0;
 }
 
+/* 0 as the fallback: the field must be sent. */
 int work_limit(struct ask *ask, int64_t fallback, int64_t max, size_t *out, struct error *err)
 {
     int64_t limit = fallback;
@@ -105,11 +116,13 @@ int work_limit(struct ask *ask, int64_t fallback, int64_t max, size_t *out, stru
     return 0;
 }
 
+/* Whether two clauses order by the same thing. */
 static bool same_field(const struct order_clause *a, const struct order_clause *b)
 {
     return a->entity == b->entity && a->field == b->field && (a->field || str_eq(a->key, b->key));
 }
 
+/* A field twice is refused: MLflow does, and the second could not matter. */
 int work_orders(struct ask *ask, const struct filter_grammar *grammar, struct work_orders *out,
                 struct error *err)
 {
