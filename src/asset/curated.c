@@ -1,3 +1,5 @@
+/* The environments we ship, for those surfaces that know assets but not the engine that makes
+ * environments ready. */
 #include "asset/asset.h"
 
 #include "environment/curated.h"

@@ -1,4 +1,6 @@
-/* Dooming: the names go. What is left is written down for doom_sweep.c. */
+/* Dooming: the names go, in the transaction of the client's DELETE. What hangs on them (points,
+ * bytes) may be of any size, so it is only written down here and removed slice by slice by
+ * doom_sweep.c, also after a crash. */
 #include "asset/doom.h"
 
 #include "asset/asset.h"

@@ -1,4 +1,6 @@
-/* The cap is checked in one place, buf_reserve; everything else goes through it. */
+/* The cap is checked in one place, buf_reserve; everything else goes through it. A buffer that once
+ * was asked for more stays failed, so that callers add piece after piece and ask a single time at
+ * the end, and a text with a hole in it can never come out. */
 #include "base/buf.h"
 
 #include <assert.h>

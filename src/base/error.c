@@ -1,4 +1,6 @@
-/* Filling a struct error. Nothing here allocates: errors must work when nothing else does. */
+/* Filling a struct error. Nothing here allocates: errors must work when nothing else does.
+ * Sentences are for clients, so what does not fit is cut at a whole character, and nothing of ours
+ * (addresses, secrets) may be formatted into one. */
 #include "base/error.h"
 
 #include <assert.h>

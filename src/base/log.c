@@ -1,4 +1,6 @@
-/* Lines are put together on the heap and written in one call. */
+/* Lines are put together on the heap and written in one call, so that those of several threads and
+ * processes on one descriptor never mix. Fields are escaped: a value of a client's cannot begin a
+ * line of its own. */
 #include "base/log.h"
 
 #include "base/buf.h"

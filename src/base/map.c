@@ -1,4 +1,6 @@
-/* A table of open addresses; see Knuth, The Art of Computer Programming 6.4, algorithms L and R. */
+/* A table of open addresses; see Knuth, The Art of Computer Programming 6.4, algorithms L and R.
+ * Its hash starts from chance, since keys are names that clients choose. No lock: whoever shares a
+ * map has one. */
 #include "base/map.h"
 
 #include <assert.h>

@@ -1,4 +1,5 @@
-/* Nothing here allocates, and nothing depends on the locale. */
+/* Nothing here allocates, and nothing depends on the locale: names, headers and keys of rows are
+ * compared by these functions, and two servers must agree on what is equal. */
 #include "base/str.h"
 
 #include <assert.h>

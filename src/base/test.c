@@ -1,4 +1,5 @@
-/* main() of every unit test program, and what the CHECK macros call. */
+/* main() of every unit test program, and what the CHECK macros call. Tests register themselves, so
+ * a file that is linked is a file that runs; each gets a folder of its own that goes with it. */
 #include "base/test.h"
 
 #include <ftw.h>

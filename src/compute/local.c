@@ -1,4 +1,5 @@
-/* local.c - runs on this host: the runner is a child in a session of its own, which outlives us */
+/* Runs on this host: the runner is a child in a session of its own, which outlives us. A server
+ * that starts later knows it by pid, start time and boot, never by pid alone. */
 #include "compute/compute.h"
 
 #include "os/cgroup.h"

@@ -1,4 +1,6 @@
-/* Opening the folders. What a stopped server left in tmp/ is named by nothing and goes. */
+/* Opening the folders. What a stopped server left in tmp/ is named by nothing and goes. Everything
+ * else may stay as a crash left it: the order in which chunks are written makes that harmless, and
+ * collection removes what was left over. */
 #include "content/content_private.h"
 
 #include "os/file.h"

@@ -1,3 +1,6 @@
+/* The thread that brings what is into line with what the documents ask for. A turn reads all in one
+ * snapshot and takes one step with each deployment; whatever fails is tried again by the next turn,
+ * so a restart needs no special care. */
 #include "endpoint/internal.h"
 
 #include "base/log.h"

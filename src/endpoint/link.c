@@ -1,4 +1,5 @@
-/* link.c - the gateway, seen from serve: found or started, told the routes, asked who answers */
+/* The gateway, seen from serve: found or started, told the routes, asked who answers. It goes on
+ * serving while we are away, so nothing is told to it that it could not serve by alone. */
 #include "endpoint/internal.h"
 
 #include "http/client.h"

@@ -1,4 +1,5 @@
-/* name.c - endpoint names: one a server, since scoring addresses carry no workspace */
+/* Endpoint names: one a server, since scoring addresses carry no workspace. Asked within the write
+ * that makes the endpoint, so two at once cannot both have it. */
 #include "endpoint/internal.h"
 
 #include <assert.h>

@@ -1,3 +1,6 @@
+/* A conda file is mostly a list of packages that pip has as well, some under another name. What pip
+ * cannot bring is named in one error with its line, instead of failing an hour later in the middle
+ * of an installation. */
 #include "environment/conda.h"
 
 #include "yaml/yaml.h"

@@ -1,3 +1,6 @@
+/* Environments that come with the program: a folder each, with a record, the list of packages
+ * and its lock. They are read when they are asked for, so that a new one is a new folder and no
+ * code. */
 #include "environment/curated.h"
 
 #include "os/file.h"

@@ -1,3 +1,6 @@
+/* From an environment's resource to the description that says all its making depends on. Equal
+ * descriptions have equal keys, whoever wrote them and under whatever name, and so share one
+ * folder. */
 #include "environment/environment.h"
 
 #include "environment/conda.h"

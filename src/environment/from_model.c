@@ -1,3 +1,5 @@
+/* An MLflow model says itself what it needs, in files beside it. They are read by the runner that
+ * has the model on its disk, as the server that plans a deployment has only its address. */
 #include "environment/from_model.h"
 
 #include "environment/conda.h"

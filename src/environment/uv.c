@@ -1,3 +1,5 @@
+/* Running uv, a program, and making its words an error that people understand. It runs inside a
+ * sandbox where there is one, since building a package runs code of the package's. */
 #include "environment/uv.h"
 
 #include "os/file.h"

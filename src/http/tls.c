@@ -1,4 +1,5 @@
-/* Contexts of OpenSSL for both sides: TLS 1.2 or later, HTTP/1.1 only. */
+/* Contexts of OpenSSL for both sides: TLS 1.2 or later, HTTP/1.1 only. The server's certificate is
+ * looked at again while it runs, so that a renewed one needs no restart. */
 #include "http/tls_private.h"
 
 #include "os/clock.h"

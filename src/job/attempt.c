@@ -1,4 +1,5 @@
-/* Rows of table `attempt`: one for each time a job was put on a node. */
+/* Rows of table `attempt`: one for each time a job was put on a node. The row is written before its
+ * runner is started, so that a crash between the two is seen: recorded, and never heard of. */
 #include "job/attempt.h"
 
 #include "base/json.h"

@@ -1,4 +1,5 @@
-/* Asking a job to stop: its state first, then the signal that makes it quick. */
+/* Asking a job to stop: its state first, then the signal that makes it quick. The order is what
+ * makes a crash harmless, as the runner also learns of the state with its next report. */
 #include "job/step.h"
 
 #include <assert.h>

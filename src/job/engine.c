@@ -1,4 +1,5 @@
-/* engine.c - the one thread that decides and starts */
+/* The one thread that decides and starts. It is woken by events and looks by itself as well, since
+ * a runner that dies tells nobody. Its patience grows while nothing is open. */
 #include "job/job_private.h"
 
 #include "base/log.h"

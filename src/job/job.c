@@ -1,4 +1,5 @@
-/* Making and ending the engine; what it does is in the other files. */
+/* Making and ending the engine; what it does is in the other files, named after the steps of a
+ * job's life: spec, submit, queue, place, start, watch, finish. */
 #include "job/job_private.h"
 
 #include <assert.h>

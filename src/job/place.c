@@ -1,4 +1,6 @@
-/* Which waiting job gets a node: a function of what is known, without a clock or a store. */
+/* Which waiting job gets a node: a function of what is known, without a clock or a store, so that
+ * its tests are tables. In order of submission for each pool; one that must wait is told behind
+ * whom. */
 #include "job/place.h"
 
 #include <assert.h>

@@ -1,4 +1,6 @@
-/* Reads who waits and what is busy, has place.c decide, and starts what it chose. */
+/* Reads who waits and what is busy, has place.c decide, and starts what it chose. The reading is
+ * one snapshot of one workspace; starting looks again within its write, since a job may have been
+ * cancelled since. */
 #include "job/queue.h"
 
 #include "job/start.h"

@@ -1,3 +1,5 @@
+/* What a GET of a job adds to the body that was submitted: its state, its times, where it can be
+ * followed and what it gave. Nothing of this is stored in the document. */
 #include "job/step.h"
 
 #include "os/clock.h"

@@ -1,4 +1,6 @@
-/* From the wire body to what a runner needs: checks, resolves, and writes spec.json. */
+/* From the wire body to what a runner needs: checks, resolves, and writes spec.json. A runner asks
+ * nobody anything: what it is to run, with which bytes and in which environment, all stands in that
+ * file. */
 #include "job/spec.h"
 
 #include "asset/asset.h"

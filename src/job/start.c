@@ -1,4 +1,5 @@
-/* Record, then start; and the same again after a crash between the two. */
+/* Record, then start; and the same again after a crash between the two. Starting twice is made
+ * harmless by the run folder: the second runner finds the first one's lock. */
 #include "job/start.h"
 
 #include "base/log.h"

@@ -1,4 +1,5 @@
-/* The table of states. */
+/* The table of states. One place decides what may follow what; the row, the event and the times of
+ * a run change together, in the caller's transaction. */
 #include "job/state.h"
 
 #include "os/clock.h"

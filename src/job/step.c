@@ -1,4 +1,5 @@
-/* Every write of the engine goes through step_write. */
+/* Every write of the engine goes through step_write: it reads the rows again, changes them, and
+ * tells the watchers once the commit is there and not before. */
 #include "job/step.h"
 
 #include "job/watcher.h"

@@ -1,4 +1,5 @@
-/* What a submission adds to the transaction that stores its document. */
+/* What a submission adds to the transaction that stores its document: the run, its lineage and its
+ * first event. So there is no job without a run, and no run without its job. */
 #include "job/spec.h"
 
 #include "job/step.h"

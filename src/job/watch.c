@@ -1,4 +1,5 @@
-/* Reports of runners, and looking after runners that report no more. */
+/* Reports of runners, and looking after runners that report no more. Events carry numbers and are
+ * taken once and in order, so that either side may be killed and repeat itself. */
 #include "job/watch.h"
 
 #include "base/log.h"

@@ -1,4 +1,5 @@
-/* Open streams, and telling them. */
+/* Open streams, and telling them. Telling never waits for a stream: it leaves a mark and wakes, and
+ * the stream looks when its peer can take more. */
 #include "job/watcher.h"
 
 #include <assert.h>

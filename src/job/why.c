@@ -1,3 +1,5 @@
+/* "Why does my job wait, or why did it fail": the timeline from the events, what it waits for as
+ * the scheduler itself sees it, and what a person can do next. */
 #include "job/queue.h"
 #include "job/step.h"
 

@@ -1,4 +1,5 @@
-/* batch_deployment.c - a model, or a pipeline component, that reads folders in batches */
+/* A model, or a pipeline component, that reads folders in batches. What its runs need is checked
+ * when it is made, as nobody looks on when it is invoked at night. */
 #include "kinds/batch.h"
 
 #include "kinds/lineage.h"

@@ -1,4 +1,5 @@
-/* What runs on a pool: every place that a job holds is shown as a node, all of them this host. */
+/* What runs on a pool: every place that a job holds is shown as a node, all of them this host. Made
+ * from the open attempts for each question, so it cannot disagree with what runs. */
 #include "kinds/compute.h"
 
 #include "job/attempt.h"

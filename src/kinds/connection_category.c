@@ -1,4 +1,5 @@
-/* Which categories there are and in which group a client finds them. Data, no decisions. */
+/* Which categories there are and in which group a client finds them. Data, no decisions: an unknown
+ * category is taken as well, since the service adds some each month. */
 #include "kinds/connection.h"
 
 #include <assert.h>

@@ -1,3 +1,5 @@
+/* Lists with a question: tags, properties, names. What an index answers is left to the store; the
+ * rest is sifted in batches, until a page is full or nothing is left. */
 #include "kinds/filter.h"
 
 #include <assert.h>

@@ -1,3 +1,5 @@
+/* Indexes of documents for retrieval. The service keeps them outside of ARM in a flat shape of its
+ * own; they are documents of ours like any other, translated on both ways. */
 #include "kinds/index.h"
 
 #include "kinds/fields.h"

@@ -1,3 +1,5 @@
+/* The resource of a job: its document is what was asked for, the run is what happened. A PUT is one
+ * submission; afterwards only what people write on a job may change. */
 #include "kinds/job.h"
 
 #include "asset/doom.h"

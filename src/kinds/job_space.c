@@ -1,3 +1,5 @@
+/* The search space of a sweep: each parameter's distribution and the template that uses it. A wrong
+ * one would fail in each of its trials, so it fails here. */
 #include "kinds/job_space.h"
 
 #include <assert.h>

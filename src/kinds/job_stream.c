@@ -1,3 +1,5 @@
+/* A job's life as one stream of server-sent events: state, logs, end. A cursor in each event lets a
+ * client go on where its connection broke, without losing or repeating a byte. */
 #include "kinds/job_stream.h"
 
 #include "arm/kind.h"

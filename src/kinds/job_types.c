@@ -1,3 +1,5 @@
+/* What each type of job must say. All types are checked alike, also those
+ * without an engine: a wrong body is told as wrong before it is told what is not built. */
 #include "kinds/job_types.h"
 
 #include "kinds/fields.h"

@@ -1,3 +1,5 @@
+/* What came from what: edges between data, models, jobs and deployments, written with the resource
+ * that uses them and walked from either end, ring by ring. */
 #include "kinds/lineage.h"
 
 #include "asset/asset.h"

@@ -1,3 +1,5 @@
+/* What kinds without an engine share: they are stored, checked by a table and shown with a true
+ * state. An action that has no engine answers 501 and names it. */
 #include "kinds/plain.h"
 
 #include <assert.h>

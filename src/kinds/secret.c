@@ -1,4 +1,5 @@
-/* One slot of the vault per document: whoever reads a row of `document` finds no secret in it. */
+/* One slot of the vault per document: whoever reads a row of `document` finds no secret in it. A
+ * PUT without secrets keeps the old ones, as clients send back what a GET showed them. */
 #include "kinds/secret.h"
 
 #include "vault/vault.h"

@@ -1,4 +1,5 @@
-/* Where clients may put bytes, and the signatures that let them. */
+/* Where clients may put bytes, and the signatures that let them. Each upload has a folder that
+ * nobody else was given; it goes with the version it was made for. */
 #include "kinds/kinds.h"
 
 #include "asset/asset.h"

@@ -1,4 +1,6 @@
-/* Control groups of version 2, and of version 1 where the host still has those. */
+/* Control groups of version 2, and of version 1 where the host still has those. What a host refuses
+ * is told as a sentence and is never an error: a job without a limit is better than none, and the
+ * whole tree of its processes is ended in other ways as well. */
 #include "os/cgroup.h"
 
 #include "os/clock.h"

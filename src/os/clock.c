@@ -1,4 +1,5 @@
-/* Time, and its texts on the wire. */
+/* Time, and its texts on the wire. The reading of dates is by hand: the library's follows the
+ * locale and takes more forms than ISO 8601 has. Tests can stand both clocks still. */
 #include "os/clock.h"
 
 #include <assert.h>

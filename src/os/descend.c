@@ -1,4 +1,5 @@
-/* descend.c - the tree of processes below one, as /proc shows it at one moment */
+/* The tree of processes below one, as /proc shows it at one moment. It is the way to end what a
+ * program started where control groups are not ours to make. */
 #include "os/process.h"
 
 #include <assert.h>

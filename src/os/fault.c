@@ -1,4 +1,6 @@
-/* Plans of failure; see fault.h. One relaxed load when there is none. */
+/* Plans of failure; see fault.h. One relaxed load when there is none, as the points lie in hot
+ * calls. A failpoint ends the process where it stands: what a crash leaves behind is tested by
+ * crashing. */
 #include "os/fault.h"
 
 #include <assert.h>

@@ -1,4 +1,6 @@
-/* Files through openat2, so that no path can leave the folder it is meant to be in. */
+/* Files through openat2, so that no path can leave the folder it is meant to be in, whatever links
+ * a job or a client put there. What must survive a crash is written beside, synced, renamed, and
+ * the folder synced after it, in this order. */
 #include "os/file.h"
 
 #include "os/fault.h"

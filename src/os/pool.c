@@ -1,4 +1,5 @@
-/* A queue and threads; nothing is stolen, tasks run in the order they came. */
+/* A queue and threads; nothing is stolen, tasks run in the order they came. The queue has no limit
+ * of its own: who fills it (the HTTP server) limits requests. */
 #include "os/pool.h"
 
 #include <assert.h>

@@ -1,4 +1,6 @@
-/* Children by vfork and exec, watched by pidfd. */
+/* Children by vfork and exec, watched by pidfd. Between the two only what POSIX allows there is
+ * called, on memory prepared before: a server with threads and gigabytes must neither copy itself
+ * nor take a lock that another thread holds. */
 #include "os/process.h"
 
 #include "os/fault.h"

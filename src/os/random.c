@@ -1,4 +1,5 @@
-/* Chance from the kernel, or from a seed in tests. */
+/* Chance from the kernel, or from a seed in tests. There is no generator in between to be seeded
+ * wrongly or to be copied by a fork. */
 #include "os/random.h"
 
 #include <assert.h>

@@ -1,4 +1,6 @@
-/* The two walks over whole trees of os/file.h; they never follow a link. */
+/* The two walks over whole trees of os/file.h; they never follow a link. Names of a folder are read
+ * before anything is done with them, and in order, so that a walk over the same tree gives the
+ * same. */
 #include "os/file.h"
 
 #include "os/fault.h"

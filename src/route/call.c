@@ -1,4 +1,5 @@
-/* call.c - what a handler asks of its call */
+/* What a handler asks of its call. Parameters are found by name: there are ten at most, and a table
+ * would cost more than looking. */
 #include "route/route.h"
 
 #include "http/text.h"

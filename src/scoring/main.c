@@ -1,4 +1,5 @@
-/* main.c - one replica: opens its engine, listens on r.sock, says in score.json how it is */
+/* One replica: opens its engine, listens on r.sock, says in score.json how it is. Who talks to it
+ * is the gateway alone, by a socket in a folder that only its own user can enter. */
 #include "base/log.h"
 #include "http/limits.h"
 #include "os/file.h"

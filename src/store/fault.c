@@ -1,4 +1,6 @@
-/* Hands every call on to the engine inside, but for the one that the plan names. */
+/* Hands every call on to the engine inside, but for the one that the plan names. The suite of the
+ * engines runs over it as well, and the store's recovery is tested with each kind of failed commit
+ * in turn. */
 #include "store/store_fault.h"
 
 #include "store/store_engine.h"

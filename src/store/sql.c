@@ -1,3 +1,6 @@
+/* Statements. The text of a query stands where it is used, and each is compiled once for a
+ * connection. Errors are kept until the end of a statement, so that code which binds and steps
+ * reads straight through and asks once. */
 #include "store/store_private.h"
 
 #include <assert.h>

@@ -1,3 +1,5 @@
+/* SQLite's own file system with two of its calls looked at first, so that tests can fail a write or
+ * a sync in the middle of the library. Without a plan nothing is changed. */
 #include "store/sqlite_vfs.h"
 
 #include "base/base.h"
