@@ -76,6 +76,14 @@ void oauth_reply(struct call *call, const struct json *body)
     http_reply(call->ex, 200, "application/json", json_write(call->arena, body));
 }
 
+/* Whether a name is our one tenant's. "organizations" is whatever tenant a caller is of: the
+ * command line of Azure asks so when it signs out. */
+static bool our_tenant(const struct oauth *oauth, struct str tenant)
+{
+    return str_eq_fold(tenant, STR("adfs")) || str_eq_fold(tenant, STR("organizations")) ||
+           str_eq_fold(tenant, identity_tenant(oauth->engines->identity));
+}
+
 /* Another tenant's name and one that never was look alike. */
 bool oauth_tenant(struct call *call, struct str *out)
 {
@@ -86,8 +94,7 @@ bool oauth_tenant(struct call *call, struct str *out)
     assert(out);
     if (tenant.len == 0)
         tenant = STR("adfs");
-    if (str_eq_fold(tenant, STR("adfs")) ||
-        str_eq_fold(tenant, identity_tenant(oauth->engines->identity))) {
+    if (our_tenant(oauth, tenant)) {
         *out = tenant;
         return true;
     }
