@@ -31,6 +31,8 @@ static void bio_free(BIO **bio)
     BIO_free(*bio);
 }
 
+/* For CLEANUP, as the six below: OpenSSL has a function for each, but none that takes the place of
+ * the pointer. */
 static void key_free(EVP_PKEY **key)
 {
     EVP_PKEY_free(*key);

@@ -82,6 +82,7 @@ struct name_search {
     bool taken;
 };
 
+/* Names are unique by fold, as people read them. */
 static int look_for_name(const struct document *document, void *context, struct error *)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);

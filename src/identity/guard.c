@@ -150,6 +150,7 @@ static int check_fixed(const struct call *call, struct error *err)
                      STR_ARG(call->caller.name), STR_ARG(call->action));
 }
 
+/* The row says what is asked for; where is said by the path. */
 static int check_action(struct identity *identity, const struct guard_ask *ask, struct call *call,
                         struct error *err)
 {
@@ -291,7 +292,6 @@ bool identity_needs_worker(struct identity *identity, const struct call *call)
             guard_place(identity, &where, &place, NULL) == 0);
 }
 
-/* For faces that learn only while they answer where a request belongs. */
 /* The folder's owner, also as the lender of a key whose signature somebody else shows. */
 static bool is_admin(const struct identity *identity, const struct caller *caller)
 {
@@ -299,6 +299,7 @@ static bool is_admin(const struct identity *identity, const struct caller *calle
            (caller->kind == CALLER_USER && str_eq(caller->object_id, identity->admin_id));
 }
 
+/* Any right at or beneath it: whoever may see a part knows that the whole is there. */
 bool identity_sees(struct identity *identity, const struct caller *caller, struct str scope)
 {
     CLEANUP(access_release) struct access *access = NULL;
@@ -313,6 +314,7 @@ bool identity_sees(struct identity *identity, const struct caller *caller, struc
            !access_principal(access)->disabled && access_touches(access, grant_path(arena, scope));
 }
 
+/* For faces that learn only while they answer where a request belongs. */
 bool identity_may(struct identity *identity, const struct caller *caller, struct str action,
                   struct str scope)
 {

@@ -198,6 +198,7 @@ bool identity_ready(struct identity *identity)
     return keys_ready(identity->keys);
 }
 
+/* From then on whoever shows no credential is nobody, on this machine too. */
 void identity_close_door(struct identity *identity)
 {
     assert(identity);
@@ -246,6 +247,7 @@ void identity_wait_keys(struct identity *identity)
     pthread_mutex_unlock(&identity->lock);
 }
 
+/* As Azure's, with our tenant: clients compare it with what discovery says. */
 struct str identity_issuer(struct identity *identity, struct arena *arena)
 {
     const struct host_list *hosts = atomic_load(&identity->hosts);

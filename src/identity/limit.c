@@ -98,6 +98,7 @@ bool limit_reached(struct limit *limit, struct str name, struct str address)
     return reached;
 }
 
+/* By name and address together, so that nobody can lock a name for all others. */
 void limit_failed(struct limit *limit, struct str name, struct str address)
 {
     uint64_t who = limit_hash(name, address);

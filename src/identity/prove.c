@@ -92,6 +92,7 @@ static int read_candidate(struct identity *identity, struct arena *arena, const 
     return find_data(txn, arena, out, err);
 }
 
+/* By its hash in the index: the time says nothing about how much of it was right. */
 static int prove_secret(struct identity *identity, struct arena *arena, const struct proof *proof,
                         struct principal *out, struct error *err)
 {

@@ -100,6 +100,7 @@ static bool meet(struct meeting *m, size_t i, size_t j)
            meet(m, i + 1, j + 1);
 }
 
+/* Whether there is an action that both mean. */
 bool role_patterns_meet(struct str a, struct str b)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);

@@ -100,6 +100,7 @@ int token_sign_claims(struct keys *keys, struct arena *arena, const struct json 
     return 0;
 }
 
+/* The claims are the token's; the key is the newest. */
 int token_sign(struct keys *keys, struct arena *arena, const struct token *token, struct str *out,
                struct error *err)
 {

@@ -16,6 +16,7 @@
 #define TOKEN_US (24LL * 3600 * US_PER_S)
 #define REPLICA_PREFIX "endpoint:"
 
+/* For a foreign attempt as for none: neither says whether the other is there. */
 static int not_found(struct error *err)
 {
     return error_set(err, ERROR_NOT_FOUND, "", "There is no such attempt.");
@@ -82,6 +83,7 @@ static int mint(struct call *call, struct str resource, int64_t expires_us, stru
     return identity_mint(oauth->engines->identity, call->arena, &claims, out, err);
 }
 
+/* The same rights under another audience, never more: what the attempt may is in its own token. */
 void oauth_attempt_token(struct call *call)
 {
     struct arena *arena = call->arena;

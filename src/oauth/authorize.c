@@ -55,6 +55,7 @@ static void answer_by_form(struct call *call, const struct flow *flow,
     buf_free(&page.body);
 }
 
+/* Each value is encoded, so that no state of a client can add parameters of its own. */
 static void answer_by_query(struct call *call, const struct flow *flow,
                             const struct answer_field *fields, size_t count)
 {
@@ -171,6 +172,8 @@ static void show_form(struct call *call, const struct flow *flow, struct str key
     buf_free(&page.body);
 }
 
+/* Until client and redirect are known to be good, mistakes are shown and never sent on: else this
+ * would be a way to send people anywhere. */
 void oauth_authorize(struct call *call)
 {
     struct oauth *oauth = call->face;
@@ -234,6 +237,7 @@ static void finish(struct call *call, struct str key, const struct principal *wh
     answer_client(call, &flow, STR(""), &refused);
 }
 
+/* The page's key is taken with the first right password, so a form is good once. */
 void oauth_sign_in(struct call *call)
 {
     struct oauth *oauth = call->face;

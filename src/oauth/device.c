@@ -10,6 +10,7 @@
 /* Who tries user codes is counted under this name. */
 #define DEVICE_PAGE STR("device page")
 
+/* A device code is worth a sign-in, so only clients that people know may ask for one. */
 static int read_request(struct call *call, struct flow *out, struct error *err)
 {
     struct form form;
@@ -87,6 +88,7 @@ static void show_form(struct call *call, struct str code, const struct signin_tr
     buf_free(&page.body);
 }
 
+/* The last page that a person sees; nothing on it can be sent. */
 static void show_end(struct call *call, const char *title, const char *sentence)
 {
     struct page page = page_make(title);
@@ -97,6 +99,8 @@ static void show_end(struct call *call, const char *title, const char *sentence)
     buf_free(&page.body);
 }
 
+/* The code is typed, not part of the address: a link with a code in it is how people are
+ * tricked. */
 void oauth_device_page(struct call *call)
 {
     const struct signin_try first = {.status = 200};
@@ -149,6 +153,7 @@ static void decide(struct call *call, const struct form *form)
         show_end(call, "Signed in", "The device is signed in; you may close this window.");
 }
 
+/* What cannot be read shows the form again, with the sentence above it. */
 void oauth_device_answer(struct call *call)
 {
     struct oauth *oauth = call->face;

@@ -35,6 +35,7 @@ static struct str hash_of(struct arena *arena, struct str token)
     return (struct str){(const char *)hash, SHA256_DIGEST_LENGTH};
 }
 
+/* Drawn before the write, which may run twice. */
 static struct str make_token(struct arena *arena)
 {
     unsigned char bytes[TOKEN_BYTES];
@@ -50,6 +51,7 @@ static int refuse(struct error *err)
                      "The refresh token is not valid (any more); sign in again.");
 }
 
+/* The next token of a family, or its first. */
 static int insert(struct store_txn *txn, const struct turn *turn, struct error *err)
 {
     struct sql *q = sql(txn,
@@ -86,6 +88,7 @@ static int remove_expired(struct store_txn *txn, int64_t now_us, struct error *e
     return sql_run(q, err);
 }
 
+/* With it goes whatever a thief and the owner hold. */
 static int remove_family(struct store_txn *txn, struct str name, struct error *err)
 {
     struct sql *q = sql(txn, "DELETE FROM refresh_token WHERE family = ?", err);
@@ -155,11 +158,14 @@ static int apply_turn(struct store_txn *txn, void *context, struct error *err)
     return insert(txn, turn, err) < 0 ? -1 : remove_expired(txn, turn->now_us, err);
 }
 
+/* A sign-out: that there is nothing left to remove is fine. */
 static int apply_end(struct store_txn *txn, void *context, struct error *err)
 {
     return remove_family(txn, *(const struct str *)context, err);
 }
 
+/* A family begins with a sign-in, and its name is the caller's, so that it stands in the code
+ * too. */
 int family_issue(struct store *store, struct arena *arena, const struct family *family,
                  struct str *out_token, struct error *err)
 {
@@ -174,6 +180,7 @@ int family_issue(struct store *store, struct arena *arena, const struct family *
     return 0;
 }
 
+/* On this server at once; access tokens live on for their hour. */
 int family_end(struct store *store, struct str name, struct error *err)
 {
     assert(store && name.len > 0);

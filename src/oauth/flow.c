@@ -37,6 +37,7 @@ struct flows {
 
 /* --- The table -------------------------------------------------------------------------------- */
 
+/* In memory alone: a sign-in that a restart interrupts is begun again. */
 struct flows *flows_new(void)
 {
     struct flows *flows = calloc(1, sizeof(*flows));
@@ -63,6 +64,7 @@ static void forget(struct flows *flows, struct entry *entry)
     arena_free(&texts);
 }
 
+/* Nobody asks any more. */
 void flows_free(struct flows **flows)
 {
     assert(flows);
@@ -136,6 +138,8 @@ static void make_room(struct flows *flows, struct str address, int64_t now_us)
         forget(flows, CONTAINER_OF(flows->by_age.next, struct entry, by_age));
 }
 
+/* The key is random and given once; what a person types is shorter, and held back by the
+ * throttle. */
 void flows_add(struct flows *flows, struct arena *arena, const struct flow *flow,
                struct str *out_key)
 {
@@ -189,18 +193,22 @@ static bool read_page(struct flows *flows, struct arena *arena, struct str key, 
     return there;
 }
 
+/* Looked at, so that a wrong password can be tried again. */
 bool flows_page(struct flows *flows, struct arena *arena, struct str key, struct flow *out)
 {
     assert(flows && out);
     return read_page(flows, arena, key, false, out);
 }
 
+/* Taken by the first who proves himself. */
 bool flows_take_page(struct flows *flows, struct arena *arena, struct str key, struct flow *out)
 {
     assert(flows && out);
     return read_page(flows, arena, key, true, out);
 }
 
+/* A code that comes a second time is told with its flow, since then all that came of it must end
+ * (RFC 6749, 4.1.2). */
 enum flow_code flows_take_code(struct flows *flows, struct arena *arena, struct str key,
                                struct flow *out)
 {
@@ -220,6 +228,7 @@ enum flow_code flows_take_code(struct flows *flows, struct arena *arena, struct 
 
 /* --- Devices ---------------------------------------------------------------------------------- */
 
+/* In two groups, as people read it aloud. */
 struct str flows_user_code(struct flows *flows, struct arena *arena, struct str key)
 {
     struct str code = STR("");
@@ -254,6 +263,7 @@ static struct entry *find_typed(struct flows *flows, struct str typed)
     return entry;
 }
 
+/* What a person is about to allow, shown before he is asked. */
 bool flows_device(struct flows *flows, struct arena *arena, struct str user_code, struct flow *out)
 {
     assert(flows && out);
@@ -265,6 +275,7 @@ bool flows_device(struct flows *flows, struct arena *arena, struct str user_code
     return entry != NULL;
 }
 
+/* Once: a code that was answered waits no longer. */
 bool flows_decide(struct flows *flows, struct str user_code, struct str person)
 {
     assert(flows);
@@ -299,6 +310,7 @@ static enum flow_poll poll_entry(struct entry *entry, int64_t now_us)
     return entry->progress == GRANTED ? POLL_GRANTED : POLL_PENDING;
 }
 
+/* The answer is given out once; then the flow is gone. */
 enum flow_poll flows_poll(struct flows *flows, struct arena *arena, struct str key,
                           struct flow *out)
 {

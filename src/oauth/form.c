@@ -77,6 +77,7 @@ int form_read(struct arena *arena, struct str bytes, struct form *out, struct er
     return 0;
 }
 
+/* What was not sent is "", which no grant takes for a value. */
 struct str form_get(const struct form *form, const char *name)
 {
     struct str wanted = str_from(name);

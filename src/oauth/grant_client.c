@@ -29,6 +29,7 @@ static int read_proof(struct ask *ask, struct proof *out, struct error *err)
     return 0;
 }
 
+/* A program for itself: no refresh token, since it can ask again at any time. */
 int grant_client(struct ask *ask, struct gift *out, struct error *err)
 {
     struct principal who;

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+/* What is remembered here is memory of this process alone. */
 struct oauth *oauth_new(struct engines *engines)
 {
     struct oauth *oauth = calloc(1, sizeof(*oauth));
@@ -20,6 +21,7 @@ struct oauth *oauth_new(struct engines *engines)
     return oauth;
 }
 
+/* For CLEANUP. */
 void oauth_free(struct oauth **oauth)
 {
     assert(oauth);
@@ -53,6 +55,7 @@ static const struct route ROUTES[] = {
      LISTEN_SOCKET | LISTEN_TLS, oauth_attempt_token, NULL, arm_refuse},
 };
 
+/* The face is the context of each route. */
 struct route_table oauth_routes(struct oauth *oauth)
 {
     assert(oauth && oauth->engines);

@@ -25,6 +25,7 @@ static const char STYLE[] =
     " main { background: #1d222c; } input { background: #12151c; color: inherit; }"
     " button.quiet { background: #1d222c; color: #9dbcf7; } [role=alert] { color: #ff9a9a; } }\n";
 
+/* All five letters that could end a text or a value, wherever it stands. */
 void page_text(struct buf *page, struct str text)
 {
     assert(page);
@@ -50,17 +51,20 @@ void page_text(struct buf *page, struct str text)
         }
 }
 
+/* The title is ours, never a client's. */
 struct page page_make(const char *title)
 {
     assert(title[0]);
     return (struct page){.title = title, .body = buf_make(PAGE_BYTES)};
 }
 
+/* Markup of ours; what others chose goes through page_text. */
 void page_say(struct page *page, const char *markup)
 {
     buf_printf(&page->body, "<p>%s</p>\n", markup);
 }
 
+/* Read aloud at once by screen readers. */
 void page_error(struct page *page, struct str text)
 {
     buf_add(&page->body, STR("<p role=\"alert\">"));
@@ -68,6 +72,7 @@ void page_error(struct page *page, struct str text)
     buf_add(&page->body, STR("</p>\n"));
 }
 
+/* The value may be anybody's, so it is escaped. */
 void page_hidden(struct page *page, const char *name, struct str value)
 {
     buf_printf(&page->body, "<input type=\"hidden\" name=\"%s\" value=\"", name);
@@ -75,6 +80,7 @@ void page_hidden(struct page *page, const char *name, struct str value)
     buf_add(&page->body, STR("\">\n"));
 }
 
+/* With what password managers look for. */
 void page_field(struct page *page, const struct page_field *field)
 {
     assert(field->name && field->label && field->kind && field->fill);
@@ -101,6 +107,7 @@ static void add_headers(struct call *call, const struct page *page)
     http_add_header(call->ex, "Cache-Control", STR("no-store"));
 }
 
+/* The title is in the window and on the page. */
 void page_reply(struct call *call, int status, const struct page *page)
 {
     struct buf html = buf_make(PAGE_BYTES + 4 * KIB);
@@ -122,6 +129,8 @@ void page_reply(struct call *call, int status, const struct page *page)
     buf_free(&html);
 }
 
+/* A browser says where a form comes from, and no page can make it lie; clients that are no browsers
+ * say nothing. */
 int page_own_form(const struct call *call, struct error *err)
 {
     struct str site = http_header(call->ex, "Sec-Fetch-Site");
@@ -145,11 +154,13 @@ static void reply_static(struct call *call, const char *type, struct str text)
     http_reply(call->ex, 200, type, text);
 }
 
+/* From an address of its own, since the policy allows nothing inline. */
 void page_script(struct call *call)
 {
     reply_static(call, "text/javascript; charset=utf-8", str_from(SCRIPT));
 }
 
+/* The same. */
 void page_style(struct call *call)
 {
     reply_static(call, "text/css; charset=utf-8", str_from(STYLE));

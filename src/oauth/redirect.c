@@ -16,6 +16,7 @@ static bool is_port(struct str text)
            str_to_int64(str_slice(text, 1, text.len), &port) && port >= 1 && port <= 65535;
 }
 
+/* Without query and fragment: ours are added behind it. */
 static bool is_path(struct str text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -28,6 +29,8 @@ static bool is_path(struct str text)
     return text.len == 0 || text.ptr[0] == '/';
 }
 
+/* Only this machine, where the person's own program listens; the port is its to choose (RFC 8252,
+ * 7.3). */
 bool redirect_is_loopback(struct str uri, struct str *out_origin)
 {
     static const char *const HOSTS[] = {"http://localhost", "http://127.0.0.1", "http://[::1]"};

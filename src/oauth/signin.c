@@ -5,6 +5,7 @@
 
 #include <assert.h>
 
+/* The same on both pages, so that people know what they look at. */
 void signin_fields(struct page *page, struct str name)
 {
     const struct page_field who = {"username", "Name", "text", "username", name};
@@ -40,6 +41,8 @@ static int prove(struct call *call, const struct form *form, struct principal *o
     return 0;
 }
 
+/* An unknown name and a wrong password have one sentence; the name is shown again, the password
+ * never. */
 bool signin_check(struct call *call, const struct form *form, struct principal *out,
                   struct signin_try *out_try)
 {

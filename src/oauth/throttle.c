@@ -29,6 +29,7 @@ struct throttle {
     struct count counts[SETS][WAYS];
 };
 
+/* A fixed table: who tries many names fills it, and costs no more. */
 struct throttle *throttle_new(void)
 {
     struct throttle *throttle = calloc(1, sizeof(*throttle));
@@ -39,6 +40,7 @@ struct throttle *throttle_new(void)
     return throttle;
 }
 
+/* For CLEANUP. */
 void throttle_free(struct throttle **throttle)
 {
     assert(throttle);
@@ -95,6 +97,7 @@ static unsigned failures_of(struct throttle *throttle, uint64_t key)
     return failures;
 }
 
+/* Before the proof is looked at, so that a throttled one learns nothing from the answer. */
 int throttle_ask(struct throttle *throttle, struct str client, struct str address,
                  struct error *err)
 {
@@ -106,6 +109,7 @@ int throttle_ask(struct throttle *throttle, struct str client, struct str addres
                      "Too many failed attempts from this address; wait a minute.");
 }
 
+/* Counted for the name and for the address as a whole: trying many names is held back, too. */
 void throttle_fail(struct throttle *throttle, struct str client, struct str address)
 {
     const uint64_t keys[] = {key_of(client, address), key_of(ANYBODY, address)};

@@ -142,6 +142,7 @@ static int add_person(struct ask *ask, const struct gift *gift, struct json *bod
     return 0;
 }
 
+/* The reply holds no more than the grant gives: programs get neither id nor refresh token. */
 static int give(struct ask *ask, const struct gift *gift, struct error *err)
 {
     struct arena *arena = ask->call->arena;
@@ -171,6 +172,8 @@ static bool is_failure(const struct error *err)
            str_eq(str_from(err->target), STR("invalid_grant"));
 }
 
+/* The throttle is asked first and told of failures last; a person who has not answered yet is
+ * none. */
 static int answer(struct ask *ask, struct error *err)
 {
     struct str type = form_get(&ask->form, "grant_type"), address = oauth_address(ask->call);
@@ -191,6 +194,7 @@ static int answer(struct ask *ask, struct error *err)
     return refuse_grant(type, err);
 }
 
+/* The one route that all grants share. */
 void oauth_token(struct call *call)
 {
     struct str tenant;

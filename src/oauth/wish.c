@@ -32,6 +32,7 @@ static int audience_of(struct str scope, struct str *out, struct error *err)
     return 0;
 }
 
+/* One audience a token: scopes of two are refused, as Azure does. */
 int wish_read(struct str scope, struct wish *out, struct error *err)
 {
     struct wish wish = {.scope = scope};

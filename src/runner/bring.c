@@ -200,6 +200,7 @@ struct str bring_value(const struct attempt *attempt, struct str name)
                         STR_ARG(base_name(json_str_at(input, "prefix"))));
 }
 
+/* For who reads an input before the command does. */
 int bring_open(const struct attempt *attempt, struct str name, struct error *err)
 {
     assert(name.len);

@@ -102,6 +102,7 @@ static void collect_folder(struct collecting *c, const char *path)
     c->folder = -1;
 }
 
+/* Once for each output, with what was left out and why. */
 static void tell(struct collecting *c, struct str name)
 {
     struct arena *arena = c->attempt->arena;
@@ -133,6 +134,7 @@ static void note_skipped(const struct collecting *c, struct buf *sentence, size_
                    sentence->len ? ", " : "Skipped in outputs: ", STR_ARG(json_as_str(it.value)));
 }
 
+/* The last full stop, and where the rest is named. */
 static struct str skipped_sentence(struct arena *arena, const struct buf *sentence, size_t named)
 {
     assert(sentence->len || !named);
@@ -142,6 +144,7 @@ static struct str skipped_sentence(struct arena *arena, const struct buf *senten
                         named > NAMED_MAX ? ", and more, named in system_logs/lifecycle.log" : "");
 }
 
+/* A final slash of the prefix is dropped, since names bring their own. */
 static struct collecting begin(struct attempt *attempt, struct remote *remote,
                                const struct json *place)
 {
@@ -160,6 +163,7 @@ static struct collecting begin(struct attempt *attempt, struct remote *remote,
     };
 }
 
+/* Where the command finds the folder of an output. */
 struct str collect_path(const struct attempt *attempt, struct str name)
 {
     assert(name.len);

@@ -78,6 +78,7 @@ struct str command_replace(const struct attempt *attempt, struct str text)
     return text;
 }
 
+/* One variable; a name that is there already gets the new value. */
 static void set(const struct attempt *attempt, struct json *variables, const char *name,
                 struct str value)
 {

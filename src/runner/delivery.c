@@ -160,6 +160,7 @@ static enum outcome deliver(struct delivery *d)
     return events == FAILED ? FAILED : logs;
 }
 
+/* News are counted by looking, not by bytes. */
 static void drain(int fd)
 {
     char bytes[4096];
@@ -200,6 +201,8 @@ static bool is_hopeless(struct delivery *d)
     return false;
 }
 
+/* Events and logs go out together and often enough to be watched; failures wait longer each time,
+ * until it is hopeless. */
 static void *deliver_all(void *context)
 {
     struct delivery *d = context;

@@ -65,6 +65,7 @@ struct journal *journal_open(int folder, struct error *err)
     return journal;
 }
 
+/* Both files are on disk by then; only memory goes. */
 void journal_free(struct journal **journal)
 {
     struct journal *ending = *journal;
@@ -153,6 +154,7 @@ void journal_line(struct journal *journal, const char *format, ...)
     pthread_mutex_unlock(&journal->lock);
 }
 
+/* A copy, since another thread may add to the journal at any time. */
 struct json *journal_find(struct journal *journal, struct arena *arena, const char *event)
 {
     struct json *found = NULL;
@@ -175,6 +177,7 @@ bool journal_has(struct journal *journal, const char *event)
     return journal_find(journal, arena, event) != NULL;
 }
 
+/* Numbers begin with 1 and have no gaps. */
 int64_t journal_last(struct journal *journal)
 {
     pthread_mutex_lock(&journal->lock);
@@ -184,6 +187,7 @@ int64_t journal_last(struct journal *journal)
     return last;
 }
 
+/* Numbered by place, so that the server knows which it has already. */
 int64_t journal_read(struct journal *journal, struct arena *arena, int64_t from, int64_t limit,
                      struct str *out)
 {
@@ -208,6 +212,7 @@ int64_t journal_read(struct journal *journal, struct arena *arena, int64_t from,
     return last;
 }
 
+/* One follower: delivery, which sleeps otherwise. */
 void journal_on_event(struct journal *journal, void (*wake)(void *context), void *context)
 {
     pthread_mutex_lock(&journal->lock);

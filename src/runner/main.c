@@ -25,6 +25,7 @@
 /* What the signal handler reaches. */
 static struct stop stop = {.fd = -1};
 
+/* Called by a signal handler: nothing here may lock or allocate. */
 void stop_ask(struct stop *asked)
 {
     uint64_t one = 1;
@@ -43,6 +44,7 @@ static void on_signal(int)
     stop_ask(&stop);
 }
 
+/* SIGHUP is ignored, so that a job outlives the terminal and the server it was started from. */
 static int install_stop(struct error *err)
 {
     struct sigaction action = {.sa_handler = on_signal};
@@ -203,6 +205,8 @@ static void finish(struct attempt *attempt, const struct work_end *end)
                       arena_cstr(attempt->arena, end->reason));
 }
 
+/* Each step leaves its mark in the journal, so a runner that takes over begins behind the last
+ * one. */
 static int run_attempt(struct attempt *attempt, struct error *err)
 {
     CLEANUP(journal_free) struct journal *journal = NULL;
@@ -231,6 +235,7 @@ static int run_attempt(struct attempt *attempt, struct error *err)
     return 0;
 }
 
+/* The exit status says whether the folder could be worked with; how the job ended stands in it. */
 int runner_main(int argc, char **argv)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(ARENA_BYTES);

@@ -321,6 +321,7 @@ static void read_record(struct attempt *attempt, struct managed *managed)
     }
 }
 
+/* Readable by the owner alone: the key is worth the job's rights. */
 static int write_record(struct attempt *attempt, const struct managed *managed, struct error *err)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
@@ -332,6 +333,7 @@ static int write_record(struct attempt *attempt, const struct managed *managed, 
     return file_write_atomic(attempt->folder, RECORD, json_write(arena, record), 0600, err);
 }
 
+/* Loopback only; a port of an earlier runner is asked for again. */
 static int listen_on(struct managed *managed, struct error *err)
 {
     const struct http_listener listener = {.host = "127.0.0.1", .port = managed->port};
@@ -343,6 +345,7 @@ static int listen_on(struct managed *managed, struct error *err)
                            : -1;
 }
 
+/* The command's variables hold port and key, so a runner that takes over needs the same. */
 struct managed *managed_start(struct attempt *attempt)
 {
     CLEANUP(managed_end) struct managed *managed = NULL;
@@ -371,6 +374,7 @@ struct managed *managed_start(struct attempt *attempt)
     return started;
 }
 
+/* Requests that wait for the server are told to end. */
 void managed_end(struct managed **managed)
 {
     struct managed *ending = *managed;
@@ -389,6 +393,7 @@ void managed_end(struct managed **managed)
     free(ending);
 }
 
+/* Nothing for a job without an endpoint: the clients then say clearly that there is no identity. */
 void managed_variables(const struct attempt *attempt, struct json *variables)
 {
     const struct managed *managed = attempt->managed;

@@ -18,6 +18,7 @@
 #define INPUTS_DONE "system_logs/inputs.done"
 #define HOST_PYTHON "/usr/bin/python3"
 
+/* What stands between the command and the host is said first, whatever it is. */
 void prepare_walls(struct attempt *attempt)
 {
     struct str why = {0};
@@ -90,6 +91,7 @@ static int own_entry(const struct dir_entry *entry, void *context, struct error 
     return 0;
 }
 
+/* Refused rather than run as somebody else than was promised. */
 static int separate_user(struct attempt *attempt, struct error *err)
 {
     if (!str_eq(json_str_at(attempt->spec, "isolation.mode"), STR("separate")))
@@ -107,6 +109,7 @@ static int separate_user(struct attempt *attempt, struct error *err)
 /* --- The environment ----------------------------------------------------------------------------
  */
 
+/* Each state is an event, since building one may take minutes. */
 static void tell_environment(const char *state, const char *reason, void *context)
 {
     struct attempt *attempt = context;
@@ -117,6 +120,7 @@ static void tell_environment(const char *state, const char *reason, void *contex
     journal_event(attempt->journal, "environment", more, reason);
 }
 
+/* Building ends soon after a job was canceled. */
 static bool is_asked(void *context)
 {
     const struct attempt *attempt = context;
@@ -143,6 +147,7 @@ static int read_environment(struct attempt *attempt, const struct json **out, st
     return 0;
 }
 
+/* The log of the build is a file of the job, where people look first. */
 static int make_environment(struct attempt *attempt, struct error *err)
 {
     struct words sandbox = words_make(attempt->arena);
@@ -178,6 +183,8 @@ static int make_environment(struct attempt *attempt, struct error *err)
 /* --- Code and inputs ----------------------------------------------------------------------------
  */
 
+/* A mark on disk says that all are there: a runner that takes over must not overwrite what the
+ * command has changed. */
 static int bring_inputs(struct attempt *attempt, struct remote *remote, struct error *err)
 {
     struct json *more = json_object(attempt->arena);

@@ -45,6 +45,7 @@ struct remote *remote_new(const struct attempt *attempt)
     return remote;
 }
 
+/* For CLEANUP. */
 void remote_free(struct remote **remote)
 {
     if (!*remote)
@@ -55,6 +56,7 @@ void remote_free(struct remote **remote)
     *remote = NULL;
 }
 
+/* Every call proves itself anew, so a connection can break at any time. */
 int remote_send(struct remote *remote, struct arena *arena, struct http_call *call,
                 struct http_response *out, struct error *err)
 {
@@ -144,6 +146,7 @@ static struct str container_path(struct arena *arena, struct str container)
     return arena_printf(arena, "/%.*s.blob.core.local/%.*s", STR_ARG(account), STR_ARG(name));
 }
 
+/* Slashes of the name stay: they are part of the path. */
 static struct str blob_target(struct arena *arena, const struct remote_place *place)
 {
     assert(place->container.len);
@@ -151,6 +154,7 @@ static struct str blob_target(struct arena *arena, const struct remote_place *pl
                         STR_ARG(http_encode(arena, place->name, true)));
 }
 
+/* Page by page; only the marker is kept from one to the next. */
 int remote_list(struct remote *remote, const struct remote_place *place, remote_blob *each,
                 void *context, struct error *err)
 {
@@ -185,6 +189,7 @@ struct sink {
     struct error *err;
 };
 
+/* Straight to disk, whatever the size. */
 static int write_body(struct str bytes, void *context)
 {
     struct sink *sink = context;
@@ -226,6 +231,8 @@ static int get_once(struct remote *remote, const struct remote_place *place, int
     return refuse(&call, &reply, err);
 }
 
+/* From the beginning each time: a part that came is no use without knowing that the blob is still
+ * the same. */
 int remote_get(struct remote *remote, const struct remote_place *place, int fd, struct error *err)
 {
     bool again;
@@ -311,6 +318,7 @@ static int put_blocks(struct remote *remote, struct str target, int fd, int64_t 
     return insist(remote, arena, &(struct errand){&call, .determined = true}, &reply, err);
 }
 
+/* Large ones in blocks, whose bytes are not sent again when a later one breaks. */
 int remote_put(struct remote *remote, const struct remote_place *place, int fd, int64_t size,
                struct error *err)
 {

@@ -9,6 +9,7 @@
 
 #define OUTPUT_BYTES_MAX (4 * KIB)
 
+/* Never empty of its end. */
 struct words words_make(struct arena *arena)
 {
     struct words words = {.arena = arena, .room = 64};
@@ -32,6 +33,7 @@ void words_add(struct words *words, const char *word)
     words->list[words->count] = NULL;
 }
 
+/* A list that ends with NULL. */
 static void add_all(struct words *words, const char *const *list)
 {
     assert(list);

@@ -67,6 +67,7 @@ static int write_record(struct work *work, struct error *err)
     return file_write_atomic(work->attempt->folder, RECORD, json_write(arena, record), 0600, err);
 }
 
+/* A job's command is a line for the shell, a replica's a list of words. */
 static void make_argv(struct work *work, int status_fd, struct words *argv)
 {
     struct attempt *attempt = work->attempt;
@@ -84,6 +85,7 @@ static void make_argv(struct work *work, int status_fd, struct words *argv)
     assert(argv->count > 0);
 }
 
+/* Output goes straight into the log file, which no dead runner can hold up. */
 static int start(struct work *work, struct error *err)
 {
     struct attempt *attempt = work->attempt;
@@ -231,6 +233,7 @@ static bool read_left_status(struct work *work, struct process_end *out)
     return code >= 0;
 }
 
+/* What the kernel says first, then what we asked for; what nobody saw is "lost", never guessed. */
 static void judge(struct work *work, struct work_end *out)
 {
     struct arena *arena = work->attempt->arena;
@@ -264,6 +267,7 @@ static void judge(struct work *work, struct work_end *out)
     assert(out->kind && out->reason.len);
 }
 
+/* Only now may a runner that takes over look for the process. */
 static void tell_started(struct work *work)
 {
     struct arena *arena = work->attempt->arena;
@@ -303,6 +307,7 @@ static int resume(struct work *work, const struct process_id *id, int64_t starte
     return 0;
 }
 
+/* Begun at most once: where it is not known whether the command began, it is not begun again. */
 int work_attend(struct attempt *attempt, struct work_end *out, struct error *err)
 {
     struct work work = {

@@ -48,6 +48,7 @@ void dispatch_free(struct dispatch **dispatch)
     *dispatch = NULL;
 }
 
+/* Host names of accounts end with it. */
 void dispatch_storage(struct dispatch *dispatch, struct str suffix)
 {
     assert(str_starts(suffix, STR(".blob.")));

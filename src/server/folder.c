@@ -115,6 +115,7 @@ int folder_lock(struct folder *folder, struct error *err)
     return error_hint(err, "lazurite stop --data-dir '%.*s'", STR_ARG(folder->path));
 }
 
+/* The lock goes with the file. */
 void folder_close(struct folder *folder)
 {
     assert(folder);
@@ -122,6 +123,7 @@ void folder_close(struct folder *folder)
     fd_close(&folder->dir);
 }
 
+/* 0 when the listener is not there. */
 static uint16_t port_at(const struct json *server, const char *path)
 {
     assert(path);

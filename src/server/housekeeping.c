@@ -78,6 +78,7 @@ static bool sleep_for(struct housekeeping *housekeeping, int64_t us)
     return !stopping;
 }
 
+/* Without the lock, since a duty may take long. */
 static void do_duty(struct housekeeping *housekeeping)
 {
     pthread_mutex_lock(&housekeeping->lock);
@@ -88,6 +89,7 @@ static void do_duty(struct housekeeping *housekeeping)
         duty(context);
 }
 
+/* One duty after the other: none is urgent, and the disk is one. */
 static void *keep_house(void *context)
 {
     struct housekeeping *housekeeping = context;
@@ -125,6 +127,7 @@ struct housekeeping *housekeeping_start(struct content *content, int64_t first_u
     return housekeeping;
 }
 
+/* The thread may run already, hence the lock. */
 void housekeeping_add(struct housekeeping *housekeeping, housekeeping_duty *duty, void *context)
 {
     assert(duty && !housekeeping->duty);
@@ -134,6 +137,7 @@ void housekeeping_add(struct housekeeping *housekeeping, housekeeping_duty *duty
     pthread_mutex_unlock(&housekeeping->lock);
 }
 
+/* Waits for the duty at hand, which looks at the flag itself. */
 void housekeeping_stop(struct housekeeping **housekeeping)
 {
     struct housekeeping *ending = *housekeeping;
@@ -151,6 +155,7 @@ void housekeeping_stop(struct housekeeping **housekeeping)
     *housekeeping = NULL;
 }
 
+/* What the last round found, for the status page. */
 struct housekeeping_report housekeeping_report(struct housekeeping *housekeeping)
 {
     pthread_mutex_lock(&housekeeping->lock);

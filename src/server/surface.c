@@ -7,6 +7,7 @@ struct listing {
     struct json *rows;
 };
 
+/* As the description spells it. */
 static const char *permit_name(enum permit permit)
 {
     static const char *const NAMES[] = {[PERMIT_PUBLIC] = "public",
@@ -33,6 +34,7 @@ static struct json *listener_names(struct arena *arena, unsigned listeners)
     return names;
 }
 
+/* One route, with all that decides who may come through it. */
 static int add_row(const struct route *route, void *context)
 {
     struct listing *listing = context;
@@ -50,6 +52,7 @@ static int add_row(const struct route *route, void *context)
     return 0;
 }
 
+/* What ARM knows of a kind, for whoever generates clients from it. */
 static struct json *kind_json(struct arena *arena, const struct arm_kind *kind)
 {
     struct json *out = json_object(arena), *actions = json_array(arena);
@@ -65,6 +68,7 @@ static struct json *kind_json(struct arena *arena, const struct arm_kind *kind)
     return out;
 }
 
+/* Made from the tables that the server runs by, so that it cannot say anything else. */
 struct json *surface_json(struct arena *arena, const struct server *server)
 {
     struct json *out = json_object(arena), *kinds = json_array(arena);

@@ -189,6 +189,7 @@ static void make_lives(struct server *server)
 
 /* The names our certificate is for. */
 #define TLS_NAMES_MAX (CONFIG_NAMES_MAX + 5)
+/* All names by which clients may come; a certificate must bear each. */
 static size_t tls_names(const struct config *config, struct arena *arena,
                         struct str out[TLS_NAMES_MAX])
 {
@@ -217,6 +218,7 @@ static int prepare_tls(const struct config *config, int dir, struct error *err)
     return http_tls_prepare(dir, names, count, err);
 }
 
+/* The server's own authority, unless the folder has a certificate from elsewhere. */
 static int open_tls(struct server *server, struct error *err)
 {
     CLEANUP(fd_close) int dir = dir_open_at(server->folder.dir, "tls", 0755, err);
@@ -367,6 +369,7 @@ static void *purge_retired(void *context)
     return NULL;
 }
 
+/* In the background: what an earlier server left is nobody's wait. */
 static void start_purge(struct server *server)
 {
     assert(!server->purging);

@@ -37,6 +37,7 @@ static void check_value(struct check *check, const struct yaml_shape *shape,
                         const struct subject *it);
 static void check_def(struct check *check, const struct yaml_def *def, const struct subject *it);
 
+/* Where the value begins, for the message. */
 static struct yaml_place at_value(const struct subject *it)
 {
     assert(it);
@@ -212,6 +213,7 @@ static bool fits_enum(const struct yaml_shape *shape, struct str text)
     return false;
 }
 
+/* What has no scheme is a file beside the document. */
 static bool is_local_path(struct str text)
 {
     return text.len > 0 && !str_starts(text, STR("azureml:")) && !str_starts(text, STR("git+")) &&

@@ -33,6 +33,7 @@ static bool three_spellings(struct str text, struct str lower)
     return rest_lower || (first_upper && all_upper);
 }
 
+/* The four spellings of the core schema, and nothing at all. */
 static bool is_null(struct str text)
 {
     return text.len == 0 || str_eq(text, STR("~")) || three_spellings(text, STR("null"));

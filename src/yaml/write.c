@@ -15,6 +15,7 @@ struct writer {
     struct buf out;
 };
 
+/* For CLEANUP. */
 static void free_writer(struct writer *writer)
 {
     buf_free(&writer->out);
