@@ -91,29 +91,42 @@ static bool only_of(struct str text, const char *letters)
     return text.len > 0;
 }
 
+/* Ends with NULL. */
+static bool one_of(struct str text, const char *const *words)
+{
+    for (; *words; words++)
+        if (str_eq(text, str_from(*words)))
+            return true;
+    return false;
+}
+
+/* For an account: services and types of resources, and no resource by name. For all others: what
+ * kind of resource it opens. NULL when that is said well. */
+static const char *wrong_resource(const struct str *f)
+{
+    static const char *const RESOURCES[] = {"c", "b", "d", "bs", "bv", NULL};
+    bool account = f[SS].len > 0 || f[SRT].len > 0;
+
+    if (account && !only_of(f[SS], "bqtf"))
+        return "ss";
+    if (account && !only_of(f[SRT], "sco"))
+        return "srt";
+    if (account ? f[SR].len > 0 : !one_of(f[SR], RESOURCES))
+        return "sr";
+    return str_eq(f[SR], STR("d")) == (f[SDD].len == 0) ? "sdd" : NULL;
+}
+
 /* The whole is of one kind: for the account, for a delegation, or for a container and what is in
  * it. Errors name the parameter. */
 static int check_form(const struct sas_fields *fields, struct error *err)
 {
+    static const char *const PROTOCOLS[] = {"https", "https,http", "http,https", NULL};
     const struct str *f = fields->at;
-    const char *wrong = NULL;
-    bool account = f[SS].len > 0 || f[SRT].len > 0;
+    const char *wrong = wrong_resource(f);
 
     if (f[SV].len != VERSION_BYTES || f[SV].ptr[4] != '-' || f[SV].ptr[7] != '-')
-        wrong = "sv";
-    else if (account && !only_of(f[SS], "bqtf"))
-        wrong = "ss";
-    else if (account && !only_of(f[SRT], "sco"))
-        wrong = "srt";
-    else if (account && f[SR].len > 0)
-        wrong = "sr";
-    else if (!account && !str_eq(f[SR], STR("c")) && !str_eq(f[SR], STR("b")) &&
-             !str_eq(f[SR], STR("d")) && !str_eq(f[SR], STR("bs")) && !str_eq(f[SR], STR("bv")))
-        wrong = "sr";
-    else if (str_eq(f[SR], STR("d")) == (f[SDD].len == 0))
-        wrong = "sdd";
-    else if (f[SPR].len > 0 && !str_eq(f[SPR], STR("https")) &&
-             !str_eq(f[SPR], STR("https,http")) && !str_eq(f[SPR], STR("http,https")))
+        wrong = "sv"; /* first of all: the version says what the others mean */
+    else if (!wrong && f[SPR].len > 0 && !one_of(f[SPR], PROTOCOLS))
         wrong = "spr";
     if (wrong)
         return error_set(err, ERROR_INVALID, "InvalidQueryParameterValue",
