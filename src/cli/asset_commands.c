@@ -235,7 +235,7 @@ static int run_share(struct cli *cli, struct error *err)
     if (session_open(cli, err) < 0 ||
         session_get(cli, session_version_id(cli, kind->type, name, version), NULL, err) < 0 ||
         session_get(cli, session_workspace(cli), &workspace, err) < 0 ||
-        scope_registry_path(cli, cli_text(cli, "registry-name"), &registry, err) < 0)
+        session_registry(cli, cli_text(cli, "registry-name"), &registry, err) < 0)
         return -1;
     struct str source =
         arena_printf(cli->arena, "azureml://locations/%.*s/workspaces/%.*s/%s/%.*s/versions/%.*s",

@@ -5,6 +5,7 @@
 #include "cli/completion.h"
 #include "cli/help.h"
 #include "cli/jmespath.h"
+#include "cli/login.h"
 #include "cli/output.h"
 #include "cli/report.h"
 #include "cli/session.h"
@@ -206,6 +207,7 @@ int cli_main(int argc, char **argv)
 
     assert(argc >= 1);
     cli->arena = arena;
+    cli->renew = login_bearer;
     if (argc > 1 && !strcmp(argv[1], "__complete")) {
         cli_write(completion_words(arena, argv + 2, (size_t)argc - 2));
         return 0;

@@ -3,6 +3,7 @@
 #include "cli/completion_values.h"
 #include "base/buf.h"
 #include "cli/arguments.h"
+#include "cli/login.h"
 #include "cli/resource.h"
 #include "cli/scope.h"
 #include "cli/session.h"
@@ -56,9 +57,9 @@ static struct str path_of(struct cli *cli, const char *type, enum place place)
 {
     assert(type);
     if (place == IN_PROVIDER)
-        return arena_printf(cli->arena, "%.*s/%s", STR_ARG(scope_provider(cli)), type);
+        return arena_printf(cli->arena, "%.*s/%s", STR_ARG(session_provider(cli)), type);
     if (place == IN_REGION)
-        return arena_printf(cli->arena, "%.*s/locations/local/%s", STR_ARG(scope_provider(cli)),
+        return arena_printf(cli->arena, "%.*s/locations/local/%s", STR_ARG(session_provider(cli)),
                             type);
     return arena_printf(cli->arena, "%.*s/%s", STR_ARG(session_workspace(cli)), type);
 }
@@ -230,6 +231,7 @@ void completion_values(struct arena *arena, const struct cli_flag *flag, char *c
     cli->arena = arena;
     cli->quiet = true;
     cli->hurry_ms = HURRY_MS;
+    cli->renew = login_bearer;
     argv[0] = arena_cstr(arena, STR("lazurite"));
     memcpy(argv + 1, words, count * sizeof *argv);
     /* What is missing in an unfinished line is no error here. */

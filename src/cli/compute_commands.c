@@ -97,8 +97,9 @@ static int list_of_region(struct cli *cli, struct listing *listing, const char *
 
     if (session_open(cli, err) < 0)
         return -1;
-    listing->path = arena_printf(cli->arena, "%.*s/locations/%.*s/%s", STR_ARG(scope_provider(cli)),
-                                 STR_ARG(region.len ? region : STR("local")), what);
+    listing->path =
+        arena_printf(cli->arena, "%.*s/locations/%.*s/%s", STR_ARG(session_provider(cli)),
+                     STR_ARG(region.len ? region : STR("local")), what);
     return listing_print(cli, listing, err);
 }
 

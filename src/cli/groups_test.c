@@ -107,12 +107,12 @@ static void check_lines(const struct cli_group *group, const struct cli_command 
     struct cli_arguments arguments;
     struct error err = {0};
     char *argv[8] = {"lazurite"};
-    char name[64];
+    struct str rest = str_from(group->name), word;
     int argc = 1;
 
-    snprintf(name, sizeof name, "%s", group->name);
-    for (char *word = strtok(name, " "); word; word = strtok(NULL, " "))
-        argv[argc++] = word;
+    while (str_split(&rest, ' ', &word))
+        if (word.len)
+            argv[argc++] = arena_cstr(arena, word);
     argv[argc++] = (char *)command->name;
     argv[argc] = "--help";
     CHECK_OK(arguments_parse(arena, argc + 1, argv, &arguments, &err), &err);

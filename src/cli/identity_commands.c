@@ -452,8 +452,8 @@ static const struct cli_command USER_COMMANDS[] = {
 const struct cli_group user_group = {"user", "people", USER_COMMANDS, COUNT(USER_COMMANDS)};
 
 static const struct cli_command PRINCIPAL_COMMANDS[] = {
-    ROW("create", "a program; its secret is shown once", PRINCIPAL_CREATE, 0,
-        run_create, "service-principal", " -n ci --role Contributor"),
+    ROW("create", "a program; its secret is shown once", PRINCIPAL_CREATE, 0, run_create,
+        "service-principal", " -n ci --role Contributor"),
     OF_PRINCIPAL("service-principal"),
     ROW("add-secret", "one more secret, shown once", SECRET, 0, run_secret, "service-principal",
         " -n ci --expires-in-days 90"),

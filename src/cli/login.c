@@ -377,7 +377,8 @@ int login_run(struct cli *cli, struct error *err)
     struct json *kept = NULL;
     int result;
 
-    cli->signing_in = true;
+    /* The kept token is about to be replaced: it is not looked at. */
+    cli->renew = NULL;
     if (session_open(cli, err) < 0)
         return -1;
     if (cli_has(cli, "identity"))

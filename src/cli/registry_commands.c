@@ -87,7 +87,7 @@ static int run_list(struct cli *cli, struct error *err)
 {
     if (session_open(cli, err) < 0)
         return -1;
-    struct str base = cli_has(cli, "resource-group") ? scope_group(cli) : scope_provider(cli);
+    struct str base = cli_has(cli, "resource-group") ? session_group(cli) : session_provider(cli);
     struct listing listing = {arena_printf(cli->arena, "%.*s/registries", STR_ARG(base)),
                               listing_most(cli), resource_shape, COLUMNS, NULL};
     return listing_print(cli, &listing, err);

@@ -31,7 +31,8 @@ static struct str name_given(const struct cli *cli)
 /* The place decides the path; a parent stands between. */
 struct str resource_collection(struct cli *cli, const struct resource_kind *kind)
 {
-    struct str base = kind->place == RESOURCE_IN_GROUP ? scope_group(cli) : session_workspace(cli);
+    struct str base =
+        kind->place == RESOURCE_IN_GROUP ? session_group(cli) : session_workspace(cli);
 
     assert(cli->session);
     if (kind->parent) {

@@ -1,6 +1,5 @@
 /* scope.c - Names from flags, configuration and project file, and the paths made of them. */
 #include "cli/scope.h"
-#include "cli/session.h"
 #include "cli/settings.h"
 #include "http/text.h"
 #include "os/file.h"
@@ -10,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PROVIDER "providers/Microsoft.MachineLearningServices"
 #define FIRST_SUBSCRIPTION "00000000-0000-0000-0000-000000000001"
 
 /* A file as JSON; NULL when it is not there or is none. */
@@ -61,8 +59,7 @@ static struct str choose(struct cli *cli, const char *flag, const char *key, str
     return given.len ? given : str_from(first);
 }
 
-/* Whether the command may be about a registry, and this one is. */
-static bool about_registry(const struct cli *cli)
+bool scope_is_registry(const struct cli *cli)
 {
     const struct cli_command *command = cli->arguments.command;
 
@@ -75,7 +72,7 @@ int scope_read(struct cli *cli, struct scope *out, struct error *err)
     const struct json *project = project_file(cli);
 
     assert(cli->arena);
-    if (about_registry(cli) && cli_has(cli, "workspace-name")) {
+    if (scope_is_registry(cli) && cli_has(cli, "workspace-name")) {
         cli->usage = true;
         return error_set(err, ERROR_INVALID, "",
                          "--registry-name and --workspace-name exclude each other.");
@@ -94,77 +91,9 @@ int scope_read(struct cli *cli, struct scope *out, struct error *err)
     return 0;
 }
 
-/* Registries are found by name alone; which group they stand in the server knows. */
-int scope_registry_path(struct cli *cli, struct str name, struct str *out, struct error *err)
+struct str scope_path(struct arena *arena, const struct scope *scope)
 {
-    struct json *found;
-    struct str encoded = http_encode(cli->arena, name, false);
-    struct str path = arena_printf(cli->arena, "/registrymanagement/v1.0/registries/%.*s/discovery",
-                                   STR_ARG(encoded));
-
-    assert(cli->session);
-    if (session_get(cli, path, &found, err) < 0)
-        return -1;
-    struct str group = http_encode(cli->arena, json_str_at(found, "resourceGroup"), false);
-    *out = arena_printf(cli->arena,
-                        "/mferp/managementfrontend/subscriptions/%.*s/resourceGroups/%.*s/" PROVIDER
-                        "/registries/%.*s",
-                        STR_ARG(json_str_at(found, "subscriptionId")), STR_ARG(group),
-                        STR_ARG(encoded));
-    return 0;
-}
-
-/* Only for commands that may be about one: elsewhere the flag means something else. */
-int scope_find_registry(struct cli *cli, struct scope *scope, struct error *err)
-{
-    assert(scope);
-    if (!about_registry(cli))
-        return 0;
-    return scope_registry_path(cli, cli_text(cli, "registry-name"), &scope->registry, err);
-}
-
-struct str scope_subscription(struct cli *cli)
-{
-    return arena_printf(cli->arena, "/subscriptions/%.*s",
-                        STR_ARG(session_scope(cli)->subscription));
-}
-
-struct str scope_provider(struct cli *cli)
-{
-    return arena_printf(cli->arena, "%.*s/" PROVIDER, STR_ARG(scope_subscription(cli)));
-}
-
-/* Beside workspaces: where they and registries stand. */
-struct str scope_group(struct cli *cli)
-{
-    struct str group = http_encode(cli->arena, session_scope(cli)->group, false);
-
-    return arena_printf(cli->arena, "%.*s/resourceGroups/%.*s/" PROVIDER,
-                        STR_ARG(scope_subscription(cli)), STR_ARG(group));
-}
-
-/* What assets are asked beneath: every asset command works on a registry by this alone. */
-struct str session_workspace(struct cli *cli)
-{
-    const struct scope *scope = session_scope(cli);
-
-    if (scope->registry.len)
-        return scope->registry;
-    return arena_printf(cli->arena, "%.*s/workspaces/%.*s", STR_ARG(scope_group(cli)),
-                        STR_ARG(http_encode(cli->arena, scope->workspace, false)));
-}
-
-/* Names may hold a slash or a blank; a path may not. */
-struct str session_id(struct cli *cli, const char *type, struct str name)
-{
-    assert(type[0] != '/');
-    return arena_printf(cli->arena, "%.*s/%s/%.*s", STR_ARG(session_workspace(cli)), type,
-                        STR_ARG(http_encode(cli->arena, name, false)));
-}
-
-struct str session_version_id(struct cli *cli, const char *type, struct str name,
-                              struct str version)
-{
-    return arena_printf(cli->arena, "%.*s/versions/%.*s", STR_ARG(session_id(cli, type, name)),
-                        STR_ARG(http_encode(cli->arena, version, false)));
+    return arena_printf(arena, "/subscriptions/%.*s/resourceGroups/%.*s/" SCOPE_PROVIDER,
+                        STR_ARG(scope->subscription),
+                        STR_ARG(http_encode(arena, scope->group, false)));
 }

@@ -17,13 +17,9 @@ struct scope {
 /* Reads it from everywhere. Errors: ERROR_INVALID for --registry-name beside --workspace-name. */
 int scope_read(struct cli *cli, struct scope *out, struct error *err);
 
-/* With --registry-name: asks the server where the registry is. The session must be open. */
-int scope_find_registry(struct cli *cli, struct scope *scope, struct error *err);
+/* Whether the command may be about a registry, and this one is. */
+bool scope_is_registry(const struct cli *cli);
 
-/* The path of any registry as its assets are asked for, by its name. */
-int scope_registry_path(struct cli *cli, struct str name, struct str *out, struct error *err);
-
-/* "/subscriptions/S", with the provider behind it, and with the resource group between both. */
-struct str scope_subscription(struct cli *cli);
-struct str scope_provider(struct cli *cli);
-struct str scope_group(struct cli *cli);
+/* "/subscriptions/S/resourceGroups/G/providers/…", where workspaces and registries stand. */
+#define SCOPE_PROVIDER "providers/Microsoft.MachineLearningServices"
+struct str scope_path(struct arena *arena, const struct scope *scope);

@@ -2,7 +2,6 @@
  * one more host that it named, which never gets our credential. */
 #include "cli/session.h"
 #include "base/buf.h"
-#include "cli/login.h"
 #include "cli/progress.h"
 #include "cli/scope.h"
 #include "cli/settings.h"
@@ -203,16 +202,79 @@ int session_open(struct cli *cli, struct error *err)
     sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
     cli->session = session;
-    if (session->kept && !session->bearer.len && !cli->signing_in &&
-        login_bearer(cli, session->kept, &session->bearer, err) < 0)
+    if (session->kept && !session->bearer.len && cli->renew &&
+        cli->renew(cli, session->kept, &session->bearer, err) < 0)
         return -1;
-    return scope_find_registry(cli, &session->scope, err);
+    return scope_is_registry(cli) ? session_registry(cli, cli_text(cli, "registry-name"),
+                                                     &session->scope.registry, err)
+                                  : 0;
 }
 
 const struct scope *session_scope(const struct cli *cli)
 {
     assert(cli->session);
     return &cli->session->scope;
+}
+
+/* Registries are found by name alone; which group they stand in the server knows. */
+int session_registry(struct cli *cli, struct str name, struct str *out, struct error *err)
+{
+    struct json *found;
+    struct str encoded = http_encode(cli->arena, name, false);
+    struct str path = arena_printf(cli->arena, "/registrymanagement/v1.0/registries/%.*s/discovery",
+                                   STR_ARG(encoded));
+
+    assert(cli->session);
+    if (session_get(cli, path, &found, err) < 0)
+        return -1;
+    struct scope scope = {.subscription = json_str_at(found, "subscriptionId"),
+                          .group = json_str_at(found, "resourceGroup")};
+    *out = arena_printf(cli->arena, "/mferp/managementfrontend%.*s/registries/%.*s",
+                        STR_ARG(scope_path(cli->arena, &scope)), STR_ARG(encoded));
+    return 0;
+}
+
+struct str session_subscription(struct cli *cli)
+{
+    return arena_printf(cli->arena, "/subscriptions/%.*s",
+                        STR_ARG(session_scope(cli)->subscription));
+}
+
+struct str session_provider(struct cli *cli)
+{
+    return arena_printf(cli->arena, "%.*s/" SCOPE_PROVIDER, STR_ARG(session_subscription(cli)));
+}
+
+/* Beside workspaces: where they and registries stand. */
+struct str session_group(struct cli *cli)
+{
+    return scope_path(cli->arena, session_scope(cli));
+}
+
+/* What assets are asked beneath: every asset command works on a registry by this alone. */
+struct str session_workspace(struct cli *cli)
+{
+    const struct scope *scope = session_scope(cli);
+
+    if (scope->registry.len)
+        return scope->registry;
+    return arena_printf(cli->arena, "%.*s/workspaces/%.*s", STR_ARG(session_group(cli)),
+                        STR_ARG(http_encode(cli->arena, scope->workspace, false)));
+}
+
+/* Names may hold a slash or a blank; a path may not. */
+struct str session_id(struct cli *cli, const char *type, struct str name)
+{
+    assert(type[0] != '/');
+    return arena_printf(cli->arena, "%.*s/%s/%.*s", STR_ARG(session_workspace(cli)), type,
+                        STR_ARG(http_encode(cli->arena, name, false)));
+}
+
+struct str session_version_id(struct cli *cli, const char *type, struct str name,
+                              struct str version)
+{
+    return arena_printf(cli->arena, "%.*s/versions/%.*s", STR_ARG(session_id(cli, type, name)),
+                        STR_ARG(http_encode(cli->arena, version, false)));
 }
 
 bool session_is_local(const struct cli *cli)

@@ -20,6 +20,14 @@ void session_close(struct cli_session **session);
 struct scope;
 const struct scope *session_scope(const struct cli *cli);
 
+/* "/subscriptions/S", with the provider behind it, and with the resource group between both. */
+struct str session_subscription(struct cli *cli);
+struct str session_provider(struct cli *cli);
+struct str session_group(struct cli *cli);
+
+/* The path of a registry as its assets are asked for, by its name. Errors: ERROR_NOT_FOUND. */
+int session_registry(struct cli *cli, struct str name, struct str *out, struct error *err);
+
 /* "/subscriptions/S/resourceGroups/G/providers/Microsoft.MachineLearningServices/workspaces/W";
  * with
  * --registry-name the path of the registry. */

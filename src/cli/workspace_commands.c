@@ -204,7 +204,7 @@ static int run_list(struct cli *cli, struct error *err)
 {
     if (session_open(cli, err) < 0)
         return -1;
-    struct str base = cli_has(cli, "resource-group") ? scope_group(cli) : scope_provider(cli);
+    struct str base = cli_has(cli, "resource-group") ? session_group(cli) : session_provider(cli);
     struct listing listing = {
         arena_printf(cli->arena, "%.*s/%s", STR_ARG(base), cli->arguments.command->kind->type),
         listing_most(cli), of_wanted_kind, COLUMNS, NULL};
