@@ -110,6 +110,9 @@ static int merge_body(struct put *put, const struct json *patch, struct error *e
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(req->engines->store, err);
     struct document document;
 
+    /* A second try, since the scope itself was deleted during the first. */
+    if (req->scope.number == 0)
+        return error_set(err, ERROR_NOT_FOUND, "", "'%.*s' is being deleted.", STR_ARG(req->name));
     if (!txn || arm_find(req, txn, &document, err) < 0)
         return -1;
     req->body = json_parse(req->arena, document.body, err);

@@ -138,3 +138,15 @@ def test_nothing_above_a_workspace_is_public(world, path):  # noqa: F811
     path = path.format(s=world.group.rsplit("/", 2)[0], g=world.group)
     assert world.send("GET", path)[0] == 401
     assert world.ask("GET", path)[0] in (200, 404)
+
+
+@pytest.mark.parametrize("type_", ["workspaces", "registries"])
+def test_who_changes_a_scope_while_others_delete_it_harms_nobody(world, type_):  # noqa: F811
+    for _ in range(6):
+        path = f"{world.group}{SERVICES}{type_}/{name('r')}"
+        jobs = [lambda: world.ask("PUT", path, PLAIN)] * 6 + [lambda: world.ask("DELETE", path)] * 2
+        jobs += [lambda: world.ask("PATCH", path, {"tags": {"a": "b"}})] * 6
+        jobs.append(lambda: world.ask("PUT", path + "/environments/e/versions/1", IMAGE))
+        replies = at_once(jobs)
+        assert {r[0] for r in replies} <= {200, 201, 202, 204, 404, 409}, replies
+    assert world.ask("GET", world.workspace)[0] == 200, "the server lives"
