@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "content/content.h"
 
+#include <openssl/evp.h>
 #include <pthread.h>
 
 #define HASH_CHARS 64
@@ -52,6 +53,17 @@ int chunk_open(struct content *content, struct str hash, struct error *err);
 int64_t chunk_size(struct content *content, struct str hash);
 /* Removes the file unless it was touched since `before_us`; the bytes given back. */
 int64_t chunk_remove(struct content *content, const char *hash, int64_t before_us);
+
+/* --- lane.c: a digest on a thread of its own --------------------------------------------------- */
+
+struct lane;
+/* Goes on with `digest`, which stays the caller's and must not be used until lane_end; NULL when
+ * there is no thread to be had. */
+struct lane *lane_new(EVP_MD_CTX *digest);
+/* Copies the bytes; waits when the thread is behind by two buffers. */
+void lane_add(struct lane *lane, struct str bytes);
+/* Waits for the rest, ends the thread and frees; false when OpenSSL failed. NULL is fine. */
+bool lane_end(struct lane **lane);
 
 /* --- object.c: rows -------------------------------------------------------------------------- */
 

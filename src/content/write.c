@@ -12,6 +12,7 @@
 
 #define MEMORY_BYTES (256 * KIB)
 #define FLUSH_BYTES (4 * MIB)       /* written by the kernel while more comes */
+#define LANE_FROM_BYTES (16 * MIB)  /* from here on MD5 has a thread of its own */
 #define WAITING_MAX 8               /* full chunks whose sync is put off */
 #define CHUNKS_CAP_BYTES (64 * MIB) /* of the list: a million chunks */
 
@@ -19,6 +20,7 @@ struct content_writer {
     struct content *content;
     EVP_MD_CTX *chunk_hash;
     EVP_MD_CTX *md5;
+    struct lane *lane;                  /* of a large one: works on `md5` beside us */
     struct content_temporary temporary; /* of the chunk being filled, once it outgrew `memory` */
     struct buf memory;
     int64_t chunk_size; /* so far */
@@ -67,6 +69,7 @@ void content_writer_free(struct content_writer **out)
     chunk_temporary_drop(writer->content, &writer->temporary);
     for (size_t i = 0; i < writer->waiting_count; i++)
         chunk_temporary_drop(writer->content, &writer->waiting[i].temporary);
+    lane_end(&writer->lane);
     EVP_MD_CTX_free(writer->chunk_hash);
     EVP_MD_CTX_free(writer->md5);
     buf_free(&writer->memory);
@@ -148,12 +151,24 @@ static int writer_seal(struct content_writer *writer, struct error *err)
     return buf_ok(&writer->chunks, err);
 }
 
+/* MD5 of the whole, when somebody wants it: here while it is small, beside us from then on. */
+static bool writer_md5(struct content_writer *writer, struct str bytes)
+{
+    if (!writer->md5)
+        return true;
+    if (!writer->lane && writer->size >= (int64_t)LANE_FROM_BYTES)
+        writer->lane = lane_new(writer->md5);
+    if (!writer->lane)
+        return EVP_DigestUpdate(writer->md5, bytes.ptr, bytes.len) > 0;
+    lane_add(writer->lane, bytes);
+    return true;
+}
+
 /* Bytes that all belong to the chunk being filled. */
 static int writer_fill(struct content_writer *writer, struct str bytes, struct error *err)
 {
     assert(writer->chunk_size + (int64_t)bytes.len <= (int64_t)CONTENT_CHUNK_BYTES);
-    if (!EVP_DigestUpdate(writer->chunk_hash, bytes.ptr, bytes.len) ||
-        (writer->md5 && !EVP_DigestUpdate(writer->md5, bytes.ptr, bytes.len)))
+    if (!EVP_DigestUpdate(writer->chunk_hash, bytes.ptr, bytes.len) || !writer_md5(writer, bytes))
         return error_set(err, ERROR_INTERNAL, "", "OpenSSL failed to hash.");
     bool few = writer->temporary.fd < 0 && writer->memory.len + bytes.len <= MEMORY_BYTES;
     if (few)
@@ -199,6 +214,8 @@ int content_finish(struct content_writer *writer, struct content_object *out, st
     assert(!writer->finished);
     if (writer_seal(writer, err) < 0 || writer_place(writer, err) < 0)
         return -1;
+    if (!lane_end(&writer->lane))
+        return error_set(err, ERROR_INTERNAL, "", "OpenSSL failed to hash.");
     if (writer->md5 && !EVP_DigestFinal_ex(writer->md5, digest, &size))
         return error_set(err, ERROR_INTERNAL, "", "OpenSSL failed to hash.");
     writer->finished = true;
