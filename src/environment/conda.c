@@ -160,10 +160,17 @@ static struct str pip_version(struct arena *arena, struct str rest)
 
     if (!rest.len)
         return rest;
-    if (str_starts(rest, STR("==")) || !str_starts(rest, STR("="))) {
-        bool bare = !strchr("=<>!~", rest.ptr[0]); /* "numpy 1.26" */
-        return bare ? arena_printf(arena, "==%.*s", STR_ARG(rest)) : rest;
+    if (!strchr("=<>!~", rest.ptr[0])) { /* "numpy 1.26 py311_0" */
+        if (!str_cut(rest, ' ', &version, &build))
+            version = rest;
+        return arena_printf(arena, "==%.*s", STR_ARG(version));
     }
+    if (str_starts(rest, STR("=="))) {
+        bool built = str_cut(str_slice(rest, 2, rest.len), '=', &version, &build);
+        return built ? arena_printf(arena, "==%.*s", STR_ARG(version)) : rest;
+    }
+    if (rest.ptr[0] != '=')
+        return rest;
     version = str_slice(rest, 1, rest.len);
     if (str_cut(version, '=', &version, &build))
         return arena_printf(arena, "==%.*s", STR_ARG(version));

@@ -77,6 +77,31 @@ TEST(a_conda_file_gives_python_and_packages)
     CHECK_INT(2, json_count(notes));
 }
 
+TEST(a_build_of_conda_means_nothing_to_pip)
+{
+    static const char *const PAIRS[][2] = {
+        {"numpy=1.26.4=py311h64a7726_0", "numpy==1.26.4"},
+        {"numpy==1.26.4=py311h64a7726_0", "numpy==1.26.4"},
+        {"numpy 1.26.4 py311h64a7726_0", "numpy==1.26.4"},
+        {"numpy 1.26.4", "numpy==1.26.4"},
+        {"numpy==1.26.4", "numpy==1.26.4"},
+        {"numpy=1.26", "numpy==1.26.*"},
+        {"numpy>=1.26,<2", "numpy>=1.26,<2"},
+        {"conda-forge::numpy!=1.25", "numpy!=1.25"},
+        {"numpy", "numpy"},
+    };
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+
+    for (size_t i = 0; i < COUNT(PAIRS); i++) {
+        struct str text = arena_printf(arena, "dependencies:\n  - %s\n", PAIRS[i][0]);
+        struct error err = {0};
+        struct conda conda;
+        CHECK_OK(conda_read(arena, text, &conda, &err), &err);
+        CHECK_INT(1, json_count(conda.packages));
+        CHECK_STR(PAIRS[i][1], json_str_at(conda.packages, "[0]"));
+    }
+}
+
 TEST(python_versions_are_read_as_conda_means_them)
 {
     static const struct {
