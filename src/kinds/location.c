@@ -8,6 +8,7 @@
 #include "store/scope.h"
 
 #include <assert.h>
+#include <string.h>
 
 /* The one provider whose operations are answered. */
 #define PROVIDER "Microsoft.MachineLearningServices"
@@ -99,10 +100,11 @@ static int add_compute(const struct document *document, void *context, struct er
     return 0;
 }
 
+/* The workspaces that are counted, however many there are; in the arena of the usage. */
 struct numbers {
     const struct usage *usage;
-    int64_t list[256];
-    size_t count;
+    int64_t *list;
+    size_t count, size;
 };
 
 /* Numbers are kept, not scopes: those die with the walk. */
@@ -110,8 +112,17 @@ static int note_scope(const struct scope *scope, void *context)
 {
     struct numbers *numbers = context;
 
-    if (within(numbers->usage, scope) && numbers->count < COUNT(numbers->list))
-        numbers->list[numbers->count++] = scope->number;
+    if (!within(numbers->usage, scope))
+        return 0;
+    if (numbers->count == numbers->size) {
+        size_t size = numbers->size * 2 + 64;
+        int64_t *grown = arena_new_array(numbers->usage->arena, int64_t, size);
+        if (numbers->count)
+            memcpy(grown, numbers->list, numbers->count * sizeof(*grown));
+        numbers->list = grown;
+        numbers->size = size;
+    }
+    numbers->list[numbers->count++] = scope->number;
     return 0;
 }
 

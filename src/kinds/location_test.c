@@ -51,6 +51,44 @@ TEST(usages_count_what_is_there)
     CHECK_INT(404, world_get(w, RG "/other/usages").status);
 }
 
+#define MANY 300
+
+/* More workspaces than one that the world begins with, and a cluster in the last of them. */
+static int insert_many(struct store_txn *txn, void *context, struct error *err)
+{
+    struct arena *arena = context;
+    struct scope scope = {0};
+
+    for (int i = 0; i < MANY; i++) {
+        scope = (struct scope){.kind = SCOPE_WORKSPACE,
+                               .subscription = STR("00000000-0000-0000-0000-000000000001"),
+                               .group = STR("default"),
+                               .name = arena_printf(arena, "w%d", i),
+                               .guid = arena_printf(arena, "%08d-0000-4000-8000-000000000000", i),
+                               .data_key = STR("key")};
+        if (scope_insert(txn, &scope, err) < 0)
+            return -1;
+    }
+    struct document cluster = {.scope = scope.number,
+                               .type = STR("computes"),
+                               .name = STR("c"),
+                               .created_by = STR("test"),
+                               .body = STR("{\"properties\":{\"computeType\":\"AmlCompute\"}}"),
+                               .system = STR("{}")};
+    return document_insert(txn, &cluster, err);
+}
+
+TEST(usages_count_over_every_workspace)
+{
+    CLEANUP(world_close) struct world *w = world_open();
+    struct error err = {0};
+
+    CHECK_OK(store_write(w->engines.store, insert_many, w->arena, &err), &err);
+    CHECK_INT(1, usage(w, LOCATION "/usages", "clusters"));
+    CHECK_INT(1, usage(w, RG "/w299/usages", "clusters"));
+    CHECK_INT(0, usage(w, RG "/w298/usages", "clusters"));
+}
+
 TEST(quotas_are_the_hosts_and_no_wish_changes_them)
 {
     CLEANUP(world_close) struct world *w = world_open();
