@@ -14,7 +14,7 @@
 
 /* The two kinds of asset that have a service. */
 struct kind {
-    const char *type, *versions; /* of documents */
+    const char *type; /* of documents; that of their versions is "{type}/versions" */
     struct json *(*view)(const struct plane_run *at, const struct document *container,
                          const struct document *version, struct error *err);
 };
@@ -31,11 +31,12 @@ static int find_container(const struct plane_run *at, const struct kind *kind, s
                      kind->type[0] == 'd' ? "data" : "model", STR_ARG(str_slice(name, 0, 200)));
 }
 
-static int find_version(const struct plane_run *at, const struct kind *kind,
-                        const struct document *container, struct str name, struct document *out,
-                        struct error *err)
+/* The container's own type says which versions it has. */
+static int find_version(const struct plane_run *at, const struct document *container,
+                        struct str name, struct document *out, struct error *err)
 {
-    struct document_key key = {at->scope.number, str_from(kind->versions), container->doc, name};
+    struct str type = arena_printf(at->call->arena, "%.*s/versions", STR_ARG(container->type));
+    struct document_key key = {at->scope.number, type, container->doc, name};
 
     if (name.len > 0 && document_get(at->txn, &key, out, NULL) == 0)
         return 0;
@@ -152,8 +153,8 @@ static struct json *model_version(const struct plane_run *at, const struct docum
     return view;
 }
 
-static const struct kind DATA = {"data", "data/versions", data_version};
-static const struct kind MODEL = {"models", "models/versions", model_version};
+static const struct kind DATA = {"data", data_version};
+static const struct kind MODEL = {"models", model_version};
 
 static struct json *data_container(const struct plane_run *at, const struct document *container,
                                    struct error *err)
@@ -317,7 +318,7 @@ static struct json *version_view(struct plane_run *at, struct error *err)
     struct document container, version;
 
     if (find_container(at, &DATA, call_param(at->call, "name"), &container, err) < 0 ||
-        find_version(at, &DATA, &container, call_param(at->call, "version"), &version, err) < 0)
+        find_version(at, &container, call_param(at->call, "version"), &version, err) < 0)
         return NULL;
     return data_version(at, &container, &version, err);
 }
@@ -330,9 +331,8 @@ void plane_get_data_version(struct call *call)
 static struct json *exists_view(struct plane_run *at, struct error *)
 {
     struct document container, version;
-    bool there =
-        find_container(at, &DATA, call_param(at->call, "name"), &container, NULL) == 0 &&
-        find_version(at, &DATA, &container, call_param(at->call, "version"), &version, NULL) == 0;
+    bool there = find_container(at, &DATA, call_param(at->call, "name"), &container, NULL) == 0 &&
+                 find_version(at, &container, call_param(at->call, "version"), &version, NULL) == 0;
 
     return json_bool(at->call->arena, there);
 }
@@ -383,8 +383,8 @@ static struct json *model_by_id(struct plane_run *at, struct str id, struct erro
     if (colon < 0) {
         if (document_latest(at->txn, at->scope.number, container.doc, &version, err) < 0)
             return NULL;
-    } else if (find_version(at, &MODEL, &container, str_slice(id, (size_t)colon + 1, id.len),
-                            &version, err) < 0) {
+    } else if (find_version(at, &container, str_slice(id, (size_t)colon + 1, id.len), &version,
+                            err) < 0) {
         return NULL;
     }
     return model_version(at, &container, &version, err);

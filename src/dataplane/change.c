@@ -109,7 +109,7 @@ int change_find(struct store_txn *txn, const struct call *call, struct str name,
 
     assert(store_is_writer(txn));
     if (plane_scope(call, txn, &scope, err) < 0 ||
-        plane_row(call, txn, scope.number, name, out, err) < 0)
+        plane_row(call, txn, &(struct run_key){scope.number, name}, out, err) < 0)
         return -1;
     return plane_may_write(call, txn, out, err);
 }

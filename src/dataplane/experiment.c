@@ -48,11 +48,9 @@ static struct json *view_of(const struct plane_run *at, const struct experiment 
 static struct json *one_view(struct plane_run *at, struct error *err)
 {
     struct experiment experiment;
-    bool given;
 
-    if (plane_find_experiment(at->call, at->txn, at->scope.number, &experiment, &given, err) < 0)
+    if (plane_find_experiment(at->call, at->txn, at->scope.number, &experiment, err) < 0)
         return NULL;
-    assert(given);
     return view_of(at, &experiment, err);
 }
 
@@ -172,11 +170,10 @@ static int find(struct store_txn *txn, const struct call *call, struct experimen
                 struct error *err)
 {
     struct scope scope;
-    bool given;
 
     if (plane_scope(call, txn, &scope, err) < 0)
         return -1;
-    return plane_find_experiment(call, txn, scope.number, out, &given, err);
+    return plane_find_experiment(call, txn, scope.number, out, err) < 0 ? -1 : 0;
 }
 
 static int tell(struct store_txn *txn, const struct call *call, const struct experiment *experiment,

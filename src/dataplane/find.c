@@ -27,20 +27,22 @@ static int find_by_either(struct store_txn *txn, int64_t scope, struct str text,
     return experiment_by_name(txn, scope, text, out, err);
 }
 
+/* Paths under `experimentids` hold an id alone, so a name that is a number is not meant there. */
 int plane_find_experiment(const struct call *call, struct store_txn *txn, int64_t scope,
-                          struct experiment *out, bool *out_given, struct error *err)
+                          struct experiment *out, struct error *err)
 {
     struct str by_id = call_param(call, "experiment_id"), either = call_param(call, "experiment");
     int64_t id;
 
     assert(scope > 0);
-    *out_given = by_id.len > 0 || either.len > 0;
+    if (by_id.len == 0 && either.len == 0)
+        return 0;
     if (by_id.len == 0)
-        return *out_given ? find_by_either(txn, scope, either, out, err) : 0;
+        return find_by_either(txn, scope, either, out, err) < 0 ? -1 : 1;
     if (!str_to_int64(by_id, &id))
         return error_set(err, ERROR_NOT_FOUND, "experimentId", "There is no experiment '%.*s'.",
                          STR_ARG(str_slice(by_id, 0, 100)));
-    return experiment_get(txn, scope, id, out, err);
+    return experiment_get(txn, scope, id, out, err) < 0 ? -1 : 1;
 }
 
 int plane_check_path(const struct call *call, struct error *err)
@@ -49,27 +51,27 @@ int plane_check_path(const struct call *call, struct error *err)
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(engines->store, err);
     struct experiment experiment;
     struct scope scope;
-    bool given;
 
     return !txn || plane_scope(call, txn, &scope, err) < 0 ||
-                   plane_find_experiment(call, txn, scope.number, &experiment, &given, err) < 0
+                   plane_find_experiment(call, txn, scope.number, &experiment, err) < 0
                ? -1
                : 0;
 }
 
-int plane_row(const struct call *call, struct store_txn *txn, int64_t scope, struct str name,
+/* A run of another experiment is not there: the path says where it is looked for. */
+int plane_row(const struct call *call, struct store_txn *txn, const struct run_key *key,
               struct run *out, struct error *err)
 {
     struct experiment experiment;
     struct run run;
-    bool given;
+    int given = plane_find_experiment(call, txn, key->scope, &experiment, err);
 
-    if (plane_find_experiment(call, txn, scope, &experiment, &given, err) < 0)
+    if (given < 0)
         return -1;
-    if (name.len == 0 || run_get(txn, scope, name, &run, NULL) < 0 ||
+    if (key->run_id.len == 0 || run_get(txn, key->scope, key->run_id, &run, NULL) < 0 ||
         (given && run.experiment != experiment.id))
         return error_set(err, ERROR_NOT_FOUND, "run", "There is no run '%.*s'.",
-                         STR_ARG(str_slice(name, 0, 200)));
+                         STR_ARG(str_slice(key->run_id, 0, 200)));
     *out = run;
     return 0;
 }
@@ -81,8 +83,7 @@ int plane_may_write(const struct call *call, struct store_txn *txn, const struct
     const struct run_key own = {caller->scope, caller->run};
     bool within = true;
 
-    if (caller->kind == CALLER_ATTEMPT &&
-        run_within(txn, run, &own, &within, err) < 0)
+    if (caller->kind == CALLER_ATTEMPT && run_within(txn, run, &own, &within, err) < 0)
         return -1;
     if (within)
         return 0;
@@ -119,8 +120,10 @@ int plane_take_run(struct plane_run *at, const struct run *run, struct error *er
 int plane_find_run(struct plane_run *at, struct str name, struct error *err)
 {
     assert(at->txn);
-    if (plane_scope(at->call, at->txn, &at->scope, err) < 0 ||
-        plane_row(at->call, at->txn, at->scope.number, name, &at->run, err) < 0)
+    if (plane_scope(at->call, at->txn, &at->scope, err) < 0)
+        return -1;
+    const struct run_key key = {at->scope.number, name};
+    if (plane_row(at->call, at->txn, &key, &at->run, err) < 0)
         return -1;
     return read_document(at, err);
 }

@@ -23,16 +23,16 @@ int plane_scope(const struct call *call, struct store_txn *txn, struct scope *ou
 
 /* --- find.c: whom a path names ---------------------------------------------------------------- */
 
-/* The experiment of the path, by its id under `experimentids`, else by name or id; *out_given is
- * false when the path has none. Errors: ERROR_NOT_FOUND. */
+/* The experiment of the path, by its id under `experimentids`, else by name or id. 1 found, 0 when
+ * the path has none, -1 with *err. Errors: ERROR_NOT_FOUND. */
 int plane_find_experiment(const struct call *call, struct store_txn *txn, int64_t scope,
-                          struct experiment *out, bool *out_given, struct error *err);
-/* Whether workspace and experiment of the path are there, for what asks for each of its members in a
- * write of its own: an empty list would be taken anywhere. Errors: ERROR_NOT_FOUND. */
+                          struct experiment *out, struct error *err);
+/* Whether workspace and experiment of the path are there, for what asks for each of its members in
+ * a write of its own: an empty list would be taken anywhere. Errors: ERROR_NOT_FOUND. */
 int plane_check_path(const struct call *call, struct error *err);
 /* A run by its name, which must lie in the experiment of the path when that names one.
  * Errors: ERROR_NOT_FOUND. */
-int plane_row(const struct call *call, struct store_txn *txn, int64_t scope, struct str name,
+int plane_row(const struct call *call, struct store_txn *txn, const struct run_key *key,
               struct run *out, struct error *err);
 /* Whether this caller may write this run: attempts only their own and what is below it
  * (decisions 25). Errors: ERROR_FORBIDDEN. */

@@ -46,9 +46,9 @@ static int place_run(struct store_txn *txn, struct modify *m, struct run *io, st
     struct str id = json_str_at(m->body, "experimentId");
     struct experiment experiment = {0};
     struct run above;
-    bool given;
+    int given = plane_find_experiment(m->call, txn, io->scope, &experiment, err);
 
-    if (plane_find_experiment(m->call, txn, io->scope, &experiment, &given, err) < 0)
+    if (given < 0)
         return -1;
     if (!given && id.len > 0 &&
         (!str_to_int64(id, &experiment.id) ||

@@ -183,10 +183,11 @@ static int take_experiment(struct listing *l, struct error *err)
     struct plane_run *at = l->at;
     struct experiment experiment;
 
-    if (plane_find_experiment(at->call, at->txn, at->scope.number, &experiment,
-                              &l->query.by_experiment, err) < 0)
+    int given = plane_find_experiment(at->call, at->txn, at->scope.number, &experiment, err);
+    if (given < 0)
         return -1;
-    if (l->query.by_experiment)
+    l->query.by_experiment = given > 0;
+    if (given)
         l->query.experiment = experiment.id;
     return 0;
 }

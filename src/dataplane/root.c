@@ -43,8 +43,9 @@ static int root_of_run(struct plane_run *at, struct str name, struct plane_root 
                        struct error *err)
 {
     struct arena *arena = at->call->arena;
+    const struct run_key key = {at->scope.number, name};
 
-    if (plane_row(at->call, at->txn, at->scope.number, name, &out->run, NULL) < 0)
+    if (plane_row(at->call, at->txn, &key, &out->run, NULL) < 0)
         return root_of_model(at, name, out, err);
     out->prefix = asset_run_prefix(arena, out->run.run_id);
     out->origin = STR("ExperimentRun");

@@ -177,7 +177,7 @@ static int log_model_apply(struct store_txn *txn, void *context, struct error *e
     if (work_find_run(work, txn, &run, err) < 0)
         return -1;
     const struct pair_owner owner = {run.scope, run.run, run.run_id};
-    if (tag_get(tracking, txn, &owner, HISTORY_TAG, &history, err) < 0)
+    if (tag_get(tracking, txn, &(struct tag_key){run.run, HISTORY_TAG}, &history, err) < 0)
         return -1;
     struct json *list = history.found ? json_parse(arena, history.text, NULL) : NULL;
     if (json_kind(list) != JSON_ARRAY)

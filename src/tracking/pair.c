@@ -108,12 +108,12 @@ int pair_get(struct store_txn *txn, const struct pair_key *key, struct pair_valu
 }
 
 /* A key that nobody ever used has no number, and so no value. */
-int tag_get(struct tracking *tracking, struct store_txn *txn, const struct pair_owner *owner,
-            struct str key, struct pair_value *out, struct error *err)
+int tag_get(struct tracking *tracking, struct store_txn *txn, const struct tag_key *tag,
+            struct pair_value *out, struct error *err)
 {
-    struct pair_key at = {.kind = PAIR_TAG, .owner = owner->owner};
+    struct pair_key at = {.kind = PAIR_TAG, .owner = tag->owner};
 
-    if (word_find(tracking->words, txn, key, &at.word, err) < 0)
+    if (word_find(tracking->words, txn, tag->key, &at.word, err) < 0)
         return -1;
     if (at.word)
         return pair_get(txn, &at, out, err);

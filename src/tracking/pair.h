@@ -57,8 +57,12 @@ int params_set(struct tracking *tracking, struct store_txn *txn, const struct pa
 int tags_set(struct tracking *tracking, struct store_txn *txn, const struct pair_owner *owner,
              const struct pairs *tags, struct error *err);
 /* One tag by its key. */
-int tag_get(struct tracking *tracking, struct store_txn *txn, const struct pair_owner *owner,
-            struct str key, struct pair_value *out, struct error *err);
+struct tag_key {
+    int64_t owner;
+    struct str key;
+};
+int tag_get(struct tracking *tracking, struct store_txn *txn, const struct tag_key *tag,
+            struct pair_value *out, struct error *err);
 /* Errors: ERROR_NOT_FOUND when there is no such tag. */
 int tag_delete(struct tracking *tracking, struct store_txn *txn, const struct pair_owner *owner,
                struct str key, struct error *err);
