@@ -35,6 +35,7 @@ static const char *const NAMES[] = {
     "invalid_instance",       "server_error",   "login_required",
 };
 
+/* Whether a target is one of the words that OAuth knows. */
 static bool is_name(struct str target)
 {
     for (size_t i = 0; i < COUNT(NAMES); i++)
@@ -43,6 +44,7 @@ static bool is_name(struct str target)
     return false;
 }
 
+/* Clients decide by the word, people read the sentence. */
 void oauth_refuse(struct call *call, const struct error *err)
 {
     struct json *body = json_object(call->arena);
@@ -68,6 +70,7 @@ void oauth_refuse(struct call *call, const struct error *err)
     http_reply(call->ex, status, "application/json", json_write(call->arena, body));
 }
 
+/* Tokens are kept by no cache on the way. */
 void oauth_reply(struct call *call, const struct json *body)
 {
     assert(json_kind(body) == JSON_OBJECT);
@@ -117,6 +120,7 @@ struct str oauth_url(const struct call *call, struct str tenant, const char *res
     return arena_printf(call->arena, "%.*s/%.*s/%s", STR_ARG(base), STR_ARG(tenant), rest);
 }
 
+/* For counting failures: whoever has no address is counted by user. */
 struct str oauth_address(const struct call *call)
 {
     const struct http_peer *peer = http_peer(call->ex);
@@ -134,6 +138,7 @@ struct str oauth_address(const struct call *call)
     return arena_str(call->arena, str_from(text));
 }
 
+/* Clients without a secret, by which people may sign in; all others prove themselves. */
 struct str oauth_public_client(struct str client)
 {
     if (str_eq_fold(client, STR(OAUTH_CLIENT_SDK)))
@@ -160,6 +165,7 @@ static int refuse_secrets(const struct call *call, struct error *err)
     return 0;
 }
 
+/* Secrets count only in the body. */
 int oauth_form(struct call *call, struct form *out, struct error *err)
 {
     assert(out);
@@ -171,6 +177,8 @@ int oauth_form(struct call *call, struct form *out, struct error *err)
     return form_read(call->arena, http_body(call->ex), out, err);
 }
 
+/* What is asked for must be something that tokens are given for, told before anybody types a
+ * password. */
 int oauth_wish(struct oauth *oauth, struct str scope, struct wish *out, struct error *err)
 {
     struct wish wish;
