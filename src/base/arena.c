@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Most requests fit into the first; the largest keeps what a full chunk gives up small. */
 #define FIRST_CHUNK_BYTES (4 * KIB)
 #define LARGEST_CHUNK_BYTES (256 * KIB)
 #define KEPT_CHUNK_BYTES (32 * KIB) /* what a reset may keep */
@@ -15,6 +16,7 @@
 /* Bytes on the stack for a text that is being made. */
 #define SMALL_TEXT 256
 
+/* Its bytes follow, aligned for anything. */
 struct chunk {
     struct chunk *next;
     size_t used;

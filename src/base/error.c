@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* For logs and tests; no client sees them. */
 static const char *const NAMES[ERROR_COUNT_] = {
     [ERROR_NONE] = "no error",
     [ERROR_INVALID] = "invalid",

@@ -515,6 +515,7 @@ void json_merge(struct arena *arena, struct json *target, const struct json *pat
     }
 }
 
+/* For comparing objects whatever the order of their keys. */
 struct member {
     struct str key;
     struct json *value;

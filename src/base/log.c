@@ -11,9 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
+/* A write of that size is not torn by another on the same descriptor in practice. */
 #define LINE_BYTES (8 * KIB)
 
 static _Atomic enum log_level lowest = LOG_INFO;
+/* In the order of enum log_level. */
 static const char *const LEVELS[] = {"debug", "info", "warn", "error"};
 
 /* A relaxed store will do: a line more or less around the change harms nobody. */

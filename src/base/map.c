@@ -19,6 +19,7 @@ struct slot {
     bool removed;
 };
 
+/* Slots, and how full they are. */
 struct map {
     struct slot *slots;
     size_t size; /* a power of two */

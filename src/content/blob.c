@@ -167,6 +167,7 @@ int blob_delete(struct store_txn *txn, struct str container, struct str name, st
                      "The blob '%.*s' does not exist.", STR_ARG(name));
 }
 
+/* Rows read before any is shown, since a visitor may ask the store as well. */
 #define PAGE 64
 
 /* Names are compared by bytes. *out_count stops at the first name without the prefix. 1 when

@@ -7,9 +7,11 @@
 
 #include <assert.h>
 
+/* Of hashes: fifty thousand blocks, the most a list may name, of some chunks each. */
 #define LIST_CAP_BYTES (64 * MIB)
 #define PAGE 64
 
+/* A block that waits to be named in a list. */
 struct staged {
     struct str container, name, block_id;
     struct str chunks;

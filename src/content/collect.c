@@ -32,6 +32,7 @@ static int step_blocks(struct store_txn *txn, void *context, struct error *err)
                         err);
 }
 
+/* An object that no blob names. */
 struct unused {
     int64_t object;
     struct str hash, chunks;

@@ -11,10 +11,12 @@
 #include <openssl/evp.h>
 #include <pthread.h>
 
+/* SHA-256 in hex. */
 #define HASH_CHARS 64
 #define CONTENT_LOG_LOCKS 16
 #define CONTENT_KEEP_US (24 * 3600 * US_PER_S) /* untouched this long before it may go */
 
+/* The folders of one data folder, and the locks between those who write to them. */
 struct content {
     struct store *store;
     int chunks; /* folder content/ */
@@ -54,7 +56,8 @@ int64_t chunk_size(struct content *content, struct str hash);
 /* Removes the file unless it was touched since `before_us`; the bytes given back. */
 int64_t chunk_remove(struct content *content, const char *hash, int64_t before_us);
 
-/* --- lane.c: a digest on a thread of its own --------------------------------------------------- */
+/* --- lane.c: a digest on a thread of its own ---------------------------------------------------
+ */
 
 struct lane;
 /* Goes on with `digest`, which stays the caller's and must not be used until lane_end; NULL when

@@ -10,6 +10,7 @@
 
 #define LANE_BYTES MIB /* of one buffer; there are two */
 
+/* Two buffers: the caller fills one while the thread hashes the other. */
 struct lane {
     EVP_MD_CTX *digest; /* the caller's; touched by the thread alone until lane_end */
     pthread_t thread;

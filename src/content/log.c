@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+/* What a file system takes for a name. */
 #define NAME_CAP_BYTES 250
 #define SEAL_BYTES (256 * KIB)
 

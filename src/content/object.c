@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Large enough that calls do not count. */
 #define COPY_BYTES (256 * KIB)
 
 /* Over the list of hashes, not over the bytes: it names the same content by the same chunks,

@@ -14,6 +14,7 @@
  * put together once instead. */
 #define CHUNKS_MAX 4096
 
+/* Where the reading stands; the hashes are its own copy, as a reply outlives the transaction. */
 struct content_parts {
     struct content *content;
     struct str rest; /* hashes, in `text` */

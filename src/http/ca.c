@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Ten years: nobody should have to trust a new root while the first machine still stands. */
 #define CA_DAYS 3653
 #define SERVER_DAYS 397
 #define RENEW_DAYS 30
@@ -48,6 +49,7 @@ static void pair_free(struct pair *pair)
     *pair = (struct pair){0};
 }
 
+/* Both are needed to make either. */
 struct pairs {
     struct pair ca, server;
 };

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Without any byte moving, not for the whole. */
 #define USUAL_TIMEOUT_MS 60000
 #define USUAL_REPLY_BYTES (64 * MIB)
 #define CANCEL_MS 250

@@ -4,6 +4,7 @@
 #include "http/client.h"
 #include "http/transport.h"
 
+/* One connection to one server, kept between calls. */
 struct http_client {
     struct arena *arena; /* holds the address */
     struct http_address address;

@@ -34,6 +34,8 @@ enum loop_event {
     EVENT_FORWARD = 64, /* http_forward_start was called */
 };
 
+/* One IO thread with all its connections. Nothing in it is touched by another thread but the
+ * mail. */
 struct loop {
     struct http_server *server;
     uv_loop_t uv;
@@ -82,10 +84,12 @@ struct str loop_date(struct loop *loop);
 
 /* --- Exchanges: exchange.c ------------------------------------------------------------------- */
 
+/* How the bytes of a reply come to be. */
 enum reply_kind { REPLY_NONE, REPLY_WHOLE, REPLY_FILE, REPLY_SOURCE, REPLY_TUNNEL };
 
 struct reply_header; /* reply.c: one that a handler added */
 
+/* What a handler gave; the loop's once it is given. */
 struct reply {
     enum reply_kind kind;
     int status;
@@ -99,6 +103,7 @@ struct reply {
     struct reply_header *headers, **last_header;
 };
 
+/* A request and its reply. It outlives its connection while a handler still works on it. */
 struct http_exchange {
     struct loop *loop;
     struct connection *connection; /* NULL once the peer is gone */
@@ -147,6 +152,7 @@ void exchange_free_spares(struct loop *loop);
 
 /* --- Connections: connection.c, body.c, output.c --------------------------------------------- */
 
+/* Where a connection is in its request; every event is judged by it. */
 enum connection_state {
     CONNECTION_HEAD,     /* waits for a head: handshake, idle, or a part is there */
     CONNECTION_DECIDING, /* app.head deferred */
@@ -157,6 +163,7 @@ enum connection_state {
     CONNECTION_CLOSED,
 };
 
+/* What is on its way to the peer: a head and a piece of the body in one call. */
 struct output {
     struct iovec parts[4];
     int count;
@@ -164,6 +171,7 @@ struct output {
     char *owned;      /* the rest of a head that did not go at once */
 };
 
+/* A peer. One request at a time: what comes behind it waits in the socket. */
 struct connection {
     struct list link;
     struct loop *loop;
@@ -273,6 +281,7 @@ void upstream_close_all(struct loop *loop);
 
 /* --- The server: server_listen.c -------------------------------------------------------------- */
 
+/* What all loops share. */
 struct http_server {
     struct pool *pool;
     struct http_app app;

@@ -17,6 +17,7 @@
 #define CHUNK_HEAD_BYTES 8
 #define CHUNK_TAIL_BYTES 2
 
+/* What an attempt to get more of a body gave. */
 enum piece { PIECE_ADDED, PIECE_END, PIECE_WAITING, PIECE_BROKEN };
 
 /* Nothing is copied: who adds a part keeps its bytes until it is written. Parts are few: an

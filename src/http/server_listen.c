@@ -26,6 +26,7 @@
 #define ACCEPT_ROUNDS 64
 #define ACCEPT_PAUSE_MS 100
 
+/* A socket that all loops listen on; the kernel chooses who takes a connection. */
 struct listener {
     struct list link;
     int fd;

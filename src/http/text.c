@@ -219,6 +219,7 @@ struct reason_row {
     const char *reason;
 };
 
+/* Clients read the number; people read these. */
 static const struct reason_row REASONS[] = {
     {100, "Continue"},
     {101, "Switching Protocols"},
@@ -281,6 +282,7 @@ struct type_row {
     const char *type;
 };
 
+/* By the end of a name, for artifacts shown in a browser; what is not here is bytes. */
 static const struct type_row TYPES[] = {
     {STR_INIT(".json"), "application/json"},
     {STR_INIT(".txt"), "text/plain; charset=utf-8"},

@@ -96,6 +96,7 @@ struct version {
     struct timespec changed;
 };
 
+/* A server's certificate and what tells that there is a newer one. */
 struct http_tls {
     int dir;
     pthread_mutex_t lock; /* all below */

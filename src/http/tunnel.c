@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Each way: a side that does not read stops the other one soon. */
 #define PIPE_BYTES (64 * KIB)
 /* Reads of one side in one turn: a fast pair must not hold up the other connections of the loop. */
 #define PUMP_ROUNDS 8

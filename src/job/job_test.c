@@ -184,7 +184,7 @@ TEST(engine_says_why_a_job_waits)
 
     world_open(&w);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    char name[16];
+    char name[32];
     for (long i = 0; i <= cores + 1; i++) {
         snprintf(name, sizeof(name), "job%ld", i);
         CHECK_OK(world_submit(&w, name, HELLO, &err), &err);

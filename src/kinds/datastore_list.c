@@ -140,7 +140,7 @@ int datastore_list(struct arm_request *req, struct store_txn *txn,
     struct gather gather = {.ascending =
                                 str_eq_fold(call_query(req->call, "orderByAsc"), STR("true"))};
     struct document document;
-    enum order order;
+    enum order order = ORDER_CREATED;
 
     assert(page && to->each);
     if (str_eq_fold(call_query(req->call, "isDefault"), STR("true")))

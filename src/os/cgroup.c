@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Where every distribution mounts it. */
 #define CGROUP_ROOT "/sys/fs/cgroup"
 #define KILL_TRIES 200
 #define KILL_PAUSE_US 10000

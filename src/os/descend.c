@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* One process of the picture. */
 struct member {
     pid_t pid, parent;
     int depth; /* generations below the root; -1 while unknown */

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+/* As written in the environment of a program under test. */
 static const char *const NAMES[FAULT_POINT_COUNT_] = {
     [FAULT_OPEN] = "open",     [FAULT_READ] = "read",     [FAULT_WRITE] = "write",
     [FAULT_FSYNC] = "fsync",   [FAULT_RENAME] = "rename", [FAULT_SPAWN] = "spawn",

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* The queue, under one lock: a task is a request, far longer than the lock is held. */
 struct pool {
     pthread_mutex_t lock;
     pthread_cond_t work;

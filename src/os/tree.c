@@ -65,6 +65,7 @@ static int list_names(struct arena *arena, int dir, char ***out_names, size_t *o
     return 0;
 }
 
+/* One walk; the path grows and shrinks with the depth. */
 struct walk {
     dir_visit *visit;
     void *context;
@@ -164,9 +165,11 @@ static int remove_entry(int dir, const char *name, unsigned depth, struct error 
     if (fstatat(dir, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : error_errno(err, errno, "'%s' cannot be looked at", name);
     if (S_ISDIR(status.st_mode)) {
-        /* Jobs leave folders without permissions for their owner; they are still ours to remove. */
-        if ((status.st_mode & 0700) != 0700)
-            fchmodat(dir, name, 0700, 0);
+        /* Jobs leave folders without permissions for their owner; they are still ours to remove.
+         * The name may have become a link since, and what that leads to is not. */
+        bool closed = (status.st_mode & 0700) != 0700;
+        if (closed && fchmodat(dir, name, 0700, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+            return 0; /* of all else the opening tells */
         CLEANUP(fd_close)
         int sub = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (sub < 0)

@@ -272,6 +272,7 @@ int document_latest(struct store_txn *txn, int64_t scope, int64_t container, str
 
 /* --- Lists ---------------------------------------------------------------------------------- */
 
+/* Rows read before any is shown: see document_list. */
 #define PAGE 64
 #define HEAD "SELECT " COLUMNS " FROM document d"
 #define PLACE " d.scope = ? AND d.type = ? AND d.parent = ?"

@@ -43,7 +43,7 @@ static int insert(struct store_txn *txn, const char *type, int64_t parent, const
 
 static int life(struct store_txn *txn, struct error *err)
 {
-    struct document made, found, stale;
+    struct document made = {0}, found, stale;
     struct document_key key = {.scope = 7, .type = STR("data"), .name = STR("IRIS")};
 
     CHECK_OK(insert(txn, "data", 0, "Iris", &made, err), err);
@@ -82,7 +82,7 @@ TEST(a_document_is_found_by_name_in_any_case_and_changed_once_per_revision)
 
 static int versions(struct store_txn *txn, struct error *err)
 {
-    struct document container, one, two, found;
+    struct document container = {0}, one = {0}, two, found;
     int64_t number;
 
     CHECK_OK(insert(txn, "models", 0, "m", &container, err), err);
@@ -447,7 +447,7 @@ static int add_scope(struct store_txn *txn, const char *name, int64_t *out, stru
 /* What guards remember of a number must not become true of another workspace. */
 static int reuse(struct store_txn *txn, struct error *err)
 {
-    int64_t first, second, third, fourth;
+    int64_t first = 0, second = 0, third = 0, fourth = 0;
 
     CHECK_OK(add_scope(txn, "a", &first, err), err);
     CHECK_OK(add_scope(txn, "b", &second, err), err);

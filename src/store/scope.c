@@ -159,7 +159,7 @@ int scope_insert(struct store_txn *txn, struct scope *scope, struct error *err)
 
     assert(scope->kind == SCOPE_WORKSPACE || scope->kind == SCOPE_REGISTRY);
     assert(scope->guid.len && scope->name.len);
-    int64_t number;
+    int64_t number = 0;
     if (scope_check_registry(txn, scope, err) < 0 || scope_next(txn, &number, err) < 0)
         return -1;
     struct sql *q = sql(txn,

@@ -18,6 +18,8 @@
 
 struct flush; /* store.c: one that was asked for in this transaction */
 
+/* A seat: one connection with its statements, on which one transaction follows another. It is the
+ * writer's for ever, or a reader's for a while. */
 struct store_txn {
     struct store *store;
     const struct store_engine *engine;
@@ -66,6 +68,7 @@ bool writer_is_me(const struct writer *writer);
 /* schema.c: brings a database to STORE_SCHEMA, each migration in a transaction of its own. */
 int schema_migrate(struct store_txn *txn, struct error *err);
 
+/* A database, its one writer and its readers. */
 struct store {
     char *url;
     char boot_id[40];

@@ -27,6 +27,7 @@ enum end {
     END_FAILED  /* for all of them, *err says why */
 };
 
+/* The one thread that changes anything, and the queue before it. */
 struct writer {
     struct store *store;
     struct store_txn *txn; /* replaced when the connection is reopened */

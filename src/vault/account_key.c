@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <sodium.h>
 
+/* Of UTC: which day it is must not depend on where the server stands. */
 #define DAY_US (24 * 3600 * US_PER_S)
 #define DAYS_HONOURED 2
 #define KEY_BYTES 32

@@ -12,6 +12,7 @@
 #include <sodium.h>
 #include <string.h>
 
+/* Of those we make: every client in use reads it, and it signs all that ours say. */
 #define VERSION "2021-08-06"
 #define VERSION_BYTES 10
 #define SKEW_US (15 * 60 * US_PER_S)

@@ -10,6 +10,7 @@
 
 #define NAMES_MAX 3
 
+/* In the order of enum sas_field. */
 static const char *const NAMES[SAS_FIELDS] = {
     "sv",    "sr",      "sp",     "st",   "se",   "spr",      "sig",   "sip",
     "sdd",   "ss",      "srt",    "rscc", "rscd", "rsce",     "rscl",  "rsct",
@@ -74,6 +75,7 @@ struct str sas_folder(const struct sas_fields *fields, struct str blob)
 
 /* --- Layouts --------------------------------------------------------------------------------- */
 
+/* Three families, told apart by the fields that a signature has. */
 enum layout_kind { LAYOUT_SERVICE, LAYOUT_DELEGATED, LAYOUT_ACCOUNT };
 
 #define HEAD SP, ST, SE, SAS_RESOURCE

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <sodium.h>
 
+/* How long one text stands for whoever asks. */
 #define HOUR_US (3600 * US_PER_S)
 #define HOURS 24
 #define RIGHTS "racwdl"

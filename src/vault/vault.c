@@ -23,6 +23,7 @@
 
 static_assert(KEY_BYTES == 32, "master.key holds 32 bytes");
 
+/* The master key alone; data keys are opened for each use. */
 struct vault {
     unsigned char *master; /* guarded memory: not swapped, not in a core dump */
 };
