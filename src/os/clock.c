@@ -254,6 +254,9 @@ static bool take_part(struct str *rest, char *out_unit, int64_t *out_us, int *ou
     return true;
 }
 
+/* Seventy thousand years: what is added to the time of today then still is a time. */
+#define DURATION_US_MAX (INT64_MAX / 4)
+
 /* Years and months have no fixed length, so they are not taken. */
 bool clock_parse_duration(struct str text, int64_t *out_us)
 {
@@ -285,7 +288,10 @@ bool clock_parse_duration(struct str text, int64_t *out_us)
             unit++;
         if (unit == COUNT(UNITS))
             return false;
-        total += value * UNITS[unit++].seconds * US_PER_S + fraction_us;
+        int64_t unit_us = UNITS[unit++].seconds * US_PER_S;
+        if (value > (DURATION_US_MAX - total) / unit_us)
+            return false;
+        total += value * unit_us + fraction_us;
         parts++;
     }
     assert(total >= 0);

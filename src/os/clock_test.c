@@ -99,6 +99,22 @@ TEST(what_is_no_duration_is_refused)
         CHECK(!clock_parse_duration(str_from(CASES[i]), &us));
 }
 
+TEST(a_duration_that_no_clock_reaches_is_refused)
+{
+    static const char *const CASES[] = {"P2147483647W", "P2147483647D", "P3000000WT2147483647H",
+                                        "P3812572W", "P2147483647WT1S"};
+    int64_t us = -7;
+
+    for (size_t i = 0; i < COUNT(CASES); i++)
+        CHECK(!clock_parse_duration(str_from(CASES[i]), &us));
+    CHECK_INT(-7, us);
+    CHECK(clock_parse_duration(STR("P3812571W"), &us)); /* the last week that fits */
+    CHECK(us <= INT64_MAX / 4);
+    CHECK(clock_parse_duration(STR("PT2147483647H"), &us) == false);
+    CHECK(clock_parse_duration(STR("PT2147483647S"), &us));
+    CHECK_INT(2147483647 * US_PER_S, us);
+}
+
 TEST(a_test_clock_moves_only_when_told)
 {
     clock_test_set(1000);
