@@ -1,4 +1,5 @@
-/* Outputs and artifacts on their way out. */
+/* Outputs and artifacts on their way out. What a command left is a stranger's: links are not
+ * followed, and what is no file is skipped and named, so that people hear of it. */
 #include "runner/collect.h"
 
 #include "base/buf.h"

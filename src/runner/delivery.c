@@ -1,4 +1,5 @@
-/* The thread that tells the server: events in order, logs by offset, again until they are taken. */
+/* The thread that tells the server: events in order, logs by offset, again until they are taken. A
+ * server that is away holds up neither the command nor its end. */
 #include "runner/delivery.h"
 
 #include "os/clock.h"

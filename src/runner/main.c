@@ -1,4 +1,5 @@
-/* `lazurite runner FOLDER`: from start to exit.json. */
+/* `lazurite runner FOLDER`: from start to exit.json. Everything that lasts stands in the folder, so
+ * a runner may die at any point and the next one goes on. */
 #include "runner/runner.h"
 
 #include "os/file.h"

@@ -1,4 +1,5 @@
-/* Everything before the command begins. */
+/* Everything before the command begins: all that can still fail without it having done anything.
+ * Each step leaves an event, so that people see where an attempt is and a second runner goes on. */
 #include "runner/prepare.h"
 
 #include "environment/environment.h"

@@ -1,4 +1,5 @@
-/* The command itself: started, watched, ended. */
+/* The command itself: started, watched, ended. It begins at most once, whatever happens to its
+ * runner: doing it twice would be worse than not at all. */
 #include "runner/work.h"
 
 #include "environment/environment.h"
