@@ -165,6 +165,7 @@ static const struct route ROUTES[] = {
      LISTEN_ALL, batch_jobs_run, NULL, arm_refuse},
 };
 
+/* The two lists that ARM's table does not know. */
 struct route_table batch_routes(struct engines *engines)
 {
     assert(engines);

@@ -14,6 +14,7 @@
 /* The attribute by which equal snapshots are found; its index is what makes the look-up cheap. */
 #define HASH_FIELD "codeHash"
 
+/* The container has nothing of its own but what people write about it. */
 static int code_prepare(struct arm_request *req, struct error *err)
 {
     assert(req->body);
@@ -98,6 +99,7 @@ static int code_version_list(struct arm_request *req, struct store_txn *txn,
     return filter_list(req, txn, page, to, err);
 }
 
+/* With its bytes, when they lie where an upload put them. */
 static int code_version_remove(struct arm_request *req, struct store_txn *txn,
                                const struct document *document, struct error *err)
 {

@@ -78,6 +78,8 @@ static struct str differs(const struct json *a, const struct json *b)
     return (struct str){0};
 }
 
+/* Both ways, since a member that only the stored one has is a difference, too. The name of the
+ * first one found, for the sentence; empty when they say the same. */
 struct str component_differs(struct arm_request *req, struct store_txn *txn,
                              const struct json *stored, const struct json *wanted)
 {

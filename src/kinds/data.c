@@ -9,6 +9,7 @@
 
 #include <assert.h>
 
+/* The container has nothing of its own but what people write about it. */
 static int data_prepare(struct arm_request *req, struct error *err)
 {
     assert(req->body);
@@ -89,6 +90,7 @@ static int data_version_check(struct arm_request *req, struct store_txn *txn,
     return error_hint(err, "Give it another name, or archive the versions that are there.");
 }
 
+/* With its bytes, when they lie where an upload put them: those in a user's datastore are his. */
 static int data_version_remove(struct arm_request *req, struct store_txn *txn,
                                const struct document *document, struct error *err)
 {

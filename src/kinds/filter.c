@@ -36,6 +36,7 @@ struct filter filter_read(const struct call *call)
     };
 }
 
+/* Then the store's own pages will do, which cost nothing to leave out. */
 bool filter_empty(const struct filter *f)
 {
     return f->tags.len + f->properties.len + f->name.len + f->version.len + f->description.len +

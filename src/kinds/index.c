@@ -363,6 +363,7 @@ static const struct route ROUTES[] = {
     ROW("PUT", "/{name}/versions/{version}", "versions/write", BODY_BYTES, put_run),
 };
 
+/* Their face is arm's, as they go through its core as any other kind. */
 struct route_table index_routes(struct arm *arm)
 {
     assert(arm);

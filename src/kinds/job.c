@@ -26,6 +26,7 @@ struct job_prepared {
     bool tags_said;           /* the body had some of its own */
 };
 
+/* Of the body as it came; "" when it is not a text. */
 static struct str property(const struct json *body, const char *path)
 {
     assert(body && path);
@@ -540,6 +541,7 @@ static const struct route ROUTES[] = {
      arm_refuse},
 };
 
+/* What is done to jobs by others than clients of ARM: runners, and those who watch. */
 struct route_table job_routes(struct engines *engines)
 {
     assert(engines);

@@ -121,6 +121,7 @@ static void add_event(struct job_stream *s, const char *name, struct arena *aren
                json_write(arena, data));
 }
 
+/* The same shape for a state on the way and for the end, so that a client needs one reader. */
 static void add_state(struct job_stream *s, const char *event, enum run_status status,
                       struct str reason)
 {
@@ -230,6 +231,7 @@ static void stream_close(struct http_source *source)
     free(s);
 }
 
+/* From whichever thread tells of a change: the loop's thread then looks itself. */
 static void stream_wake(struct job_watcher *watcher)
 {
     http_wake(CONTAINER_OF(watcher, struct job_stream, watcher)->ex);
@@ -246,6 +248,7 @@ static bool is_wanted(struct str logs, size_t at)
     return str_eq(logs, STR("all")) || str_eq(logs, str_from(NAMES[at]));
 }
 
+/* Fewer numbers than files will do: a log that an older server did not know begins at its start. */
 static int read_cursor(struct job_stream *s, struct str cursor, struct error *err)
 {
     struct str rest = cursor, piece;
@@ -284,6 +287,7 @@ static void open_logs(struct job_stream *s, struct store_txn *txn, const struct 
     }
 }
 
+/* In the workspace of the address: a job of another one is not there. */
 static int find_run(struct call *call, struct store_txn *txn, struct scope *out_scope,
                     struct run *out_run, struct error *err)
 {
@@ -301,6 +305,7 @@ static int find_run(struct call *call, struct store_txn *txn, struct scope *out_
     return error_set(err, ERROR_NOT_FOUND, name.ptr, "There is no job '%.*s'.", STR_ARG(name));
 }
 
+/* Everything it needs is copied or counted: the call's arena may go before the stream does. */
 static struct job_stream *stream_new(struct call *call, const struct run *run)
 {
     struct job_stream *s = calloc(1, sizeof(*s));
@@ -322,6 +327,7 @@ static struct job_stream *stream_new(struct call *call, const struct run *run)
     return s;
 }
 
+/* A client that comes back with a cursor gets the state again and the logs from where it stood. */
 void job_stream_run(struct call *call)
 {
     struct engines *engines = call->face;
@@ -361,6 +367,7 @@ void job_stream_run(struct call *call)
     http_reply_source(call->ex, 200, "text/event-stream", -1, &s->source);
 }
 
+/* In one snapshot, so that the reason fits the state that is shown with it. */
 void job_why_run(struct call *call)
 {
     struct engines *engines = call->face;

@@ -264,6 +264,7 @@ static const struct route ROUTES[] = {
      LISTEN_ALL, lineage_run, NULL, arm_refuse},
 };
 
+/* One route for questions from either end. */
 struct route_table lineage_routes(struct engines *engines)
 {
     assert(engines);

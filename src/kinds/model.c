@@ -130,6 +130,7 @@ static int model_package(struct arm_request *, const struct document *document, 
     return plain_unbuilt("package", "Packaging a model into an image", err);
 }
 
+/* With its bytes, when they lie where an upload put them: a run's artifacts are the run's. */
 static int model_version_remove(struct arm_request *req, struct store_txn *txn,
                                 const struct document *document, struct error *err)
 {

@@ -32,6 +32,7 @@ struct str upload_sign(struct arm_request *req, struct str container, const char
     return sas_make(req->engines->vault, req->arena, &sas);
 }
 
+/* Of today; it counts tomorrow as well. */
 struct str upload_account_key(struct arm_request *req)
 {
     assert(req->engines->vault);
@@ -39,6 +40,7 @@ struct str upload_account_key(struct arm_request *req)
                        clock_now_us());
 }
 
+/* Of this hour, the same for whoever asks within it. */
 struct str upload_token(struct arm_request *req, struct str container)
 {
     assert(req->engines->vault && container.len > 0);
@@ -92,6 +94,7 @@ int upload_forget(struct arm_request *req, struct store_txn *txn, const struct d
     return body ? doom_bytes(txn, &req->scope, json_str_at(body, field), err) : -1;
 }
 
+/* At once, so that who deletes to make room has it; without waiting for the hourly round. */
 void upload_sweep(struct arm_request *req, const struct document *, bool removed)
 {
     /* What fails here is done by the hourly round. */
