@@ -77,9 +77,9 @@ def test_bytes_that_are_no_utf8_are_refused(server, tmp_path):
 
 @pytest.mark.parametrize("reference, exit_code, word", [
     ("compute: azureml:nowhere\n" + HOST, 3, "nowhere"),
-    ("environment: azureml:nothing:3\n", 1, "nothing"),
-    ("environment: azureml:nothing@latest\n", 1, "nothing"),
-    (HOST + "inputs: {d: {type: uri_file, path: 'azureml:nodata:1'}}\n", 1, "nodata"),
+    ("environment: azureml:nothing:3\n", 3, "nothing"),
+    ("environment: azureml:nothing@latest\n", 3, "nothing"),
+    (HOST + "inputs: {d: {type: uri_file, path: 'azureml:nodata:1'}}\n", 3, "nodata"),
     (HOST + "inputs: {d: {type: uri_file, path: 'azureml://datastores/nostore/paths/a'}}\n", 3, "nostore"),
     (HOST + "inputs: {d: {type: uri_file, path: 'azureml://datastores/workspaceblobstore/paths/no.csv'}}\n", 3, "no.csv"),
     (HOST + "inputs: {d: {type: uri_file, path: ./no.csv}}\n", 1, "no.csv"),
@@ -99,7 +99,7 @@ def test_a_version_that_is_not_there_is_told_from_a_name_that_is_not(server, tmp
     server.cli("data", "create", "-n", "present", "-v", "1", "-t", "uri_file", "-p", tmp_path / "d.csv")
     code, lines, placed = create(server, tmp_path, "command: cat ${{inputs.d}}\n" + HOST +
                                  "inputs: {d: {type: uri_file, path: 'azureml:present:7'}}\n")
-    assert code == 1 and placed
+    assert code == 3 and placed
     assert "7" in lines[0] and "present" in lines[0]
 
 
