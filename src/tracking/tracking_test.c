@@ -523,3 +523,58 @@ TEST(runs_are_listed_newest_first_and_below_a_parent)
     CHECK_OK(run_within(txn, &child.run, &(struct run_key){1, STR("r2")}, &within, &err), &err);
     CHECK(!within);
 }
+
+/* The value of a tag, "" when there is none; *out_found tells the two apart. */
+static struct str tag_now(struct bench *bench, const struct run *run, const char *key,
+                          bool *out_found)
+{
+    static char kept[64];
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(bench->store, NULL);
+    const struct tag_key tag = {run->run, str_from(key)};
+    struct pair_value value = {.found = true};
+    struct error err = {0};
+
+    CHECK_OK(tag_get(bench->tracking, txn, &tag, &value, &err), &err);
+    *out_found = value.found;
+    snprintf(kept, sizeof kept, "%.*s", STR_ARG(value.text));
+    return str_from(kept);
+}
+
+TEST(a_tag_changes_and_is_its_runs_alone)
+{
+    BENCH(bench);
+    struct new_run runs[] = {new_run(&bench, "a", 1), new_run(&bench, "b", 2)};
+    struct pair tags[] = {{STR("k"), STR("one")}, {STR("k"), STR("two")}, {STR("empty"), STR("")}};
+    struct log log = {&bench, &runs[0].run, NULL, 0, {0}, {tags, COUNT(tags)}};
+    struct error err = {0};
+    bool found;
+
+    tag_now(&bench, &runs[0].run, "k", &found);
+    CHECK(!found); /* a key that nobody ever used */
+    CHECK_OK(store_write(bench.store, log_apply, &log, &err), &err);
+    CHECK_STR("two", tag_now(&bench, &runs[0].run, "k", &found));
+    CHECK_STR("", tag_now(&bench, &runs[0].run, "empty", &found));
+    CHECK(found);
+    tag_now(&bench, &runs[1].run, "k", &found);
+    CHECK(!found);
+}
+
+TEST(a_batch_with_one_param_that_conflicts_sets_none)
+{
+    BENCH(bench);
+    struct new_run made = new_run(&bench, "a", 1);
+    struct pair first = {STR("lr"), STR("1")};
+    struct pair batch[] = {{STR("new"), STR("x")}, {STR("lr"), STR("2")}};
+    struct log log = {&bench, &made.run, NULL, 0, {&first, 1}, {0}};
+    struct error err = {0};
+
+    CHECK_OK(store_write(bench.store, log_apply, &log, &err), &err);
+    CHECK_OK(store_write(bench.store, log_apply, &log, &err), &err); /* a repeated request */
+    log.params = (struct pairs){batch, COUNT(batch)};
+    CHECK_ERROR(ERROR_INVALID, store_write(bench.store, log_apply, &log, &err), &err);
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(bench.store, NULL);
+    struct pairs kept;
+    CHECK_OK(params_read(bench.tracking, txn, made.run.run, &kept, &err), &err);
+    CHECK_INT(1, kept.count);
+    CHECK_STR("1", kept.at[0].value);
+}
