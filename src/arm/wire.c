@@ -19,9 +19,12 @@ static const char *scope_word(const struct arm_request *req)
     return req->scope.kind == SCOPE_REGISTRY ? "registry" : "workspace";
 }
 
-/* "environments" as one of them. */
-static struct str singular(struct str word)
+/* "environments" as one of them, "featurestoreEntities" too. */
+static struct str singular(struct arena *arena, struct str word)
 {
+    assert(word.len > 0);
+    if (str_ends(word, STR("ies")))
+        return arena_printf(arena, "%.*sy", STR_ARG(str_slice(word, 0, word.len - 3)));
     return str_ends(word, STR("s")) ? str_slice(word, 0, word.len - 1) : word;
 }
 
@@ -36,8 +39,8 @@ static int find_container(struct arm_request *req, struct store_txn *txn,
         return -1;
     return error_set(err, ERROR_NOT_FOUND, arena_cstr(req->arena, key->type),
                      "There is no %.*s '%.*s' in %s '%.*s'.",
-                     STR_ARG(singular(last_word(key->type))), STR_ARG(key->name), scope_word(req),
-                     STR_ARG(req->scope.name));
+                     STR_ARG(singular(req->arena, last_word(key->type))), STR_ARG(key->name),
+                     scope_word(req), STR_ARG(req->scope.name));
 }
 
 /* The container, and its own, for kinds that have one and paths that name one. */
@@ -69,7 +72,7 @@ int arm_find_parent(struct arm_request *req, struct store_txn *txn, struct error
 /* The sentence names what was looked for and where. */
 static int not_found(struct arm_request *req, struct error *err)
 {
-    struct str word = singular(last_word(str_from(req->kind->type)));
+    struct str word = singular(req->arena, last_word(str_from(req->kind->type)));
 
     assert(err->code == ERROR_NOT_FOUND);
     if (req->kind->parent)

@@ -303,6 +303,19 @@ static int component_version_change(struct arm_request *req, struct store_txn *t
     return lineage_store(req, txn, req->prepared, &made, err);
 }
 
+/* Clients that are told no version ask for one of this name: the newest is meant. */
+static int find_default(struct arm_request *req, struct store_txn *txn, struct document *out,
+                        struct error *err)
+{
+    assert(req->parent.doc > 0);
+    if (!str_eq(req->name, STR("azureml_default")))
+        return error_set(err, ERROR_NOT_FOUND, "", "There is no version of that name.");
+    if (document_latest(txn, req->scope.number, req->parent.doc, out, err) < 0)
+        return -1;
+    req->name = out->name;
+    return 0;
+}
+
 /* The upload begins before the version exists. */
 static const struct arm_action ACTIONS[] = {
     {.name = "publish", .run = plain_publish},
@@ -325,6 +338,7 @@ const struct arm_kind component_version_kind = {
     .check = component_version_check,
     .change = component_version_change,
     .show = component_version_show,
+    .find = find_default,
     .list = filter_list,
     .actions = ACTIONS,
     .action_count = COUNT(ACTIONS),

@@ -66,6 +66,16 @@ def test_another_command_under_the_same_version_is_refused(ml, environment, uniq
     assert ml.components.get(unique, "1").command == "echo one"
 
 
+def test_without_a_version_the_newest_is_meant(ml, environment, unique):
+    def make(version):
+        job = command(name=unique, command=f"echo {version}", environment=environment.id)
+        return ml.components.create_or_update(job.component, version=version)
+    make("1"), make("2")
+    assert ml.components.get(unique).version == "2"
+    with pytest.raises(ResourceNotFoundError, match="no version 'azureml_other'"):
+        ml.components.get(unique, "azureml_other")
+
+
 def test_lists_and_archive(ml, environment, unique):
     for version in ("1", "2", "3"):
         ml.components.create_or_update(command(name=unique, version=version, command=f"echo {version}",
