@@ -30,6 +30,8 @@ static bool run_of(struct arena *arena, const struct blob_target *target, struct
            str_cut(str_slice(name, before.len, name.len), '/', out, &rest);
 }
 
+/* A run whose attempt has ended has rows for its logs: they answer then, and this says no. Names
+ * of runs are compared exactly, since blobs know no other case. */
 static bool find_source(struct store_txn *txn, const struct blob_target *target, struct str name,
                         struct source *out)
 {
@@ -68,6 +70,7 @@ static bool describe(struct engines *engines, struct arena *arena, const struct 
     return true;
 }
 
+/* Asked after the rows, so a log that was just kept is found there. */
 int blob_growing_get(struct engines *engines, struct store_txn *txn,
                      const struct blob_target *target, struct blob_growing *out, struct error *err)
 {

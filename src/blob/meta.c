@@ -75,6 +75,8 @@ static void take_properties(struct call *call, struct json *to, bool of_body)
     }
 }
 
+/* Kept as one text beside the blob: a copy takes it along whole, and nothing in it is searched
+ * for. */
 int blob_meta_read(struct call *call, struct str *out, struct error *err)
 {
     struct json *meta = json_object(call->arena), *own = json_object(call->arena);
@@ -125,11 +127,13 @@ struct str blob_meta_properties(struct call *call, struct str before)
     return json_write(call->arena, meta);
 }
 
+/* A container has no content, so only what the client named is kept. */
 int blob_meta_container(struct call *call, struct str *out, struct error *err)
 {
     return blob_meta_replace(call, STR(""), out, err);
 }
 
+/* Names go out as they came in: clients compare them in any case. */
 void blob_meta_show(struct call *call, const struct json *meta)
 {
     struct json_iter it = json_iter(json_get(meta, STR("meta")));

@@ -98,6 +98,7 @@ static ssize_t nothing_read(struct http_source *, void *, size_t)
     return 0;
 }
 
+/* A HEAD has a length and no bytes behind it. */
 static void nothing_close(struct http_source *source)
 {
     free(source);
@@ -409,6 +410,7 @@ static int get_metadata(struct call *call, struct error *err)
     return 0;
 }
 
+/* A path that ends with the container's slash means the container: libraries write both. */
 void blob_get_item(struct call *call)
 {
     struct error err = {0};
@@ -456,6 +458,7 @@ static int remove_apply(struct store_txn *txn, void *context, struct error *err)
     return blob_delete(txn, removal->target->key, removal->target->blob, err);
 }
 
+/* The name is gone at once; its bytes go when nothing else has them (content_collect). */
 void blob_delete_item(struct call *call)
 {
     struct engines *engines = call->face;

@@ -34,6 +34,8 @@ static const struct wire_row WIRE[ERROR_COUNT_] = {
     [ERROR_STORAGE_FULL] = {507, "InsufficientStorage"},
 };
 
+/* Clients write the number into their logs; the version is what we speak, whatever they asked
+ * for. */
 void blob_headers(struct call *call)
 {
     http_add_header(call->ex, "x-ms-version", STR(BLOB_VERSION));
@@ -80,6 +82,7 @@ void blob_refuse(struct call *call, const struct error *err)
     http_reply(call->ex, status, "application/xml", arena_str(call->arena, buf_str(&xml)));
 }
 
+/* A list that outgrew its buffer is an error and never half a document. */
 void blob_reply_xml(struct call *call, struct buf *xml)
 {
     struct error err = {0};
@@ -94,6 +97,7 @@ void blob_reply_xml(struct call *call, struct buf *xml)
     buf_free(xml);
 }
 
+/* What there is to say stands in the headers. */
 void blob_reply(struct call *call, int status)
 {
     assert(status >= 200 && status < 400);
@@ -101,6 +105,7 @@ void blob_reply(struct call *call, int status)
     http_reply(call->ex, status, NULL, (struct str){0});
 }
 
+/* What clients keep to compare with at the next request; the same for reads and writes. */
 void blob_describe(struct call *call, const struct blob *blob)
 {
     struct json *meta = blob->meta.len ? json_parse(call->arena, blob->meta, NULL) : NULL;

@@ -32,6 +32,7 @@ struct entries {
     size_t read;
 };
 
+/* Doubling: an account that somebody filled with containers costs its length. */
 static void add_entry(struct entries *entries, const struct entry *entry)
 {
     if (entries->count == entries->size) {
@@ -66,6 +67,7 @@ static int note_document(const struct document *document, void *context, struct 
     return 0;
 }
 
+/* By bytes, as markers and pages compare. */
 static int by_name(const void *left, const void *right)
 {
     const struct entry *a = left, *b = right;
@@ -102,6 +104,7 @@ static int gather(struct call *call, const struct blob_target *target, struct en
     return 0;
 }
 
+/* Leases and holds are not built: what stands here says that nothing is held. */
 static void add_container(struct call *call, struct buf *xml, const struct entry *entry)
 {
     char text[CLOCK_ISO_BYTES];
@@ -148,6 +151,7 @@ static void write_list(struct call *call, const struct entries *entries, size_t 
     buf_add(xml, STR("</EnumerationResults>"));
 }
 
+/* Asked of the whole account: a signature for one container does not list the others. */
 static int list_containers(struct call *call, struct error *err)
 {
     struct str max = call_query(call, "maxresults");
@@ -168,6 +172,7 @@ static int list_containers(struct call *call, struct error *err)
 
 /* --- What it is ------------------------------------------------------------------------------ */
 
+/* Asked by clients before anything else, with whatever right they hold. */
 int blob_account_info(struct call *call, struct error *err)
 {
     struct blob_target target;
@@ -257,12 +262,14 @@ static int lend(struct call *call, struct error *err)
 
 /* --- Handlers -------------------------------------------------------------------------------- */
 
+/* By name, so that whoever reads the log knows what was missing. */
 static int refuse_comp(struct call *call, struct error *err)
 {
     return error_set(err, ERROR_NOT_IMPLEMENTED, "", "'comp=%.*s' of an account is not built yet.",
                      STR_ARG(str_slice(call_query(call, "comp"), 0, 100)));
 }
 
+/* HEAD and GET alike; the path of an account has no names behind it. */
 void blob_get_service(struct call *call)
 {
     struct str comp = call_query(call, "comp"), type = call_query(call, "restype");
@@ -282,6 +289,7 @@ void blob_get_service(struct call *call)
         blob_refuse(call, &err);
 }
 
+/* Properties of the service cannot be changed: there are none to change. */
 void blob_put_service(struct call *call)
 {
     struct error err = {0};
@@ -290,6 +298,7 @@ void blob_put_service(struct call *call)
     blob_refuse(call, &err);
 }
 
+/* Of what is posted to an account only the lending of keys is built. */
 void blob_post_service(struct call *call)
 {
     struct error err = {0};

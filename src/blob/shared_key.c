@@ -32,6 +32,7 @@ struct pair {
     struct str name, value;
 };
 
+/* Header and query names are signed in lower case. */
 static struct str lower(struct arena *arena, struct str text)
 {
     struct str copy = arena_str(arena, text);
@@ -51,6 +52,7 @@ static int weight(char c)
     return at < 0 ? 0 : (int)at + 1;
 }
 
+/* The next character that counts; '\0' behind the last. */
 static char next_heavy(struct str *rest)
 {
     while (rest->len > 0 && rest->ptr[0] == '-')
@@ -82,6 +84,7 @@ static int compare_headers(const void *left, const void *right)
     return (int)a.len - (int)b.len;
 }
 
+/* Names first, then values, each by its bytes. */
 static int compare_query(const void *left, const void *right)
 {
     const struct pair *a = left, *b = right;
@@ -176,6 +179,7 @@ static int text_query(struct call *call, struct str *out, struct error *err)
     return 0;
 }
 
+/* An old request that somebody kept opens nothing: fifteen minutes either way. */
 static int check_date(struct call *call, int64_t now_us, struct error *err)
 {
     struct str text = http_header(call->ex, "x-ms-date");
@@ -220,6 +224,8 @@ static int read_header(struct call *call, struct str *out_name, struct str *out_
     return 0;
 }
 
+/* The key of yesterday counts as well, or clients that began before midnight would fail in the
+ * middle. */
 int blob_shared_key_check(struct call *call, struct vault *vault, struct str account,
                           struct error *err)
 {

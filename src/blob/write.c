@@ -7,6 +7,7 @@
 
 #include <assert.h>
 
+/* Twice is no harm: the end and an abandoned upload both come here. */
 static void put_release(struct put *put)
 {
     content_writer_free(&put->writer);
@@ -31,6 +32,7 @@ static int put_write(struct http_sink *sink, struct str bytes, struct error *err
     return content_write(put->writer, bytes, err);
 }
 
+/* The client went away: what was written so far is dropped, and the old blob was never touched. */
 static void put_abandon(struct http_sink *sink)
 {
     put_release(CONTAINER_OF(sink, struct put, sink));
@@ -63,6 +65,7 @@ static int read_blob(struct call *call, struct put *put, struct error *err)
     return 0;
 }
 
+/* Checked before the body: a block that no list can name would only take room. */
 static int read_block_id(struct call *call, struct put *put, struct error *err)
 {
     put->block_id = call_query(call, "blockid");
@@ -238,6 +241,7 @@ static void put_reply(struct put *put)
     blob_reply(call, status);
 }
 
+/* All of the body is here; until now nothing could be seen of it. */
 void blob_put_run(struct call *call)
 {
     struct put *put = CONTAINER_OF(call->sink, struct put, sink);

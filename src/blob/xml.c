@@ -8,6 +8,7 @@
 
 /* The little XML that the surface speaks. No document type, no entities but the five. */
 
+/* Whatever the text holds, the document stays one that parsers take. */
 void blob_xml_text(struct buf *out, struct str text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -34,6 +35,7 @@ void blob_xml_text(struct buf *out, struct str text)
     }
 }
 
+/* Names of elements are ours; what lies in them is the client's. */
 void blob_xml_element(struct buf *out, const char *name, struct str text)
 {
     assert(name[0]);
@@ -72,6 +74,7 @@ void blob_xml_metadata(struct arena *arena, struct buf *out, const struct json *
 
 /* --- Reading --------------------------------------------------------------------------------- */
 
+/* No parser: the two bodies that are read so have a handful of flat elements. */
 struct str blob_xml_find(struct str xml, const char *name)
 {
     struct str rest = xml;
@@ -112,6 +115,7 @@ static bool next_tag(struct str *rest, struct str *out)
     }
 }
 
+/* 88 characters are base64 of the 64 bytes that an id may have. */
 bool blob_xml_is_id(struct str text)
 {
     assert(text.ptr || !text.len);

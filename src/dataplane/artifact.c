@@ -10,6 +10,7 @@
 
 #define PAGE_FILES 500
 
+/* The id has origin, folder and path in one, as clients take it apart again. */
 struct json *plane_artifact_view(const struct plane_run *at, const struct plane_root *root,
                                  struct str path, const struct blob *blob)
 {
@@ -29,6 +30,7 @@ struct json *plane_artifact_view(const struct plane_run *at, const struct plane_
     return view;
 }
 
+/* Signed for this one blob and for what is to be done with it, nothing else. */
 struct json *plane_address_view(const struct plane_run *at, const struct plane_root *root,
                                 const struct plane_file *file)
 {
@@ -75,6 +77,7 @@ static int find_file(struct plane_run *at, struct plane_root *io, struct str pat
 /* --- One file -----------------------------------------------------------------------------------
  */
 
+/* A folder is no artifact: only what has bytes is found. */
 static struct json *one_view(struct plane_run *at, struct error *err)
 {
     struct str path = call_query(at->call, "path");
@@ -91,6 +94,7 @@ void plane_artifact(struct call *call)
     plane_answer(call, one_view);
 }
 
+/* Signed only when it is there: an address that leads nowhere fails later and says less. */
 static struct json *one_address(struct plane_run *at, struct error *err)
 {
     struct plane_file file = {.path = call_query(at->call, "path"), .permissions = "r"};
@@ -152,6 +156,7 @@ static struct str shown_path(const struct files *files, struct str name)
     return arena_printf(arena, "%.*s/%.*s", STR_ARG(root->inner), STR_ARG(path));
 }
 
+/* Told by its path below the root, whatever folder it lies in. */
 static int add_file(const struct blob *blob, void *context, struct error *)
 {
     struct files *files = context;
@@ -183,6 +188,7 @@ static void set_next(const struct files *files, struct json *body)
                               STR_ARG(http_encode(arena, path, false))));
 }
 
+/* Pages go by the last name, so files that come meanwhile neither repeat nor hide others. */
 static struct json *files_view(struct plane_run *at, bool addresses, struct error *err)
 {
     struct arena *arena = at->call->arena;
@@ -234,6 +240,7 @@ void plane_list_artifact_addresses(struct call *call)
 /* --- The bytes themselves -----------------------------------------------------------------------
  */
 
+/* By itself and not by an address, for clients that follow no redirect. */
 void plane_artifact_content(struct call *call)
 {
     struct engines *engines = call->face;

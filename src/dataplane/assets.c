@@ -19,6 +19,7 @@ struct kind {
                          const struct document *version, struct error *err);
 };
 
+/* The sentence says what was looked for, since one handler serves both kinds. */
 static int find_container(const struct plane_run *at, const struct kind *kind, struct str name,
                           struct document *out, struct error *err)
 {
@@ -47,6 +48,7 @@ static int find_version(const struct plane_run *at, const struct document *conta
 /* --- As they are
  * ---------------------------------------------------------------------------------- */
 
+/* The revision is the etag: it moves with every change and never back. */
 static struct json *entity_metadata(struct arena *arena, const struct document *document)
 {
     struct json *view = json_object(arena), *user = json_object(arena);
@@ -68,6 +70,7 @@ static struct json *object_of(struct arena *arena, const struct json *properties
     return json_kind(value) == JSON_OBJECT ? json_copy(arena, value) : json_object(arena);
 }
 
+/* What ARM may change later stands apart from what a version is for good. */
 static struct json *mutable_view(struct arena *arena, const struct document *document,
                                  const struct json *properties)
 {
@@ -79,6 +82,7 @@ static struct json *mutable_view(struct arena *arena, const struct document *doc
     return view;
 }
 
+/* Without the name of the workspace, which can be taken by another later. */
 static struct str asset_id(const struct plane_run *at, const char *type,
                            const struct document *container, const struct document *version)
 {
@@ -95,6 +99,7 @@ static struct str data_type(struct str type)
                                           : STR("UriFolder");
 }
 
+/* Clients of this service read the data's address from here, so it is told as it was registered. */
 static struct json *data_version(const struct plane_run *at, const struct document *container,
                                  const struct document *version, struct error *err)
 {
@@ -117,6 +122,7 @@ static struct json *data_version(const struct plane_run *at, const struct docume
     return view;
 }
 
+/* A version that is no number counts as 0 here; its id has it as it is. */
 static struct json *model_version(const struct plane_run *at, const struct document *container,
                                   const struct document *version, struct error *err)
 {
@@ -156,6 +162,7 @@ static struct json *model_version(const struct plane_run *at, const struct docum
 static const struct kind DATA = {"data", data_version};
 static const struct kind MODEL = {"models", model_version};
 
+/* With its newest version, so that a list needs no second question for each. */
 static struct json *data_container(const struct plane_run *at, const struct document *container,
                                    struct error *err)
 {
@@ -197,6 +204,7 @@ struct listing {
     struct document last;
 };
 
+/* The last one of a page is what the next goes on behind. */
 static int add_document(const struct document *document, void *context, struct error *err)
 {
     struct listing *l = context;
@@ -223,6 +231,7 @@ static int read_position(struct str token, struct document_query *io, struct err
                      "A continuation token is what the page before said.");
 }
 
+/* What is no view means the active ones, as in ARM. */
 static enum document_view read_view(struct str text)
 {
     return str_eq_fold(text, STR("All"))            ? VIEW_ALL
@@ -246,6 +255,7 @@ static void set_next(const struct call *call, const struct document *last, struc
                               STR_ARG(http_encode(arena, name, false))));
 }
 
+/* A full page says that there may be more; the next one may be empty. */
 static struct json *page_view(struct listing *l, struct document_query *query, struct error *err)
 {
     struct arena *arena = l->at->call->arena;
@@ -263,6 +273,7 @@ static struct json *page_view(struct listing *l, struct document_query *query, s
     return body;
 }
 
+/* Archived ones are left out: this service has no word for them in a list. */
 static struct json *containers_view(struct plane_run *at, struct error *err)
 {
     struct listing l = {.at = at, .kind = &DATA};
@@ -328,6 +339,7 @@ void plane_get_data_version(struct call *call)
     plane_answer(call, version_view);
 }
 
+/* A container that is not there has no version either: false, and no error. */
 static struct json *exists_view(struct plane_run *at, struct error *)
 {
     struct document container, version;
@@ -444,6 +456,7 @@ struct models {
     struct document last;
 };
 
+/* Only the newest version of each: the page counts models. */
 static int add_model(const struct document *container, void *context, struct error *err)
 {
     struct models *models = context;
@@ -495,6 +508,7 @@ static struct json *models_page(struct plane_run *at, const struct model_ask *as
     return body;
 }
 
+/* Older clients call the token $skipToken. */
 static struct json *models_view(struct plane_run *at, struct error *err)
 {
     const struct call *call = at->call;
@@ -514,6 +528,7 @@ void plane_list_models(struct call *call)
     plane_answer(call, models_view);
 }
 
+/* The same question as the GET, by a body. */
 static struct json *models_query_view(struct plane_run *at, struct error *err)
 {
     struct json *body = plane_body(at->call, err);

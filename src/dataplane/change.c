@@ -102,6 +102,7 @@ void change_state(struct run *run, enum run_status status)
     run->status = status;
 }
 
+/* Found and asked about in the write that follows, so nothing can come between. */
 int change_find(struct store_txn *txn, const struct call *call, struct str name, struct run *out,
                 struct error *err)
 {
@@ -157,6 +158,7 @@ enum run_status change_status(struct str name)
     return 0;
 }
 
+/* Refused before the write, which is for what depends on rows. */
 static int check_status(struct str name, struct error *err)
 {
     if (name.len == 0 || change_status(name))
@@ -223,6 +225,7 @@ struct batch {
     struct str name;
 };
 
+/* A write for each run: one that is refused takes no other with it. */
 static int batch_apply(struct store_txn *txn, void *context, struct error *err)
 {
     const struct batch *batch = context;
@@ -233,6 +236,7 @@ static int batch_apply(struct store_txn *txn, void *context, struct error *err)
     return patch_run(txn, batch->call, &run, batch->body, err);
 }
 
+/* Clients tell a run that is not there from one that could not be changed. */
 static struct json *error_view(struct arena *arena, const struct error *err)
 {
     struct json *outer = json_object(arena), *inner = json_object(arena);
@@ -281,6 +285,7 @@ static int batch_one(struct batch *batch, struct json *runs, struct json *errors
     return 0;
 }
 
+/* Answers 200 whatever became of the members: each has its own answer. */
 void plane_batch_patch_runs(struct call *call)
 {
     struct arena *arena = call->arena;

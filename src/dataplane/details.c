@@ -16,6 +16,7 @@ struct log_files {
     struct str container, folder; /* "ExperimentRun/dcid.{run}/" */
 };
 
+/* Logs are told by their names below the run, which is how a stream knows them again. */
 static int add_log(const struct blob *blob, void *context, struct error *)
 {
     struct log_files *logs = context;
@@ -46,6 +47,7 @@ static void add_growing(struct log_files *logs)
     }
 }
 
+/* Kept ones and the one that grows: a stream must see the same name before and after. */
 static struct json *log_files(struct plane_run *at, struct error *err)
 {
     static const char *const FOLDERS[] = {"user_logs/", "system_logs/"};
@@ -69,6 +71,7 @@ static struct json *log_files(struct plane_run *at, struct error *err)
     return logs.files;
 }
 
+/* What a stream polls: state, why it failed, and where the logs are, in one question. */
 static struct json *details_view(struct plane_run *at, struct error *err)
 {
     static const char *const KEPT[] = {

@@ -16,6 +16,7 @@
 /* --- As they are
  * ---------------------------------------------------------------------------------- */
 
+/* MLflow keeps the description as a tag; here it is a field and no tag. */
 static struct json *view_of(const struct plane_run *at, const struct experiment *experiment,
                             struct error *err)
 {
@@ -73,6 +74,7 @@ struct wanted {
     bool more;
 };
 
+/* Experiments are few: skipping those that were shown costs less than an index. */
 static int add_experiment(const struct experiment *experiment, void *context, struct error *err)
 {
     struct wanted *w = context;
@@ -120,6 +122,7 @@ static int read_filter(struct arena *arena, struct str text, struct wanted *out,
     return 0;
 }
 
+/* All of it is checked before the first row is read. */
 static int read_query(struct wanted *w, const struct json *ask, struct error *err)
 {
     struct str token = json_str_at(ask, "continuationToken");
@@ -137,6 +140,7 @@ static int read_query(struct wanted *w, const struct json *ask, struct error *er
     return 0;
 }
 
+/* The token is a count, since experiments are shown in the order of their ids. */
 static struct json *query_view(struct plane_run *at, struct error *err)
 {
     struct arena *arena = at->call->arena;
@@ -166,6 +170,7 @@ struct changing {
     const struct json *body;
 };
 
+/* In the write, so that what was found is what is changed. */
 static int find(struct store_txn *txn, const struct call *call, struct experiment *out,
                 struct error *err)
 {
@@ -176,6 +181,7 @@ static int find(struct store_txn *txn, const struct call *call, struct experimen
     return plane_find_experiment(call, txn, scope.number, out, err) < 0 ? -1 : 0;
 }
 
+/* Audited as every change of the workspace is. */
 static int tell(struct store_txn *txn, const struct call *call, const struct experiment *experiment,
                 const char *what, struct error *err)
 {
@@ -244,6 +250,7 @@ static int archive(struct store_txn *txn, struct experiment *experiment, const s
                   : experiment_restore(txn, experiment, err);
 }
 
+/* null takes a tag away; one that was not there is no error, or a retry would fail. */
 static int set_tags(struct store_txn *txn, const struct experiment *experiment,
                     const struct json *tags, struct error *err)
 {

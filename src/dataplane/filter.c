@@ -29,6 +29,7 @@ struct reader {
     int depth;
 };
 
+/* Where it is and what would have been right: filters are written by people. */
 static int wrong(const struct reader *r, const char *expected, struct error *err)
 {
     return error_set(err, ERROR_INVALID, "filter",
@@ -68,6 +69,7 @@ static struct str peek_word(struct reader *r)
     return str_slice(r->text, r->at, end);
 }
 
+/* A whole word: 'and' is not the head of 'android'. */
 static bool take_word(struct reader *r, const char *word)
 {
     struct str next = peek_word(r);
@@ -185,6 +187,7 @@ static int read_one(struct reader *r, const struct plane_filter **out, struct er
     return 0;
 }
 
+/* NOT has its only side on the left. */
 static const struct plane_filter *join(struct arena *arena, enum node_kind kind,
                                        const struct plane_filter *left,
                                        const struct plane_filter *right)
@@ -259,6 +262,7 @@ static struct str comparable(struct str text)
                : text;
 }
 
+/* `order` is the run's value against the filter's, as of strcmp. */
 static bool holds(enum op op, int order)
 {
     switch (op) {
@@ -301,6 +305,7 @@ static bool match_compare(const struct plane_filter *f, const struct json *view)
     return holds(f->op, str_cmp(comparable(json_as_str(value)), comparable(f->text)));
 }
 
+/* No filter lets everything through. */
 bool plane_filter_match(const struct plane_filter *filter, const struct json *view)
 {
     if (!filter)

@@ -74,6 +74,7 @@ static void add_missing(struct arena *arena, struct json *errors, struct str key
     json_set(arena, errors, key, outer);
 }
 
+/* A bound for each request: one snapshot is not held for ever. */
 static int batch_count(const struct json *list, const char *what, enum json_kind kind,
                        struct error *err)
 {

@@ -17,6 +17,7 @@ static struct tracking *tracking_of(const struct plane_run *at)
     return at->engines->tracking;
 }
 
+/* The service has tables; a metric of ours is one of a single column. */
 static void set_columns(struct arena *arena, struct json *to, struct str name)
 {
     struct json *columns = json_object(arena);
@@ -28,6 +29,7 @@ static void set_columns(struct arena *arena, struct json *to, struct str name)
 /* --- Which there are
  * ------------------------------------------------------------------------------ */
 
+/* A namespace is told as empty: clients build their keys of both. */
 static struct json *definition(struct arena *arena, struct str name)
 {
     struct json *view = json_object(arena), *key = json_object(arena), *names = json_array(arena);
@@ -148,6 +150,7 @@ static int read_series(const struct json *ask, struct series *out, struct error 
     return out->continued ? read_token(token, &out->after, err) : 0;
 }
 
+/* Bounds belong to the range; 0 stands for none. */
 static bool within(const struct series *series, const struct point *point)
 {
     int64_t us = point->at_ms * US_PER_MS;
@@ -174,6 +177,8 @@ static void show_points(const struct plane_run *at, const struct series *series,
         json_set_str(arena, body, "continuationToken", make_token(arena, &points->at[i - 1]));
 }
 
+/* Whole series go by pages. A sample is every n-th point of all of them, so that its ends and
+ * its shape are those of the series. */
 static struct json *series_view(struct plane_run *at, bool sample, struct error *err)
 {
     struct arena *arena = at->call->arena;
@@ -284,6 +289,7 @@ static int take_value(struct logging *logging, struct str name, const struct jso
     return 0;
 }
 
+/* All points are read before the first is stored: a bad one leaves nothing behind. */
 static int take_metrics(struct logging *logging, const struct json *list, struct error *err)
 {
     struct json_iter metrics = json_iter(list);
@@ -303,6 +309,7 @@ static int take_metrics(struct logging *logging, const struct json *list, struct
     return 0;
 }
 
+/* Points are for a run that this caller may write, and one that was not deleted. */
 static int log_apply(struct store_txn *txn, void *context, struct error *err)
 {
     const struct logging *logging = context;

@@ -124,6 +124,7 @@ static int check_texts(const struct json *list, const char *what, struct error *
     return good ? 0 : error_set(err, ERROR_INVALID, what, "'%s' is a list of texts.", what);
 }
 
+/* Keys that are not there are passed over: a second try is no error. */
 static int delete_texts(struct store_txn *txn, const struct run *run, const struct json *keys,
                         struct error *err)
 {
@@ -135,6 +136,7 @@ static int delete_texts(struct store_txn *txn, const struct run *run, const stru
     return 0;
 }
 
+/* Taken away first: a key that stands in both is set afterwards. */
 static int tags_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct modify *m = context;
@@ -241,6 +243,7 @@ static int event_apply(struct store_txn *txn, void *context, struct error *err)
     return run_update(txn, &run, err) < 0 ? -1 : event_append(txn, &event, err);
 }
 
+/* Without a name there is nothing to do and nothing to write down. */
 static int check_event(const struct json *body, struct error *err)
 {
     if (json_kind(body) == JSON_OBJECT && json_str_at(body, "name").len > 0)
@@ -276,6 +279,7 @@ static void add_refusal(struct arena *arena, struct json *errors, const struct j
     json_append(arena, errors, pair);
 }
 
+/* Those that are refused come back whole, so that a client can send them again. */
 void plane_batch_events(struct call *call)
 {
     struct engines *engines = call->face;
