@@ -50,7 +50,7 @@ TEST(roles_open_what_they_say_and_the_rest_is_refused)
 
     blob_with_people(f);
     struct str reader = blob_new_user(f, "Reader"), scientist = blob_new_user(f, SCIENTIST);
-    struct str manager= blob_new_user(f, OPERATOR), nobody = blob_new_user(f, NULL);
+    struct str manager = blob_new_user(f, OPERATOR), nobody = blob_new_user(f, NULL);
     blob_put_text(f, BARE "/x", "1");
     for (size_t i = 0; i < COUNT(ASKED); i++) {
         blob_as_user(f, reader);
