@@ -11,8 +11,9 @@
 #define PAGE_FILES 500
 
 /* The id has origin, folder and path in one, as clients take it apart again. */
-struct json *plane_artifact_view(const struct plane_run *at, const struct plane_root *root,
-                                 struct str path, const struct blob *blob)
+struct json *dataplane_artifact_view(const struct dataplane_run *at,
+                                     const struct dataplane_root *root, struct str path,
+                                     const struct blob *blob)
 {
     struct arena *arena = at->call->arena;
     struct json *view = json_object(arena);
@@ -24,22 +25,23 @@ struct json *plane_artifact_view(const struct plane_run *at, const struct plane_
     json_set_str(arena, view, "container", root->folder);
     json_set_str(arena, view, "path", path);
     json_set_str(arena, view, "etag", blob ? blob->etag : STR(""));
-    plane_set_time(arena, view, "createdTime", blob ? blob->created_us : 0);
+    dataplane_set_time(arena, view, "createdTime", blob ? blob->created_us : 0);
     json_set_null(arena, view, "dataPath");
     json_set(arena, view, STR("tags"), json_object(arena));
     return view;
 }
 
 /* Signed for this one blob and for what is to be done with it, nothing else. */
-struct json *plane_address_view(const struct plane_run *at, const struct plane_root *root,
-                                const struct plane_file *file)
+struct json *dataplane_address_view(const struct dataplane_run *at,
+                                    const struct dataplane_root *root,
+                                    const struct dataplane_file *file)
 {
     struct arena *arena = at->call->arena;
     struct json *view = json_object(arena);
 
     assert(file->name.len > 0);
     json_set_str(arena, view, "contentUri",
-                 plane_sign(at, root->container, file->name, file->permissions));
+                 dataplane_sign(at, root->container, file->name, file->permissions));
     json_set_str(arena, view, "origin", root->origin);
     json_set_str(arena, view, "container", root->folder);
     json_set_str(arena, view, "path", file->path);
@@ -49,8 +51,8 @@ struct json *plane_address_view(const struct plane_run *at, const struct plane_r
 
 /* A run's own file, else that of the logged model which the path begins with: MLflow 3 keeps those
  * beside the run, and paths of older clients go on to work (decisions 11). */
-static int find_file(struct plane_run *at, struct plane_root *io, struct str path, struct blob *out,
-                     struct error *err)
+static int find_file(struct dataplane_run *at, struct dataplane_root *io, struct str path,
+                     struct blob *out, struct error *err)
 {
     struct arena *arena = at->call->arena;
     struct str name, head = path, rest = {0};
@@ -58,7 +60,7 @@ static int find_file(struct plane_run *at, struct plane_root *io, struct str pat
 
     if (path.len == 0)
         return error_set(err, ERROR_INVALID, "path", "The query names the file: path=….");
-    if (plane_root_name(arena, io, path, &name, err) < 0)
+    if (dataplane_root_name(arena, io, path, &name, err) < 0)
         return -1;
     if (blob_get(at->txn, io->container, name, out, NULL) == 0)
         return 0;
@@ -78,47 +80,47 @@ static int find_file(struct plane_run *at, struct plane_root *io, struct str pat
  */
 
 /* A folder is no artifact: only what has bytes is found. */
-static struct json *one_view(struct plane_run *at, struct error *err)
+static struct json *one_view(struct dataplane_run *at, struct error *err)
 {
     struct str path = call_query(at->call, "path");
-    struct plane_root root;
+    struct dataplane_root root;
     struct blob blob;
 
-    if (plane_root(at, &root, err) < 0 || find_file(at, &root, path, &blob, err) < 0)
+    if (dataplane_root(at, &root, err) < 0 || find_file(at, &root, path, &blob, err) < 0)
         return NULL;
-    return plane_artifact_view(at, &root, path, &blob);
+    return dataplane_artifact_view(at, &root, path, &blob);
 }
 
-void plane_artifact(struct call *call)
+void dataplane_artifact(struct call *call)
 {
-    plane_answer(call, one_view);
+    dataplane_answer(call, one_view);
 }
 
 /* Signed only when it is there: an address that leads nowhere fails later and says less. */
-static struct json *one_address(struct plane_run *at, struct error *err)
+static struct json *one_address(struct dataplane_run *at, struct error *err)
 {
-    struct plane_file file = {.path = call_query(at->call, "path"), .permissions = "r"};
-    struct plane_root root;
+    struct dataplane_file file = {.path = call_query(at->call, "path"), .permissions = "r"};
+    struct dataplane_root root;
     struct blob blob;
 
-    if (plane_root(at, &root, err) < 0 || find_file(at, &root, file.path, &blob, err) < 0)
+    if (dataplane_root(at, &root, err) < 0 || find_file(at, &root, file.path, &blob, err) < 0)
         return NULL;
     file.name = blob.name;
-    return plane_address_view(at, &root, &file);
+    return dataplane_address_view(at, &root, &file);
 }
 
-void plane_artifact_address(struct call *call)
+void dataplane_artifact_address(struct call *call)
 {
-    plane_answer(call, one_address);
+    dataplane_answer(call, one_address);
 }
 
 /* The address alone. Its client reads no body, so it stands in a header. */
-void plane_artifact_location(struct call *call)
+void dataplane_artifact_location(struct call *call)
 {
     struct engines *engines = call->face;
     struct error err = {0};
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(engines->store, &err);
-    struct plane_run at = {.call = call, .engines = engines, .txn = txn};
+    struct dataplane_run at = {.call = call, .engines = engines, .txn = txn};
     struct json *view = NULL;
 
     if (txn)
@@ -136,8 +138,8 @@ void plane_artifact_location(struct call *call)
 
 /* A page under way: all files below a prefix, whatever folder they lie in. */
 struct files {
-    const struct plane_run *at;
-    const struct plane_root *root;
+    const struct dataplane_run *at;
+    const struct dataplane_root *root;
     bool addresses;
     struct json *list;
     size_t count;
@@ -147,7 +149,7 @@ struct files {
 /* How clients name the file behind a blob. */
 static struct str shown_path(const struct files *files, struct str name)
 {
-    const struct plane_root *root = files->root;
+    const struct dataplane_root *root = files->root;
     struct arena *arena = files->at->call->arena;
     struct str path = str_slice(name, root->prefix.len + 1, name.len);
 
@@ -162,13 +164,13 @@ static int add_file(const struct blob *blob, void *context, struct error *)
     struct files *files = context;
     struct arena *arena = files->at->call->arena;
     struct str path = shown_path(files, blob->name);
-    struct plane_file file = {.path = path, .name = blob->name, .permissions = "r"};
+    struct dataplane_file file = {.path = path, .name = blob->name, .permissions = "r"};
 
     files->count++;
     files->last = path;
     json_append(arena, files->list,
-                files->addresses ? plane_address_view(files->at, files->root, &file)
-                                 : plane_artifact_view(files->at, files->root, path, blob));
+                files->addresses ? dataplane_address_view(files->at, files->root, &file)
+                                 : dataplane_artifact_view(files->at, files->root, path, blob));
     return 0;
 }
 
@@ -189,12 +191,12 @@ static void set_next(const struct files *files, struct json *body)
 }
 
 /* Pages go by the last name, so files that come meanwhile neither repeat nor hide others. */
-static struct json *files_view(struct plane_run *at, bool addresses, struct error *err)
+static struct json *files_view(struct dataplane_run *at, bool addresses, struct error *err)
 {
     struct arena *arena = at->call->arena;
     struct str path = call_query(at->call, "path"), after = {0};
     struct str token = call_query(at->call, "continuationToken");
-    struct plane_root root;
+    struct dataplane_root root;
     struct files files = {
         .at = at, .root = &root, .addresses = addresses, .list = json_array(arena)};
     struct blob_query query = {.limit = PAGE_FILES};
@@ -202,9 +204,9 @@ static struct json *files_view(struct plane_run *at, bool addresses, struct erro
 
     if (str_ends(path, STR("/")))
         path.len--;
-    if (plane_root(at, &root, err) < 0 ||
-        plane_root_name(arena, &root, path.len ? path : root.inner, &query.prefix, err) < 0 ||
-        (token.len > 0 && plane_root_name(arena, &root, token, &after, err) < 0))
+    if (dataplane_root(at, &root, err) < 0 ||
+        dataplane_root_name(arena, &root, path.len ? path : root.inner, &query.prefix, err) < 0 ||
+        (token.len > 0 && dataplane_root_name(arena, &root, token, &after, err) < 0))
         return NULL;
     query.container = root.container;
     query.after = after;
@@ -217,31 +219,31 @@ static struct json *files_view(struct plane_run *at, bool addresses, struct erro
     return body;
 }
 
-static struct json *list_view(struct plane_run *at, struct error *err)
+static struct json *list_view(struct dataplane_run *at, struct error *err)
 {
     return files_view(at, false, err);
 }
 
-void plane_list_artifacts(struct call *call)
+void dataplane_list_artifacts(struct call *call)
 {
-    plane_answer(call, list_view);
+    dataplane_answer(call, list_view);
 }
 
-static struct json *addresses_view(struct plane_run *at, struct error *err)
+static struct json *addresses_view(struct dataplane_run *at, struct error *err)
 {
     return files_view(at, true, err);
 }
 
-void plane_list_artifact_addresses(struct call *call)
+void dataplane_list_artifact_addresses(struct call *call)
 {
-    plane_answer(call, addresses_view);
+    dataplane_answer(call, addresses_view);
 }
 
 /* --- The bytes themselves -----------------------------------------------------------------------
  */
 
 /* By itself and not by an address, for clients that follow no redirect. */
-void plane_artifact_content(struct call *call)
+void dataplane_artifact_content(struct call *call)
 {
     struct engines *engines = call->face;
     struct str path = call_query(call, "path");
@@ -252,10 +254,10 @@ void plane_artifact_content(struct call *call)
 
     {
         CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(engines->store, &err);
-        struct plane_run at = {.call = call, .engines = engines, .txn = txn};
-        struct plane_root root;
+        struct dataplane_run at = {.call = call, .engines = engines, .txn = txn};
+        struct dataplane_root root;
         struct blob blob;
-        if (!txn || plane_root(&at, &root, &err) < 0 ||
+        if (!txn || dataplane_root(&at, &root, &err) < 0 ||
             find_file(&at, &root, path, &blob, &err) < 0 ||
             content_object_get(txn, blob.object, &object, &err) < 0) {
             arm_refuse(call, &err);

@@ -12,8 +12,8 @@
 #define PATHS_MAX 1000
 
 struct batch {
-    struct plane_run *at;
-    struct plane_root root;
+    struct dataplane_run *at;
+    struct dataplane_root root;
     struct json *artifacts, *addresses, *errors;
 };
 
@@ -33,13 +33,13 @@ static void add_error(struct batch *batch, struct str path, struct str message)
  * sentence that names the file instead of at the upload with none. */
 static void add_path(struct batch *batch, struct str path)
 {
-    struct plane_run *at = batch->at;
+    struct dataplane_run *at = batch->at;
     struct arena *arena = at->call->arena;
-    struct plane_file file = {.path = path, .permissions = "rcw"};
+    struct dataplane_file file = {.path = path, .permissions = "rcw"};
     struct error err = {0};
     struct blob there;
 
-    if (plane_root_name(arena, &batch->root, path, &file.name, &err) < 0 || path.len == 0) {
+    if (dataplane_root_name(arena, &batch->root, path, &file.name, &err) < 0 || path.len == 0) {
         add_error(batch, path, STR("Invalid path"));
         return;
     }
@@ -50,14 +50,14 @@ static void add_path(struct batch *batch, struct str path)
                          STR_ARG(batch->root.origin), STR_ARG(batch->root.folder), STR_ARG(path)));
         return;
     }
-    json_set(arena, batch->artifacts, path, plane_artifact_view(at, &batch->root, path, NULL));
-    json_set(arena, batch->addresses, path, plane_address_view(at, &batch->root, &file));
+    json_set(arena, batch->artifacts, path, dataplane_artifact_view(at, &batch->root, path, NULL));
+    json_set(arena, batch->addresses, path, dataplane_address_view(at, &batch->root, &file));
 }
 
-static struct json *create_view(struct plane_run *at, struct error *err)
+static struct json *create_view(struct dataplane_run *at, struct error *err)
 {
     struct arena *arena = at->call->arena;
-    struct json *ask = plane_body(at->call, err), *body = json_object(arena);
+    struct json *ask = dataplane_body(at->call, err), *body = json_object(arena);
     struct batch batch = {.at = at,
                           .artifacts = json_object(arena),
                           .addresses = json_object(arena),
@@ -65,8 +65,8 @@ static struct json *create_view(struct plane_run *at, struct error *err)
     struct json *paths = ask ? json_get(ask, STR("paths")) : NULL;
     struct json_iter it = json_iter(paths);
 
-    if (!ask || plane_root(at, &batch.root, err) < 0 ||
-        plane_root_writable(at, &batch.root, err) < 0)
+    if (!ask || dataplane_root(at, &batch.root, err) < 0 ||
+        dataplane_root_writable(at, &batch.root, err) < 0)
         return NULL;
     if (json_kind(paths) != JSON_ARRAY || json_count(paths) > PATHS_MAX) {
         error_set(err, ERROR_INVALID, "paths",
@@ -81,9 +81,9 @@ static struct json *create_view(struct plane_run *at, struct error *err)
     return body;
 }
 
-void plane_create_artifacts(struct call *call)
+void dataplane_create_artifacts(struct call *call)
 {
-    plane_answer(call, create_view);
+    dataplane_answer(call, create_view);
 }
 
 /* --- A file of a datastore becomes an artifact: a second name for the same bytes -----------------
@@ -109,7 +109,7 @@ static int register_apply(struct store_txn *txn, void *context, struct error *er
 }
 
 /* Where the bytes are: "dataPath" names a datastore and a path in it. */
-static int read_source(struct plane_run *at, const struct json *ask, struct registering *out,
+static int read_source(struct dataplane_run *at, const struct json *ask, struct registering *out,
                        struct error *err)
 {
     struct arena *arena = at->call->arena;
@@ -143,8 +143,9 @@ static void take_address(struct call *call, const struct json *ask)
             (struct route_param){.name = str_from(NAMES[i]), .value = json_str_at(ask, NAMES[i])};
 }
 
-static int prepare_registering(struct plane_run *at, const struct json *ask,
-                               struct registering *out, struct plane_root *root, struct error *err)
+static int prepare_registering(struct dataplane_run *at, const struct json *ask,
+                               struct registering *out, struct dataplane_root *root,
+                               struct error *err)
 {
     struct str path = json_str_at(ask, "path");
 
@@ -153,27 +154,27 @@ static int prepare_registering(struct plane_run *at, const struct json *ask,
         path.len == 0)
         return error_set(err, ERROR_INVALID, "",
                          "An artifact has an 'origin', a 'container' and a 'path'.");
-    if (plane_root(at, root, err) < 0 || plane_root_writable(at, root, err) < 0 ||
-        plane_root_name(at->call->arena, root, path, &out->name, err) < 0)
+    if (dataplane_root(at, root, err) < 0 || dataplane_root_writable(at, root, err) < 0 ||
+        dataplane_root_name(at->call->arena, root, path, &out->name, err) < 0)
         return -1;
     out->container = root->container;
     return read_source(at, ask, out, err);
 }
 
-void plane_register_artifact(struct call *call)
+void dataplane_register_artifact(struct call *call)
 {
     struct engines *engines = call->face;
     struct error err = {0};
-    struct json *ask = plane_body(call, &err), *view = NULL;
+    struct json *ask = dataplane_body(call, &err), *view = NULL;
     struct registering r = {.call = call};
-    struct plane_run at = {.call = call, .engines = engines};
-    struct plane_root root;
+    struct dataplane_run at = {.call = call, .engines = engines};
+    struct dataplane_root root;
 
     if (ask) {
         CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(engines->store, &err);
         at.txn = txn;
         if (txn && prepare_registering(&at, ask, &r, &root, &err) == 0)
-            view = plane_artifact_view(&at, &root, json_str_at(ask, "path"), NULL);
+            view = dataplane_artifact_view(&at, &root, json_str_at(ask, "path"), NULL);
     }
     if (view && store_write(engines->store, register_apply, &r, &err) == 0)
         arm_reply(call, 200, view);
@@ -185,9 +186,9 @@ void plane_register_artifact(struct call *call)
  */
 
 struct deleting {
-    struct plane_run at;
+    struct dataplane_run at;
     struct str name;
-    struct plane_root root;
+    struct dataplane_root root;
 };
 
 /* The file is looked for again where it goes, so that two who delete it get 200 and 404. */
@@ -212,12 +213,13 @@ static int prepare_deleting(struct deleting *d, struct error *err)
 
     if (path.len == 0)
         return error_set(err, ERROR_INVALID, "path", "The query names the file: path=….");
-    if (plane_root(&d->at, &d->root, err) < 0 || plane_root_writable(&d->at, &d->root, err) < 0)
+    if (dataplane_root(&d->at, &d->root, err) < 0 ||
+        dataplane_root_writable(&d->at, &d->root, err) < 0)
         return -1;
-    return plane_root_name(d->at.call->arena, &d->root, path, &d->name, err);
+    return dataplane_root_name(d->at.call->arena, &d->root, path, &d->name, err);
 }
 
-void plane_delete_artifact(struct call *call)
+void dataplane_delete_artifact(struct call *call)
 {
     struct engines *engines = call->face;
     struct error err = {0};

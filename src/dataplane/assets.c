@@ -15,12 +15,12 @@
 /* The two kinds of asset that have a service. */
 struct kind {
     const char *type; /* of documents; that of their versions is "{type}/versions" */
-    struct json *(*view)(const struct plane_run *at, const struct document *container,
+    struct json *(*view)(const struct dataplane_run *at, const struct document *container,
                          const struct document *version, struct error *err);
 };
 
 /* The sentence says what was looked for, since one handler serves both kinds. */
-static int find_container(const struct plane_run *at, const struct kind *kind, struct str name,
+static int find_container(const struct dataplane_run *at, const struct kind *kind, struct str name,
                           struct document *out, struct error *err)
 {
     struct document_key key = {at->scope.number, str_from(kind->type), 0, name};
@@ -33,7 +33,7 @@ static int find_container(const struct plane_run *at, const struct kind *kind, s
 }
 
 /* The container's own type says which versions it has. */
-static int find_version(const struct plane_run *at, const struct document *container,
+static int find_version(const struct dataplane_run *at, const struct document *container,
                         struct str name, struct document *out, struct error *err)
 {
     struct str type = arena_printf(at->call->arena, "%.*s/versions", STR_ARG(container->type));
@@ -54,8 +54,8 @@ static struct json *entity_metadata(struct arena *arena, const struct document *
     struct json *view = json_object(arena), *user = json_object(arena);
 
     json_set_str(arena, view, "etag", arena_printf(arena, "\"%lld\"", (long long)document->rev));
-    plane_set_time(arena, view, "createdTime", document->created_us);
-    plane_set_time(arena, view, "modifiedTime", document->updated_us);
+    dataplane_set_time(arena, view, "createdTime", document->created_us);
+    dataplane_set_time(arena, view, "modifiedTime", document->updated_us);
     json_set_str(arena, user, "userName", document->created_by);
     json_set(arena, view, STR("createdBy"), user);
     json_set(arena, view, STR("modifiedBy"), user);
@@ -83,7 +83,7 @@ static struct json *mutable_view(struct arena *arena, const struct document *doc
 }
 
 /* Without the name of the workspace, which can be taken by another later. */
-static struct str asset_id(const struct plane_run *at, const char *type,
+static struct str asset_id(const struct dataplane_run *at, const char *type,
                            const struct document *container, const struct document *version)
 {
     return arena_printf(
@@ -100,7 +100,7 @@ static struct str data_type(struct str type)
 }
 
 /* Clients of this service read the data's address from here, so it is told as it was registered. */
-static struct json *data_version(const struct plane_run *at, const struct document *container,
+static struct json *data_version(const struct dataplane_run *at, const struct document *container,
                                  const struct document *version, struct error *err)
 {
     struct arena *arena = at->call->arena;
@@ -123,7 +123,7 @@ static struct json *data_version(const struct plane_run *at, const struct docume
 }
 
 /* A version that is no number counts as 0 here; its id has it as it is. */
-static struct json *model_version(const struct plane_run *at, const struct document *container,
+static struct json *model_version(const struct dataplane_run *at, const struct document *container,
                                   const struct document *version, struct error *err)
 {
     struct arena *arena = at->call->arena;
@@ -151,8 +151,8 @@ static struct json *model_version(const struct plane_run *at, const struct docum
     json_set(arena, view, STR("flavors"), object_of(arena, p, "flavors"));
     json_set_bool(arena, view, "isArchived", version->archived);
     json_set_bool(arena, view, "isRegistered", true);
-    plane_set_time(arena, view, "createdTime", version->created_us);
-    plane_set_time(arena, view, "modifiedTime", version->updated_us);
+    dataplane_set_time(arena, view, "createdTime", version->created_us);
+    dataplane_set_time(arena, view, "modifiedTime", version->updated_us);
     json_set_str(arena, user, "userName", version->created_by);
     json_set(arena, view, STR("createdBy"), user);
     json_set_str(arena, view, "assetId", asset_id(at, "models", container, version));
@@ -163,7 +163,7 @@ static const struct kind DATA = {"data", data_version};
 static const struct kind MODEL = {"models", model_version};
 
 /* With its newest version, so that a list needs no second question for each. */
-static struct json *data_container(const struct plane_run *at, const struct document *container,
+static struct json *data_container(const struct dataplane_run *at, const struct document *container,
                                    struct error *err)
 {
     struct arena *arena = at->call->arena;
@@ -196,7 +196,7 @@ static struct json *data_container(const struct plane_run *at, const struct docu
  * ---------------------------------------------------------------------------------------- */
 
 struct listing {
-    struct plane_run *at;
+    struct dataplane_run *at;
     const struct kind *kind;
     const struct document *container; /* NULL: containers are listed */
     struct json *list;
@@ -274,7 +274,7 @@ static struct json *page_view(struct listing *l, struct document_query *query, s
 }
 
 /* Archived ones are left out: this service has no word for them in a list. */
-static struct json *containers_view(struct plane_run *at, struct error *err)
+static struct json *containers_view(struct dataplane_run *at, struct error *err)
 {
     struct listing l = {.at = at, .kind = &DATA};
     struct document_query query = {.type = STR("data"), .view = VIEW_ACTIVE};
@@ -284,12 +284,12 @@ static struct json *containers_view(struct plane_run *at, struct error *err)
     return page_view(&l, &query, err);
 }
 
-void plane_list_data(struct call *call)
+void dataplane_list_data(struct call *call)
 {
-    plane_answer(call, containers_view);
+    dataplane_answer(call, containers_view);
 }
 
-static struct json *container_view(struct plane_run *at, struct error *err)
+static struct json *container_view(struct dataplane_run *at, struct error *err)
 {
     struct document container;
 
@@ -298,12 +298,12 @@ static struct json *container_view(struct plane_run *at, struct error *err)
     return data_container(at, &container, err);
 }
 
-void plane_get_data(struct call *call)
+void dataplane_get_data(struct call *call)
 {
-    plane_answer(call, container_view);
+    dataplane_answer(call, container_view);
 }
 
-static struct json *versions_view(struct plane_run *at, struct error *err)
+static struct json *versions_view(struct dataplane_run *at, struct error *err)
 {
     struct document container;
     struct listing l = {.at = at, .kind = &DATA, .container = &container};
@@ -316,15 +316,15 @@ static struct json *versions_view(struct plane_run *at, struct error *err)
     return page_view(&l, &query, err);
 }
 
-void plane_list_data_versions(struct call *call)
+void dataplane_list_data_versions(struct call *call)
 {
-    plane_answer(call, versions_view);
+    dataplane_answer(call, versions_view);
 }
 
 /* --- One version
  * ---------------------------------------------------------------------------------- */
 
-static struct json *version_view(struct plane_run *at, struct error *err)
+static struct json *version_view(struct dataplane_run *at, struct error *err)
 {
     struct document container, version;
 
@@ -334,13 +334,13 @@ static struct json *version_view(struct plane_run *at, struct error *err)
     return data_version(at, &container, &version, err);
 }
 
-void plane_get_data_version(struct call *call)
+void dataplane_get_data_version(struct call *call)
 {
-    plane_answer(call, version_view);
+    dataplane_answer(call, version_view);
 }
 
 /* A container that is not there has no version either: false, and no error. */
-static struct json *exists_view(struct plane_run *at, struct error *)
+static struct json *exists_view(struct dataplane_run *at, struct error *)
 {
     struct document container, version;
     bool there = find_container(at, &DATA, call_param(at->call, "name"), &container, NULL) == 0 &&
@@ -349,15 +349,15 @@ static struct json *exists_view(struct plane_run *at, struct error *)
     return json_bool(at->call->arena, there);
 }
 
-void plane_data_version_exists(struct call *call)
+void dataplane_data_version_exists(struct call *call)
 {
-    plane_answer(call, exists_view);
+    dataplane_answer(call, exists_view);
 }
 
 /* {"value": any spelling of an asset's id} */
-static struct json *by_id_view(struct plane_run *at, struct error *err)
+static struct json *by_id_view(struct dataplane_run *at, struct error *err)
 {
-    struct json *ask = plane_body(at->call, err);
+    struct json *ask = dataplane_body(at->call, err);
     struct asset_query query = {.scope = &at->scope, .type = STR("data")};
     struct document container;
     struct asset asset;
@@ -375,16 +375,16 @@ static struct json *by_id_view(struct plane_run *at, struct error *err)
     return data_version(at, &container, &asset.version, err);
 }
 
-void plane_data_by_id(struct call *call)
+void dataplane_data_by_id(struct call *call)
 {
-    plane_answer(call, by_id_view);
+    dataplane_answer(call, by_id_view);
 }
 
 /* --- Models
  * --------------------------------------------------------------------------------------- */
 
 /* "name:version"; names hold no colon. */
-static struct json *model_by_id(struct plane_run *at, struct str id, struct error *err)
+static struct json *model_by_id(struct dataplane_run *at, struct str id, struct error *err)
 {
     struct document container, version;
     ssize_t colon = str_find_last(id, ':');
@@ -402,21 +402,21 @@ static struct json *model_by_id(struct plane_run *at, struct str id, struct erro
     return model_version(at, &container, &version, err);
 }
 
-static struct json *model_view(struct plane_run *at, struct error *err)
+static struct json *model_view(struct dataplane_run *at, struct error *err)
 {
     return model_by_id(at, call_param(at->call, "id"), err);
 }
 
-void plane_get_model(struct call *call)
+void dataplane_get_model(struct call *call)
 {
-    plane_answer(call, model_view);
+    dataplane_answer(call, model_view);
 }
 
 /* Ids that lead nowhere are left out, as among resolved URIs. */
-static struct json *model_batch_view(struct plane_run *at, struct error *err)
+static struct json *model_batch_view(struct dataplane_run *at, struct error *err)
 {
     struct arena *arena = at->call->arena;
-    struct json *ask = plane_body(at->call, err), *body = json_object(arena);
+    struct json *ask = dataplane_body(at->call, err), *body = json_object(arena);
     struct json *ids = ask ? json_get(ask, STR("modelIds")) : NULL, *models = json_object(arena);
     struct json_iter it = json_iter(ids);
 
@@ -432,16 +432,16 @@ static struct json *model_batch_view(struct plane_run *at, struct error *err)
         struct json *view = model_by_id(at, json_as_str(it.value), &none);
         if (view)
             json_set(arena, models, json_as_str(it.value), view);
-        if (it.index % 64 == 63 && plane_breathe(at, err) < 0)
+        if (it.index % 64 == 63 && dataplane_breathe(at, err) < 0)
             return NULL;
     }
     json_set(arena, body, STR("models"), models);
     return body;
 }
 
-void plane_batch_models(struct call *call)
+void dataplane_batch_models(struct call *call)
 {
-    plane_answer(call, model_batch_view);
+    dataplane_answer(call, model_batch_view);
 }
 
 /* What a list of models is asked: by the query of a GET or the body of a POST. */
@@ -474,7 +474,7 @@ static int add_model(const struct document *container, void *context, struct err
 }
 
 /* All versions of one model page by page; without a name the newest of each model. */
-static struct json *models_page(struct plane_run *at, const struct model_ask *ask,
+static struct json *models_page(struct dataplane_run *at, const struct model_ask *ask,
                                 struct error *err)
 {
     struct arena *arena = at->call->arena;
@@ -509,7 +509,7 @@ static struct json *models_page(struct plane_run *at, const struct model_ask *as
 }
 
 /* Older clients call the token $skipToken. */
-static struct json *models_view(struct plane_run *at, struct error *err)
+static struct json *models_view(struct dataplane_run *at, struct error *err)
 {
     const struct call *call = at->call;
     struct model_ask ask = {.name = call_query(call, "name"),
@@ -523,15 +523,15 @@ static struct json *models_view(struct plane_run *at, struct error *err)
     return models_page(at, &ask, err);
 }
 
-void plane_list_models(struct call *call)
+void dataplane_list_models(struct call *call)
 {
-    plane_answer(call, models_view);
+    dataplane_answer(call, models_view);
 }
 
 /* The same question as the GET, by a body. */
-static struct json *models_query_view(struct plane_run *at, struct error *err)
+static struct json *models_query_view(struct dataplane_run *at, struct error *err)
 {
-    struct json *body = plane_body(at->call, err);
+    struct json *body = dataplane_body(at->call, err);
 
     if (!body)
         return NULL;
@@ -542,7 +542,7 @@ static struct json *models_query_view(struct plane_run *at, struct error *err)
     return models_page(at, &ask, err);
 }
 
-void plane_query_models(struct call *call)
+void dataplane_query_models(struct call *call)
 {
-    plane_answer(call, models_query_view);
+    dataplane_answer(call, models_query_view);
 }

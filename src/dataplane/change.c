@@ -109,10 +109,10 @@ int change_find(struct store_txn *txn, const struct call *call, struct str name,
     struct scope scope;
 
     assert(store_is_writer(txn));
-    if (plane_scope(call, txn, &scope, err) < 0 ||
-        plane_row(call, txn, &(struct run_key){scope.number, name}, out, err) < 0)
+    if (dataplane_scope(call, txn, &scope, err) < 0 ||
+        dataplane_row(call, txn, &(struct run_key){scope.number, name}, out, err) < 0)
         return -1;
-    return plane_may_write(call, txn, out, err);
+    return dataplane_may_write(call, txn, out, err);
 }
 
 /* All that may refuse comes before what changes. */
@@ -199,7 +199,7 @@ int change_check(const struct json *body, struct error *err)
     return check_status(json_str_at(body, "status"), err);
 }
 
-void plane_patch_run(struct call *call)
+void dataplane_patch_run(struct call *call)
 {
     struct engines *engines = call->face;
     struct error err = {0};
@@ -211,7 +211,7 @@ void plane_patch_run(struct call *call)
         store_write(engines->store, patch_apply, &patch, &err) < 0)
         arm_refuse(call, &err);
     else
-        plane_get_run(call);
+        dataplane_get_run(call);
 }
 
 /* --- Many at once: each for itself, so that one name that is wrong does not stop the others.
@@ -252,12 +252,12 @@ static struct json *error_view(struct arena *arena, const struct error *err)
 static struct json *patched_view(struct call *call, struct str name, struct error *err)
 {
     struct engines *engines = call->face;
-    struct plane_run at = {
+    struct dataplane_run at = {
         .call = call, .engines = engines, .txn = store_read_begin(engines->store, err)};
     struct json *view = NULL;
 
-    if (at.txn && plane_find_run(&at, name, err) == 0)
-        view = plane_run_view(&at, err);
+    if (at.txn && dataplane_find_run(&at, name, err) == 0)
+        view = dataplane_run_view(&at, err);
     store_read_end(&at.txn);
     return view;
 }
@@ -286,15 +286,15 @@ static int batch_one(struct batch *batch, struct json *runs, struct json *errors
 }
 
 /* Answers 200 whatever became of the members: each has its own answer. */
-void plane_batch_patch_runs(struct call *call)
+void dataplane_batch_patch_runs(struct call *call)
 {
     struct arena *arena = call->arena;
     struct error err = {0};
-    struct json *ask = plane_body(call, &err), *body = json_object(arena);
+    struct json *ask = dataplane_body(call, &err), *body = json_object(arena);
     struct json *list = ask ? json_get(ask, STR("runs")) : NULL;
     struct json *runs = json_object(arena), *errors = json_object(arena);
     struct json_iter it = json_iter(list);
-    int result = ask ? plane_check_path(call, &err) : -1;
+    int result = ask ? dataplane_check_path(call, &err) : -1;
 
     if (result == 0 && (json_kind(list) != JSON_ARRAY || json_count(list) > BATCH_MAX))
         result = error_set(&err, ERROR_INVALID, "runs", "'runs' is a list of at most %d runs.",

@@ -11,7 +11,7 @@
 #define LOGS_MAX 200
 
 struct log_files {
-    struct plane_run *at;
+    struct dataplane_run *at;
     struct json *files;
     struct str container, folder; /* "ExperimentRun/dcid.{run}/" */
 };
@@ -24,14 +24,14 @@ static int add_log(const struct blob *blob, void *context, struct error *)
     struct str name = arena_str(arena, blob->name);
 
     json_set(arena, logs->files, str_slice(name, logs->folder.len, name.len),
-             json_text(arena, plane_sign(logs->at, logs->container, name, "r")));
+             json_text(arena, dataplane_sign(logs->at, logs->container, name, "r")));
     return 0;
 }
 
 /* Those of an attempt under way are no blobs yet, but are read under the same names. */
 static void add_growing(struct log_files *logs)
 {
-    struct plane_run *at = logs->at;
+    struct dataplane_run *at = logs->at;
     struct arena *arena = at->call->arena;
     struct attempt attempt;
 
@@ -43,12 +43,12 @@ static void add_growing(struct log_files *logs)
             arena_printf(arena, "%.*s%.*s", STR_ARG(logs->folder), STR_ARG(JOB_LOGS[i]));
         if (content_log_size(at->engines->content, key) >= 0)
             json_set(arena, logs->files, JOB_LOGS[i],
-                     json_text(arena, plane_sign(logs->at, logs->container, name, "r")));
+                     json_text(arena, dataplane_sign(logs->at, logs->container, name, "r")));
     }
 }
 
 /* Kept ones and the one that grows: a stream must see the same name before and after. */
-static struct json *log_files(struct plane_run *at, struct error *err)
+static struct json *log_files(struct dataplane_run *at, struct error *err)
 {
     static const char *const FOLDERS[] = {"user_logs/", "system_logs/"};
     struct arena *arena = at->call->arena;
@@ -72,14 +72,14 @@ static struct json *log_files(struct plane_run *at, struct error *err)
 }
 
 /* What a stream polls: state, why it failed, and where the logs are, in one question. */
-static struct json *details_view(struct plane_run *at, struct error *err)
+static struct json *details_view(struct dataplane_run *at, struct error *err)
 {
     static const char *const KEPT[] = {
         "runId",    "status",   "parentRunId", "rootRunId", "startTimeUtc", "endTimeUtc",
         "duration", "revision", "properties",  "tags",      "target",       "createdBy",
         "inputs",   "outputs",  "error",       "warnings",  "runNumber"};
     struct arena *arena = at->call->arena;
-    struct json *view = plane_run_view(at, err), *body = json_object(arena);
+    struct json *view = dataplane_run_view(at, err), *body = json_object(arena);
     struct json *logs = view ? log_files(at, err) : NULL;
 
     if (!logs)
@@ -97,7 +97,7 @@ static struct json *details_view(struct plane_run *at, struct error *err)
     return body;
 }
 
-void plane_get_details(struct call *call)
+void dataplane_get_details(struct call *call)
 {
-    plane_answer_run(call, call_param(call, "run"), details_view);
+    dataplane_answer_run(call, call_param(call, "run"), details_view);
 }

@@ -17,7 +17,7 @@
  * ---------------------------------------------------------------------------------- */
 
 /* MLflow keeps the description as a tag; here it is a field and no tag. */
-static struct json *view_of(const struct plane_run *at, const struct experiment *experiment,
+static struct json *view_of(const struct dataplane_run *at, const struct experiment *experiment,
                             struct error *err)
 {
     struct arena *arena = at->call->arena;
@@ -38,33 +38,33 @@ static struct json *view_of(const struct plane_run *at, const struct experiment 
                  arena_printf(arena, "%lld", (long long)experiment->id));
     json_set_str(arena, view, "name", experiment->name);
     json_set_str(arena, view, "description", description);
-    plane_set_time(arena, view, "createdUtc", experiment->created_us);
-    plane_set_time(arena, view, "archivedTime", experiment->deleted_us);
+    dataplane_set_time(arena, view, "createdUtc", experiment->created_us);
+    dataplane_set_time(arena, view, "archivedTime", experiment->deleted_us);
     json_set(arena, view, STR("tags"), tags);
     json_set_bool(arena, view, "retainForLifetimeOfWorkspace", false);
     json_set_str(arena, view, "artifactLocation", experiment->location);
     return view;
 }
 
-static struct json *one_view(struct plane_run *at, struct error *err)
+static struct json *one_view(struct dataplane_run *at, struct error *err)
 {
     struct experiment experiment;
 
-    if (plane_find_experiment(at->call, at->txn, at->scope.number, &experiment, err) < 0)
+    if (dataplane_find_experiment(at->call, at->txn, at->scope.number, &experiment, err) < 0)
         return NULL;
     return view_of(at, &experiment, err);
 }
 
-void plane_get_experiment(struct call *call)
+void dataplane_get_experiment(struct call *call)
 {
-    plane_answer(call, one_view);
+    dataplane_answer(call, one_view);
 }
 
 /* --- Lists
  * ---------------------------------------------------------------------------------------- */
 
 struct wanted {
-    struct plane_run *at;
+    struct dataplane_run *at;
     bool active, archived;
     struct str name; /* "": any */
     int64_t skip;    /* how many of the order were shown before */
@@ -141,10 +141,10 @@ static int read_query(struct wanted *w, const struct json *ask, struct error *er
 }
 
 /* The token is a count, since experiments are shown in the order of their ids. */
-static struct json *query_view(struct plane_run *at, struct error *err)
+static struct json *query_view(struct dataplane_run *at, struct error *err)
 {
     struct arena *arena = at->call->arena;
-    struct json *ask = plane_body(at->call, err), *body = json_object(arena);
+    struct json *ask = dataplane_body(at->call, err), *body = json_object(arena);
     struct wanted wanted = {.at = at, .list = json_array(arena)};
 
     if (!ask || read_query(&wanted, ask, err) < 0 ||
@@ -157,9 +157,9 @@ static struct json *query_view(struct plane_run *at, struct error *err)
     return body;
 }
 
-void plane_query_experiments(struct call *call)
+void dataplane_query_experiments(struct call *call)
 {
-    plane_answer(call, query_view);
+    dataplane_answer(call, query_view);
 }
 
 /* --- Changes
@@ -176,9 +176,9 @@ static int find(struct store_txn *txn, const struct call *call, struct experimen
 {
     struct scope scope;
 
-    if (plane_scope(call, txn, &scope, err) < 0)
+    if (dataplane_scope(call, txn, &scope, err) < 0)
         return -1;
-    return plane_find_experiment(call, txn, scope.number, out, err) < 0 ? -1 : 0;
+    return dataplane_find_experiment(call, txn, scope.number, out, err) < 0 ? -1 : 0;
 }
 
 /* Audited as every change of the workspace is. */
@@ -204,7 +204,7 @@ static int create_apply(struct store_txn *txn, void *context, struct error *err)
     struct experiment there;
     struct scope scope;
 
-    if (plane_scope(c->call, txn, &scope, err) < 0)
+    if (dataplane_scope(c->call, txn, &scope, err) < 0)
         return -1;
     if (experiment_by_name(txn, scope.number, made.name, &there, NULL) == 0) {
         if (!there.deleted_us)
@@ -220,7 +220,7 @@ static int create_apply(struct store_txn *txn, void *context, struct error *err)
     return tell(txn, c->call, &made, "experiments.created", err);
 }
 
-void plane_create_experiment(struct call *call)
+void dataplane_create_experiment(struct call *call)
 {
     struct engines *engines = call->face;
     struct str name = call_param(call, "experiment");
@@ -231,7 +231,7 @@ void plane_create_experiment(struct call *call)
         error_set(&err, ERROR_INVALID, "name", "The name of an experiment has 1 to %d bytes.",
                   EXPERIMENT_NAME_MAX);
     if (err.code == ERROR_NONE && store_write(engines->store, create_apply, &changing, &err) == 0)
-        plane_get_experiment(call);
+        dataplane_get_experiment(call);
     else
         arm_refuse(call, &err);
 }
@@ -320,17 +320,17 @@ static int check_patch(const struct json *body, struct error *err)
     return 0;
 }
 
-void plane_patch_experiment(struct call *call)
+void dataplane_patch_experiment(struct call *call)
 {
     struct engines *engines = call->face;
     struct error err = {0};
-    struct changing changing = {.call = call, .body = plane_body(call, &err)};
+    struct changing changing = {.call = call, .body = dataplane_body(call, &err)};
 
     if (!changing.body || check_patch(changing.body, &err) < 0 ||
         store_write(engines->store, patch_apply, &changing, &err) < 0)
         arm_refuse(call, &err);
     else
-        plane_get_experiment(call);
+        dataplane_get_experiment(call);
 }
 
 /* Each key for itself; one that is not there is told. */
@@ -350,11 +350,11 @@ static int delete_tags_apply(struct store_txn *txn, void *context, struct error 
     return tell(txn, c->call, &experiment, "experiments.updated", err);
 }
 
-void plane_delete_experiment_tags(struct call *call)
+void dataplane_delete_experiment_tags(struct call *call)
 {
     struct engines *engines = call->face;
     struct error err = {0};
-    struct changing changing = {.call = call, .body = plane_body(call, &err)};
+    struct changing changing = {.call = call, .body = dataplane_body(call, &err)};
     struct json *body = json_object(call->arena);
 
     if (changing.body && json_kind(json_get(changing.body, STR("tags"))) != JSON_ARRAY)
@@ -384,7 +384,7 @@ static int delete_apply(struct store_txn *txn, void *context, struct error *err)
     return tell(txn, c->call, &experiment, "experiments.deleted", err);
 }
 
-void plane_delete_experiment(struct call *call)
+void dataplane_delete_experiment(struct call *call)
 {
     struct engines *engines = call->face;
     struct changing changing = {.call = call};

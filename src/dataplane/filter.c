@@ -12,10 +12,10 @@ static const char *const OPS[OP_COUNT_] = {"eq", "ne", "gt", "ge", "lt", "le"};
 
 enum node_kind { NODE_COMPARE, NODE_AND, NODE_OR, NODE_NOT };
 
-struct plane_filter {
+struct dataplane_filter {
     enum node_kind kind;
-    const struct plane_filter *left, *right; /* of AND, OR; NOT has a left one */
-    struct str field, key;                   /* "tags", "team"; key empty for plain fields */
+    const struct dataplane_filter *left, *right; /* of AND, OR; NOT has a left one */
+    struct str field, key;                       /* "tags", "team"; key empty for plain fields */
     enum op op;
     struct str text; /* the literal, unquoted */
     bool null, number;
@@ -101,7 +101,7 @@ static int read_quoted(struct reader *r, struct str *out, struct error *err)
     return wrong(r, "a closing quote", err);
 }
 
-static int read_literal(struct reader *r, struct plane_filter *node, struct error *err)
+static int read_literal(struct reader *r, struct dataplane_filter *node, struct error *err)
 {
     if (take_char(r, '\''))
         return read_quoted(r, &node->text, err);
@@ -116,7 +116,7 @@ static int read_literal(struct reader *r, struct plane_filter *node, struct erro
 }
 
 /* What may be compared, in the spelling of the view. */
-static bool known_field(struct plane_filter *node)
+static bool known_field(struct dataplane_filter *node)
 {
     static const char *const PLAIN[] = {"runId",      "status",       "displayName", "description",
                                         "runType",    "experimentId", "parentRunId", "rootRunId",
@@ -139,9 +139,9 @@ static bool known_field(struct plane_filter *node)
     return false;
 }
 
-static int read_compare(struct reader *r, const struct plane_filter **out, struct error *err)
+static int read_compare(struct reader *r, const struct dataplane_filter **out, struct error *err)
 {
-    struct plane_filter *node = arena_make(r->arena, struct plane_filter);
+    struct dataplane_filter *node = arena_make(r->arena, struct dataplane_filter);
 
     node->field = peek_word(r);
     r->at += node->field.len;
@@ -163,14 +163,14 @@ static int read_compare(struct reader *r, const struct plane_filter **out, struc
     return read_literal(r, node, err);
 }
 
-static int read_any(struct reader *r, const struct plane_filter **out, struct error *err);
+static int read_any(struct reader *r, const struct dataplane_filter **out, struct error *err);
 
-static int read_one(struct reader *r, const struct plane_filter **out, struct error *err)
+static int read_one(struct reader *r, const struct dataplane_filter **out, struct error *err)
 {
     if (r->depth++ == DEPTH_MAX)
         return wrong(r, "a filter of less depth", err);
     if (take_word(r, "not")) {
-        struct plane_filter *node = arena_make(r->arena, struct plane_filter);
+        struct dataplane_filter *node = arena_make(r->arena, struct dataplane_filter);
         node->kind = NODE_NOT;
         *out = node;
         if (read_one(r, &node->left, err) < 0)
@@ -188,20 +188,20 @@ static int read_one(struct reader *r, const struct plane_filter **out, struct er
 }
 
 /* NOT has its only side on the left. */
-static const struct plane_filter *join(struct arena *arena, enum node_kind kind,
-                                       const struct plane_filter *left,
-                                       const struct plane_filter *right)
+static const struct dataplane_filter *join(struct arena *arena, enum node_kind kind,
+                                           const struct dataplane_filter *left,
+                                           const struct dataplane_filter *right)
 {
-    struct plane_filter *node = arena_make(arena, struct plane_filter);
+    struct dataplane_filter *node = arena_make(arena, struct dataplane_filter);
 
-    *node = (struct plane_filter){.kind = kind, .left = left, .right = right};
+    *node = (struct dataplane_filter){.kind = kind, .left = left, .right = right};
     return node;
 }
 
 /* `and` binds more tightly than `or`. */
-static int read_all(struct reader *r, const struct plane_filter **out, struct error *err)
+static int read_all(struct reader *r, const struct dataplane_filter **out, struct error *err)
 {
-    const struct plane_filter *left, *right;
+    const struct dataplane_filter *left, *right;
 
     if (read_one(r, &left, err) < 0)
         return -1;
@@ -214,9 +214,9 @@ static int read_all(struct reader *r, const struct plane_filter **out, struct er
     return 0;
 }
 
-static int read_any(struct reader *r, const struct plane_filter **out, struct error *err)
+static int read_any(struct reader *r, const struct dataplane_filter **out, struct error *err)
 {
-    const struct plane_filter *left, *right;
+    const struct dataplane_filter *left, *right;
 
     if (read_all(r, &left, err) < 0)
         return -1;
@@ -229,11 +229,11 @@ static int read_any(struct reader *r, const struct plane_filter **out, struct er
     return 0;
 }
 
-int plane_filter_parse(struct arena *arena, struct str text, const struct plane_filter **out,
-                       struct error *err)
+int dataplane_filter_parse(struct arena *arena, struct str text,
+                           const struct dataplane_filter **out, struct error *err)
 {
     struct reader r = {.arena = arena, .text = str_trim(text)};
-    const struct plane_filter *read;
+    const struct dataplane_filter *read;
 
     if (r.text.len == 0) {
         *out = NULL;
@@ -285,7 +285,7 @@ static bool holds(enum op op, int order)
 }
 
 /* What is absent is null: unlike every text, and neither before nor behind one. */
-static bool match_compare(const struct plane_filter *f, const struct json *view)
+static bool match_compare(const struct dataplane_filter *f, const struct json *view)
 {
     const struct json *value = json_get(view, f->field);
 
@@ -306,7 +306,7 @@ static bool match_compare(const struct plane_filter *f, const struct json *view)
 }
 
 /* No filter lets everything through. */
-bool plane_filter_match(const struct plane_filter *filter, const struct json *view)
+bool dataplane_filter_match(const struct dataplane_filter *filter, const struct json *view)
 {
     if (!filter)
         return true;
@@ -314,11 +314,13 @@ bool plane_filter_match(const struct plane_filter *filter, const struct json *vi
     case NODE_COMPARE:
         return match_compare(filter, view);
     case NODE_AND:
-        return plane_filter_match(filter->left, view) && plane_filter_match(filter->right, view);
+        return dataplane_filter_match(filter->left, view) &&
+               dataplane_filter_match(filter->right, view);
     case NODE_OR:
-        return plane_filter_match(filter->left, view) || plane_filter_match(filter->right, view);
+        return dataplane_filter_match(filter->left, view) ||
+               dataplane_filter_match(filter->right, view);
     case NODE_NOT:
-        return !plane_filter_match(filter->left, view);
+        return !dataplane_filter_match(filter->left, view);
     }
     return false;
 }

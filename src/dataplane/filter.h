@@ -7,12 +7,12 @@
 
 #include "base/json.h"
 
-struct plane_filter;
+struct dataplane_filter;
 
 /* Reads a filter; empty text gives NULL in *out, which matches everything. Errors: ERROR_INVALID
  * saying what was not understood and where. */
-int plane_filter_parse(struct arena *arena, struct str text, const struct plane_filter **out,
-                       struct error *err);
+int dataplane_filter_parse(struct arena *arena, struct str text,
+                           const struct dataplane_filter **out, struct error *err);
 
-/* Whether a run's view (plane_run_view) is what the filter asks for. */
-bool plane_filter_match(const struct plane_filter *filter, const struct json *view);
+/* Whether a run's view (dataplane_run_view) is what the filter asks for. */
+bool dataplane_filter_match(const struct dataplane_filter *filter, const struct json *view);

@@ -12,19 +12,19 @@ static bool matches(const char *text)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     struct error err = {0};
-    const struct plane_filter *filter = NULL;
+    const struct dataplane_filter *filter = NULL;
 
-    CHECK_OK(plane_filter_parse(arena, str_from(text), &filter, &err), &err);
-    return plane_filter_match(filter, json_parse(arena, STR(RUN), &err));
+    CHECK_OK(dataplane_filter_parse(arena, str_from(text), &filter, &err), &err);
+    return dataplane_filter_match(filter, json_parse(arena, STR(RUN), &err));
 }
 
 static void refused(const char *text, const char *complaint)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     struct error err = {0};
-    const struct plane_filter *filter = NULL;
+    const struct dataplane_filter *filter = NULL;
 
-    CHECK_ERROR(ERROR_INVALID, plane_filter_parse(arena, str_from(text), &filter, &err), &err);
+    CHECK_ERROR(ERROR_INVALID, dataplane_filter_parse(arena, str_from(text), &filter, &err), &err);
     CHECK(filter == NULL);
     if (str_find(str_from(err.message), str_from(complaint)) < 0)
         printf("%s: %s\n", text, err.message);

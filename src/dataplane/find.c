@@ -5,8 +5,8 @@
 
 #include <assert.h>
 
-int plane_scope(const struct call *call, struct store_txn *txn, struct scope *out,
-                struct error *err)
+int dataplane_scope(const struct call *call, struct store_txn *txn, struct scope *out,
+                    struct error *err)
 {
     const struct scope_name name = {call_param(call, "subscription"), call_param(call, "group"),
                                     call_param(call, "workspace")};
@@ -28,8 +28,8 @@ static int find_by_either(struct store_txn *txn, int64_t scope, struct str text,
 }
 
 /* Paths under `experimentids` hold an id alone, so a name that is a number is not meant there. */
-int plane_find_experiment(const struct call *call, struct store_txn *txn, int64_t scope,
-                          struct experiment *out, struct error *err)
+int dataplane_find_experiment(const struct call *call, struct store_txn *txn, int64_t scope,
+                              struct experiment *out, struct error *err)
 {
     struct str by_id = call_param(call, "experiment_id"), either = call_param(call, "experiment");
     int64_t id;
@@ -45,26 +45,26 @@ int plane_find_experiment(const struct call *call, struct store_txn *txn, int64_
     return experiment_get(txn, scope, id, out, err) < 0 ? -1 : 1;
 }
 
-int plane_check_path(const struct call *call, struct error *err)
+int dataplane_check_path(const struct call *call, struct error *err)
 {
     struct engines *engines = call->face;
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(engines->store, err);
     struct experiment experiment;
     struct scope scope;
 
-    return !txn || plane_scope(call, txn, &scope, err) < 0 ||
-                   plane_find_experiment(call, txn, scope.number, &experiment, err) < 0
+    return !txn || dataplane_scope(call, txn, &scope, err) < 0 ||
+                   dataplane_find_experiment(call, txn, scope.number, &experiment, err) < 0
                ? -1
                : 0;
 }
 
 /* A run of another experiment is not there: the path says where it is looked for. */
-int plane_row(const struct call *call, struct store_txn *txn, const struct run_key *key,
-              struct run *out, struct error *err)
+int dataplane_row(const struct call *call, struct store_txn *txn, const struct run_key *key,
+                  struct run *out, struct error *err)
 {
     struct experiment experiment;
     struct run run;
-    int given = plane_find_experiment(call, txn, key->scope, &experiment, err);
+    int given = dataplane_find_experiment(call, txn, key->scope, &experiment, err);
 
     if (given < 0)
         return -1;
@@ -76,8 +76,8 @@ int plane_row(const struct call *call, struct store_txn *txn, const struct run_k
     return 0;
 }
 
-int plane_may_write(const struct call *call, struct store_txn *txn, const struct run *run,
-                    struct error *err)
+int dataplane_may_write(const struct call *call, struct store_txn *txn, const struct run *run,
+                        struct error *err)
 {
     const struct caller *caller = &call->caller;
     const struct run_key own = {caller->scope, caller->run};
@@ -93,7 +93,7 @@ int plane_may_write(const struct call *call, struct store_txn *txn, const struct
 }
 
 /* The document of a job beside its run. */
-static int read_document(struct plane_run *at, struct error *err)
+static int read_document(struct dataplane_run *at, struct error *err)
 {
     struct document document;
 
@@ -110,20 +110,20 @@ static int read_document(struct plane_run *at, struct error *err)
     return 0;
 }
 
-int plane_take_run(struct plane_run *at, const struct run *run, struct error *err)
+int dataplane_take_run(struct dataplane_run *at, const struct run *run, struct error *err)
 {
     assert(at->txn && run->run > 0);
     at->run = *run;
     return read_document(at, err);
 }
 
-int plane_find_run(struct plane_run *at, struct str name, struct error *err)
+int dataplane_find_run(struct dataplane_run *at, struct str name, struct error *err)
 {
     assert(at->txn);
-    if (plane_scope(at->call, at->txn, &at->scope, err) < 0)
+    if (dataplane_scope(at->call, at->txn, &at->scope, err) < 0)
         return -1;
     const struct run_key key = {at->scope.number, name};
-    if (plane_row(at->call, at->txn, &key, &at->run, err) < 0)
+    if (dataplane_row(at->call, at->txn, &key, &at->run, err) < 0)
         return -1;
     return read_document(at, err);
 }

@@ -6,13 +6,13 @@
 #define BATCH_MAX 1000
 #define STRIDE 32 /* runs shown out of one snapshot */
 
-void plane_get_run(struct call *call)
+void dataplane_get_run(struct call *call)
 {
-    plane_answer_run(call, call_param(call, "run"), plane_run_view);
+    dataplane_answer_run(call, call_param(call, "run"), dataplane_run_view);
 }
 
 /* Services of a job (a notebook, a shell) are refused when it is submitted, so there are none. */
-static struct json *services_view(struct plane_run *at, struct error *)
+static struct json *services_view(struct dataplane_run *at, struct error *)
 {
     struct json *body = json_object(at->call->arena);
 
@@ -20,16 +20,16 @@ static struct json *services_view(struct plane_run *at, struct error *)
     return body;
 }
 
-void plane_list_services(struct call *call)
+void dataplane_list_services(struct call *call)
 {
-    plane_answer_run(call, call_param(call, "run"), services_view);
+    dataplane_answer_run(call, call_param(call, "run"), services_view);
 }
 
 /* The run, and what was submitted when that is asked for. */
-static struct json *data_view(struct plane_run *at, const struct json *ask, struct error *err)
+static struct json *data_view(struct dataplane_run *at, const struct json *ask, struct error *err)
 {
     struct arena *arena = at->call->arena;
-    struct json *body = json_object(arena), *view = plane_run_view(at, err);
+    struct json *body = json_object(arena), *view = dataplane_run_view(at, err);
 
     if (!view)
         return NULL;
@@ -43,23 +43,23 @@ static struct json *data_view(struct plane_run *at, const struct json *ask, stru
 }
 
 /* The view of rundata reads its body again: it is small, and the frame hands over no context. */
-static struct json *asked_view(struct plane_run *at, struct error *err)
+static struct json *asked_view(struct dataplane_run *at, struct error *err)
 {
-    struct json *ask = plane_body(at->call, err);
+    struct json *ask = dataplane_body(at->call, err);
 
     return ask ? data_view(at, ask, err) : NULL;
 }
 
-void plane_run_data(struct call *call)
+void dataplane_run_data(struct call *call)
 {
     struct error err = {0};
-    struct json *body = plane_body(call, &err);
+    struct json *body = dataplane_body(call, &err);
 
     assert(call->arena);
     if (!body)
         arm_refuse(call, &err);
     else
-        plane_answer_run(call, json_str_at(body, "runId"), asked_view);
+        dataplane_answer_run(call, json_str_at(body, "runId"), asked_view);
 }
 
 /* One run's name that leads nowhere, as the other answers' errors say it. */
@@ -84,10 +84,10 @@ static int batch_count(const struct json *list, const char *what, enum json_kind
 }
 
 /* "requests": {key: {"runId", …}}. Those that are there and those that are not stand apart. */
-static struct json *batch_view(struct plane_run *at, struct error *err)
+static struct json *batch_view(struct dataplane_run *at, struct error *err)
 {
     struct arena *arena = at->call->arena;
-    struct json *ask = plane_body(at->call, err), *body = json_object(arena);
+    struct json *ask = dataplane_body(at->call, err), *body = json_object(arena);
     struct json *good = json_object(arena), *bad = json_object(arena);
     struct json *requests = ask ? json_get(ask, STR("requests")) : NULL;
     struct json_iter it = json_iter(requests);
@@ -96,9 +96,9 @@ static struct json *batch_view(struct plane_run *at, struct error *err)
         return NULL;
     while (json_next(&it)) {
         struct str name = json_str_at(it.value, "runId");
-        if (it.index % STRIDE == STRIDE - 1 && plane_breathe(at, err) < 0)
+        if (it.index % STRIDE == STRIDE - 1 && dataplane_breathe(at, err) < 0)
             return NULL;
-        if (plane_find_run(at, name, NULL) < 0) {
+        if (dataplane_find_run(at, name, NULL) < 0) {
             add_missing(arena, bad, it.key, name);
             continue;
         }
@@ -112,16 +112,16 @@ static struct json *batch_view(struct plane_run *at, struct error *err)
     return body;
 }
 
-void plane_batch_run_data(struct call *call)
+void dataplane_batch_run_data(struct call *call)
 {
-    plane_answer(call, batch_view);
+    dataplane_answer(call, batch_view);
 }
 
 /* "runIds": [name, …] */
-static struct json *by_ids_view(struct plane_run *at, struct error *err)
+static struct json *by_ids_view(struct dataplane_run *at, struct error *err)
 {
     struct arena *arena = at->call->arena;
-    struct json *ask = plane_body(at->call, err), *body = json_object(arena);
+    struct json *ask = dataplane_body(at->call, err), *body = json_object(arena);
     struct json *runs = json_object(arena), *errors = json_object(arena);
     struct json *names = ask ? json_get(ask, STR("runIds")) : NULL;
     struct json_iter it = json_iter(names);
@@ -130,13 +130,13 @@ static struct json *by_ids_view(struct plane_run *at, struct error *err)
         return NULL;
     while (json_next(&it)) {
         struct str name = json_as_str(it.value);
-        if (it.index % STRIDE == STRIDE - 1 && plane_breathe(at, err) < 0)
+        if (it.index % STRIDE == STRIDE - 1 && dataplane_breathe(at, err) < 0)
             return NULL;
-        if (plane_find_run(at, name, NULL) < 0) {
+        if (dataplane_find_run(at, name, NULL) < 0) {
             add_missing(arena, errors, name, name);
             continue;
         }
-        struct json *view = plane_run_view(at, err);
+        struct json *view = dataplane_run_view(at, err);
         if (!view)
             return NULL;
         json_set(arena, runs, name, view);
@@ -146,7 +146,7 @@ static struct json *by_ids_view(struct plane_run *at, struct error *err)
     return body;
 }
 
-void plane_runs_by_ids(struct call *call)
+void dataplane_runs_by_ids(struct call *call)
 {
-    plane_answer(call, by_ids_view);
+    dataplane_answer(call, by_ids_view);
 }

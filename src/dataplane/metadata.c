@@ -61,7 +61,7 @@ static struct json *authentication(struct call *call)
 
 /* One cloud: the one that was asked. The suffix of storage begins with `core.` because the
  * storage library finds the account name by splitting the host at `.blob.core.`. */
-void plane_metadata(struct call *call)
+void dataplane_metadata(struct call *call)
 {
     struct arena *arena = call->arena;
     struct json *list = json_array(arena), *cloud = json_object(arena),
@@ -86,7 +86,7 @@ void plane_metadata(struct call *call)
 }
 
 /* discoveryUrl of a workspace: where the data plane is. */
-void plane_discovery(struct call *call)
+void dataplane_discovery(struct call *call)
 {
     struct json *body = json_object(call->arena);
 

@@ -11,7 +11,7 @@
 #define POINTS_MAX 5000 /* of one answer */
 #define VALUES_MAX 1000 /* of one request */
 
-static struct tracking *tracking_of(const struct plane_run *at)
+static struct tracking *tracking_of(const struct dataplane_run *at)
 {
     assert(at->engines->tracking);
     return at->engines->tracking;
@@ -47,14 +47,14 @@ static struct json *definition(struct arena *arena, struct str name)
     return view;
 }
 
-static struct json *list_view(struct plane_run *at, struct error *err)
+static struct json *list_view(struct dataplane_run *at, struct error *err)
 {
     struct arena *arena = at->call->arena;
     struct json *body = json_object(arena), *list = json_array(arena);
     struct metric_list metrics;
 
     /* What it says is of no use here, but a text that is cut off says so. */
-    if (!plane_body(at->call, err))
+    if (!dataplane_body(at->call, err))
         return NULL;
     if (metric_latest(tracking_of(at), at->txn, at->run.run, &metrics, err) < 0)
         return NULL;
@@ -64,9 +64,9 @@ static struct json *list_view(struct plane_run *at, struct error *err)
     return body;
 }
 
-void plane_list_metrics(struct call *call)
+void dataplane_list_metrics(struct call *call)
 {
-    plane_answer_run(call, call_param(call, "run"), list_view);
+    dataplane_answer_run(call, call_param(call, "run"), list_view);
 }
 
 /* --- One series
@@ -88,7 +88,7 @@ static struct json *point_view(struct arena *arena, struct str name, const struc
 
     json_set(arena, data, name, number_view(arena, point->value));
     json_set_null(arena, view, "metricId");
-    plane_set_time(arena, view, "createdUtc", point->at_ms * US_PER_MS);
+    dataplane_set_time(arena, view, "createdUtc", point->at_ms * US_PER_MS);
     json_set_int(arena, view, "step", point->step);
     json_set(arena, view, STR("data"), data);
     return view;
@@ -160,7 +160,7 @@ static bool within(const struct series *series, const struct point *point)
 }
 
 /* Points into "value"; the token of the last one when there are more. */
-static void show_points(const struct plane_run *at, const struct series *series,
+static void show_points(const struct dataplane_run *at, const struct series *series,
                         const struct points *points, struct json *body)
 {
     struct arena *arena = at->call->arena;
@@ -179,10 +179,10 @@ static void show_points(const struct plane_run *at, const struct series *series,
 
 /* Whole series go by pages. A sample is every n-th point of all of them, so that its ends and
  * its shape are those of the series. */
-static struct json *series_view(struct plane_run *at, bool sample, struct error *err)
+static struct json *series_view(struct dataplane_run *at, bool sample, struct error *err)
 {
     struct arena *arena = at->call->arena;
-    struct json *ask = plane_body(at->call, err), *body = json_object(arena);
+    struct json *ask = dataplane_body(at->call, err), *body = json_object(arena);
     CLEANUP(points_free) struct points points = {0};
     struct metric_range range = {.owner = at->run.run};
     struct series series;
@@ -213,24 +213,24 @@ static struct json *series_view(struct plane_run *at, bool sample, struct error 
     return body;
 }
 
-static struct json *full_view(struct plane_run *at, struct error *err)
+static struct json *full_view(struct dataplane_run *at, struct error *err)
 {
     return series_view(at, false, err);
 }
 
-void plane_full_metric(struct call *call)
+void dataplane_full_metric(struct call *call)
 {
-    plane_answer_run(call, call_param(call, "run"), full_view);
+    dataplane_answer_run(call, call_param(call, "run"), full_view);
 }
 
-static struct json *sample_view(struct plane_run *at, struct error *err)
+static struct json *sample_view(struct dataplane_run *at, struct error *err)
 {
     return series_view(at, true, err);
 }
 
-void plane_sample_metric(struct call *call)
+void dataplane_sample_metric(struct call *call)
 {
-    plane_answer_run(call, call_param(call, "run"), sample_view);
+    dataplane_answer_run(call, call_param(call, "run"), sample_view);
 }
 
 /* --- On their way in
@@ -326,12 +326,12 @@ static int log_apply(struct store_txn *txn, void *context, struct error *err)
                       &(struct metric_points){logging->points, logging->count}, err);
 }
 
-void plane_post_metrics(struct call *call)
+void dataplane_post_metrics(struct call *call)
 {
     struct engines *engines = call->face;
     struct arena *arena = call->arena;
     struct error err = {0};
-    struct json *ask = plane_body(call, &err), *body = json_object(arena);
+    struct json *ask = dataplane_body(call, &err), *body = json_object(arena);
     struct logging logging = {.call = call,
                               .points = arena_new_array(arena, struct metric_point, VALUES_MAX)};
 

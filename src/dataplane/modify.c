@@ -24,14 +24,14 @@ static void write_and_show(struct call *call, store_apply *apply,
 {
     struct engines *engines = call->face;
     struct error err = {0};
-    struct modify modify = {.call = call, .body = plane_body(call, &err)};
+    struct modify modify = {.call = call, .body = dataplane_body(call, &err)};
 
     assert(apply);
     if (!modify.body || (check && check(modify.body, &err) < 0) ||
         store_write(engines->store, apply, &modify, &err) < 0)
         arm_refuse(call, &err);
     else
-        plane_get_run(call);
+        dataplane_get_run(call);
 }
 
 /* --- A run that a client makes: as MLflow makes them
@@ -46,7 +46,7 @@ static int place_run(struct store_txn *txn, struct modify *m, struct run *io, st
     struct str id = json_str_at(m->body, "experimentId");
     struct experiment experiment = {0};
     struct run above;
-    int given = plane_find_experiment(m->call, txn, io->scope, &experiment, err);
+    int given = dataplane_find_experiment(m->call, txn, io->scope, &experiment, err);
 
     if (given < 0)
         return -1;
@@ -61,7 +61,7 @@ static int place_run(struct store_txn *txn, struct modify *m, struct run *io, st
     if (parent.len == 0)
         return experiment_make_default(txn, io->scope, err);
     if (run_get(txn, io->scope, parent, &above, err) < 0 ||
-        plane_may_write(m->call, txn, &above, err) < 0)
+        dataplane_may_write(m->call, txn, &above, err) < 0)
         return -1;
     io->parent = above.run;
     io->root = above.root ? above.root : above.run;
@@ -81,7 +81,7 @@ static int add_apply(struct store_txn *txn, void *context, struct error *err)
                       .user = m->call->caller.name};
     struct run there;
 
-    if (plane_scope(m->call, txn, &scope, err) < 0)
+    if (dataplane_scope(m->call, txn, &scope, err) < 0)
         return -1;
     if (run_get(txn, scope.number, run.run_id, &there, NULL) == 0)
         return error_set(err, ERROR_CONFLICT, "run", "There is a run '%.*s' already.",
@@ -100,7 +100,7 @@ static int add_apply(struct store_txn *txn, void *context, struct error *err)
     return change_tell(txn, m->call, &run, err);
 }
 
-void plane_add_run(struct call *call)
+void dataplane_add_run(struct call *call)
 {
     struct error err = {0};
 
@@ -175,7 +175,7 @@ static int check_tags(const struct json *body, struct error *err)
 }
 
 /* Takes its tags as {"tags": […]} or as the bare list. */
-void plane_delete_tags(struct call *call)
+void dataplane_delete_tags(struct call *call)
 {
     struct engines *engines = call->face;
     struct error err = {0};
@@ -191,10 +191,10 @@ void plane_delete_tags(struct call *call)
         store_write(engines->store, tags_apply, &modify, &err) < 0)
         arm_refuse(call, &err);
     else
-        plane_get_run(call);
+        dataplane_get_run(call);
 }
 
-void plane_modify_tags(struct call *call)
+void dataplane_modify_tags(struct call *call)
 {
     write_and_show(call, tags_apply, check_tags);
 }
@@ -251,11 +251,11 @@ static int check_event(const struct json *body, struct error *err)
     return error_set(err, ERROR_INVALID, "name", "An event has a 'name'.");
 }
 
-void plane_post_events(struct call *call)
+void dataplane_post_events(struct call *call)
 {
     struct engines *engines = call->face;
     struct error err = {0};
-    struct modify modify = {.call = call, .body = plane_body(call, &err)};
+    struct modify modify = {.call = call, .body = dataplane_body(call, &err)};
 
     if (!modify.body || check_event(modify.body, &err) < 0 ||
         store_write(engines->store, event_apply, &modify, &err) < 0)
@@ -280,17 +280,17 @@ static void add_refusal(struct arena *arena, struct json *errors, const struct j
 }
 
 /* Those that are refused come back whole, so that a client can send them again. */
-void plane_batch_events(struct call *call)
+void dataplane_batch_events(struct call *call)
 {
     struct engines *engines = call->face;
     struct arena *arena = call->arena;
     struct error err = {0};
-    struct json *ask = plane_body(call, &err), *body = json_object(arena);
+    struct json *ask = dataplane_body(call, &err), *body = json_object(arena);
     struct json *list = ask ? json_get(ask, STR("events")) : NULL;
     struct json *errors = json_array(arena), *successes = json_array(arena);
     struct json_iter it = json_iter(list);
 
-    if (ask && plane_check_path(call, &err) == 0 &&
+    if (ask && dataplane_check_path(call, &err) == 0 &&
         (json_kind(list) != JSON_ARRAY || json_count(list) > EVENTS_MAX))
         error_set(&err, ERROR_INVALID, "events", "'events' is a list of at most %d events.",
                   EVENTS_MAX);
@@ -328,7 +328,7 @@ static int cancel_apply(struct store_txn *txn, void *context, struct error *err)
 }
 
 /* A job is asked to stop by its engine; a run that only a client drives ends as canceled. */
-void plane_cancel_run(struct call *call)
+void dataplane_cancel_run(struct call *call)
 {
     struct engines *engines = call->face;
     struct error err = {0};
@@ -340,7 +340,7 @@ void plane_cancel_run(struct call *call)
                                       call->caller.name, &err) < 0))
         arm_refuse(call, &err);
     else
-        plane_get_run(call);
+        dataplane_get_run(call);
 }
 
 static int delete_apply(struct store_txn *txn, void *context, struct error *err)
@@ -366,7 +366,7 @@ static int delete_apply(struct store_txn *txn, void *context, struct error *err)
     return event_append(txn, &event, err);
 }
 
-void plane_delete_run(struct call *call)
+void dataplane_delete_run(struct call *call)
 {
     struct engines *engines = call->face;
     struct error err = {0};

@@ -14,8 +14,8 @@
 #define LOOKED_MAX 1024 /* runs looked at for one page */
 
 struct listing {
-    struct plane_run *at;
-    const struct plane_filter *filter;
+    struct dataplane_run *at;
+    const struct dataplane_filter *filter;
     struct run_query query;
     size_t top; /* wanted */
     struct json *list;
@@ -66,22 +66,22 @@ static int check_order(struct str order, struct error *err)
 static int add_run(const struct run *run, void *context, struct error *err)
 {
     struct listing *l = context;
-    struct plane_run at = *l->at;
+    struct dataplane_run at = *l->at;
 
     if (l->count == l->top || l->looked == LOOKED_MAX) {
         l->full = true;
         return 0;
     }
-    if (plane_take_run(&at, run, err) < 0)
+    if (dataplane_take_run(&at, run, err) < 0)
         return -1;
-    struct json *view = plane_run_view(&at, err);
+    struct json *view = dataplane_run_view(&at, err);
     if (!view)
         return -1;
     l->looked++;
     l->stride++;
     l->query.before_us = run->created_us;
     l->query.before_run = run->run;
-    if (plane_filter_match(l->filter, view)) {
+    if (dataplane_filter_match(l->filter, view)) {
         json_append(at.call->arena, l->list, view);
         l->count++;
     }
@@ -98,7 +98,7 @@ static int walk(struct listing *l, struct error *err)
             return -1;
         if (l->count == l->top || l->looked >= LOOKED_MAX)
             l->full = l->full || l->stride == STRIDE;
-        if (!l->full && l->stride == STRIDE && plane_breathe(l->at, err) < 0)
+        if (!l->full && l->stride == STRIDE && dataplane_breathe(l->at, err) < 0)
             return -1;
     } while (!l->full && l->stride == STRIDE);
     return 0;
@@ -133,7 +133,8 @@ static int read_options(struct listing *l, struct error *err)
 {
     const struct call *call = l->at->call;
 
-    if (plane_filter_parse(call->arena, option(call, "$filter", "filter"), &l->filter, err) < 0 ||
+    if (dataplane_filter_parse(call->arena, option(call, "$filter", "filter"), &l->filter, err) <
+            0 ||
         read_top(option(call, "$top", "top"), &l->top, err) < 0 ||
         check_order(option(call, "$orderby", "orderBy"), err) < 0)
         return -1;
@@ -160,7 +161,7 @@ static void set_next_link(const struct call *call, struct json *body)
     json_set_str(call->arena, body, "nextLink", link);
 }
 
-static struct json *children_view(struct plane_run *at, struct error *err)
+static struct json *children_view(struct dataplane_run *at, struct error *err)
 {
     struct listing l = {.at = at, .query = {.parent = at->run.run, .all = true}};
 
@@ -172,18 +173,18 @@ static struct json *children_view(struct plane_run *at, struct error *err)
     return body;
 }
 
-void plane_list_children(struct call *call)
+void dataplane_list_children(struct call *call)
 {
-    plane_answer_run(call, call_param(call, "run"), children_view);
+    dataplane_answer_run(call, call_param(call, "run"), children_view);
 }
 
 /* Runs of the workspace, or of the experiment that the path names. */
 static int take_experiment(struct listing *l, struct error *err)
 {
-    struct plane_run *at = l->at;
+    struct dataplane_run *at = l->at;
     struct experiment experiment;
 
-    int given = plane_find_experiment(at->call, at->txn, at->scope.number, &experiment, err);
+    int given = dataplane_find_experiment(at->call, at->txn, at->scope.number, &experiment, err);
     if (given < 0)
         return -1;
     l->query.by_experiment = given > 0;
@@ -192,7 +193,7 @@ static int take_experiment(struct listing *l, struct error *err)
     return 0;
 }
 
-static struct json *list_view(struct plane_run *at, struct error *err)
+static struct json *list_view(struct dataplane_run *at, struct error *err)
 {
     struct listing l = {.at = at, .query = {.all = true}};
 
@@ -204,13 +205,13 @@ static struct json *list_view(struct plane_run *at, struct error *err)
     return body;
 }
 
-void plane_list_runs(struct call *call)
+void dataplane_list_runs(struct call *call)
 {
-    plane_answer(call, list_view);
+    dataplane_answer(call, list_view);
 }
 
 /* Runs that went to one compute: a filter like any other. */
-static struct json *compute_view(struct plane_run *at, struct error *err)
+static struct json *compute_view(struct dataplane_run *at, struct error *err)
 {
     struct listing l = {.at = at, .query = {.all = true}};
     struct arena *arena = at->call->arena;
@@ -226,7 +227,7 @@ static struct json *compute_view(struct plane_run *at, struct error *err)
     struct str text = arena_printf(
         arena, "target eq '%.*s' or target eq '%.*s/computes/%.*s' or target eq 'azureml:%.*s'",
         STR_ARG(compute), STR_ARG(id), STR_ARG(compute), STR_ARG(compute));
-    if (plane_filter_parse(arena, text, &l.filter, err) < 0)
+    if (dataplane_filter_parse(arena, text, &l.filter, err) < 0)
         return NULL;
     struct json *body = page_view(&l, err);
     if (body)
@@ -234,21 +235,21 @@ static struct json *compute_view(struct plane_run *at, struct error *err)
     return body;
 }
 
-void plane_compute_runs(struct call *call)
+void dataplane_compute_runs(struct call *call)
 {
-    plane_answer(call, compute_view);
+    dataplane_answer(call, compute_view);
 }
 
 /* What a POST asks by its body. */
-static struct json *query_view(struct plane_run *at, struct error *err)
+static struct json *query_view(struct dataplane_run *at, struct error *err)
 {
     struct listing l = {.at = at, .query = {.all = true}, .top = PAGE_DEFAULT};
-    struct json *ask = plane_body(at->call, err);
+    struct json *ask = dataplane_body(at->call, err);
     struct json *top = ask ? json_get(ask, STR("top")) : NULL;
 
     assert(at->scope.number > 0);
     if (!ask ||
-        plane_filter_parse(at->call->arena, json_str_at(ask, "filter"), &l.filter, err) < 0 ||
+        dataplane_filter_parse(at->call->arena, json_str_at(ask, "filter"), &l.filter, err) < 0 ||
         check_order(json_str_at(ask, "orderBy"), err) < 0 ||
         read_token(json_str_at(ask, "continuationToken"), &l.query, err) < 0 ||
         (!json_is_null(top) &&
@@ -259,7 +260,7 @@ static struct json *query_view(struct plane_run *at, struct error *err)
     return page_view(&l, err);
 }
 
-void plane_query_runs(struct call *call)
+void dataplane_query_runs(struct call *call)
 {
-    plane_answer(call, query_view);
+    dataplane_answer(call, query_view);
 }

@@ -11,46 +11,46 @@ static void reply(struct call *call, const struct json *body, const struct error
         arm_refuse(call, err);
 }
 
-void plane_answer_run(struct call *call, struct str name, plane_view *make)
+void dataplane_answer_run(struct call *call, struct str name, dataplane_view *make)
 {
     struct engines *engines = call->face;
     struct error err = {0};
-    struct plane_run at = {
+    struct dataplane_run at = {
         .call = call, .engines = engines, .txn = store_read_begin(engines->store, &err)};
     struct json *body = NULL;
 
     assert(make);
-    if (at.txn && plane_find_run(&at, name, &err) == 0)
+    if (at.txn && dataplane_find_run(&at, name, &err) == 0)
         body = make(&at, &err);
     store_read_end(&at.txn);
     reply(call, body, &err);
 }
 
-void plane_answer(struct call *call, plane_view *make)
+void dataplane_answer(struct call *call, dataplane_view *make)
 {
     struct engines *engines = call->face;
     struct error err = {0};
-    struct plane_run at = {
+    struct dataplane_run at = {
         .call = call, .engines = engines, .txn = store_read_begin(engines->store, &err)};
     struct json *body = NULL;
 
     assert(make);
-    if (at.txn && plane_scope(call, at.txn, &at.scope, &err) == 0)
+    if (at.txn && dataplane_scope(call, at.txn, &at.scope, &err) == 0)
         body = make(&at, &err);
     store_read_end(&at.txn);
     reply(call, body, &err);
 }
 
-int plane_breathe(struct plane_run *at, struct error *err)
+int dataplane_breathe(struct dataplane_run *at, struct error *err)
 {
     assert(at->txn);
     at->properties = at->resolved = NULL;
     store_read_end(&at->txn);
     at->txn = store_read_begin(at->engines->store, err);
-    return at->txn ? plane_scope(at->call, at->txn, &at->scope, err) : -1;
+    return at->txn ? dataplane_scope(at->call, at->txn, &at->scope, err) : -1;
 }
 
-struct json *plane_body(const struct call *call, struct error *err)
+struct json *dataplane_body(const struct call *call, struct error *err)
 {
     struct str text = http_body(call->ex);
 

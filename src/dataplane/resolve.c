@@ -70,7 +70,7 @@ static void resolve(struct call *call, bool model)
     if (ask)
         txn = store_read_begin(engines->store, &err);
     r.txn = txn;
-    if (txn && plane_scope(call, txn, &r.scope, &err) == 0)
+    if (txn && dataplane_scope(call, txn, &r.scope, &err) == 0)
         body = resolve_all(&r, json_get(ask, STR("values")), &err);
     if (body)
         arm_reply(call, 200, body);
@@ -78,12 +78,12 @@ static void resolve(struct call *call, bool model)
         arm_refuse(call, &err);
 }
 
-void plane_resolve_data(struct call *call)
+void dataplane_resolve_data(struct call *call)
 {
     resolve(call, false);
 }
 
-void plane_resolve_models(struct call *call)
+void dataplane_resolve_models(struct call *call)
 {
     resolve(call, true);
 }

@@ -23,7 +23,7 @@ static int missing(const char *what, struct str name, struct error *err)
 
 /* MLflow 3 logs models beside runs; clients of the azureml scheme reach them as if they were runs,
  * because the scheme knows no other address. */
-static int root_of_model(struct plane_run *at, struct str name, struct plane_root *out,
+static int root_of_model(struct dataplane_run *at, struct str name, struct dataplane_root *out,
                          struct error *err)
 {
     struct arena *arena = at->call->arena;
@@ -39,13 +39,13 @@ static int root_of_model(struct plane_run *at, struct str name, struct plane_roo
     return 0;
 }
 
-static int root_of_run(struct plane_run *at, struct str name, struct plane_root *out,
+static int root_of_run(struct dataplane_run *at, struct str name, struct dataplane_root *out,
                        struct error *err)
 {
     struct arena *arena = at->call->arena;
     const struct run_key key = {at->scope.number, name};
 
-    if (plane_row(at->call, at->txn, &key, &out->run, NULL) < 0)
+    if (dataplane_row(at->call, at->txn, &key, &out->run, NULL) < 0)
         return root_of_model(at, name, out, err);
     out->prefix = asset_run_prefix(arena, out->run.run_id);
     out->origin = STR("ExperimentRun");
@@ -55,7 +55,7 @@ static int root_of_run(struct plane_run *at, struct str name, struct plane_root 
 
 /* A registered version's files, wherever ARM, MLflow or an upload put them: for reading, below the
  * name of their top folder, which the address of a version ends with. */
-static int root_of_version(struct plane_run *at, struct str row, struct plane_root *out,
+static int root_of_version(struct dataplane_run *at, struct str row, struct dataplane_root *out,
                            struct error *err)
 {
     struct arena *arena = at->call->arena;
@@ -81,7 +81,7 @@ static int root_of_version(struct plane_run *at, struct str row, struct plane_ro
 }
 
 /* "LocalUpload/{container}" and other origins that clients make up. */
-static int root_of_upload(struct plane_run *at, struct plane_root *out, struct error *err)
+static int root_of_upload(struct dataplane_run *at, struct dataplane_root *out, struct error *err)
 {
     struct arena *arena = at->call->arena;
     struct str origin = call_param(at->call, "origin"), folder = call_param(at->call, "container");
@@ -94,13 +94,13 @@ static int root_of_upload(struct plane_run *at, struct plane_root *out, struct e
     return 0;
 }
 
-int plane_root(struct plane_run *at, struct plane_root *out, struct error *err)
+int dataplane_root(struct dataplane_run *at, struct dataplane_root *out, struct error *err)
 {
     struct str origin = call_param(at->call, "origin"), folder = call_param(at->call, "container");
-    struct plane_root root = {0};
+    struct dataplane_root root = {0};
     int result;
 
-    if (plane_scope(at->call, at->txn, &at->scope, err) < 0)
+    if (dataplane_scope(at->call, at->txn, &at->scope, err) < 0)
         return -1;
     root.scope = at->scope;
     root.container = asset_artifact_container(at->call->arena, &at->scope);
@@ -119,14 +119,14 @@ int plane_root(struct plane_run *at, struct plane_root *out, struct error *err)
     return result;
 }
 
-int plane_root_writable(const struct plane_run *at, const struct plane_root *root,
-                        struct error *err)
+int dataplane_root_writable(const struct dataplane_run *at, const struct dataplane_root *root,
+                            struct error *err)
 {
     if (root->fixed)
         return error_set(err, ERROR_INVALID, "path",
                          "Files of a registered version cannot be changed.");
     if (root->run.run)
-        return plane_may_write(at->call, at->txn, &root->run, err);
+        return dataplane_may_write(at->call, at->txn, &root->run, err);
     if (at->call->caller.kind != CALLER_ATTEMPT)
         return 0;
     error_set(err, ERROR_FORBIDDEN, "path",
@@ -134,8 +134,8 @@ int plane_root_writable(const struct plane_run *at, const struct plane_root *roo
     return error_hint(err, "Log the files in the run and register them as runs:/RUN/PATH.");
 }
 
-int plane_root_name(struct arena *arena, const struct plane_root *root, struct str path,
-                    struct str *out, struct error *err)
+int dataplane_root_name(struct arena *arena, const struct dataplane_root *root, struct str path,
+                        struct str *out, struct error *err)
 {
     struct str rest = path, inner = root->inner;
 
@@ -152,8 +152,8 @@ int plane_root_name(struct arena *arena, const struct plane_root *root, struct s
     return 0;
 }
 
-struct str plane_sign(const struct plane_run *at, struct str container, struct str blob,
-                      const char *permissions)
+struct str dataplane_sign(const struct dataplane_run *at, struct str container, struct str blob,
+                          const char *permissions)
 {
     struct arena *arena = at->call->arena;
     int64_t now = clock_now_us();

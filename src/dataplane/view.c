@@ -5,7 +5,7 @@
 
 #include <assert.h>
 
-void plane_set_time(struct arena *arena, struct json *object, const char *key, int64_t us)
+void dataplane_set_time(struct arena *arena, struct json *object, const char *key, int64_t us)
 {
     char text[CLOCK_ISO_BYTES];
 
@@ -44,7 +44,7 @@ static struct str shown_type(const struct call *call, struct str type)
 }
 
 /* What a job read and wrote under a name; the id is what batchGetResolvedUris is asked with. */
-static struct json *bound(struct plane_run *at, const char *what)
+static struct json *bound(struct dataplane_run *at, const char *what)
 {
     struct arena *arena = at->call->arena;
     struct json *outputs = json_object(arena);
@@ -62,7 +62,7 @@ static struct json *bound(struct plane_run *at, const char *what)
 }
 
 /* Who it belongs to and what it hangs on. */
-static int set_relations(struct plane_run *at, struct json *view, struct error *err)
+static int set_relations(struct dataplane_run *at, struct json *view, struct error *err)
 {
     struct arena *arena = at->call->arena;
     struct json *user = json_object(arena);
@@ -85,18 +85,18 @@ static int set_relations(struct plane_run *at, struct json *view, struct error *
     return 0;
 }
 
-static void set_times(struct plane_run *at, struct json *view)
+static void set_times(struct dataplane_run *at, struct json *view)
 {
     struct arena *arena = at->call->arena;
 
-    plane_set_time(arena, view, "createdUtc", at->run.created_us);
-    plane_set_time(arena, view, "startTimeUtc", at->run.start_us);
-    plane_set_time(arena, view, "endTimeUtc", at->run.end_us);
+    dataplane_set_time(arena, view, "createdUtc", at->run.created_us);
+    dataplane_set_time(arena, view, "startTimeUtc", at->run.start_us);
+    dataplane_set_time(arena, view, "endTimeUtc", at->run.end_us);
     json_set_str(arena, view, "duration", duration(arena, &at->run));
 }
 
 /* The kinds of job as run history calls them. */
-static struct str run_type(const struct plane_run *at)
+static struct str run_type(const struct dataplane_run *at)
 {
     static const struct {
         const char *job, *run;
@@ -112,7 +112,7 @@ static struct str run_type(const struct plane_run *at)
 }
 
 /* Codes are those of the SDK's exceptions: only what the user's code did is the user's. */
-struct json *plane_run_error(struct plane_run *at)
+struct json *dataplane_run_error(struct dataplane_run *at)
 {
     struct arena *arena = at->call->arena;
     struct json *outer = json_object(arena), *inner = json_object(arena);
@@ -127,7 +127,7 @@ struct json *plane_run_error(struct plane_run *at)
 }
 
 /* What people wrote about it; the description of a run without a document is MLflow's note. */
-static void set_words(struct plane_run *at, struct json *view, const struct json *tags)
+static void set_words(struct dataplane_run *at, struct json *view, const struct json *tags)
 {
     struct arena *arena = at->call->arena;
     struct json *properties = json_get(at->properties, STR("properties"));
@@ -142,7 +142,7 @@ static void set_words(struct plane_run *at, struct json *view, const struct json
                                                   : json_object(arena));
 }
 
-struct json *plane_run_view(struct plane_run *at, struct error *err)
+struct json *dataplane_run_view(struct dataplane_run *at, struct error *err)
 {
     struct arena *arena = at->call->arena;
     struct json *view = json_object(arena), *tags = json_object(arena);
@@ -159,7 +159,7 @@ struct json *plane_run_view(struct plane_run *at, struct error *err)
     json_set_str(arena, view, "target", json_str_at(at->properties, "computeId"));
     json_set_int(arena, view, "revision", at->run.rev);
     json_set(arena, view, STR("tags"), tags);
-    json_set(arena, view, STR("error"), plane_run_error(at));
+    json_set(arena, view, STR("error"), dataplane_run_error(at));
     json_set(arena, view, STR("warnings"), json_array(arena));
     json_set(arena, view, STR("inputs"), bound(at, "inputs"));
     json_set(arena, view, STR("outputs"), bound(at, "outputs"));
