@@ -257,6 +257,15 @@ bool arm_takes_time(const struct arm_request *req)
     return req->kind->progress || req->scope.kind == SCOPE_REGISTRY;
 }
 
+/* Releases of the SDK before 1.33 take nothing but 202 for what takes time in a registry, and that
+ * needs an operation to follow even when nothing changed. */
+static bool wants_202(const struct arm_request *req)
+{
+    assert(req->call);
+    return !req->kind->is_scope && req->scope.kind == SCOPE_REGISTRY && arm_takes_time(req) &&
+           arm_sdk_minor(req->call) < 33;
+}
+
 /* On the writer thread, perhaps twice: everything it gives is set anew. */
 static int put_apply(struct store_txn *txn, void *context, struct error *err)
 {
@@ -270,6 +279,8 @@ static int put_apply(struct store_txn *txn, void *context, struct error *err)
     if (put_check(put, txn, &before, err) < 0)
         return -1;
     if (put->found && put->change == ARM_CHANGE_NONE) {
+        if (wants_202(req) && arm_operation_insert(txn, req, &before, &put->operation, err) < 0)
+            return -1;
         put->after = arm_keep(req->arena, &before);
         return 0;
     }
@@ -284,6 +295,19 @@ static int put_apply(struct store_txn *txn, void *context, struct error *err)
     return arm_append_event(req, txn, put->found ? "updated" : "created", after.name, err);
 }
 
+/* What a PUT answers. */
+static int put_status(const struct put *put)
+{
+    const struct arm_request *req = put->req;
+
+    assert(req->kind);
+    if (wants_202(req))
+        return 202;
+    if (put->found)
+        return 200;
+    return req->kind->made_status ? req->kind->made_status : 201;
+}
+
 /* The reply shows what a GET would: live fields included. */
 static int put_reply(struct put *put, struct arm_reply *out, struct error *err)
 {
@@ -296,8 +320,7 @@ static int put_reply(struct put *put, struct arm_reply *out, struct error *err)
     struct json *wire = arm_wire(req, txn, &put->after, err);
     if (!wire)
         return -1;
-    int made = req->kind->made_status ? req->kind->made_status : 201;
-    *out = (struct arm_reply){.status = put->found ? 200 : made,
+    *out = (struct arm_reply){.status = put_status(put),
                               .body = wire,
                               .operation = put->operation,
                               .etag = arm_etag(req->arena, &put->after)};

@@ -10,6 +10,14 @@ os.environ["AZUREML_RUN_POLLING_INTERVAL_MIN"] = "1"
 
 def pytest_configure(config):
     config.addinivalue_line("filterwarnings", "ignore")  # the SDK's own about its libraries, hundreds of them
+    config.addinivalue_line("markers", "since(minor, reason): releases 1.x before that one cannot do it")
+
+
+def pytest_runtest_setup(item):
+    from azure.ai.ml import __version__
+    for mark in item.iter_markers("since"):
+        if int(__version__.split(".")[1]) < mark.args[0]:
+            pytest.skip(f"azure-ai-ml {__version__}: {mark.args[1]}")
 
 
 class Token:
