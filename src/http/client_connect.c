@@ -225,9 +225,12 @@ static int handshake_failed(struct http_client *client, struct error *err)
     long verdict = SSL_get_verify_result(client->transport.ssl);
 
     assert(client->transport.ssl);
-    if (verdict != X509_V_OK)
-        return error_set(err, ERROR_FORBIDDEN, "", "The certificate of %s is not trusted: %s.",
-                         client->name, X509_verify_cert_error_string(verdict));
+    if (verdict != X509_V_OK) {
+        error_set(err, ERROR_FORBIDDEN, "", "The certificate of %s is not trusted: %s.",
+                  client->name, X509_verify_cert_error_string(verdict));
+        return error_hint(err, "Name the file with that server's authority, its tls/bundle.pem: "
+                               "export LAZURITE_CA_FILE=…");
+    }
     ERR_clear_error();
     return error_set(err, ERROR_UNAVAILABLE, "", "%s does not speak TLS with us.", client->name);
 }

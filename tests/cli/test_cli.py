@@ -320,6 +320,25 @@ def test_a_program_signs_in_by_its_secret(server, tmp_path):
     server.cli("service-principal", "delete", "-n", "ci", "-y")
 
 
+def test_somebody_elses_authority_is_named(server, fresh_server, tmp_path):
+    """With a data folder of one's own, the CA of another server comes from LAZURITE_CA_FILE."""
+    address = server.connect()["endpoint"]
+    secret = server.json("service-principal", "create", "-n", "far", "--role", "Reader")["secret"]
+    fresh_server.start()
+    keeps = {"LAZURITE_CONFIG_DIR": str(tmp_path / "config"), "LAZURITE_HOME": str(fresh_server.folder)}
+
+    def login(**more):
+        words = ["login", "--server", address, "--service-principal", "-u", "far", "-p", secret]
+        return subprocess.run([str(BINARY), *words], capture_output=True, text=True, timeout=60,
+                              env=clean_environment({**keeps, **more}))
+
+    without = login()
+    assert without.returncode == 1 and "is not trusted" in without.stderr and "LAZURITE_CA_FILE" in without.stderr
+    done = login(LAZURITE_CA_FILE=server.connect()["caFile"])
+    assert done.returncode == 0, done.stderr
+    server.cli("service-principal", "delete", "-n", "far", "-y")
+
+
 def test_roles_are_given_and_taken(server):
     server.cli("user", "create", "-n", "ana@example.org")
     given = server.json("role", "assign", "--assignee", "ana@example.org", "--role", "Reader")
