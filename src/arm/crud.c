@@ -257,13 +257,17 @@ bool arm_takes_time(const struct arm_request *req)
     return req->kind->progress || req->scope.kind == SCOPE_REGISTRY;
 }
 
-/* Releases of the SDK before 1.33 take nothing but 202 for what takes time in a registry, and that
- * needs an operation to follow even when nothing changed. */
+/* Older releases of the SDK take nothing but 202 for what takes time in a registry, and that needs
+ * an operation to follow even when nothing changed. Here they do not say their own name, but that
+ * of a library that later releases have no more. */
 static bool wants_202(const struct arm_request *req)
 {
-    assert(req->call);
+    struct str agent = http_header(req->call->ex, "User-Agent");
+
+    assert(req->kind);
     return !req->kind->is_scope && req->scope.kind == SCOPE_REGISTRY && arm_takes_time(req) &&
-           arm_sdk_minor(req->call) < 33;
+           str_eq(call_query(req->call, "api-version"), STR("2021-10-01-dataplanepreview")) &&
+           str_find(agent, STR("mgmt-machinelearningservices/")) >= 0;
 }
 
 /* On the writer thread, perhaps twice: everything it gives is set anew. */

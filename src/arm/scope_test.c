@@ -177,8 +177,13 @@ TEST(assets_of_a_registry_have_ids_of_their_own_and_take_time)
                       STR(""));
     CHECK_STR("Succeeded", json_str_at(reply.json, "status"));
     /* What older releases of the SDK take is 202 with a Location. */
-    fake_header(f->fake, "User-Agent", "azure-ai-ml/1.29.0");
-    CHECK_INT(202, fake_json(f->fake, "PUT", FRONT REG "/models/m/versions/1", BODY).status);
+    fake_header(f->fake, "User-Agent", "azsdk-python-mgmt-machinelearningservices/0.1.0");
+    CHECK_INT(200, put(f, REG "/models/m/versions/1"));
+    CHECK_INT(202, fake_json(f->fake, "PUT",
+                             FRONT REG "/models/m/versions/1?api-version="
+                                       "2021-10-01-dataplanepreview",
+                             BODY)
+                       .status);
     CHECK(str_find(fake_reply_header(f->fake, "Location"), STR("/operationResults/")) > 0);
     fake_header(f->fake, "User-Agent", NULL);
     /* By the front end and by ARM it is the same thing. */
