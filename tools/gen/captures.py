@@ -26,8 +26,8 @@ SHORTEST_NAME = 8      # shorter values are words, not identities
 LOOSE = {"services", "status", "properties", "warnings", "logFiles", "error"}
 
 # A rule is for exchanges of a scenario, method, part of the path and of the body, and says why. `status`: what is
-# expected instead, null when the exchange is left out. `without`: members that are not asked for. `fails`: the
-# operation ends as failed. For a scenario as a whole, `after`: what other scenarios did before, as "name" or "name part-of-path"; `prelude`: requests of our own.
+# expected instead, null when the exchange is left out. `without`: members that are not asked for. For a scenario as a
+# whole, `after`: what other scenarios did before, as "name" or "name part-of-path"; `prelude`: requests of our own.
 OTHERWISE = json.loads((pathlib.Path(__file__).parent / "captures-otherwise.json").read_text())
 
 
@@ -167,7 +167,7 @@ class File:
             target = target if "?" in target else target.replace("&", "?", 1)
             signed = False
         ended = isinstance(reply["body"], dict) and self.ended(request, reply["body"])
-        flags = (" !fails" if any(rule.get("fails") for rule in found) else "") + (" !anonymous" if signed else "") + (" !until" if ended else "")
+        flags = (" !anonymous" if signed else "") + (" !until" if ended else "")
         untidy = isinstance(request["body"], str) and request["body"] != request["body"].strip()
         headers = "".join(f"{k}: {self.named(v)}\n" for k, v in request["headers"].items()
                           if (k.lower() in KEPT_HEADERS or k.lower().startswith("x-ms-meta-"))
