@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         return 0;
     }
     for (size_t i = 0; i < count; i++) {
-        struct str id = picks[i].id;
+        struct str id = picks[i].block_id;
         if (!id.ptr || id.ptr < at || id.ptr + id.len > xml.ptr + xml.len)
             abort();
         at = id.ptr + id.len;
