@@ -153,8 +153,12 @@ int principal_add_secret(struct identity *identity, struct arena *arena,
     assert(out);
     if (check_life(wish->expires_us, wish->label, err) < 0)
         return -1;
-    random_bytes(bytes, sizeof(bytes));
-    struct str secret = base64url_encode(arena, (struct str){(const char *)bytes, sizeof(bytes)});
+    /* A word that begins with a hyphen is taken for a flag by every command line. */
+    struct str secret;
+    do {
+        random_bytes(bytes, sizeof(bytes));
+        secret = base64url_encode(arena, (struct str){(const char *)bytes, sizeof(bytes)});
+    } while (secret.ptr[0] == '-');
     sodium_memzero(bytes, sizeof(bytes));
     row.actor = wish->actor;
     row.hash = credential_hash(arena, secret);

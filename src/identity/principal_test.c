@@ -4,9 +4,12 @@
 #include "identity/identity_private.h"
 #include "identity/token.h"
 #include "identity/world_test.h"
+
 #include "os/clock.h"
 #include "store/event.h"
+#include <stdio.h>
 
+#include <stdio.h>
 #include <string.h>
 
 /* --- Rows ----------------------------------------------------------------------------------------
@@ -196,6 +199,21 @@ static int prove(struct people_world *world, enum proof_kind kind, const char *w
     }
     CHECK_INT(-7, out.number);
     return (int)world->err.code;
+}
+
+/* One of 64 would, if nobody looked: that none of 420 does by chance happens once in 700 runs. */
+TEST(no_secret_looks_like_a_flag)
+{
+    CLEANUP(people_world_end) struct people_world world;
+    char name[16];
+
+    people_world_new(&world);
+    for (int i = 0; i < 7; i++) {
+        snprintf(name, sizeof(name), "ci-%d", i);
+        struct principal ci = people_add(&world, PRINCIPAL_SERVICE, name);
+        for (int k = 0; k < 60; k++)
+            CHECK(people_secret(&world, ci.number, 0).ptr[0] != '-');
+    }
 }
 
 TEST(a_secret_proves_its_principal_only_until_it_expires)
