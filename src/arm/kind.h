@@ -68,8 +68,6 @@ struct arm_request {
 
 /* An operation that takes time: the reply carries Azure-AsyncOperation or Location, and the kind
  * says when it is done. arm/operation.c keeps it as a document. */
-enum arm_async { ARM_SYNC, ARM_ASYNC };
-
 struct arm_reply {
     int status;
     struct json *body;    /* NULL: none */

@@ -188,8 +188,10 @@ static int sweep_run(struct store_txn *txn, struct sweep *sweep, struct error *e
     }
     if (sweep->more)
         return 0;
-    if (clear_owner(txn, sweep, at->owner, err) < 0 || sweep->more)
-        return sweep->more ? 0 : -1;
+    if (clear_owner(txn, sweep, at->owner, err) < 0)
+        return -1;
+    if (sweep->more)
+        return 0;
     return drop_row(txn, sweep,
                     "DELETE FROM run WHERE run = ? AND scope < 0 AND run < (SELECT MAX(run) FROM"
                     " run)",

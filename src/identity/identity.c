@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define SELF_FILE "keys/identity.json"
+#define FAILURES_A_MINUTE 10 /* of one name at one address */
 #define ADMIN_TOKEN_US (12 * 3600 * US_PER_S)
 
 /* Where the keys are made when some are missing: a task of its own, so that `ready` need not wait.
@@ -143,7 +144,7 @@ struct identity *identity_open(const struct identity_options *options, struct po
     identity->dir = options->dir;
     identity->anonymous = options->anonymous_same_user;
     identity->default_scope = options->default_scope;
-    identity->limit = limit_new();
+    identity->limit = limit_new(FAILURES_A_MINUTE);
     identity->passwords = passwords_new();
     identity->accesses = accesses_new();
     identity->domain = arena_str(identity->arena, options->domain);

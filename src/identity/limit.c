@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define LIMIT_FAILURES 10
 #define LIMIT_WINDOW_US (60 * US_PER_S)
 #define LIMIT_SLOTS 1024 /* a power of two */
 #define LIMIT_PROBES 8
@@ -23,17 +22,20 @@ struct limit_slot {
 
 struct limit {
     pthread_mutex_t lock;
+    unsigned failures; /* as many as are heard */
     struct limit_slot slots[LIMIT_SLOTS];
 };
 
 /* All slots free. */
-struct limit *limit_new(void)
+struct limit *limit_new(unsigned failures)
 {
     struct limit *limit = calloc(1, sizeof(*limit));
 
     if (!limit)
         abort();
+    assert(failures > 0);
     pthread_mutex_init(&limit->lock, NULL);
+    limit->failures = failures;
     return limit;
 }
 
@@ -93,7 +95,7 @@ bool limit_reached(struct limit *limit, struct str name, struct str address)
     assert(limit);
     pthread_mutex_lock(&limit->lock);
     const struct limit_slot *slot = limit_find(limit, who, now_us);
-    bool reached = slot && slot->failures >= LIMIT_FAILURES;
+    bool reached = slot && slot->failures >= limit->failures;
     pthread_mutex_unlock(&limit->lock);
     return reached;
 }

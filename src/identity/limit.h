@@ -1,6 +1,6 @@
 /* limit.h - how often a name may fail to prove itself
  *
- * Ten failures a minute per name and address (security.md 4.1); then even the right secret is
+ * So many failures a minute per name and address (security.md 4.1); then even the right secret is
  * refused until the minute is over. Names that do not exist count like those that do, so that the
  * answer tells nothing. Threads: any.
  */
@@ -10,8 +10,9 @@
 
 struct limit;
 
-/* Owns: the caller. */
-struct limit *limit_new(void);
+/* `failures` of one name at one address in a minute are the last that are heard. Owns: the caller.
+ */
+struct limit *limit_new(unsigned failures);
 /* For CLEANUP. */
 void limit_free(struct limit **limit);
 

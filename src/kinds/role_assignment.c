@@ -240,21 +240,7 @@ static void list_run(struct call *call)
 /* --- Rows ----------------------------------------------------------------------------------------
  */
 
-#define ROW(verb, scope, rest, what, handler)                 \
-    {.method = verb,                                          \
-     .path = scope "/providers/" ROLE_PROVIDER "/" TYPE rest, \
-     .permit = PERMIT_ACTION,                                 \
-     .action = ROLE_PROVIDER "/" TYPE "/" what,               \
-     .body_limit = ROLE_BODY_BYTES,                           \
-     .flags = ROUTE_FOLD,                                     \
-     .listeners = LISTEN_ALL,                                 \
-     .run = handler,                                          \
-     .refuse = role_refuse}
-#define SCOPE(scope)                                                                      \
-    ROW("GET", scope, "", "read", list_run), ROW("GET", scope, "/{id}", "read", get_run), \
-        ROW("HEAD", scope, "/{id}", "read", get_run),                                     \
-        ROW("PUT", scope, "/{id}", "write", put_run),                                     \
-        ROW("DELETE", scope, "/{id}", "delete", delete_run)
+#define SCOPE(scope) ROLE_ROWS(scope, TYPE)
 
 static const struct route ROWS[] = {ROLE_EVERY_SCOPE(SCOPE)};
 

@@ -24,6 +24,25 @@
         macro(ROLE_SCOPE_WORKSPACE), macro(ROLE_SCOPE_REGISTRY), macro(ROLE_SCOPE_ITEM), \
         macro(ROLE_SCOPE_CHILD), macro(ROLE_SCOPE_OTHER)
 
+/* The rows of one kind of resource on every scope; its file has list_run, get_run, put_run and
+ * delete_run. */
+#define ROLE_ROW(verb, scope, type, rest, what, handler)      \
+    {.method = verb,                                          \
+     .path = scope "/providers/" ROLE_PROVIDER "/" type rest, \
+     .permit = PERMIT_ACTION,                                 \
+     .action = ROLE_PROVIDER "/" type "/" what,               \
+     .body_limit = ROLE_BODY_BYTES,                           \
+     .flags = ROUTE_FOLD,                                     \
+     .listeners = LISTEN_ALL,                                 \
+     .run = handler,                                          \
+     .refuse = role_refuse}
+#define ROLE_ROWS(scope, type)                                   \
+    ROLE_ROW("GET", scope, type, "", "read", list_run),          \
+        ROLE_ROW("GET", scope, type, "/{id}", "read", get_run),  \
+        ROLE_ROW("HEAD", scope, type, "/{id}", "read", get_run), \
+        ROLE_ROW("PUT", scope, type, "/{id}", "write", put_run), \
+        ROLE_ROW("DELETE", scope, type, "/{id}", "delete", delete_run)
+
 /* Errors whose target is one of Azure's codes are answered with it; else as ARM does. */
 void role_refuse(struct call *call, const struct error *err);
 

@@ -15,7 +15,6 @@ struct store_txn;
 
 struct store_options {
     unsigned readers; /* connections for reading; 0 = 8 */
-    bool fresh_keys;  /* unused; room for later */
 };
 
 /* Opens or makes a database: "sqlite:/path/file", "memory:", (later "postgresql://…"). Runs

@@ -177,37 +177,70 @@ static struct str delegation_of(struct arena *arena, const struct sas_fields *fi
                                                                        .version = f[SKV]});
 }
 
+/* Whose key is tried. */
+enum sas_key { KEY_OF_ACCOUNT, KEY_OF_DELEGATION, KEY_OF_TOKEN };
+
+struct sas_try {
+    struct vault *vault;
+    struct arena *arena;
+    const struct sas_fields *fields;
+    const struct sas_ask *ask;
+};
+
+/* One text against one kind of key. */
+static bool key_fits(const struct sas_try *try, enum sas_key key, struct str text)
+{
+    const struct account_signature signature = {.account = try->ask->account,
+                                                .text = text,
+                                                .signature = try->fields->at[SIG],
+                                                .now_us = try->ask->now_us};
+
+    switch (key) {
+    case KEY_OF_DELEGATION:
+        return account_delegation_signed(try->vault, try->arena, &signature,
+                                         delegation_of(try->arena, try->fields));
+    case KEY_OF_TOKEN:
+        return sas_token_signed(try->vault, try->arena, try->ask->container, &signature);
+    default:
+        return account_key_signed(try->vault, try->arena, &signature);
+    }
+}
+
 /* Clients name the account as the datastore told them: alone, behind the host they reach, or by the
  * first piece of the path. Every form is tried, so that the time tells nothing. */
-bool sas_client_signed(struct vault *vault, struct arena *arena, const struct sas_fields *fields,
-                       const struct sas_ask *ask)
+static bool signed_with(const struct sas_try *try, enum sas_key key)
 {
-    struct str names[NAMES_MAX] = {
+    const struct sas_ask *ask = try->ask;
+    struct arena *arena = try->arena;
+    const struct str names[NAMES_MAX] = {
         ask->account, arena_printf(arena, "%.*s/%.*s", STR_ARG(ask->host), STR_ARG(ask->account)),
         ask->first};
-    enum layout_kind kind = kind_of(fields);
-    struct str version = fields->at[SV];
+    struct str version = try->fields->at[SV];
     bool fits = false;
 
     for (size_t i = 0; i < COUNT(LAYOUTS); i++) {
         const struct layout *layout = &LAYOUTS[i];
-        if (layout->kind != kind || str_cmp(version, str_from(layout->since)) < 0 ||
+        if (layout->kind != kind_of(try->fields) || str_cmp(version, str_from(layout->since)) < 0 ||
             str_cmp(version, str_from(layout->before)) >= 0)
             continue;
         for (size_t j = 0; j < NAMES_MAX; j++) {
-            const struct str special[2] = {names[j], resource_of(arena, fields, ask, names[j])};
-            const struct account_signature signature = {.account = ask->account,
-                                                        .text =
-                                                            text_of(arena, layout, fields, special),
-                                                        .signature = fields->at[SIG],
-                                                        .now_us = ask->now_us};
-            fits |= kind == LAYOUT_DELEGATED
-                        ? account_delegation_signed(vault, arena, &signature,
-                                                    delegation_of(arena, fields))
-                        : account_key_signed(vault, arena, &signature) ||
-                              (kind == LAYOUT_SERVICE &&
-                               sas_token_signed(vault, arena, ask->container, &signature));
+            const struct str special[2] = {names[j],
+                                           resource_of(arena, try->fields, ask, names[j])};
+            fits |= key_fits(try, key, text_of(arena, layout, try->fields, special));
         }
     }
     return fits;
+}
+
+/* Tokens that serve as keys (sas_token.h) are a day's worth of derivations: asked when no key of
+ * the account did it. */
+bool sas_client_signed(struct vault *vault, struct arena *arena, const struct sas_fields *fields,
+                       const struct sas_ask *ask)
+{
+    const struct sas_try try = {vault, arena, fields, ask};
+
+    if (kind_of(fields) == LAYOUT_DELEGATED)
+        return signed_with(&try, KEY_OF_DELEGATION);
+    return signed_with(&try, KEY_OF_ACCOUNT) ||
+           (kind_of(fields) == LAYOUT_SERVICE && signed_with(&try, KEY_OF_TOKEN));
 }
