@@ -1,10 +1,10 @@
 #include "kinds/workspace.h"
 
-#include "arm/fake_exchange.h"
 #include "asset/asset.h"
 #include "base/test.h"
 #include "content/content.h"
 #include "kinds/registry_data.h"
+#include "kinds/space_test.h"
 #include "kinds/workspace_dependent.h"
 #include "kinds/workspace_group.h"
 #include "os/file.h"
@@ -13,12 +13,6 @@
 #include <string.h>
 
 /* Registries and the bytes in them, groups, and resources that workspaces name. */
-
-static const struct arm_kind *const KINDS[] = {
-    &workspace_kind,           &registry_kind, &datastore_kind,     &code_kind,
-    &code_version_kind,        &data_kind,     &data_version_kind,  &environment_kind,
-    &environment_version_kind, &model_kind,    &model_version_kind,
-};
 
 #define SUB "/subscriptions/00000000-0000-0000-0000-000000000001"
 #define PROVIDER "/providers/Microsoft.MachineLearningServices"
@@ -29,68 +23,14 @@ static const struct arm_kind *const KINDS[] = {
 #define PLAIN "{\"location\":\"local\",\"properties\":{}}"
 #define IMAGE "{\"properties\":{\"image\":\"python:3.11\"}}"
 
-struct fixture {
-    struct arena *arena;
-    struct engines engines;
-    struct arm *arm;
-    struct fake *fake;
-    int dir;
-};
-
-static struct fixture *fixture_open(void)
-{
-    struct arena *arena = arena_new(MIB);
-    struct fixture *f = arena_make(arena, struct fixture);
-    struct error err = {0};
-    struct scope scope;
-
-    f->arena = arena;
-    f->dir = f->engines.dir = dir_open(test_folder(), &err);
-    CHECK_OK(store_open("memory:", NULL, &f->engines.store, &err), &err);
-    f->engines.vault = vault_open(f->dir, &err);
-    f->engines.content = content_open(f->dir, f->engines.store, &err);
-    f->engines.domain = STR("lazurite.test");
-    CHECK_OK(workspace_make_default(&f->engines, arena, &scope, &err), &err);
-    CHECK_OK(registry_make_builtin(&f->engines, arena, &scope, &err), &err);
-    f->arm = arm_new(KINDS, COUNT(KINDS), &f->engines);
-    const struct route_table tables[] = {arm_routes(f->arm), workspace_group_routes(f->arm),
-                                         workspace_dependent_routes(f->arm),
-                                         registry_data_routes(f->arm)};
-    f->fake = fake_new(tables, COUNT(tables));
-    return f;
-}
-
-static void fixture_close(struct fixture **f)
-{
-    struct arena *arena = (*f)->arena;
-
-    fake_free(&(*f)->fake);
-    arm_free(&(*f)->arm);
-    content_close(&(*f)->engines.content);
-    vault_close(&(*f)->engines.vault);
-    store_close(&(*f)->engines.store);
-    fd_close(&(*f)->dir);
-    arena_free(&arena);
-}
-
-static struct fake_reply put(struct fixture *f, const char *path, const char *body)
-{
-    return fake_json(f->fake, "PUT", path, body);
-}
-
-static struct fake_reply get(struct fixture *f, const char *path)
-{
-    return fake_send(f->fake, "GET", path, STR(""));
-}
-
 TEST(a_registry_is_made_shown_and_deleted)
 {
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
-    struct fake_reply reply =
-        put(f, REG,
-            "{\"location\":\"local\",\"identity\":{\"type\":\"SystemAssigned\"},\"tags\":{\"a\":"
-            "\"b\"},\"properties\":{\"regionDetails\":[{\"location\":\"local\",\"acrDetails\":[]}],"
-            "\"managedResourceGroupTags\":{}}}");
+    struct fake_reply reply = fixture_put(
+        f, REG,
+        "{\"location\":\"local\",\"identity\":{\"type\":\"SystemAssigned\"},\"tags\":{\"a\":"
+        "\"b\"},\"properties\":{\"regionDetails\":[{\"location\":\"local\",\"acrDetails\":[]}],"
+        "\"managedResourceGroupTags\":{}}}");
 
     CHECK_INT(201, reply.status);
     CHECK_STR("local", json_str_at(reply.json, "properties.regionDetails[0].location"));
@@ -102,10 +42,11 @@ TEST(a_registry_is_made_shown_and_deleted)
     CHECK_STR("b", json_str_at(reply.json, "tags.a"));
     CHECK_STR("d", json_str_at(reply.json, "tags.c"));
     CHECK_INT(501, fake_json(f->fake, "POST", REG "/removeRegions", "{}").status);
-    CHECK_INT(400, put(f, RG "/registries/bad", "{\"properties\":{\"regionDetails\":7}}").status);
+    CHECK_INT(
+        400, fixture_put(f, RG "/registries/bad", "{\"properties\":{\"regionDetails\":7}}").status);
     CHECK_INT(202, fake_send(f->fake, "DELETE", REG, STR("")).status);
-    CHECK_INT(404, get(f, REG).status);
-    CHECK_INT(201, put(f, REG, PLAIN).status);
+    CHECK_INT(404, fixture_get(f, REG).status);
+    CHECK_INT(201, fixture_put(f, REG, PLAIN).status);
 }
 
 TEST(bytes_are_put_before_the_asset_and_read_by_it)
@@ -114,8 +55,8 @@ TEST(bytes_are_put_before_the_asset_and_read_by_it)
     const char *ask = "{\"assetId\":\"azureml://registries/shared/data/d/versions/1\","
                       "\"temporaryDataReferenceType\":\"TemporaryBlobReference\"}";
 
-    CHECK_INT(201, put(f, REG, PLAIN).status);
-    struct fake_reply reply = put(f, FRONT REG "/tempdatarefs/d/versions/1", ask);
+    CHECK_INT(201, fixture_put(f, REG, PLAIN).status);
+    struct fake_reply reply = fixture_put(f, FRONT REG "/tempdatarefs/d/versions/1", ask);
     CHECK_INT(200, reply.status);
     CHECK_STR("SAS",
               json_str_at(reply.json, "blobReferenceForConsumption.credential.credentialType"));
@@ -127,9 +68,9 @@ TEST(bytes_are_put_before_the_asset_and_read_by_it)
     struct str body = arena_printf(
         f->arena, "{\"properties\":{\"dataUri\":\"%.*s/data\",\"dataType\":\"uri_folder\"}}",
         STR_ARG(uri));
-    CHECK_INT(201, put(f, FRONT REG "/data/d/versions/1", body.ptr).status);
+    CHECK_INT(201, fixture_put(f, FRONT REG "/data/d/versions/1", body.ptr).status);
     /* Once it is there nobody writes into it any more. */
-    CHECK_INT(409, put(f, FRONT REG "/tempdatarefs/d/versions/1", ask).status);
+    CHECK_INT(409, fixture_put(f, FRONT REG "/tempdatarefs/d/versions/1", ask).status);
     reply = fake_json(f->fake, "POST", FRONT REG "/datarefs/d/versions/1", ask);
     CHECK_INT(200, reply.status);
     struct str read = json_str_at(reply.json, "blobReferenceForConsumption.credential.sasUri");
@@ -166,18 +107,19 @@ static void keep_model(struct fixture *f)
     CHECK_OK(content_write(writer, STR("weights"), &err), &err);
     CHECK_OK(content_finish(writer, &object, &err), &err);
     CHECK_OK(store_write(f->engines.store, keep_blob, &object, &err), &err);
-    CHECK_INT(201,
-              put(f, RG "/workspaces/default/models/m/versions/1",
-                  "{\"properties\":{\"modelUri\":\"azureml://datastores/workspaceartifactstore/"
-                  "paths/LocalUpload/ab/m\",\"description\":\"d\"}}")
-                  .status);
+    CHECK_INT(
+        201,
+        fixture_put(f, RG "/workspaces/default/models/m/versions/1",
+                    "{\"properties\":{\"modelUri\":\"azureml://datastores/workspaceartifactstore/"
+                    "paths/LocalUpload/ab/m\",\"description\":\"d\"}}")
+            .status);
 }
 
 /* The answer to one request to share, by the workspace's id. */
 static struct fake_reply share(struct fixture *f, const char *asset, const char *as)
 {
-    struct str guid = arena_str(
-        f->arena, json_str_at(get(f, RG "/workspaces/default").json, "properties.workspaceId"));
+    struct str guid = arena_str(f->arena, json_str_at(fixture_get(f, RG "/workspaces/default").json,
+                                                      "properties.workspaceId"));
     struct str body =
         arena_printf(f->arena,
                      "{\"properties\":{\"referenceType\":\"Id\",\"destinationName\":\"%s\","
@@ -191,7 +133,7 @@ TEST(a_registry_takes_a_copy_of_what_a_workspace_has)
 {
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
 
-    CHECK_INT(201, put(f, REG, PLAIN).status);
+    CHECK_INT(201, fixture_put(f, REG, PLAIN).status);
     keep_model(f);
     CHECK_INT(202, share(f, "models/m/versions/1", "shared-m").status);
     struct str poll = arena_str(f->arena, fake_reply_header(f->fake, "Location"));
@@ -199,7 +141,7 @@ TEST(a_registry_takes_a_copy_of_what_a_workspace_has)
     CHECK_INT(204,
               fake_send(f->fake, "GET", arena_printf(f->arena, "%.*s", STR_ARG(poll)).ptr, STR(""))
                   .status);
-    struct fake_reply reply = get(f, REG "/models/shared-m/versions/7");
+    struct fake_reply reply = fixture_get(f, REG "/models/shared-m/versions/7");
     CHECK_INT(200, reply.status);
     CHECK_STR("d", json_str_at(reply.json, "properties.description"));
     struct str uri = json_str_at(reply.json, "properties.modelUri");
@@ -209,10 +151,12 @@ TEST(a_registry_takes_a_copy_of_what_a_workspace_has)
                       "{\"assetId\":\"azureml://registries/shared/models/shared-m/versions/7\"}");
     CHECK_INT(200, reply.status);
     CHECK_INT(409, share(f, "models/m/versions/1", "shared-m").status);
-    CHECK_INT(201, put(f, RG "/workspaces/default/environments/e/versions/1", IMAGE).status);
+    CHECK_INT(201,
+              fixture_put(f, RG "/workspaces/default/environments/e/versions/1", IMAGE).status);
     CHECK_INT(202, share(f, "environments/e/versions/1", "shared-e").status);
-    CHECK_STR("python:3.11", json_str_at(get(f, REG "/environments/shared-e/versions/7").json,
-                                         "properties.image"));
+    CHECK_STR("python:3.11",
+              json_str_at(fixture_get(f, REG "/environments/shared-e/versions/7").json,
+                          "properties.image"));
 }
 
 TEST(what_cannot_be_shared_is_refused_and_leaves_nothing)
@@ -227,7 +171,7 @@ TEST(what_cannot_be_shared_is_refused_and_leaves_nothing)
     };
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
 
-    CHECK_INT(201, put(f, REG, PLAIN).status);
+    CHECK_INT(201, fixture_put(f, REG, PLAIN).status);
     for (size_t i = 0; i < COUNT(BAD); i++)
         CHECK_INT(400, fake_json(f->fake, "POST", REG "/import", BAD[i]).status);
     CHECK_INT(404, share(f, "models/none/versions/1", "n").status);
@@ -237,7 +181,7 @@ TEST(what_cannot_be_shared_is_refused_and_leaves_nothing)
                         "{\"properties\":{\"sourceAssetId\":\"azureml://locations/l/workspaces/"
                         "none/models/m/versions/1\"}}")
                   .status);
-    CHECK_INT(404, get(f, REG "/models/n").status);
+    CHECK_INT(404, fixture_get(f, REG "/models/n").status);
     CHECK_INT(409,
               fake_json(f->fake, "POST", RG "/registries/azureml/import",
                         "{\"properties\":{\"sourceAssetId\":\"azureml://locations/l/workspaces/"
@@ -259,14 +203,14 @@ TEST(ids_that_do_not_fit_their_path_are_refused)
     };
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
 
-    CHECK_INT(201, put(f, REG, PLAIN).status);
+    CHECK_INT(201, fixture_put(f, REG, PLAIN).status);
     for (size_t i = 0; i < COUNT(BAD); i++) {
-        CHECK_INT(400, put(f, FRONT REG "/tempdatarefs/d/versions/1", BAD[i]).status);
+        CHECK_INT(400, fixture_put(f, FRONT REG "/tempdatarefs/d/versions/1", BAD[i]).status);
         CHECK_INT(400,
                   fake_json(f->fake, "POST", FRONT REG "/datarefs/d/versions/1", BAD[i]).status);
     }
-    CHECK_INT(404, put(f, FRONT RG "/registries/none/tempdatarefs/d/versions/1",
-                       "{\"assetId\":\"azureml://registries/none/data/d/versions/1\"}")
+    CHECK_INT(404, fixture_put(f, FRONT RG "/registries/none/tempdatarefs/d/versions/1",
+                               "{\"assetId\":\"azureml://registries/none/data/d/versions/1\"}")
                        .status);
 }
 
@@ -274,65 +218,68 @@ TEST(the_built_in_registry_is_read_only)
 {
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
 
-    CHECK_INT(409, put(f, RG "/registries/azureml/environments/e/versions/1", IMAGE).status);
     CHECK_INT(409,
-              put(f, FRONT RG "/registries/azureml/environments/e", "{\"properties\":{}}").status);
-    CHECK_INT(409, put(f, FRONT RG "/registries/azureml/tempdatarefs/e/versions/1",
-                       "{\"assetId\":\"azureml://registries/azureml/models/e/versions/1\"}")
+              fixture_put(f, RG "/registries/azureml/environments/e/versions/1", IMAGE).status);
+    CHECK_INT(409,
+              fixture_put(f, FRONT RG "/registries/azureml/environments/e", "{\"properties\":{}}")
+                  .status);
+    CHECK_INT(409, fixture_put(f, FRONT RG "/registries/azureml/tempdatarefs/e/versions/1",
+                               "{\"assetId\":\"azureml://registries/azureml/models/e/versions/1\"}")
                        .status);
-    struct fake_reply reply = get(f, RG "/registries/azureml/environments");
+    struct fake_reply reply = fixture_get(f, RG "/registries/azureml/environments");
     CHECK_INT(200, reply.status);
     CHECK(json_count(json_at(reply.json, "value")) > 0);
     struct str name = arena_str(f->arena, json_str_at(reply.json, "value[0].name"));
     struct str path =
         arena_printf(f->arena, RG "/registries/azureml/environments/%.*s/versions", STR_ARG(name));
-    reply = get(f, path.ptr);
+    reply = fixture_get(f, path.ptr);
     CHECK(str_starts(json_str_at(reply.json, "value[0].id"),
                      STR("azureml://registries/azureml/environments/")));
     path = arena_printf(f->arena, RG "/registries/azureml/environments/%.*s/versions/%.*s",
                         STR_ARG(name), STR_ARG(json_str_at(reply.json, "value[0].name")));
     CHECK_INT(409, fake_send(f->fake, "DELETE", path.ptr, STR("")).status);
-    CHECK_INT(200, get(f, path.ptr).status);
+    CHECK_INT(200, fixture_get(f, path.ptr).status);
 }
 
 TEST(groups_are_there_when_made_or_used)
 {
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
 
-    CHECK_INT(200, get(f, GROUP).status);
+    CHECK_INT(200, fixture_get(f, GROUP).status);
     CHECK_INT(204, fake_send(f->fake, "HEAD", SUB "/resourcegroups/DEFAULT", STR("")).status);
     CHECK_INT(404, fake_send(f->fake, "HEAD", SUB "/resourceGroups/none", STR("")).status);
-    CHECK_INT(404, get(f, "/subscriptions/s2/resourceGroups").status);
-    CHECK_INT(201,
-              put(f, SUB "/resourceGroups/Mine", "{\"location\":\"here\",\"tags\":{\"a\":\"b\"}}")
-                  .status);
-    struct fake_reply reply = put(f, SUB "/resourceGroups/mine", "{\"location\":\"there\"}");
+    CHECK_INT(404, fixture_get(f, "/subscriptions/s2/resourceGroups").status);
+    CHECK_INT(201, fixture_put(f, SUB "/resourceGroups/Mine",
+                               "{\"location\":\"here\",\"tags\":{\"a\":\"b\"}}")
+                       .status);
+    struct fake_reply reply =
+        fixture_put(f, SUB "/resourceGroups/mine", "{\"location\":\"there\"}");
     CHECK_INT(200, reply.status);
     CHECK_STR("Mine", json_str_at(reply.json, "name"));
     CHECK_STR("there", json_str_at(reply.json, "location"));
-    CHECK_INT(2, json_count(json_at(get(f, SUB "/resourceGroups").json, "value")));
+    CHECK_INT(2, json_count(json_at(fixture_get(f, SUB "/resourceGroups").json, "value")));
     CHECK_INT(404, fake_json(f->fake, "PATCH", SUB "/resourceGroups/none", "{}").status);
-    CHECK_INT(400, put(f, SUB "/resourceGroups/x", "{\"tags\":7}").status);
-    CHECK_INT(400, put(f, SUB "/resourceGroups/x", "[").status);
+    CHECK_INT(400, fixture_put(f, SUB "/resourceGroups/x", "{\"tags\":7}").status);
+    CHECK_INT(400, fixture_put(f, SUB "/resourceGroups/x", "[").status);
     CHECK_INT(409, fake_send(f->fake, "DELETE", GROUP, STR("")).status);
     CHECK_INT(200, fake_send(f->fake, "DELETE", SUB "/resourceGroups/mine", STR("")).status);
-    CHECK_INT(404, get(f, SUB "/resourceGroups/mine").status);
+    CHECK_INT(404, fixture_get(f, SUB "/resourceGroups/mine").status);
 }
 
 TEST(the_subscription_its_tenant_and_its_providers_are_told)
 {
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
 
-    CHECK_STR(SUB, json_str_at(get(f, "/subscriptions").json, "value[0].id"));
-    CHECK_INT(200, get(f, SUB).status);
-    CHECK_INT(404, get(f, "/subscriptions/other").status);
-    CHECK_INT(1, json_count(json_at(get(f, "/tenants").json, "value")));
-    CHECK_INT(200, get(f, SUB "/locations").status);
-    CHECK(json_count(json_at(get(f, SUB "/providers").json, "value")) > 2);
+    CHECK_STR(SUB, json_str_at(fixture_get(f, "/subscriptions").json, "value[0].id"));
+    CHECK_INT(200, fixture_get(f, SUB).status);
+    CHECK_INT(404, fixture_get(f, "/subscriptions/other").status);
+    CHECK_INT(1, json_count(json_at(fixture_get(f, "/tenants").json, "value")));
+    CHECK_INT(200, fixture_get(f, SUB "/locations").status);
+    CHECK(json_count(json_at(fixture_get(f, SUB "/providers").json, "value")) > 2);
     struct fake_reply reply = fake_send(
         f->fake, "POST", SUB "/providers/microsoft.machinelearningservices/register", STR(""));
     CHECK_STR("Registered", json_str_at(reply.json, "registrationState"));
-    CHECK_INT(404, get(f, SUB "/providers/Microsoft.Nothing").status);
+    CHECK_INT(404, fixture_get(f, SUB "/providers/Microsoft.Nothing").status);
 }
 
 #define VAULT GROUP "/providers/Microsoft.KeyVault/vaults/kv1"
@@ -341,22 +288,23 @@ TEST(what_a_workspace_names_is_shown_until_its_name_is_taken_out)
 {
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
 
-    CHECK_INT(404, get(f, VAULT).status);
+    CHECK_INT(404, fixture_get(f, VAULT).status);
     CHECK_INT(204, fake_send(f->fake, "DELETE", VAULT, STR("")).status);
     CHECK_INT(200,
-              put(f, RG "/workspaces/two", "{\"properties\":{\"keyVault\":\"" VAULT "\"}}").status);
-    struct fake_reply reply = get(f, VAULT "?api-version=2019-09-01");
+              fixture_put(f, RG "/workspaces/two", "{\"properties\":{\"keyVault\":\"" VAULT "\"}}")
+                  .status);
+    struct fake_reply reply = fixture_get(f, VAULT "?api-version=2019-09-01");
     CHECK_INT(200, reply.status);
     CHECK_STR("Microsoft.KeyVault/vaults", json_str_at(reply.json, "type"));
     CHECK_STR("reference",
               json_as_str(json_get(json_at(reply.json, "properties"), STR("lazurite.origin"))));
     CHECK_INT(200, fake_send(f->fake, "DELETE", VAULT, STR("")).status);
-    CHECK_INT(404, get(f, VAULT).status);
-    CHECK(json_is_null(json_at(get(f, RG "/workspaces/two").json, "properties.keyVault")));
+    CHECK_INT(404, fixture_get(f, VAULT).status);
+    CHECK(json_is_null(json_at(fixture_get(f, RG "/workspaces/two").json, "properties.keyVault")));
     /* The account of the workspace itself cannot be taken away from it. */
-    struct str account = arena_str(
-        f->arena, json_str_at(get(f, RG "/workspaces/two").json, "properties.storageAccount"));
-    CHECK_INT(200, get(f, account.ptr).status);
+    struct str account = arena_str(f->arena, json_str_at(fixture_get(f, RG "/workspaces/two").json,
+                                                         "properties.storageAccount"));
+    CHECK_INT(200, fixture_get(f, account.ptr).status);
     CHECK_INT(204, fake_send(f->fake, "DELETE", account.ptr, STR("")).status);
-    CHECK_INT(200, get(f, account.ptr).status);
+    CHECK_INT(200, fixture_get(f, account.ptr).status);
 }

@@ -1,9 +1,9 @@
 #include "kinds/template_expr.h"
 
-#include "arm/fake_exchange.h"
 #include "base/test.h"
 #include "content/content.h"
 #include "kinds/kinds.h"
+#include "kinds/space_test.h"
 #include "kinds/template.h"
 #include "os/file.h"
 #include "vault/vault.h"
@@ -184,53 +184,9 @@ TEST(expressions_cannot_eat_the_memory)
 /* --- Deployments -------------------------------------------------------------------------------
  */
 
-static const struct arm_kind *const KINDS[] = {
-    &workspace_kind,    &registry_kind,    &datastore_kind,           &data_kind,
-    &data_version_kind, &environment_kind, &environment_version_kind,
-};
-
 #define GROUP "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/fresh"
 #define DEPLOYMENT GROUP "/providers/Microsoft.Resources/deployments/dep1"
 #define WS GROUP "/providers/Microsoft.MachineLearningServices/workspaces/"
-
-struct fixture {
-    struct arena *arena;
-    struct engines engines;
-    struct arm *arm;
-    struct fake *fake;
-    int dir;
-};
-
-static struct fixture *fixture_open(void)
-{
-    struct arena *arena = arena_new(MIB);
-    struct fixture *f = arena_make(arena, struct fixture);
-    struct error err = {0};
-    struct scope scope;
-
-    f->arena = arena;
-    f->dir = f->engines.dir = dir_open(test_folder(), &err);
-    CHECK_OK(store_open("memory:", NULL, &f->engines.store, &err), &err);
-    f->engines.vault = vault_open(f->dir, &err);
-    f->engines.domain = STR("lazurite.test");
-    CHECK_OK(workspace_make_default(&f->engines, arena, &scope, &err), &err);
-    f->arm = arm_new(KINDS, COUNT(KINDS), &f->engines);
-    const struct route_table tables[] = {arm_routes(f->arm), template_routes(f->arm)};
-    f->fake = fake_new(tables, COUNT(tables));
-    return f;
-}
-
-static void fixture_close(struct fixture **f)
-{
-    struct arena *arena = (*f)->arena;
-
-    fake_free(&(*f)->fake);
-    arm_free(&(*f)->arm);
-    vault_close(&(*f)->engines.vault);
-    store_close(&(*f)->engines.store);
-    fd_close(&(*f)->dir);
-    arena_free(&arena);
-}
 
 static struct fake_reply deploy(struct fixture *f, const char *resources)
 {

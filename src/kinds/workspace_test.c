@@ -1,10 +1,10 @@
 #include "kinds/workspace.h"
 
-#include "arm/fake_exchange.h"
 #include "asset/asset.h"
 #include "base/test.h"
 #include "content/content.h"
 #include "kinds/registry_data.h"
+#include "kinds/space_test.h"
 #include "kinds/template.h"
 #include "kinds/workspace_dependent.h"
 #include "kinds/workspace_group.h"
@@ -16,12 +16,6 @@
 
 /* Workspaces and registries come, change and go, with all that lies in them. */
 
-static const struct arm_kind *const KINDS[] = {
-    &workspace_kind,           &registry_kind, &datastore_kind,     &code_kind,
-    &code_version_kind,        &data_kind,     &data_version_kind,  &environment_kind,
-    &environment_version_kind, &model_kind,    &model_version_kind, &compute_kind,
-};
-
 #define SUB "/subscriptions/00000000-0000-0000-0000-000000000001"
 #define PROVIDER "/providers/Microsoft.MachineLearningServices"
 #define RG SUB "/resourceGroups/default" PROVIDER
@@ -29,62 +23,6 @@ static const struct arm_kind *const KINDS[] = {
 #define REG RG "/registries/shared"
 #define FRONT "/mferp/managementfrontend"
 #define PLAIN "{\"location\":\"local\",\"properties\":{}}"
-
-struct fixture {
-    struct arena *arena;
-    struct engines engines;
-    struct scope scope;
-    struct arm *arm;
-    struct fake *fake;
-    int dir;
-};
-
-static struct fixture *fixture_open(void)
-{
-    struct arena *arena = arena_new(MIB);
-    struct fixture *f = arena_make(arena, struct fixture);
-    struct error err = {0};
-    struct scope registry;
-
-    f->arena = arena;
-    f->dir = f->engines.dir = dir_open(test_folder(), &err);
-    CHECK_OK(store_open("memory:", NULL, &f->engines.store, &err), &err);
-    f->engines.vault = vault_open(f->dir, &err);
-    f->engines.content = content_open(f->dir, f->engines.store, &err);
-    f->engines.domain = STR("lazurite.test");
-    f->engines.sandbox = true;
-    CHECK_OK(workspace_make_default(&f->engines, arena, &f->scope, &err), &err);
-    CHECK_OK(registry_make_builtin(&f->engines, arena, &registry, &err), &err);
-    f->arm = arm_new(KINDS, COUNT(KINDS), &f->engines);
-    const struct route_table tables[] = {
-        arm_routes(f->arm), template_routes(f->arm), workspace_group_routes(f->arm),
-        workspace_dependent_routes(f->arm), registry_data_routes(f->arm)};
-    f->fake = fake_new(tables, COUNT(tables));
-    return f;
-}
-
-static void fixture_close(struct fixture **f)
-{
-    struct arena *arena = (*f)->arena;
-
-    fake_free(&(*f)->fake);
-    arm_free(&(*f)->arm);
-    content_close(&(*f)->engines.content);
-    vault_close(&(*f)->engines.vault);
-    store_close(&(*f)->engines.store);
-    fd_close(&(*f)->dir);
-    arena_free(&arena);
-}
-
-static struct fake_reply put(struct fixture *f, const char *path, const char *body)
-{
-    return fake_json(f->fake, "PUT", path, body);
-}
-
-static struct fake_reply get(struct fixture *f, const char *path)
-{
-    return fake_send(f->fake, "GET", path, STR(""));
-}
 
 static int drop(struct fixture *f, const char *path)
 {
@@ -105,10 +43,10 @@ TEST(a_fresh_workspace_is_as_usable_as_the_first)
 {
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
     struct fake_reply reply =
-        put(f, TWO,
-            "{\"location\":\"local\",\"tags\":{\"k\":\"v\"},\"identity\":{"
-            "\"type\":\"SystemAssigned\"},\"properties\":{\"friendlyName\":"
-            "\"Second\",\"storageAccount\":\"/x\",\"discoveryUrl\":\"evil\"}}");
+        fixture_put(f, TWO,
+                    "{\"location\":\"local\",\"tags\":{\"k\":\"v\"},\"identity\":{"
+                    "\"type\":\"SystemAssigned\"},\"properties\":{\"friendlyName\":"
+                    "\"Second\",\"storageAccount\":\"/x\",\"discoveryUrl\":\"evil\"}}");
 
     CHECK_INT(200, reply.status);
     CHECK_STR(TWO, json_str_at(reply.json, "id"));
@@ -119,9 +57,9 @@ TEST(a_fresh_workspace_is_as_usable_as_the_first)
     CHECK(str_ends(json_str_at(reply.json, "properties.discoveryUrl"), STR("/discovery")));
     CHECK(str_ends(json_str_at(reply.json, "properties.mlFlowTrackingUri"), STR(TWO)));
     CHECK_STR("Succeeded", json_str_at(reply.json, "properties.provisioningState"));
-    reply = get(f, TWO "/datastores?isDefault=true");
+    reply = fixture_get(f, TWO "/datastores?isDefault=true");
     CHECK_STR("workspaceblobstore", json_str_at(reply.json, "value[0].name"));
-    CHECK_INT(2, json_count(json_at(get(f, TWO "/datastores").json, "value")));
+    CHECK_INT(2, json_count(json_at(fixture_get(f, TWO "/datastores").json, "value")));
     /* Neither its keys nor its account are another's. */
     struct fake_reply keys = fake_send(f->fake, "POST", TWO "/listKeys", STR(""));
     struct str key = arena_str(f->arena, json_str_at(keys.json, "userStorageKey"));
@@ -134,8 +72,9 @@ TEST(a_patch_changes_what_it_names_and_the_kind_stays)
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
     struct fake_reply reply;
 
-    CHECK_INT(200,
-              put(f, TWO, "{\"kind\":\"hub\",\"properties\":{\"friendlyName\":\"a\"}}").status);
+    CHECK_INT(
+        200,
+        fixture_put(f, TWO, "{\"kind\":\"hub\",\"properties\":{\"friendlyName\":\"a\"}}").status);
     reply = fake_json(f->fake, "PATCH", TWO, "{\"properties\":{\"description\":\"d\"}}");
     CHECK_INT(200, reply.status);
     CHECK_STR("a", json_str_at(reply.json, "properties.friendlyName"));
@@ -145,8 +84,8 @@ TEST(a_patch_changes_what_it_names_and_the_kind_stays)
         fake_json(f->fake, "PATCH", TWO,
                   "{\"properties\":{\"publicNetworkAccess\":\"PublicNetworkAccessType.ENABLED\"}}");
     CHECK_STR("Enabled", json_str_at(reply.json, "properties.publicNetworkAccess"));
-    CHECK_INT(400, put(f, TWO, "{\"kind\":\"Default\",\"properties\":{}}").status);
-    CHECK_STR("Hub", json_str_at(put(f, TWO, PLAIN).json, "kind"));
+    CHECK_INT(400, fixture_put(f, TWO, "{\"kind\":\"Default\",\"properties\":{}}").status);
+    CHECK_STR("Hub", json_str_at(fixture_put(f, TWO, PLAIN).json, "kind"));
 }
 
 TEST(bodies_that_are_no_workspace_are_refused_with_their_field)
@@ -170,14 +109,15 @@ TEST(bodies_that_are_no_workspace_are_refused_with_their_field)
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
 
     for (size_t i = 0; i < COUNT(BAD); i++) {
-        struct fake_reply reply = put(f, TWO, BAD[i].body);
+        struct fake_reply reply = fixture_put(f, TWO, BAD[i].body);
         CHECK_INT(BAD[i].status, reply.status);
         if (BAD[i].target)
             CHECK_STR(BAD[i].target, json_str_at(reply.json, "error.target"));
     }
-    CHECK_INT(404, get(f, TWO).status);
+    CHECK_INT(404, fixture_get(f, TWO).status);
     CHECK_INT(404,
-              put(f, "/subscriptions/s9/resourceGroups/g" PROVIDER "/workspaces/ww", PLAIN).status);
+              fixture_put(f, "/subscriptions/s9/resourceGroups/g" PROVIDER "/workspaces/ww", PLAIN)
+                  .status);
 }
 
 TEST(a_project_hangs_on_its_hub)
@@ -185,24 +125,24 @@ TEST(a_project_hangs_on_its_hub)
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
     struct fake_reply reply;
 
-    CHECK_INT(200, put(f, TWO, "{\"kind\":\"Hub\",\"properties\":{}}").status);
-    reply =
-        put(f, RG "/workspaces/proj",
-            "{\"kind\":\"project\",\"properties\":{\"hubResourceId\":\"" RG "/workspaces/TWO\"}}");
+    CHECK_INT(200, fixture_put(f, TWO, "{\"kind\":\"Hub\",\"properties\":{}}").status);
+    reply = fixture_put(f, RG "/workspaces/proj",
+                        "{\"kind\":\"project\",\"properties\":{\"hubResourceId\":\"" RG
+                        "/workspaces/TWO\"}}");
     CHECK_INT(200, reply.status);
     CHECK_STR(TWO, json_str_at(reply.json, "properties.hubResourceId"));
     CHECK_STR(RG "/workspaces/proj",
-              json_str_at(get(f, TWO).json, "properties.associatedWorkspaces[0]"));
+              json_str_at(fixture_get(f, TWO).json, "properties.associatedWorkspaces[0]"));
     CHECK_INT(409, drop(f, TWO));
-    CHECK_INT(400, put(f, RG "/workspaces/other",
-                       "{\"kind\":\"Project\",\"properties\":{\"hubResourceId\":\"" RG
-                       "/workspaces/default\"}}")
+    CHECK_INT(400, fixture_put(f, RG "/workspaces/other",
+                               "{\"kind\":\"Project\",\"properties\":{\"hubResourceId\":\"" RG
+                               "/workspaces/default\"}}")
                        .status);
     /* The data plane's way to the same. */
-    reply = put(f, "/rp/workspaces" TWO "/join/joined", "{\"location\":\"local\"}");
+    reply = fixture_put(f, "/rp/workspaces" TWO "/join/joined", "{\"location\":\"local\"}");
     CHECK_INT(200, reply.status);
     CHECK_STR(TWO, json_str_at(reply.json, "properties.hubResourceId"));
-    CHECK_INT(404, put(f, "/rp/workspaces" RG "/workspaces/none/join/j2", PLAIN).status);
+    CHECK_INT(404, fixture_put(f, "/rp/workspaces" RG "/workspaces/none/join/j2", PLAIN).status);
     CHECK_INT(202, drop(f, RG "/workspaces/proj"));
     CHECK_INT(202, drop(f, RG "/workspaces/joined"));
     CHECK_INT(202, drop(f, TWO));
@@ -370,19 +310,20 @@ TEST(a_deleted_workspace_leaves_no_row_in_any_table)
     struct error err = {0};
 
     count_rows(f, &before);
-    CHECK_INT(200, put(f, TWO, PLAIN).status);
-    CHECK_INT(201, put(f, TWO "/data/d/versions/1",
-                       "{\"properties\":{\"dataUri\":\"https://e.example/x\"}}")
+    CHECK_INT(200, fixture_put(f, TWO, PLAIN).status);
+    CHECK_INT(201, fixture_put(f, TWO "/data/d/versions/1",
+                               "{\"properties\":{\"dataUri\":\"https://e.example/x\"}}")
                        .status);
-    CHECK_INT(201, put(f, TWO "/codes/c/versions/1",
-                       "{\"properties\":{\"codeUri\":\"https://e.example/x\",\"properties\":{"
-                       "\"hash_sha256\":\"ab\"}}}")
-                       .status);
+    CHECK_INT(201,
+              fixture_put(f, TWO "/codes/c/versions/1",
+                          "{\"properties\":{\"codeUri\":\"https://e.example/x\",\"properties\":{"
+                          "\"hash_sha256\":\"ab\"}}}")
+                  .status);
     find_scope(f, "two", &scope);
     CHECK_OK(store_write(f->engines.store, fill_apply, &scope, &err), &err);
     count_rows(f, &full);
     CHECK_INT(202, drop(f, TWO));
-    CHECK_INT(204, get(f, header_path(f, "Location")).status);
+    CHECK_INT(204, fixture_get(f, header_path(f, "Location")).status);
     count_rows(f, &after);
     for (size_t i = 0; i < before.count; i++) {
         bool event = str_eq(before.tables[i], STR("event"));
@@ -406,11 +347,12 @@ TEST(every_table_with_a_scope_is_emptied)
     struct error err = {0};
 
     count_rows(f, &before);
-    CHECK_INT(200, put(f, TWO, PLAIN).status);
-    CHECK_INT(201, put(f, TWO "/codes/c/versions/1",
-                       "{\"properties\":{\"codeUri\":\"https://e.example/x\",\"properties\":{"
-                       "\"hash_sha256\":\"ab\"}}}")
-                       .status);
+    CHECK_INT(200, fixture_put(f, TWO, PLAIN).status);
+    CHECK_INT(201,
+              fixture_put(f, TWO "/codes/c/versions/1",
+                          "{\"properties\":{\"codeUri\":\"https://e.example/x\",\"properties\":{"
+                          "\"hash_sha256\":\"ab\"}}}")
+                  .status);
     find_scope(f, "two", &scope);
     CHECK_OK(store_write(f->engines.store, fill_apply, &scope, &err), &err);
     count_rows(f, &full);
@@ -434,17 +376,17 @@ TEST(the_name_is_free_at_once_and_nothing_comes_back)
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
     struct scope first, second;
 
-    CHECK_INT(200, put(f, TWO, "{\"properties\":{\"description\":\"old\"}}").status);
+    CHECK_INT(200, fixture_put(f, TWO, "{\"properties\":{\"description\":\"old\"}}").status);
     find_scope(f, "two", &first);
     CHECK_INT(400, drop(f, TWO "?forceToPurge=perhaps"));
     CHECK_INT(202, drop(f, TWO "?forceToPurge=true"));
-    CHECK_INT(404, get(f, TWO).status);
-    CHECK_INT(404, get(f, TWO "/datastores").status);
+    CHECK_INT(404, fixture_get(f, TWO).status);
+    CHECK_INT(404, fixture_get(f, TWO "/datastores").status);
     CHECK_INT(204, drop(f, TWO));
-    CHECK_INT(200, put(f, TWO, PLAIN).status);
+    CHECK_INT(200, fixture_put(f, TWO, PLAIN).status);
     find_scope(f, "two", &second);
     CHECK(!str_eq(first.guid, second.guid));
-    CHECK_STR("", json_str_at(get(f, TWO).json, "properties.description"));
+    CHECK_STR("", json_str_at(fixture_get(f, TWO).json, "properties.description"));
 }
 
 static int insert_run(struct store_txn *txn, void *context, struct error *err)
@@ -466,13 +408,13 @@ TEST(a_workspace_with_running_jobs_stays)
     struct scope scope;
     struct error err = {0};
 
-    CHECK_INT(200, put(f, TWO, PLAIN).status);
+    CHECK_INT(200, fixture_put(f, TWO, PLAIN).status);
     find_scope(f, "two", &scope);
     CHECK_OK(store_write(f->engines.store, insert_run, &scope, &err), &err);
     struct fake_reply reply = fake_send(f->fake, "DELETE", TWO, STR(""));
     CHECK_INT(409, reply.status);
     CHECK(str_find(json_str_at(reply.json, "error.message"), STR("calm_owl")) > 0);
-    CHECK_INT(200, get(f, TWO).status);
+    CHECK_INT(200, fixture_get(f, TWO).status);
 }
 
 TEST(what_every_folder_has_cannot_be_deleted)
@@ -481,8 +423,8 @@ TEST(what_every_folder_has_cannot_be_deleted)
 
     CHECK_INT(409, drop(f, RG "/workspaces/default"));
     CHECK_INT(409, drop(f, RG "/registries/azureml"));
-    CHECK_INT(409, put(f, RG "/registries/azureml", PLAIN).status);
-    CHECK_INT(200, get(f, RG "/workspaces/default").status);
+    CHECK_INT(409, fixture_put(f, RG "/registries/azureml", PLAIN).status);
+    CHECK_INT(200, fixture_get(f, RG "/workspaces/default").status);
 }
 
 static int retire(struct store_txn *txn, void *context, struct error *err)
@@ -498,19 +440,19 @@ TEST(what_a_dying_server_left_is_removed_at_the_next_start)
     struct error err = {0};
 
     count_rows(f, &before);
-    CHECK_INT(200, put(f, TWO, PLAIN).status);
+    CHECK_INT(200, fixture_put(f, TWO, PLAIN).status);
     find_scope(f, "two", &scope);
     CHECK_OK(store_write(f->engines.store, fill_apply, &scope, &err), &err);
     CHECK_OK(store_write(f->engines.store, retire, &scope, &err), &err);
     struct str poll = arena_printf(f->arena, SUB PROVIDER "/locations/local/scopeDeletions/%.*s",
                                    STR_ARG(scope.guid));
-    CHECK_INT(202, get(f, poll.ptr).status);
+    CHECK_INT(202, fixture_get(f, poll.ptr).status);
     atomic_bool stop = true;
     CHECK_OK(workspace_purge_retired(&f->engines, &stop, &err), &err);
-    CHECK_INT(202, get(f, poll.ptr).status);
+    CHECK_INT(202, fixture_get(f, poll.ptr).status);
     stop = false;
     CHECK_OK(workspace_purge_retired(&f->engines, &stop, &err), &err);
-    CHECK_INT(204, get(f, poll.ptr).status);
+    CHECK_INT(204, fixture_get(f, poll.ptr).status);
     count_rows(f, &after);
     CHECK_INT(rows_of(&before, "document"), rows_of(&after, "document"));
     CHECK_INT(rows_of(&before, "scope"), rows_of(&after, "scope"));
