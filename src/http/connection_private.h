@@ -52,6 +52,7 @@ struct loop {
     unsigned spare_count;
     unsigned exchange_count;              /* not spare */
     _Atomic(struct http_exchange *) mail; /* exchanges with events, newest first. Threads: any */
+    atomic_uint senders;                  /* inside loop_post just now. Threads: any */
     struct buf head;                      /* the reply head being written */
     int64_t date_until_us;
     char date[32];

@@ -8,6 +8,7 @@
 #include "os/clock.h"
 
 #include <assert.h>
+#include <sched.h>
 #include <stdlib.h>
 
 /* How late a deadline may be seen. One timer for all connections: a timer each would have to be
@@ -21,22 +22,29 @@ bool loop_is_current(const struct loop *loop)
     return pthread_equal(pthread_self(), loop->self);
 }
 
-/* A stack of exchanges: the first event of one pushes it, later ones are only noted. The thread
- * that finds the stack empty wakes the loop, so that a batch costs one wake. */
-void loop_post(struct http_exchange *ex, enum loop_event event)
+/* A stack of exchanges: the first event of one pushes it. True when the stack was empty. */
+static bool loop_push_mail(struct loop *loop, struct http_exchange *ex)
 {
-    struct loop *loop = ex->loop;
-    struct http_exchange *first;
+    struct http_exchange *first = atomic_load(&loop->mail);
 
-    assert(event);
-    if (atomic_fetch_or(&ex->events, event) != 0)
-        return;
-    first = atomic_load(&loop->mail);
     do
         ex->next = first;
     while (!atomic_compare_exchange_weak(&loop->mail, &first, ex));
-    if (!first)
+    return !first;
+}
+
+/* Later events of one exchange are only noted. The thread that finds the stack empty wakes the
+ * loop, so that a batch costs one wake. It is counted meanwhile: as soon as the exchange lies in
+ * the stack the loop may take it for another reason, be empty and end before it is woken. */
+void loop_post(struct http_exchange *ex, enum loop_event event)
+{
+    struct loop *loop = ex->loop;
+
+    assert(event);
+    atomic_fetch_add(&loop->senders, 1);
+    if (atomic_fetch_or(&ex->events, event) == 0 && loop_push_mail(loop, ex))
         uv_async_send(&loop->async);
+    atomic_fetch_sub(&loop->senders, 1);
 }
 
 /* Newest first is how they lie; oldest first is fair. */
@@ -68,12 +76,15 @@ static bool loop_is_empty(struct loop *loop)
     return list_empty(&loop->connections) && loop->exchange_count == 0;
 }
 
-/* With its last handle closed, uv_run returns. */
+/* With its last handle closed, uv_run returns. No exchange is left, so no new sender comes; one
+ * that is just about to wake us is waited for: it would write to a closed descriptor. */
 static void loop_end_when_empty(struct loop *loop)
 {
     assert(loop_is_current(loop));
     if (!loop->stopping || !loop_is_empty(loop) || uv_is_closing((uv_handle_t *)&loop->async))
         return;
+    while (atomic_load(&loop->senders))
+        sched_yield();
     upstream_close_all(loop);
     uv_timer_stop(&loop->sweep);
     uv_close((uv_handle_t *)&loop->sweep, NULL);

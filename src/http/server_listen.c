@@ -360,9 +360,10 @@ void http_server_stop(struct http_server *server, int grace_ms)
         return;
     pthread_mutex_lock(&server->lock);
     server->stop_grace_ms = grace_ms;
-    pthread_mutex_unlock(&server->lock);
+    /* Under the lock: a loop awake for another reason could read the grace and be gone. */
     for (unsigned i = 0; i < server->loop_count; i++)
         uv_async_send(&server->loops[i].async);
+    pthread_mutex_unlock(&server->lock);
     for (unsigned i = 0; i < server->loop_count; i++)
         pthread_join(server->loops[i].thread, NULL);
     server->joined = true;

@@ -525,3 +525,20 @@ TEST(server_stop_lets_requests_under_way_finish)
     close(idle);
     close(busy);
 }
+
+/* A worker that gives back the last exchange wakes a loop that may just have ended: the wake must
+ * not reach a descriptor that is closed, or by then another's. */
+TEST(server_stops_while_workers_let_go)
+{
+    for (int round = 0; round < 200; round++) {
+        CLEANUP(harness_stop) struct harness harness;
+        int peers[8];
+
+        harness_start(&harness, routes, NULL);
+        for (size_t i = 0; i < COUNT(peers); i++)
+            raw_send(peers[i] = raw_connect(harness.port), STR(GET("/worker")));
+        for (size_t i = 0; i < COUNT(peers); i++)
+            close(peers[i]);
+        http_server_stop(harness.server, 0);
+    }
+}
