@@ -79,11 +79,13 @@ void oauth_reply(struct call *call, const struct json *body)
     http_reply(call->ex, 200, "application/json", json_write(call->arena, body));
 }
 
-/* Whether a name is our one tenant's. "organizations" is whatever tenant a caller is of: the
- * command line of Azure asks so when it signs out. */
+/* Whether a name is our one tenant's. "organizations" and "common" are whatever tenant a caller is
+ * of: the command line of Azure asks so when it signs out, and libraries that were told no tenant
+ * take it for granted. */
 static bool our_tenant(const struct oauth *oauth, struct str tenant)
 {
     return str_eq_fold(tenant, STR("adfs")) || str_eq_fold(tenant, STR("organizations")) ||
+           str_eq_fold(tenant, STR("common")) ||
            str_eq_fold(tenant, identity_tenant(oauth->engines->identity));
 }
 
