@@ -78,12 +78,23 @@ static int refused(struct error *err, const char *why)
     return error_set(err, ERROR_UNAUTHENTICATED, "", "The assertion is not valid: %s.", why);
 }
 
+/* Some clients leave the padding that tokens are written without; only what fills a whole group. */
+static struct str unpadded(struct str part)
+{
+    struct str bare = part;
+
+    while (bare.len > 0 && part.len - bare.len < 2 && bare.ptr[bare.len - 1] == '=')
+        bare.len--;
+    return part.len % 4 == 0 ? bare : part;
+}
+
 /* A part of the token as bytes; false when its letters are wrong. */
 static bool part_bytes(struct arena *arena, struct str part, struct str *out)
 {
     unsigned char *bytes = arena_alloc(arena, part.len + 3);
     size_t len;
 
+    part = unpadded(part);
     if (part.len == 0 || !base64url_decode(part, bytes, &len))
         return false;
     *out = (struct str){(const char *)bytes, len};

@@ -74,12 +74,9 @@ static struct str jwks_of(struct arena *arena, EVP_PKEY *key, const char *id)
                         STR_ARG(number_of(arena, key, OSSL_PKEY_PARAM_RSA_E)));
 }
 
-/* A token over a header and claims as they stand. */
-static struct str sign(struct arena *arena, EVP_PKEY *key, const char *header, struct str claims)
+/* A token over two parts as they stand, whose algorithm is that of `header`. */
+static struct str sign_text(struct arena *arena, EVP_PKEY *key, const char *header, struct str text)
 {
-    struct str text =
-        arena_printf(arena, "%.*s.%.*s", STR_ARG(base64url_encode(arena, str_from(header))),
-                     STR_ARG(base64url_encode(arena, claims)));
     EVP_MD_CTX *digest = EVP_MD_CTX_new();
     EVP_PKEY_CTX *context = NULL;
     unsigned char signature[512];
@@ -96,6 +93,21 @@ static struct str sign(struct arena *arena, EVP_PKEY *key, const char *header, s
     return arena_printf(
         arena, "%.*s.%.*s", STR_ARG(text),
         STR_ARG(base64url_encode(arena, (struct str){(const char *)signature, len})));
+}
+
+/* A token over a header and claims as they stand. */
+static struct str sign(struct arena *arena, EVP_PKEY *key, const char *header, struct str claims)
+{
+    return sign_text(arena, key, header,
+                     arena_printf(arena, "%.*s.%.*s",
+                                  STR_ARG(base64url_encode(arena, str_from(header))),
+                                  STR_ARG(base64url_encode(arena, claims))));
+}
+
+/* base64url with the padding that fills its last group. */
+static struct str padded(struct arena *arena, struct str text)
+{
+    return arena_printf(arena, "%.*s%.*s", STR_ARG(text), (int)((4 - text.len % 4) % 4), "==");
 }
 
 static struct str claims_for(struct arena *arena, struct str who, const char *audience,
@@ -153,6 +165,32 @@ TEST(a_certificate_proves_by_both_algorithms_with_fractions_of_seconds)
               prove(&world, ci.client_id, sign(world.arena, key_number(1), RS256, claims)));
     CHECK_INT(ERROR_UNAUTHENTICATED,
               prove(&world, ci.client_id, sign(world.arena, key_number(1), PS256, claims)));
+}
+
+TEST(an_assertion_with_padding_proves_what_it_says)
+{
+    CLEANUP(people_world_end) struct people_world world;
+    people_world_new(&world);
+    struct principal ci = with_certificate(&world, key_number(0));
+    struct str claims = claims_for(world.arena, ci.client_id, WORLD_ENDPOINT, SOON);
+    struct str head = base64url_encode(world.arena, str_from(PS256));
+    struct str text, bare = base64url_encode(world.arena, claims);
+
+    if (bare.len % 4 == 0) { /* whatever the length of the id: there is something to fill */
+        claims = arena_printf(world.arena, "%.*s ", STR_ARG(claims));
+        bare = base64url_encode(world.arena, claims);
+    }
+    text = arena_printf(world.arena, "%.*s.%.*s", STR_ARG(padded(world.arena, head)),
+                        STR_ARG(padded(world.arena, bare)));
+    struct str token = sign_text(world.arena, key_number(0), PS256, text);
+    CHECK(str_find_char(token, '=') > 0);
+    CHECK_INT(0, prove(&world, ci.client_id, token));
+    /* 256 bytes are 342 letters: two of them are missing in the last group. */
+    CHECK_INT(0, prove(&world, ci.client_id, arena_printf(world.arena, "%.*s==", STR_ARG(token))));
+    CHECK_INT(ERROR_UNAUTHENTICATED,
+              prove(&world, ci.client_id, arena_printf(world.arena, "%.*s=", STR_ARG(token))));
+    CHECK_INT(ERROR_UNAUTHENTICATED,
+              prove(&world, ci.client_id, arena_printf(world.arena, "%.*s===", STR_ARG(token))));
 }
 
 TEST(an_assertion_of_somebody_else_or_for_somewhere_else_proves_nothing)
