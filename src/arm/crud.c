@@ -29,22 +29,11 @@ int arm_get(struct arm_request *req, struct arm_reply *out, struct error *err)
 /* Who made it and who changed it last; the maker stays. */
 struct str arm_system_data(struct arm_request *req, const struct document *before)
 {
-    char text[CLOCK_ISO_BYTES];
-    struct str now = arena_str(req->arena, clock_iso(clock_now_us(), text));
-    struct json *system =
-        before && before->system.len ? json_parse(req->arena, before->system, NULL) : NULL;
+    struct maker maker = caller_maker(&req->call->caller);
 
-    assert(req->actor.ptr || req->actor.len == 0);
-    if (!system) {
-        system = json_object(req->arena);
-        json_set_str(req->arena, system, "createdBy", req->actor);
-        json_set_str(req->arena, system, "createdByType", STR("User"));
-        json_set_str(req->arena, system, "createdAt", now);
-    }
-    json_set_str(req->arena, system, "lastModifiedBy", req->actor);
-    json_set_str(req->arena, system, "lastModifiedByType", STR("User"));
-    json_set_str(req->arena, system, "lastModifiedAt", now);
-    return json_write(req->arena, system);
+    assert(req->call);
+    struct str old = before ? json_write(req->arena, arm_system_of(req->arena, before)) : STR("");
+    return maker_stamp(req->arena, &maker, old, clock_now_us());
 }
 
 /* Followers learn of every change from the event stream, never from the tables. */

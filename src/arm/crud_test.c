@@ -172,6 +172,26 @@ TEST(a_put_creates_then_updates_and_a_get_gives_it_back)
     CHECK(json_str_at(reply.json, "systemData.lastModifiedAt").len > 0);
 }
 
+TEST(system_data_says_what_kind_of_principal_made_and_changed_it)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    struct caller program = {
+        .kind = CALLER_USER, .name = STR("ci"), .maker = {MAKER_APPLICATION, STR("its-client-id")}};
+    struct caller machine = {
+        .kind = CALLER_USER, .name = STR("ws"), .maker = {MAKER_IDENTITY, STR("its-identity")}};
+
+    fake_caller(f->fake, &program);
+    struct fake_reply reply = fake_json(f->fake, "PUT", WS "/things/One", "{\"properties\":{}}");
+    CHECK_STR("its-client-id", json_str_at(reply.json, "systemData.createdBy"));
+    CHECK_STR("Application", json_str_at(reply.json, "systemData.createdByType"));
+    fake_caller(f->fake, &machine);
+    reply = fake_json(f->fake, "PATCH", WS "/things/One", "{\"properties\":{\"a\":2}}");
+    CHECK_STR("its-client-id", json_str_at(reply.json, "systemData.createdBy"));
+    CHECK_STR("Application", json_str_at(reply.json, "systemData.createdByType"));
+    CHECK_STR("its-identity", json_str_at(reply.json, "systemData.lastModifiedBy"));
+    CHECK_STR("ManagedIdentity", json_str_at(reply.json, "systemData.lastModifiedByType"));
+}
+
 TEST(paths_match_in_any_case_and_head_is_a_get)
 {
     CLEANUP(fixture_close) struct fixture *f = fixture_open();

@@ -129,6 +129,8 @@ void arm_link_next(struct arm_request *req, struct json *page, const struct docu
 int arm_act(struct arm_request *req, struct arm_reply *out, struct error *err);
 /* The systemData of a document that is about to be stored; before NULL: it is new. */
 struct str arm_system_data(struct arm_request *req, const struct document *before);
+/* systemData as shown, made up from the row when no request wrote it. */
+struct json *arm_system_of(struct arena *arena, const struct document *document);
 
 /* --- reply.c --------------------------------------------------------------------------------- */
 

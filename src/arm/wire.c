@@ -1,5 +1,7 @@
 #include "arm/internal.h"
 
+#include "os/clock.h"
+
 #include <assert.h>
 
 /* From a document to what a client reads, and from a path to its document. */
@@ -152,6 +154,24 @@ static struct str wire_type(const struct arm_request *req)
                         STR_ARG(str_slice(wire, prefix.len, wire.len)));
 }
 
+/* What no request made says so by its row alone: what the server is born with, runs of MLflow. */
+struct json *arm_system_of(struct arena *arena, const struct document *document)
+{
+    struct json *system = document->system.len ? json_parse(arena, document->system, NULL) : NULL;
+    struct maker maker = {str_eq(document->created_by, STR("lazurite")) ? MAKER_APPLICATION
+                                                                        : MAKER_USER,
+                          document->created_by};
+    char text[CLOCK_ISO_BYTES];
+
+    if (json_count(system) > 0 || document->created_us <= 0)
+        return system ? system : json_object(arena);
+    system = json_parse(arena, maker_stamp(arena, &maker, STR(""), document->created_us), NULL);
+    if (document->updated_us > 0)
+        json_set_str(arena, system, "lastModifiedAt",
+                     arena_str(arena, clock_iso(document->updated_us, text)));
+    return system;
+}
+
 /* Stored body, id, name, type and systemData, then what the kind knows to be live. */
 struct json *arm_wire(struct arm_request *req, struct store_txn *txn,
                       const struct document *document, struct error *err)
@@ -168,9 +188,7 @@ struct json *arm_wire(struct arm_request *req, struct store_txn *txn,
     json_set_str(req->arena, wire, "name", document->name);
     json_set_str(req->arena, wire, "type", wire_type(req));
     json_merge(req->arena, wire, body);
-    struct json *system =
-        document->system.len ? json_parse(req->arena, document->system, err) : NULL;
-    json_set(req->arena, wire, STR("systemData"), system ? system : json_object(req->arena));
+    json_set(req->arena, wire, STR("systemData"), arm_system_of(req->arena, document));
     struct json *properties = json_at(wire, "properties");
     if (json_kind(properties) != JSON_OBJECT) {
         properties = json_object(req->arena);

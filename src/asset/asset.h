@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "route/reference.h"
 #include "store/document.h"
+#include "store/maker.h"
 #include "store/scope.h"
 
 struct asset {
@@ -96,6 +97,7 @@ struct asset_new {
     struct str type, name, version;
     struct json *properties;
     struct str actor;
+    struct maker maker; /* for systemData; without a name: a person called `actor` */
 };
 int asset_register(struct store_txn *txn, const struct asset_new *new_version, struct asset *out,
                    struct error *err);

@@ -9,19 +9,13 @@
 /* A new version made by the server itself: container and document as a client's PUT leaves them. */
 
 /* As arm/ writes it for what clients make, so that both look alike. */
-static struct str system_data(struct arena *arena, struct str actor)
+static struct str system_data(struct arena *arena, const struct asset_new *fresh)
 {
-    struct json *system = json_object(arena);
-    char text[CLOCK_ISO_BYTES];
-    struct str now = clock_iso(clock_now_us(), text);
+    struct maker maker = fresh->maker;
 
-    json_set_str(arena, system, "createdBy", actor);
-    json_set_str(arena, system, "createdByType", STR("User"));
-    json_set_str(arena, system, "createdAt", now);
-    json_set_str(arena, system, "lastModifiedBy", actor);
-    json_set_str(arena, system, "lastModifiedByType", STR("User"));
-    json_set_str(arena, system, "lastModifiedAt", now);
-    return json_write(arena, system);
+    if (maker.name.len == 0)
+        maker.name = fresh->actor;
+    return maker_stamp(arena, &maker, STR(""), clock_now_us());
 }
 
 /* Found, or made by the first version as ARM does it. */
@@ -41,7 +35,7 @@ static int ensure_container(struct store_txn *txn, const struct asset_new *fresh
         .name = fresh->name,
         .created_by = fresh->actor,
         .body = STR("{\"properties\":{\"description\":null,\"tags\":{},\"properties\":{}}}"),
-        .system = system_data(store_arena(txn), fresh->actor),
+        .system = system_data(store_arena(txn), fresh),
     };
     return document_insert(txn, out, err);
 }
@@ -61,7 +55,7 @@ static int insert_version(struct store_txn *txn, const struct asset_new *fresh,
         .parent = container->doc,
         .name = fresh->version,
         .created_by = fresh->actor,
-        .system = system_data(arena, fresh->actor),
+        .system = system_data(arena, fresh),
     };
     json_set(arena, body, STR("properties"), json_copy(arena, fresh->properties));
     out->body = json_write(arena, body);

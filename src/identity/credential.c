@@ -63,6 +63,9 @@ static int check_owner(struct store_txn *txn, const struct credential_row *row,
 
     if (who->kind == PRINCIPAL_GROUP)
         return error_set(err, ERROR_INVALID, "", "A group has no credentials; its members do.");
+    if (who->kind == PRINCIPAL_MANAGED)
+        return error_set(err, ERROR_INVALID, "",
+                         "A managed identity has no credentials; its resource has it by itself.");
     if (row->users_only && who->kind != PRINCIPAL_USER)
         return error_set(err, ERROR_INVALID, "",
                          "Only users have passwords; a service principal has secrets.");

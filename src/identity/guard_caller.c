@@ -6,7 +6,7 @@
 #include "identity/base64url.h"
 #include "identity/identity.h"
 #include "identity/password.h"
-#include "identity/principal.h"
+#include "identity/principal_private.h"
 #include "os/clock.h"
 
 #include <arpa/inet.h>
@@ -104,7 +104,8 @@ static int attempt_caller(struct identity *identity, const struct token *token, 
                                    .object_id = token->object_id,
                                    .scope = token->scope,
                                    .run = token->run,
-                                   .attempt = token->attempt};
+                                   .attempt = token->attempt,
+                                   .maker = token->maker};
     return 0;
 }
 
@@ -135,7 +136,8 @@ static int user_caller(struct identity *identity, const struct user_claim *claim
         return refuse_revoked(call->arena, principal->epoch_us, out_challenge, err);
     call->caller = (struct caller){.kind = CALLER_USER,
                                    .name = arena_str(call->arena, principal->name),
-                                   .object_id = arena_str(call->arena, principal->object_id)};
+                                   .object_id = arena_str(call->arena, principal->object_id),
+                                   .maker = principal_maker(call->arena, principal)};
     return 0;
 }
 

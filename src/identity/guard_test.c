@@ -202,7 +202,8 @@ static struct str attempt_token(struct world *world, int64_t scope)
                                   .expires_us = NOW_US + 3600 * US_PER_S,
                                   .scope = scope,
                                   .run = STR("calm_owl"),
-                                  .attempt = 1};
+                                  .attempt = 1,
+                                  .maker = {MAKER_APPLICATION, STR("the-client-id")}};
 
     CHECK_OK(identity_mint(world->identity, world->arena, &claims, &token, &world->err),
              &world->err);
@@ -397,6 +398,8 @@ TEST(an_attempt_reaches_its_rows_and_reads_its_workspace)
     CHECK_INT(CALLER_ATTEMPT, w->call.caller.kind);
     CHECK_STR("calm_owl", w->call.caller.run);
     CHECK_INT(1, w->call.caller.scope);
+    CHECK_INT(MAKER_APPLICATION, caller_maker(&w->call.caller).kind); /* who sent the job */
+    CHECK_STR("the-client-id", caller_maker(&w->call.caller).name);
     CHECK_INT(
         ERROR_NONE,
         decide(w, &RUNS, with_token(over_tls("POST", "/api/2.0/mlflow/runs/create"), w, token)));

@@ -158,6 +158,23 @@ TEST(somebody_without_a_role_sees_nothing_but_himself)
     CHECK_INT(0, g->call.caller.scope);
 }
 
+TEST(what_somebody_makes_says_which_kind_of_principal_he_is)
+{
+    GUEST(person, PRINCIPAL_USER);
+    GUEST(program, PRINCIPAL_SERVICE);
+
+    CHECK_OK(principal_set_display(person->world.identity, STR("test"), person->who.number,
+                                   STR("Ana Ivanova"), &person->world.err),
+             &person->world.err);
+    CHECK_INT(ERROR_NONE, ask(person, &ME, "GET", "/lazurite/v1/me"));
+    CHECK_INT(MAKER_USER, person->call.caller.maker.kind);
+    CHECK_STR("Ana Ivanova", person->call.caller.maker.name);
+    CHECK_INT(ERROR_NONE, ask(program, &ME, "GET", "/lazurite/v1/me"));
+    CHECK_INT(MAKER_APPLICATION, program->call.caller.maker.kind);
+    CHECK(str_eq(program->who.client_id, program->call.caller.maker.name));
+    CHECK_STR("ana@lazurite.test", program->call.caller.name); /* events keep the name */
+}
+
 TEST(a_reader_of_one_workspace_reads_there_and_only_there)
 {
     GUEST(g, PRINCIPAL_SERVICE);

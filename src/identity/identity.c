@@ -21,7 +21,7 @@
 
 /* Where the keys are made when some are missing: a task of its own, so that `ready` need not wait.
  */
-struct maker {
+struct key_making {
     struct pool_task task;
     struct identity *identity;
 };
@@ -84,7 +84,7 @@ static int identity_read_self(struct identity *identity, struct error *err)
 /* On a worker, after `ready`: an RSA key takes 60 to 250 ms. */
 static void make_keys(struct pool_task *task)
 {
-    struct maker *maker = CONTAINER_OF(task, struct maker, task);
+    struct key_making *maker = CONTAINER_OF(task, struct key_making, task);
     struct identity *identity = maker->identity;
 
     assert(identity->keys);
@@ -100,7 +100,7 @@ static void make_keys(struct pool_task *task)
 /* Without a pool (tests, tools) the keys are made here and now. */
 static void start_maker(struct identity *identity)
 {
-    struct maker *maker = calloc(1, sizeof(*maker));
+    struct key_making *maker = calloc(1, sizeof(*maker));
 
     assert(identity->keys);
     if (!maker)
@@ -274,7 +274,8 @@ int identity_mint(struct identity *identity, struct arena *arena, const struct t
                           .expires_us = claims->expires_us,
                           .scope = claims->scope,
                           .run = claims->run,
-                          .attempt = claims->attempt};
+                          .attempt = claims->attempt,
+                          .maker = claims->maker};
 
     assert(arena && claims && out);
     if (token.expires_us <= token.issued_us)

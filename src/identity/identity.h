@@ -72,6 +72,7 @@ struct token_claims {
     int64_t scope;      /* attempts only, else 0 */
     struct str run;
     int attempt;
+    struct maker maker; /* attempts: in whose name they make things */
 };
 int identity_mint(struct identity *identity, struct arena *arena, const struct token_claims *claims,
                   struct str *out, struct error *err);

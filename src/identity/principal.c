@@ -44,6 +44,18 @@ struct principal principal_keep(struct arena *arena, const struct principal *pri
     return kept;
 }
 
+/* People by their display name, all others by the id under which they come for tokens. */
+struct maker principal_maker(struct arena *arena, const struct principal *principal)
+{
+    enum maker_kind kind = principal->kind == PRINCIPAL_MANAGED   ? MAKER_IDENTITY
+                           : principal->kind == PRINCIPAL_SERVICE ? MAKER_APPLICATION
+                                                                  : MAKER_USER;
+
+    assert(kind == MAKER_USER || principal->client_id.len > 0);
+    return (struct maker){
+        kind, arena_str(arena, kind == MAKER_USER ? principal->display : principal->client_id)};
+}
+
 /* --- Names ---------------------------------------------------------------------------------------
  */
 

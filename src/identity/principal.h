@@ -9,11 +9,16 @@
  */
 #pragma once
 
-#include "base/arena.h"
+#include "store/maker.h"
 
 struct identity;
 
-enum principal_kind { PRINCIPAL_USER = 1, PRINCIPAL_SERVICE, PRINCIPAL_GROUP };
+enum principal_kind {
+    PRINCIPAL_USER = 1,
+    PRINCIPAL_SERVICE,
+    PRINCIPAL_GROUP,
+    PRINCIPAL_MANAGED /* of a resource: comes and goes with it, is nobody's to make */
+};
 
 /* Strs live in the arena of the call that gave them. */
 struct principal {

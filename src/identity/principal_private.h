@@ -13,6 +13,9 @@ int principal_by_number(struct store_txn *txn, int64_t number, struct principal 
 /* A copy whose texts live in `arena`. */
 struct principal principal_keep(struct arena *arena, const struct principal *principal);
 
+/* As systemData names it. Owns: `arena`. */
+struct maker principal_maker(struct arena *arena, const struct principal *principal);
+
 /* store_write, after which nothing that was remembered of anybody counts any more. */
 int principal_write(struct identity *identity, store_apply *apply, void *context,
                     struct error *err);

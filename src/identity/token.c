@@ -27,6 +27,8 @@ static struct json *own_claims(struct arena *arena, const struct token *token)
         json_set_int(arena, ours, "scope", token->scope);
         json_set_str(arena, ours, "run", token->run);
         json_set_int(arena, ours, "attempt", token->attempt);
+        json_set_str(arena, ours, "maker", token->maker.name);
+        json_set_str(arena, ours, "makerType", maker_word(token->maker.kind));
     }
     return ours;
 }
@@ -202,6 +204,8 @@ static int read_claims(const struct json *claims, struct token *out, struct erro
     out->scope = json_int_at(claims, "lazurite.scope", 0);
     out->run = json_str_at(claims, "lazurite.run");
     out->attempt = (int)json_int_at(claims, "lazurite.attempt", 0);
+    out->maker = (struct maker){maker_kind_of(json_str_at(claims, "lazurite.makerType")),
+                                json_str_at(claims, "lazurite.maker")};
     if (!read_kind(json_str_at(claims, "lazurite.kind"), &out->kind))
         return refused(err, "it does not say whose it is");
     if (out->kind == TOKEN_ATTEMPT && (out->scope <= 0 || out->run.len == 0 || out->attempt <= 0))

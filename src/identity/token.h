@@ -2,6 +2,7 @@
 #pragma once
 
 #include "identity/keys.h"
+#include "store/maker.h"
 
 enum token_kind { TOKEN_ADMIN, TOKEN_ATTEMPT, TOKEN_PRINCIPAL };
 
@@ -14,6 +15,7 @@ struct token {
     int64_t scope; /* TOKEN_ATTEMPT: workspace, job and attempt */
     struct str run;
     int attempt;
+    struct maker maker; /* TOKEN_ATTEMPT: who sent the job; name "" in older tokens */
     struct str client_id; /* `appid` and `azp`; "": the SDK's own */
     struct str display;   /* TOKEN_PRINCIPAL: `name`, for people; the claims' */
     bool program;         /* TOKEN_PRINCIPAL: of a service principal, so without `upn` */

@@ -237,6 +237,8 @@ TEST(a_named_output_becomes_an_asset_and_a_name_that_is_taken_fails_the_job)
     struct asset asset;
     CHECK_OK(asset_resolve(txn, &query, &asset, &err), &err);
     CHECK(str_find(asset.version.body, STR("\"jobName\":\"first\"")) > 0);
+    CHECK(str_find(asset.version.system, STR("\"createdBy\":\"its-client-id\"")) > 0);
+    CHECK(str_find(asset.version.system, STR("\"createdByType\":\"Application\"")) > 0);
     store_read_end(&txn);
     struct watch_log log = {second, 1, JOB_LOGS[0], 0, STR("it worked\n")};
     struct watch_answer answer;

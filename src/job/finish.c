@@ -112,20 +112,29 @@ static int keep_logs(struct store_txn *txn, struct finishing *f, const struct ru
     return 0;
 }
 
+/* A job that is about to have ended. */
+struct ended {
+    const struct run *run;
+    const struct scope *scope;
+    struct maker maker; /* who sent it: its outputs are his */
+};
+
 /* Only the reference is registered: the bytes are where the job has written them. */
-static int register_output(struct store_txn *txn, const struct run *run, const struct scope *scope,
+static int register_output(struct store_txn *txn, const struct ended *ended,
                            const struct json *output, struct error *err)
 {
     struct arena *arena = store_arena(txn);
+    const struct run *run = ended->run;
     struct str type = json_str_at(output, "type");
     bool model = str_ends(type, STR("_model"));
     struct json *properties = json_object(arena);
-    struct asset_new fresh = {.scope = scope,
+    struct asset_new fresh = {.scope = ended->scope,
                               .type = model ? STR("models") : STR("data"),
                               .name = json_str_at(output, "assetName"),
                               .version = json_str_at(output, "assetVersion"),
                               .properties = properties,
-                              .actor = run->user};
+                              .actor = run->user,
+                              .maker = ended->maker};
     struct asset made;
 
     assert(json_str_at(output, "assetName").len);
@@ -154,10 +163,11 @@ static int register_outputs(struct store_txn *txn, const struct run *run, const 
     assert(scope->number == run->scope);
     if (step_read(txn, run, &stored, err) < 0)
         return -1;
+    const struct ended ended = {run, scope, stored.maker};
     struct json_iter it = json_iter(json_at(stored.resolved, "outputs"));
     while (json_next(&it)) {
         if (json_str_at(it.value, "assetName").len &&
-            register_output(txn, run, scope, it.value, err) < 0)
+            register_output(txn, &ended, it.value, err) < 0)
             return -1;
     }
     return 0;

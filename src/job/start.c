@@ -75,7 +75,8 @@ static struct json *make_spec(struct jobs *jobs, struct arena *arena, int64_t ro
                                   .name = run.run_id,
                                   .scope = run.scope,
                                   .run = run.run_id,
-                                  .attempt = number};
+                                  .attempt = number,
+                                  .maker = stored.maker};
     /* A job with a limit still has to bring its outputs home: an hour more. */
     claims.expires_us =
         clock_now_us() + (limit_us ? limit_us + 3600 * US_PER_S : JOB_TOKEN_DEFAULT_US);

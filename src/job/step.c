@@ -66,7 +66,8 @@ int step_read(struct store_txn *txn, const struct run *run, struct job_stored *o
     if (!body)
         return -1;
     *out = (struct job_stored){.properties = json_get(body, STR("properties")),
-                               .resolved = json_get(body, STR("resolved"))};
+                               .resolved = json_get(body, STR("resolved")),
+                               .maker = maker_of(store_arena(txn), document.system)};
     return 0;
 }
 

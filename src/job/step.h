@@ -22,6 +22,7 @@ int step_write(const struct job_step *step, struct error *err);
 struct job_stored {
     struct json *properties;
     struct json *resolved;
+    struct maker maker; /* who sent it */
 };
 int step_read(struct store_txn *txn, const struct run *run, struct job_stored *out,
               struct error *err);

@@ -7,6 +7,9 @@
 
 static struct world *current;
 
+/* Sends all jobs of the tests. */
+static const struct maker WORLD_SENDER = {MAKER_APPLICATION, STR_INIT("its-client-id")};
+
 /* Leaves runner.json as a real runner does at once: by it an engine finds what it forgot. */
 static int fake_start(const struct compute_start *start, struct process_id *out, struct error *err)
 {
@@ -103,12 +106,13 @@ struct submitting {
 static int insert_job(struct store_txn *txn, void *context, struct error *err)
 {
     struct submitting *s = context;
-    struct document document = {.scope = s->submit.scope->number,
-                                .type = STR("jobs"),
-                                .name = s->submit.name,
-                                .created_by = STR("test"),
-                                .body = s->body,
-                                .system = STR("{}")};
+    struct document document = {
+        .scope = s->submit.scope->number,
+        .type = STR("jobs"),
+        .name = s->submit.name,
+        .created_by = STR("test"),
+        .body = s->body,
+        .system = maker_stamp(store_arena(txn), &WORLD_SENDER, STR(""), clock_now_us())};
     return document_insert(txn, &document, err) < 0
                ? -1
                : job_insert(txn, &s->submit, s->spec, &document, err);

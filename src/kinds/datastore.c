@@ -4,7 +4,6 @@
 #include "kinds/fields.h"
 #include "kinds/kinds.h"
 #include "kinds/secret.h"
-#include "os/clock.h"
 
 #include <assert.h>
 
@@ -180,23 +179,6 @@ static bool by_key(const struct document *document)
     return str_eq_fold(document->name, ARTIFACT_NAME);
 }
 
-/* The two of birth are as old as their workspace and were made by nobody who sent a request. */
-static void show_birth(struct arm_request *req, const struct document *document, struct json *wire)
-{
-    struct json *system = json_object(req->arena);
-    char created[CLOCK_ISO_BYTES], modified[CLOCK_ISO_BYTES];
-
-    if (json_count(json_get(wire, STR("systemData"))))
-        return;
-    json_set_str(req->arena, system, "createdBy", document->created_by);
-    json_set_str(req->arena, system, "createdByType", STR("Application"));
-    json_set_str(req->arena, system, "createdAt", clock_iso(req->scope.created_us, created));
-    json_set_str(req->arena, system, "lastModifiedBy", document->created_by);
-    json_set_str(req->arena, system, "lastModifiedByType", STR("Application"));
-    json_set_str(req->arena, system, "lastModifiedAt", clock_iso(document->updated_us, modified));
-    json_set(req->arena, wire, STR("systemData"), system);
-}
-
 /* Ours is shown under the address by which this client reached us. */
 static int datastore_show(struct arm_request *req, struct store_txn *txn,
                           const struct document *document, struct json *wire, struct error *err)
@@ -219,7 +201,6 @@ static int datastore_show(struct arm_request *req, struct store_txn *txn,
         json_put(req->arena, properties, "credentials.credentialsType",
                  json_text(req->arena, by_key(document) ? STR("AccountKey") : STR("Sas")), NULL);
     }
-    show_birth(req, document, wire);
     json_set_bool(req->arena, properties, "isDefault", document->doc == is_default.doc);
     return 0;
 }

@@ -71,6 +71,15 @@ static bool same(struct str wanted, struct str have)
     return wanted.len == 0 || str_eq(wanted, have);
 }
 
+/* By the name that is shown, or the one that never changes. */
+static bool made_by(struct str wanted, const struct document *document)
+{
+    if (same(wanted, document->created_by))
+        return true;
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    return str_eq(wanted, maker_of(arena, document->system).name);
+}
+
 /* The cheap conditions come first; tags and properties are walked last. */
 bool filter_fits(const struct filter *f, const struct document *document,
                  const struct json *properties, const struct json *tags)
@@ -82,7 +91,7 @@ bool filter_fits(const struct filter *f, const struct document *document,
         (f->version.len && !str_eq_fold(f->version, document->name)) ||
         (f->job_type.len && !str_eq_fold(f->job_type, json_str_at(properties, "jobType"))))
         return false;
-    return same(f->created_by, document->created_by) &&
+    return made_by(f->created_by, document) &&
            same(f->description, json_str_at(properties, "description")) &&
            same(f->stage, json_str_at(properties, "stage")) &&
            pairs_match(f->tags, tags ? tags : json_at(properties, "tags")) &&

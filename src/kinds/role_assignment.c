@@ -13,7 +13,8 @@
 
 static const char *const KINDS[] = {[PRINCIPAL_USER] = "User",
                                     [PRINCIPAL_SERVICE] = "ServicePrincipal",
-                                    [PRINCIPAL_GROUP] = "Group"};
+                                    [PRINCIPAL_GROUP] = "Group",
+                                    [PRINCIPAL_MANAGED] = "ServicePrincipal"};
 
 /* --- Showing -------------------------------------------------------------------------------------
  */
@@ -25,7 +26,7 @@ static struct json *show(struct arena *arena, const struct grant *grant)
     char at[CLOCK_ISO_BYTES];
     struct str created = arena_str(arena, clock_iso(grant->created_us, at));
 
-    assert(grant->who.kind <= PRINCIPAL_GROUP);
+    assert(grant->who.kind <= PRINCIPAL_MANAGED);
     json_set_str(arena, properties, "roleDefinitionId",
                  role_definition_id(arena, grant->scope, grant->role));
     json_set_str(arena, properties, "principalId", grant->who.object_id);

@@ -25,15 +25,16 @@ struct json *people_show(struct arena *arena, const struct principal *who)
 {
     static const char *const KINDS[] = {[PRINCIPAL_USER] = "User",
                                         [PRINCIPAL_SERVICE] = "ServicePrincipal",
-                                        [PRINCIPAL_GROUP] = "Group"};
+                                        [PRINCIPAL_GROUP] = "Group",
+                                        [PRINCIPAL_MANAGED] = "ManagedIdentity"};
     struct json *out = json_object(arena);
 
-    assert(who->kind >= PRINCIPAL_USER && who->kind <= PRINCIPAL_GROUP);
+    assert(who->kind >= PRINCIPAL_USER && who->kind <= PRINCIPAL_MANAGED);
     json_set_str(arena, out, "name", who->name);
     json_set_str(arena, out, "displayName", who->display);
     json_set_str(arena, out, "kind", str_from(KINDS[who->kind]));
     json_set_str(arena, out, "objectId", who->object_id);
-    if (who->kind == PRINCIPAL_SERVICE)
+    if (who->client_id.len > 0)
         json_set_str(arena, out, "clientId", who->client_id);
     json_set_bool(arena, out, "disabled", who->disabled);
     people_set_time(arena, out, "createdOn", who->created_us);

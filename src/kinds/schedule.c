@@ -113,32 +113,19 @@ struct start {
     struct document document;
 };
 
-/* "2026-11-21T12:00:00.123456Z" as a client reads it. */
-static struct str system_data(struct arm_request *req)
-{
-    struct json *system = json_object(req->arena);
-    char text[CLOCK_ISO_BYTES];
-    struct str now = arena_str(req->arena, clock_iso(clock_now_us(), text));
-
-    json_set_str(req->arena, system, "createdBy", req->actor);
-    json_set_str(req->arena, system, "createdByType", STR("User"));
-    json_set_str(req->arena, system, "createdAt", now);
-    json_set_str(req->arena, system, "lastModifiedAt", now);
-    return json_write(req->arena, system);
-}
-
 /* On the writer thread: the row of the job and its run, as a PUT of the job makes them. */
 static int start_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct start *start = context;
     struct arm_request *job = start->job;
+    struct maker maker = caller_maker(&job->call->caller);
     struct document document = {
         .scope = job->scope.number,
         .type = STR("jobs"),
         .name = job->name,
         .created_by = job->actor,
         .body = json_write(job->arena, job->body),
-        .system = system_data(job),
+        .system = maker_stamp(job->arena, &maker, STR(""), clock_now_us()),
     };
 
     assert(store_is_writer(txn));

@@ -56,22 +56,6 @@ static int show_result(struct work *work, struct store_txn *txn, const struct re
 /* --- Creating ------------------------------------------------------------------------------------
  */
 
-/* As ARM keeps it, since both show the same document. */
-static struct str system_data(struct arena *arena, struct str actor)
-{
-    struct json *system = json_object(arena);
-    char text[CLOCK_ISO_BYTES];
-    struct str now = clock_iso(clock_now_us(), text);
-
-    json_set_str(arena, system, "createdBy", actor);
-    json_set_str(arena, system, "createdByType", STR("User"));
-    json_set_str(arena, system, "createdAt", now);
-    json_set_str(arena, system, "lastModifiedBy", actor);
-    json_set_str(arena, system, "lastModifiedByType", STR("User"));
-    json_set_str(arena, system, "lastModifiedAt", now);
-    return json_write(arena, system);
-}
-
 /* Prompts differ by a tag alone, but are kept apart, so that ARM's lists of models stay lists of
  * models. */
 static int create_apply(struct store_txn *txn, void *context, struct error *err)
@@ -79,7 +63,8 @@ static int create_apply(struct store_txn *txn, void *context, struct error *err)
     struct work *work = context;
     struct arena *arena = store_arena(txn);
     struct json *tags = work->detail, *properties = json_object(arena), *body = json_object(arena);
-    struct str actor = work->ask->call->caller.name;
+    const struct caller *caller = &work->ask->call->caller;
+    struct maker maker = caller_maker(caller);
     struct registry_entry model;
     struct error none = {0};
     int64_t scope;
@@ -99,9 +84,9 @@ static int create_apply(struct store_txn *txn, void *context, struct error *err)
     struct document document = {.scope = scope,
                                 .type = prompt ? STR("prompts") : STR("models"),
                                 .name = work->name,
-                                .created_by = actor,
+                                .created_by = caller->name,
                                 .body = json_write(arena, body),
-                                .system = system_data(arena, actor)};
+                                .system = maker_stamp(arena, &maker, STR(""), clock_now_us())};
     if (document_insert(txn, &document, err) < 0 ||
         registry_read(txn, &document, &model, err) < 0 ||
         event_of(work, txn, &model, "created", err) < 0)
@@ -172,7 +157,8 @@ static int update_apply(struct store_txn *txn, void *context, struct error *err)
     if (find(work, txn, &model, err) < 0)
         return -1;
     json_set_str(store_arena(txn), model.properties, "description", work->value);
-    if (registry_save(txn, &model, err) < 0 || event_of(work, txn, &model, "updated", err) < 0)
+    if (registry_save(work, txn, &model, err) < 0 ||
+        event_of(work, txn, &model, "updated", err) < 0)
         return -1;
     return show_result(work, txn, &model, err);
 }
@@ -242,7 +228,7 @@ static int tag_apply(struct store_txn *txn, void *context, struct error *err)
         json_set(arena, tags, work->run_id, json_text(arena, work->value));
     else
         json_remove(tags, work->run_id);
-    return registry_save(txn, &model, err);
+    return registry_save(work, txn, &model, err);
 }
 
 /* Limits are the registry's own, wider than those of runs. */

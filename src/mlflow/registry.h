@@ -28,8 +28,9 @@ int registry_version(struct store_txn *txn, const struct registry_entry *model, 
 int registry_read(struct store_txn *txn, const struct document *document,
                   struct registry_entry *out, struct error *err);
 
-/* Inside a write: puts the body back; the row's time moves. */
-int registry_save(struct store_txn *txn, struct registry_entry *entry, struct error *err);
+/* Inside a write: puts the body back; the row's time moves, and its last changer is who asks. */
+int registry_save(const struct work *work, struct store_txn *txn, struct registry_entry *entry,
+                  struct error *err);
 
 /* All versions of a model, newest number first. */
 struct registry_list {

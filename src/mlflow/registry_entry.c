@@ -64,26 +64,16 @@ int registry_version(struct store_txn *txn, const struct registry_entry *model, 
                      STR_ARG(model->document.name), STR_ARG(str_slice(version, 0, 100)));
 }
 
-/* Who changed it last is kept by the row's system data. */
-static struct str modified(struct arena *arena, struct str system)
-{
-    struct json *data = system.len ? json_parse(arena, system, NULL) : NULL;
-    char text[CLOCK_ISO_BYTES];
-
-    if (json_kind(data) != JSON_OBJECT)
-        return system;
-    json_set_str(arena, data, "lastModifiedAt", clock_iso(clock_now_us(), text));
-    return json_write(arena, data);
-}
-
 /* The revision guards against a write in between. */
-int registry_save(struct store_txn *txn, struct registry_entry *entry, struct error *err)
+int registry_save(const struct work *work, struct store_txn *txn, struct registry_entry *entry,
+                  struct error *err)
 {
     struct arena *arena = store_arena(txn);
+    struct maker maker = caller_maker(&work->ask->call->caller);
 
     assert(store_is_writer(txn));
     entry->document.body = json_write(arena, entry->body);
-    entry->document.system = modified(arena, entry->document.system);
+    entry->document.system = maker_stamp(arena, &maker, entry->document.system, clock_now_us());
     return document_update(txn, &entry->document, err);
 }
 

@@ -1,6 +1,8 @@
 /* Registered models: names, versions, aliases, searches. */
 #include "mlflow/face_test.h"
 
+#include "store/document.h"
+
 #include <stdio.h>
 
 static void make(struct face *f, const char *name)
@@ -41,6 +43,42 @@ TEST(names_are_taken_once_in_any_case)
     face_refuses(f, API "/registered-models/create", "{}", "INVALID_PARAMETER_VALUE",
                  "Missing value");
     face_ask(f, 404, "GET", API "/registered-models/get?name=none", "");
+}
+
+/* The system data of a document, as ARM shows it. */
+static struct json *system_of(struct face *f, const char *type, int64_t parent, const char *name,
+                              int64_t *out_doc)
+{
+    struct error err = {0};
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(f->engines.store, &err);
+    struct document_key key = {f->scope.number, str_from(type), parent, str_from(name)};
+    struct document found;
+
+    CHECK_OK(document_get(txn, &key, &found, &err), &err);
+    *out_doc = found.doc;
+    return json_copy(f->arena, json_parse(f->arena, arena_str(f->arena, found.system), &err));
+}
+
+TEST(what_is_made_and_changed_here_says_by_whom)
+{
+    CLEANUP(face_close) struct face *f = face_open();
+    struct str run = face_run(f, "0", "r");
+    struct caller program = {.kind = CALLER_ADMIN,
+                             .name = STR("ci"),
+                             .maker = {MAKER_APPLICATION, STR("its-client-id")}};
+    int64_t model, version;
+
+    make(f, "m");
+    fake_caller(f->fake, &program);
+    make_version(f, "m", run);
+    struct json *system = system_of(f, "models", 0, "m", &model);
+    CHECK_STR("admin", json_str_at(system, "createdBy"));
+    CHECK_STR("User", json_str_at(system, "createdByType"));
+    CHECK_STR("its-client-id", json_str_at(system, "lastModifiedBy"));
+    CHECK_STR("Application", json_str_at(system, "lastModifiedByType"));
+    system = system_of(f, "models/versions", model, "1", &version);
+    CHECK_STR("its-client-id", json_str_at(system, "createdBy"));
+    CHECK_STR("Application", json_str_at(system, "createdByType"));
 }
 
 TEST(versions_count_up_and_know_their_run)

@@ -165,14 +165,15 @@ static int create_apply(struct store_txn *txn, void *context, struct error *err)
                                           .type = model.prompt ? STR("prompts") : STR("models"),
                                           .name = model.document.name,
                                           .properties = version_properties(store_arena(txn), fresh),
-                                          .actor = work->ask->call->caller.name};
+                                          .actor = work->ask->call->caller.name,
+                                          .maker = caller_maker(&work->ask->call->caller)};
     if (asset_register(txn, &new_version, &asset, err) < 0 ||
         link_run(txn, fresh, &asset, scope.number, err) < 0 ||
         registry_read(txn, &asset.version, &version, err) < 0)
         return -1;
     /* Making the version moved the container's counter and revision. */
     if (registry_model(txn, scope.number, work->name, &model, err) < 0 ||
-        registry_save(txn, &model, err) < 0)
+        registry_save(work, txn, &model, err) < 0)
         return -1;
     return show_result(work, txn, &model, &version, err);
 }
@@ -216,9 +217,11 @@ struct change {
 };
 
 /* Others of the same active stage become Archived. */
-static int archive_others(struct store_txn *txn, const struct registry_entry *model,
-                          const struct registry_entry *version, struct str stage, struct error *err)
+static int archive_others(struct work *work, struct store_txn *txn,
+                          const struct registry_entry *model, const struct registry_entry *version,
+                          struct error *err)
 {
+    struct str stage = ((const struct change *)work->detail)->value;
     struct registry_list all;
 
     if (registry_versions(txn, model, &all, err) < 0)
@@ -228,7 +231,7 @@ static int archive_others(struct store_txn *txn, const struct registry_entry *mo
         if (other->document.doc == version->document.doc || !str_eq(registry_stage(other), stage))
             continue;
         json_set_str(store_arena(txn), other->properties, "stage", STR("Archived"));
-        if (registry_save(txn, other, err) < 0)
+        if (registry_save(work, txn, other, err) < 0)
             return -1;
     }
     return 0;
@@ -255,9 +258,9 @@ static int change_apply(struct store_txn *txn, void *context, struct error *err)
         json_remove(tags, change->key);
     else
         json_set_str(arena, version.properties, "stage", change->value);
-    if (change->archive_others && archive_others(txn, &model, &version, change->value, err) < 0)
+    if (change->archive_others && archive_others(work, txn, &model, &version, err) < 0)
         return -1;
-    if (registry_save(txn, &version, err) < 0 || registry_save(txn, &model, err) < 0)
+    if (registry_save(work, txn, &version, err) < 0 || registry_save(work, txn, &model, err) < 0)
         return -1;
     return work->out ? show_result(work, txn, &model, &version, err) : 0;
 }
@@ -338,7 +341,7 @@ static int delete_apply(struct store_txn *txn, void *context, struct error *err)
     if (find(work, txn, &model, &version, err) < 0 ||
         document_delete(txn, version.document.doc, err) < 0)
         return -1;
-    return registry_save(txn, &model, err);
+    return registry_save(work, txn, &model, err);
 }
 
 /* In any stage. */

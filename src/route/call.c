@@ -27,3 +27,14 @@ struct str call_query(const struct call *call, const char *name)
         return STR("");
     return value;
 }
+
+/* Nobody else needs to know that a name is enough where no display name was found. */
+struct maker caller_maker(const struct caller *caller)
+{
+    struct maker maker = caller->maker;
+
+    assert(caller->name.ptr || caller->name.len == 0);
+    if (maker.name.len == 0)
+        maker.name = caller->name;
+    return maker;
+}

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "http/server.h"
+#include "store/maker.h"
 
 /* Who may call a row. There is no default: a row without one does not start. */
 enum permit {
@@ -77,12 +78,16 @@ struct caller {
     enum caller_kind kind;
     struct str name;      /* shown in systemData and events: "admin", "local", a user's name */
     struct str object_id; /* a stable GUID */
+    struct maker maker;   /* as systemData names him; by caller_maker alone */
     int64_t scope;        /* ATTEMPT, LOCAL: the only workspace; 0: any */
     struct str run;       /* ATTEMPT: the job's name */
     int attempt;          /* ATTEMPT: its number */
     struct str container, prefix, permissions; /* SAS: what it opens, and the letters of sp */
     bool blob_only;                            /* SAS: sr=b, `prefix` is the exact name */
 };
+
+/* In whose name he makes and changes things: an attempt in that of who sent its job. */
+struct maker caller_maker(const struct caller *caller);
 
 #define ROUTE_PARAMS_MAX 10
 struct route_param {

@@ -82,7 +82,8 @@ def told(server):
 @pytest.fixture(scope="module")
 def contributor(server, told, tmp_path_factory):
     az = Az(tmp_path_factory.mktemp("contributor"), told)
-    az.account = az.login(program(server, "Contributor"))
+    made = program(server, "Contributor")
+    az.client_id, az.account = made["clientId"], az.login(made)
     return az
 
 
@@ -133,7 +134,8 @@ def test_rest_reads_makes_and_removes(contributor, told):
     version = f"{workspace(told)}/data/az-{uuid.uuid4().hex[:8]}/versions/1"
     made = contributor.rest("put", version, DATA)
     assert made["properties"]["description"] == "by az" and made["id"].lower() == version.lower()
-    assert made["systemData"]["createdBy"].startswith("az-")
+    assert made["systemData"]["createdByType"] == made["systemData"]["lastModifiedByType"] == "Application"
+    assert made["systemData"]["createdBy"] == contributor.client_id
     assert contributor.rest("get", version)["properties"]["tags"] == {"by": "az"}
     contributor.rest("delete", version)
     assert "There is no" in contributor.rest("get", version, ask=contributor.refused)
