@@ -120,7 +120,7 @@ static void control_stop(struct http_exchange *ex, void *context)
     const uint64_t one = 1;
 
     assert(gateway->stop_fd >= 0);
-    gateway->stop_replicas = json_bool_at(body, "replicas", false);
+    atomic_store(&gateway->stop_replicas, json_bool_at(body, "replicas", false));
     http_reply(ex, 202, "application/json", STR("{}"));
     if (write(gateway->stop_fd, &one, sizeof(one)) < 0)
         LOG(LOG_ERROR, "gateway.stop");

@@ -159,7 +159,8 @@ static int gateway_serve(struct gateway *gateway, int signals, struct error *err
         LOG_INT("port", gateway->port), LOG_INT("pid", getpid()));
     gateway_wait(gateway, signals);
     pthread_join(watcher, NULL);
-    if (gateway->stop_replicas)
+    proxy_close(gateway);
+    if (atomic_load(&gateway->stop_replicas))
         watch_stop_replicas(gateway);
     http_server_stop(gateway->server, DRAIN_MS);
     return 0;

@@ -28,6 +28,7 @@ struct pass {
     struct gateway_deployment *deployment;
     struct gateway_replica *replica;
     int64_t deadline_us; /* while it waits */
+    int timeout_ms;      /* of the deployment as it was when it admitted the request */
     int attempts;
     struct str fallback; /* the deployment that was asked for and is not there */
 };
@@ -122,7 +123,7 @@ static enum again pass_retry(struct pass *pass, enum http_forward_end end)
         pass->replica = other;
         return AGAIN_NOW;
     }
-    if (!pass->deployment->wanted ||
+    if (!pass->deployment->wanted || pass->gateway->routes.closing ||
         pass->deployment->waiting_count >= pass->deployment->waiting_max)
         return AGAIN_NO;
     queue_put(pass);
@@ -180,14 +181,22 @@ static void pass_forward(struct pass *pass)
                                      .drop = DROP,
                                      .reply_headers = reply,
                                      .reply_header_count = pass->fallback.len ? 2 : 1,
-                                     .timeout_ms = pass->deployment->timeout_ms,
+                                     .timeout_ms = pass->timeout_ms,
                                      .done = pass_done,
                                      .context = pass,
                                  });
 }
 
 /* What became of a request that wants a replica. */
-enum admission { ADMIT_NOW, ADMIT_LATER, ADMIT_NOBODY, ADMIT_FULL, ADMIT_GONE, ADMIT_NO_TRAFFIC };
+enum admission {
+    ADMIT_NOW,
+    ADMIT_LATER,
+    ADMIT_NOBODY,
+    ADMIT_FULL,
+    ADMIT_CLOSING,
+    ADMIT_GONE,
+    ADMIT_NO_TRAFFIC
+};
 
 /* The deployment by header, else by weight. The lock is held. */
 static struct gateway_deployment *pass_choose(struct pass *pass, struct gateway_endpoint *endpoint)
@@ -227,7 +236,12 @@ static enum admission pass_admit(struct pass *pass)
         deployment->refused++;
         return ADMIT_FULL;
     }
+    if (!pass->replica && pass->gateway->routes.closing) {
+        deployment->refused++;
+        return ADMIT_CLOSING;
+    }
     pass->deployment = deployment;
+    pass->timeout_ms = deployment->timeout_ms;
     deployment->users++;
     if (pass->replica) {
         pass->replica->running++;
@@ -235,6 +249,12 @@ static enum admission pass_admit(struct pass *pass)
     }
     queue_put(pass);
     return ADMIT_LATER;
+}
+
+/* Whoever tries again finds the next gateway. */
+static void refuse_closing(struct http_exchange *ex)
+{
+    proxy_refuse(ex, 503, "Stopping", "The gateway ends; ask again.");
 }
 
 /* On the IO thread, the body whole. */
@@ -257,6 +277,9 @@ static void pass_run(struct http_exchange *ex, void *context)
         break;
     case ADMIT_FULL:
         proxy_refuse(ex, 429, "TooManyRequests", "Too many requests wait for this deployment.");
+        break;
+    case ADMIT_CLOSING:
+        refuse_closing(ex);
         break;
     case ADMIT_GONE:
         proxy_refuse(ex, 404, "NotFound", "There is no such endpoint.");
@@ -310,6 +333,27 @@ void proxy_expire(struct gateway *gateway, int64_t now_us)
     while ((node = list_pop(&expired)))
         proxy_refuse(CONTAINER_OF(node, struct pass, node)->ex, 503, "QueueTimeout",
                      "The request waited too long for a replica.");
+}
+
+/* Under the same lock as admission: nobody slips into a queue that was just emptied. */
+void proxy_close(struct gateway *gateway)
+{
+    struct gateway_endpoint *endpoint;
+    struct gateway_deployment *deployment;
+    struct list refused, *node;
+
+    list_init(&refused);
+    pthread_mutex_lock(&gateway->routes.lock);
+    gateway->routes.closing = true;
+    ROUTES_EACH(struct gateway_endpoint, endpoint, &gateway->routes.endpoints)
+    ROUTES_EACH(struct gateway_deployment, deployment, &endpoint->deployments)
+    queue_expire(deployment, 0, true, &refused);
+    ROUTES_EACH(struct gateway_deployment, deployment, &gateway->routes.leaving)
+    queue_expire(deployment, 0, true, &refused);
+    routes_sweep(&gateway->routes);
+    pthread_mutex_unlock(&gateway->routes.lock);
+    while ((node = list_pop(&refused)))
+        refuse_closing(CONTAINER_OF(node, struct pass, node)->ex);
 }
 
 /* Places are taken under the lock, requests sent without it. */

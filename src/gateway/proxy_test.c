@@ -10,6 +10,7 @@
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 /* A gateway on a Unix socket (the proxy does not know how a request came) before replicas that are
@@ -139,6 +140,7 @@ static struct world *world_open(unsigned concurrency, unsigned queue, unsigned t
     CHECK(w && chdir(test_folder()) == 0);
     w->gateway.dir = dir_open(".", &err);
     w->gateway.dir_path = test_folder();
+    w->gateway.stop_fd = -1; /* nobody asks to stop */
     routes_init(&w->gateway.routes);
     fake_open(&w->replicas[0], "d00000001");
     fake_open(&w->replicas[1], "d00000002");
@@ -242,6 +244,23 @@ static void await_idle(struct world *w, struct gateway_deployment *deployment)
     fail_msg("requests never left the deployment");
 }
 
+/* Waits until this many requests are in the queue, at most a few seconds. */
+static void await_waiting(struct world *w, unsigned count)
+{
+    struct gateway_deployment *blue =
+        routes_named(routes_endpoint(&w->gateway.routes, STR("ep")), STR("blue"));
+
+    for (int i = 0; i < 500; i++) {
+        pthread_mutex_lock(&w->gateway.routes.lock);
+        unsigned waiting = blue->waiting_count;
+        pthread_mutex_unlock(&w->gateway.routes.lock);
+        if (waiting == count)
+            return;
+        usleep(10000);
+    }
+    fail_msg("the queue never held %u requests", count);
+}
+
 static void let_go(struct fake_replica *replica)
 {
     pthread_mutex_lock(&replica->lock);
@@ -321,10 +340,9 @@ TEST(a_full_queue_is_429_and_a_long_wait_503)
     ask_later(&second);
     await_held(w, 2);
     ask_later(&waiting);
+    await_waiting(w, 1);
     struct gateway_deployment *blue =
         routes_named(routes_endpoint(&w->gateway.routes, STR("ep")), STR("blue"));
-    for (int i = 0; i < 500 && blue->waiting_count == 0; i++)
-        usleep(10000);
     CHECK_INT(429, ask_now(&refused));
     CHECK_STR("1", http_response_header(&refused.reply, "Retry-After"));
     proxy_expire(&w->gateway, clock_mono_us() + US_PER_S);
@@ -349,10 +367,9 @@ TEST(who_waits_is_served_when_a_place_is_free)
     ask_later(&second);
     await_held(w, 2);
     ask_later(&waiting);
+    await_waiting(w, 1);
     struct gateway_deployment *blue =
         routes_named(routes_endpoint(&w->gateway.routes, STR("ep")), STR("blue"));
-    for (int i = 0; i < 500 && blue->waiting_count == 0; i++)
-        usleep(10000);
     let_go(&w->replicas[0]);
     let_go(&w->replicas[1]);
     pthread_join(waiting.thread, NULL);
@@ -361,6 +378,67 @@ TEST(who_waits_is_served_when_a_place_is_free)
     pthread_join(second.thread, NULL);
     await_idle(w, blue);
     CHECK_INT(3, blue->answered);
+}
+
+/* The watcher, which ends all waiting, is gone by then. */
+TEST(who_waits_when_the_gateway_ends_is_told_so)
+{
+    CLEANUP(world_close) struct world *w = world_open(1, 5, 5000);
+    CLEANUP(ask_end) struct ask first = {0}, second = {0}, waiting = {0}, late = {.key = "sesame"};
+
+    w->replicas[0].hold = w->replicas[1].hold = true;
+    ask_later(&first);
+    ask_later(&second);
+    await_held(w, 2);
+    ask_later(&waiting);
+    await_waiting(w, 1);
+    proxy_close(&w->gateway);
+    pthread_join(waiting.thread, NULL);
+    CHECK_INT(503, waiting.reply.status);
+    CHECK_STR("1", http_response_header(&waiting.reply, "Retry-After"));
+    CHECK_INT(503, ask_now(&late));
+    CHECK(str_find(late.reply.body, STR("Stopping")) > 0);
+    /* Those that a replica has are still answered. */
+    let_go(&w->replicas[0]);
+    pthread_join(first.thread, NULL);
+    let_go(&w->replicas[1]);
+    pthread_join(second.thread, NULL);
+    CHECK(first.reply.status == 200 && second.reply.status == 200);
+    int64_t begun_us = clock_mono_us();
+    http_server_stop(w->gateway.server, 0);
+    CHECK(clock_mono_us() - begun_us < 2 * US_PER_S);
+}
+
+/* A request whose replica died under it waits for no other once the end has begun. */
+TEST(a_lost_replica_at_the_end_is_503_at_once)
+{
+    CLEANUP(world_close) struct world *w = world_open(1, 5, 5000);
+    CLEANUP(ask_end) struct ask ask = {.key = "sesame"};
+
+    fake_close(&w->replicas[0]);
+    fake_close(&w->replicas[1]);
+    proxy_close(&w->gateway);
+    CHECK_INT(503, ask_now(&ask));
+    http_server_stop(w->gateway.server, 0);
+}
+
+TEST(an_end_does_not_wait_for_looks_at_replicas)
+{
+    CLEANUP(world_close) struct world *w = world_open(4, 4, 5000);
+    CLEANUP(fd_close) int stop = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct gateway_deployment *blue =
+        routes_named(routes_endpoint(&w->gateway.routes, STR("ep")), STR("blue"));
+    struct gateway_replica *replica;
+
+    fake_close(&w->replicas[0]);
+    w->gateway.stop_fd = stop;
+    watch_once(&w->gateway, clock_mono_us() + 10 * US_PER_S);
+    ROUTES_EACH(struct gateway_replica, replica, &blue->replicas)
+    CHECK(replica->ready && replica->pins == 0); /* as it was: nobody looked */
+    w->gateway.stop_fd = -1;
+    watch_once(&w->gateway, clock_mono_us() + 10 * US_PER_S);
+    bool any;
+    CHECK_STR("d00000002", str_from(routes_pick(blue, NULL, &any)->name));
 }
 
 TEST(a_slow_model_is_408)

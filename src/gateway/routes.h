@@ -66,6 +66,7 @@ struct gateway_endpoint {
 /* The table that the server tells, with what is under way on it. */
 struct gateway_routes {
     pthread_mutex_t lock; /* guards all below and everything in the tree */
+    bool closing;         /* no request may wait any more: nobody would end its waiting */
     struct list endpoints;
     struct list leaving;          /* deployments, and … */
     struct list leaving_replicas; /* … replicas taken out while in use */

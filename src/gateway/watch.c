@@ -199,20 +199,31 @@ static size_t watch_due(struct gateway_routes *routes, int64_t now_us, struct lo
     return count;
 }
 
+/* Asked between two looks: each may take its whole time, and the end cannot wait for all. */
+static bool watch_is_over(const struct gateway *gateway)
+{
+    struct pollfd stop = {.fd = gateway->stop_fd, .events = POLLIN};
+
+    return poll(&stop, 1, 0) > 0;
+}
+
 /* Probes run outside of the lock, as each may take its whole time; what was found is noted with
  * it. */
 void watch_once(struct gateway *gateway, int64_t now_us)
 {
     struct look looks[AT_ONCE];
+    size_t looked = 0;
     bool more = false;
 
     pthread_mutex_lock(&gateway->routes.lock);
     size_t count = watch_due(&gateway->routes, now_us, looks);
     pthread_mutex_unlock(&gateway->routes.lock);
-    for (size_t i = 0; i < count; i++)
-        watch_look(gateway, &looks[i], now_us);
+    while (looked < count && !watch_is_over(gateway))
+        watch_look(gateway, &looks[looked++], now_us);
     pthread_mutex_lock(&gateway->routes.lock);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = looked; i < count; i++)
+        looks[i].replica->pins--;
+    for (size_t i = 0; i < looked; i++) {
         if (looks[i].ready != looks[i].was_ready)
             LOG(LOG_INFO, "replica.state", LOG_TEXT("replica", looks[i].replica->name),
                 LOG_TEXT("state", looks[i].ready ? "ready" : "away"));
@@ -265,7 +276,7 @@ void watch_stop_replicas(struct gateway *gateway)
     struct gateway_replica *replica;
     struct process_id runner;
 
-    assert(gateway->stop_replicas);
+    assert(atomic_load(&gateway->stop_replicas));
     pthread_mutex_lock(&gateway->routes.lock);
     ROUTES_EACH(struct gateway_endpoint, endpoint, &gateway->routes.endpoints)
     ROUTES_EACH(struct gateway_deployment, deployment, &endpoint->deployments)
