@@ -27,6 +27,7 @@ int doom_experiment(struct store_txn *txn, const struct scope *scope, int64_t ex
  * leads nowhere does nothing. */
 int doom_bytes(struct store_txn *txn, const struct scope *scope, struct str uri, struct error *err);
 
-/* Does what is left to do, in slices; blocks for as long as that takes. Called by who doomed, after
- * the reply, and once an hour for what a crash left. Threads: any, also several at once. */
+/* Does what is left to do, in slices; blocks for as long as that takes, or until the store winds
+ * down. Called by who doomed, after the reply, and once an hour for what a crash left. Threads:
+ * any, also several at once. */
 int doom_sweep(struct store *store, struct error *err);

@@ -486,7 +486,7 @@ static int sweep_one(struct store *store, struct sweep *sweep, struct error *err
     do {
         if (store_write(store, slice_apply, sweep, err) < 0)
             return -1;
-    } while (sweep->more);
+    } while (sweep->more && !store_winds_down(store));
     return 0;
 }
 
@@ -502,6 +502,6 @@ int doom_sweep(struct store *store, struct error *err)
         if (found > 0 && sweep_one(store, &sweep, err) < 0)
             return -1;
         after = sweep.at.doomed;
-    } while (found > 0);
-    return found;
+    } while (found > 0 && !store_winds_down(store));
+    return found < 0 ? -1 : 0;
 }

@@ -215,6 +215,21 @@ TEST(a_doomed_run_is_gone_at_once_and_its_rows_after_the_sweep)
     CHECK_INT(0, count(w, "SELECT COUNT(*) FROM tag WHERE run < 0"));
 }
 
+/* What is left stays written down, and the next server finds it. */
+TEST(a_sweep_ends_early_when_the_server_ends)
+{
+    CLEANUP(world_close) struct world *w = world_open();
+    struct error err = {0};
+
+    CHECK_OK(store_write(w->store, doom_parent, w, &err), &err);
+    int64_t left = count(w, "SELECT COUNT(*) FROM doomed");
+    CHECK(left > 1);
+    store_wind_down(w->store);
+    CHECK_OK(doom_sweep(w->store, &err), &err);
+    CHECK(count(w, "SELECT COUNT(*) FROM doomed") >= left - 1);
+    CHECK(rows_of(w, w->parent.run) + rows_of(w, w->child.run) > 0);
+}
+
 TEST(its_files_go_and_no_others)
 {
     CLEANUP(world_close) struct world *w = world_open();

@@ -151,7 +151,7 @@ static int orphan_visit(const struct dir_entry *entry, void *context, struct err
 static int collect_orphans(struct content *content, int64_t before_us,
                            struct content_collected *out, struct error *err)
 {
-    for (unsigned i = 0; i < 256; i++) {
+    for (unsigned i = 0; i < 256 && !store_winds_down(content->store); i++) {
         CLEANUP(store_read_end) struct store_txn *txn = NULL;
         CLEANUP(fd_close) int folder = -1;
         char name[3];
@@ -188,7 +188,7 @@ struct sweep {
     void (*gone)(struct content *content, const struct step *step, struct content_collected *out);
 };
 
-/* Repeats until nothing more is found. */
+/* Repeats until nothing more is found, or the server ends. */
 static int collect_all(struct content *content, const struct sweep *sweep, struct step *step,
                        struct content_collected *out, struct error *err)
 {
@@ -197,7 +197,7 @@ static int collect_all(struct content *content, const struct sweep *sweep, struc
         if (store_write(content->store, sweep->apply, step, err) < 0)
             return -1;
         sweep->gone(content, step, out);
-    } while (step->count == STEP);
+    } while (step->count == STEP && !store_winds_down(content->store));
     return 0;
 }
 
@@ -241,7 +241,7 @@ int content_collect(struct content *content, struct content_collected *out, stru
 
     if (collect_end(content, &end, err) < 0 || collect_all(content, &BLOCKS, &step, &done, err) < 0)
         return -1;
-    for (step.from = 0; step.from < end; step.from += RANGE)
+    for (step.from = 0; step.from < end && !store_winds_down(content->store); step.from += RANGE)
         if (collect_all(content, &OBJECTS, &step, &done, err) < 0)
             return -1;
     if (collect_all(content, &CHUNKS, &step, &done, err) < 0 ||

@@ -145,7 +145,7 @@ void content_log_drop(struct content *content, struct str key);
 
 /* Removes what nothing names: blocks staged over a week ago, objects without a blob, chunks without
  * a reference, files without a row; each only when untouched for 24 h. Threads: any, one at a time;
- * it writes and reads in small steps. */
+ * it writes and reads in small steps, and ends early when the store winds down. */
 struct content_collected {
     size_t blocks, objects, chunks, files;
     int64_t bytes; /* given back to the disk */

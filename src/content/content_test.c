@@ -619,6 +619,19 @@ TEST(what_nothing_names_goes_after_a_day)
     clock_test_end();
 }
 
+TEST(a_collection_ends_early_when_the_server_ends)
+{
+    CLEANUP(bench_end) struct bench bench = bench_start();
+
+    clock_test_set(clock_now_us());
+    write_bytes(&bench, STR("never kept"), 9);
+    clock_test_advance(30 * 3600 * US_PER_S);
+    age_files(&bench);
+    store_wind_down(bench.store);
+    CHECK_INT(0, collect(&bench).files);
+    clock_test_end();
+}
+
 TEST(a_chunk_found_again_is_safe_from_collection)
 {
     CLEANUP(bench_end) struct bench bench = bench_start();

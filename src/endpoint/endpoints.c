@@ -47,10 +47,10 @@ void endpoints_set_server(struct endpoints *endpoints, struct str socket, struct
     endpoints->server_host = host;
 }
 
-/* 0 until the gateway has told where it listens. */
+/* 0 until the gateway has told where it listens. The thread asks the gateway anew at every turn. */
 uint16_t endpoints_port(const struct endpoints *endpoints)
 {
-    return endpoints->port;
+    return atomic_load(&endpoints->port);
 }
 
 /* --- Turns ---------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 #include "os/process.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define ENDPOINT_TYPE STR("onlineEndpoints")
 #define DEPLOYMENT_TYPE STR("onlineEndpoints/deployments")
@@ -28,12 +29,13 @@ struct endpoints {
         done_turn;     /* endpoints_sync waits until one has caught up with the other */
     struct map *alive; /* replicas whose token is good */
 
+    _Atomic uint16_t port; /* where the gateway listens. Threads: any */
+
     /* Only the thread's own: */
     struct replica *replicas;
     struct process gateway; /* pidfd -1: not our child */
-    uint16_t port;
-    struct str pushed;   /* routes as the gateway has them; malloc'd */
-    char complaint[512]; /* the last turn's error */
+    struct str pushed;      /* routes as the gateway has them; malloc'd */
+    char complaint[512];    /* the last turn's error */
 };
 
 /* --- rollout.c: the document that says how far a deployment is -----------------------------------

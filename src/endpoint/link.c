@@ -171,8 +171,9 @@ int link_ensure(struct endpoints *endpoints, struct error *err)
         if (link_start(endpoints, arena, &status, err) < 0)
             return -1;
     }
-    endpoints->port = (uint16_t)json_int_at(status, "port", 0);
-    assert(endpoints->port > 0);
+    int64_t port = json_int_at(status, "port", 0);
+    assert(port > 0 && port <= UINT16_MAX);
+    atomic_store(&endpoints->port, (uint16_t)port);
     return 0;
 }
 

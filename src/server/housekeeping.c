@@ -137,7 +137,7 @@ void housekeeping_add(struct housekeeping *housekeeping, housekeeping_duty *duty
     pthread_mutex_unlock(&housekeeping->lock);
 }
 
-/* Waits for the duty at hand, which looks at the flag itself. */
+/* Waits for the duty at hand, which is short, or ends early once the store winds down. */
 void housekeeping_stop(struct housekeeping **housekeeping)
 {
     struct housekeeping *ending = *housekeeping;

@@ -385,7 +385,9 @@ static void stop_purge(struct server *server)
     server->purging = false;
 }
 
-/* Requests are answered from here on, since what is started asks back. */
+/* Requests are answered as soon as every address that handlers read is written: the gateway's, too,
+ * which needs nothing of us. Runners ask back, so they come after; those of an earlier server are
+ * told 503 until then, and ask again. */
 int wire_start(struct server *server, struct error *err)
 {
     struct engines *engines = &server->engines;
@@ -396,7 +398,6 @@ int wire_start(struct server *server, struct error *err)
     assert(engines->arm_endpoint.len > 0);
     dispatch_storage(server->dispatch, arena_printf(server->arena, ".blob.core.%.*s",
                                                     STR_ARG(server->config.domain)));
-    dispatch_serve(server->dispatch, server->router, engines->identity);
     jobs_set_endpoints(engines->jobs, engines->arm_endpoint, host);
     endpoints_set_server(engines->endpoints, socket, host);
     if (endpoints_start(engines->endpoints, err) < 0)
@@ -404,6 +405,7 @@ int wire_start(struct server *server, struct error *err)
     server->ports.scoring = endpoints_port(engines->endpoints);
     engines->scoring_endpoint =
         arena_printf(server->arena, "https://localhost:%u", server->ports.scoring);
+    dispatch_serve(server->dispatch, server->router, engines->identity);
     if (jobs_start(engines->jobs, err) < 0)
         return -1;
     start_purge(server);
@@ -436,6 +438,8 @@ void wire_close(struct server *server)
     struct engines *engines = &server->engines;
 
     assert(server->arena);
+    if (engines->store)
+        store_wind_down(engines->store);
     if (server->http)
         http_server_stop(server->http, STOP_GRACE_MS);
     http_server_free(&server->http);

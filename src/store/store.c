@@ -366,6 +366,18 @@ bool store_read_only(const struct store *store)
     return atomic_load(&store->read_only);
 }
 
+/* Long work is done in small steps by many hands; this is the one thing all of them hold. */
+void store_wind_down(struct store *store)
+{
+    atomic_store(&store->winds_down, true);
+}
+
+/* Asked between two steps. */
+bool store_winds_down(const struct store *store)
+{
+    return atomic_load(&store->winds_down);
+}
+
 /* A copy under the lock, since its words may be replaced at any time. */
 void store_trouble(struct store *store, struct error *out)
 {

@@ -70,6 +70,11 @@ bool store_is_writer(const struct store_txn *txn);
 
 /* True once damage or an unknown commit made it refuse writes; `status` shows why. */
 bool store_read_only(const struct store *store);
+/* Tells work that goes on for as long as there is any (sweeps, collections) to end after its
+ * present step, since the server ends; what is left is found by the next start. Writes are taken as
+ * before. Threads: any. */
+void store_wind_down(struct store *store);
+bool store_winds_down(const struct store *store);
 /* Why it refuses writes: fills *out, as error_set does; code ERROR_NONE while all is well. */
 void store_trouble(struct store *store, struct error *out);
 

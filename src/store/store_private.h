@@ -91,6 +91,7 @@ struct store {
     pthread_t checker;
     bool checking;
     atomic_bool stop_check;
+    atomic_bool winds_down;
 };
 
 /* From now on (or, with ERROR_NONE, no longer) writes are refused for this reason. Damage stays. */

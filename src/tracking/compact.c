@@ -278,7 +278,8 @@ static void *compact_loop(void *context)
         }
         int64_t owner = compactor->owners[0];
         pthread_mutex_unlock(&compactor->lock);
-        while (compact_slice(compactor->tracking, owner, NULL) > 0)
+        while (!store_winds_down(compactor->tracking->store) &&
+               compact_slice(compactor->tracking, owner, NULL) > 0)
             continue;
         pthread_mutex_lock(&compactor->lock);
         compactor->count--;
