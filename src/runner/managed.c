@@ -23,6 +23,7 @@
 #define PAUSE_US (200 * US_PER_MS)
 #define KEPT 8
 #define FRESH_S 3600 /* an answer that is good for longer is given again */
+#define HOST "127.0.0.1:%u"
 #define TOKEN_PATH "/token"
 #define MSI_PATH "/msi/token"
 #define IMDS_PATH "/metadata/identity/oauth2/token"
@@ -40,11 +41,10 @@ struct kept {
 
 struct managed {
     struct arena *arena;
-    struct str host; /* "127.0.0.1:PORT" */
     struct str key;
     struct str attempt;
-    uint16_t port;
-    atomic_bool ending; /* nobody waits for a server any more */
+    _Atomic uint16_t port; /* known while requests come already: from the record, or when bound */
+    atomic_bool ending;    /* nobody waits for a server any more */
     struct pool *pool;
     struct http_app app;
     struct http_server *server;
@@ -139,6 +139,14 @@ static void keep(struct managed *managed, struct str what, const struct kept *an
                           .expires_s = answer->expires_s};
 }
 
+/* For a call under way: a server that hangs must not hold up the end of the attempt. */
+static bool is_ending(void *context)
+{
+    struct managed *managed = context;
+
+    return atomic_load(&managed->ending);
+}
+
 /* One call, or what was kept of an earlier one. The status; 0 while the server is away. */
 static int ask_server(struct managed *managed, struct arena *arena, const struct question *question,
                       struct kept *out)
@@ -161,6 +169,8 @@ static int ask_server(struct managed *managed, struct arena *arena, const struct
         .body = json_write(arena, body),
         .timeout_ms = 10000,
         .reply_limit = ANSWER_BYTES,
+        .cancel = is_ending,
+        .context = managed,
     };
     pthread_mutex_lock(&managed->lock);
     if (find_kept(managed, arena, what, out))
@@ -269,8 +279,15 @@ static const char *check(struct http_exchange *ex, const struct question *questi
     return NULL;
 }
 
-/* On the IO thread: everything but the asking. A request that another host's page or a proxy made
- * is none of the command's. */
+/* A request that another host's page or a proxy made is none of the command's. */
+static bool is_ours(const struct managed *managed, struct http_exchange *ex)
+{
+    struct str host = arena_printf(http_arena(ex), HOST, atomic_load(&managed->port));
+
+    return str_eq(http_header(ex, "Host"), host) && !http_has_header(ex, "Origin");
+}
+
+/* On the IO thread: everything but the asking. */
 static enum http_verdict on_head(struct http_exchange *ex, struct http_plan *plan, void *context)
 {
     struct managed *managed = context;
@@ -279,7 +296,7 @@ static enum http_verdict on_head(struct http_exchange *ex, struct http_plan *pla
     int status;
 
     question->managed = managed;
-    if (!str_eq(http_header(ex, "Host"), managed->host) || http_has_header(ex, "Origin")) {
+    if (!is_ours(managed, ex)) {
         refuse(ex, FORM_APP_SERVICE, 403, "This endpoint is for the command of one job.");
         return HTTP_REPLIED;
     }
@@ -317,7 +334,7 @@ static void read_record(struct attempt *attempt, struct managed *managed)
     int64_t port = json_int_at(record, "port", 0);
     if (key.len == 2 * KEY_BYTES && port > 0 && port <= UINT16_MAX) {
         managed->key = arena_str(managed->arena, key);
-        managed->port = (uint16_t)port;
+        atomic_store(&managed->port, (uint16_t)port);
     }
 }
 
@@ -327,22 +344,27 @@ static int write_record(struct attempt *attempt, const struct managed *managed, 
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
     struct json *record = json_object(arena);
 
-    assert(managed->port > 0);
-    json_set_int(arena, record, "port", managed->port);
+    assert(atomic_load(&managed->port) > 0);
+    json_set_int(arena, record, "port", atomic_load(&managed->port));
     json_set_str(arena, record, "key", managed->key);
     return file_write_atomic(attempt->folder, RECORD, json_write(arena, record), 0600, err);
 }
 
-/* Loopback only; a port of an earlier runner is asked for again. */
+/* Loopback only; a port of an earlier runner is asked for again, whose command may be asking at
+ * this very moment. A new port nobody knows before the command is told. */
 static int listen_on(struct managed *managed, struct error *err)
 {
-    const struct http_listener listener = {.host = "127.0.0.1", .port = managed->port};
+    const struct http_listener listener = {.host = "127.0.0.1",
+                                           .port = atomic_load(&managed->port)};
+    uint16_t port;
 
     managed->pool = pool_new(WORKERS);
     managed->app = (struct http_app){.head = on_head, .context = managed};
     managed->server = http_server_new(managed->pool, &managed->app, 1, err);
-    return managed->server ? http_server_listen(managed->server, &listener, &managed->port, err)
-                           : -1;
+    if (!managed->server || http_server_listen(managed->server, &listener, &port, err) < 0)
+        return -1;
+    atomic_store(&managed->port, port);
+    return 0;
 }
 
 /* The command's variables hold port and key, so a runner that takes over needs the same. */
@@ -368,13 +390,12 @@ struct managed *managed_start(struct attempt *attempt)
         journal_line(attempt->journal, "identity endpoint: none, %s", err.message);
         return NULL;
     }
-    managed->host = arena_printf(managed->arena, "127.0.0.1:%u", managed->port);
     struct managed *started = managed;
     managed = NULL;
     return started;
 }
 
-/* Requests that wait for the server are told to end. */
+/* Requests that wait for the server are told to end, those in the middle of a call too. */
 void managed_end(struct managed **managed)
 {
     struct managed *ending = *managed;
@@ -403,7 +424,7 @@ void managed_variables(const struct attempt *attempt, struct json *variables)
     assert(variables);
     if (!managed)
         return;
-    struct str base = arena_printf(arena, "http://%.*s", STR_ARG(managed->host));
+    struct str base = arena_printf(arena, "http://" HOST, atomic_load(&managed->port));
     json_set_str(arena, variables, "IDENTITY_ENDPOINT",
                  arena_printf(arena, "%.*s" TOKEN_PATH, STR_ARG(base)));
     json_set_str(arena, variables, "IDENTITY_HEADER", managed->key);

@@ -3,12 +3,17 @@
 
 #include "base/test.h"
 #include "http/client.h"
+#include "os/clock.h"
 #include "os/file.h"
 #include "runner/attempt.h"
 #include "runner/fake_server.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define RESOURCE "resource=https%3A%2F%2Flocalhost%3A10443"
@@ -229,6 +234,59 @@ TEST(the_next_runner_takes_over_port_and_key)
     CHECK(str_eq(endpoint, variable(&w, "IDENTITY_ENDPOINT")));
     CHECK(str_eq(key, variable(&w, "IDENTITY_HEADER")));
     CHECK_INT(200, ask_app(&w, "api-version=2019-08-01&" RESOURCE).status);
+}
+
+/* A question from a thread of its own; its answer is nobody's matter. */
+static void *ask_on(void *context)
+{
+    struct world *w = context;
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    struct http_response response;
+    struct http_address address;
+    struct str url = variable(w, "IDENTITY_ENDPOINT");
+    const struct http_header key[] = {{STR("X-IDENTITY-HEADER"), variable(w, "IDENTITY_HEADER")}};
+    const struct http_call call = {.method = "GET",
+                                   .target = STR("/token?api-version=2019-08-01&" RESOURCE),
+                                   .headers = key,
+                                   .header_count = 1,
+                                   .timeout_ms = 30000};
+
+    if (http_address_parse(arena, str_slice(url, 0, url.len - 6), &address, NULL) < 0)
+        return NULL;
+    CLEANUP(http_client_free) struct http_client *client = http_client_new(&address);
+    http_client_send(client, arena, &call, &response, NULL);
+    return NULL;
+}
+
+/* One that takes connections and says nothing. */
+static int hanging_server(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    unlink(path);
+    CHECK(bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 && listen(fd, 8) == 0);
+    return fd;
+}
+
+TEST(a_server_that_hangs_does_not_hold_up_the_end)
+{
+    CLEANUP(close_world) struct world w;
+    open_world(&w, "hangs");
+    pthread_t asking[2];
+
+    fake_server_stop(&w.server);
+    CLEANUP(fd_close) int hanging = hanging_server(w.server.path);
+    for (size_t i = 0; i < COUNT(asking); i++)
+        CHECK(pthread_create(&asking[i], NULL, ask_on, &w) == 0);
+    struct pollfd asked = {.fd = hanging, .events = POLLIN};
+    CHECK_INT(1, poll(&asked, 1, 10000));
+    int64_t begun_us = clock_mono_us();
+    managed_end(&w.attempt.managed);
+    CHECK(clock_mono_us() - begun_us < 3 * US_PER_S);
+    for (size_t i = 0; i < COUNT(asking); i++)
+        pthread_join(asking[i], NULL);
 }
 
 TEST(two_attempts_have_two_keys)
