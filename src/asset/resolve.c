@@ -109,6 +109,15 @@ static int no_version(const struct look *look, const struct document *container,
                      STR_ARG(asked));
 }
 
+/* Whether a label that nobody gave means the newest version: components are also asked for by the
+ * label of the one that is taken when none is named. */
+static bool means_newest(const struct look *look)
+{
+    return str_eq_fold(look->reference.label, STR("latest")) ||
+           (str_eq(look->type, STR("components")) &&
+            str_eq_fold(look->reference.label, STR("default")));
+}
+
 /* By number or text, by label, or the newest for `latest`. */
 static int find_version(const struct look *look, const struct document *container,
                         struct document *out, struct error *err)
@@ -128,7 +137,7 @@ static int find_version(const struct look *look, const struct document *containe
         result = document_get(look->txn, &key, out, err);
     } else {
         result = document_by_label(look->txn, container->doc, r->label, out, err);
-        if (result < 0 && err->code == ERROR_NOT_FOUND && str_eq_fold(r->label, STR("latest")))
+        if (result < 0 && err->code == ERROR_NOT_FOUND && means_newest(look))
             result = document_latest(look->txn, look->scope->number, container->doc, out, err);
     }
     return result < 0 && err->code == ERROR_NOT_FOUND ? no_version(look, container, err) : result;

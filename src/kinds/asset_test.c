@@ -121,6 +121,24 @@ TEST(a_data_asset_stays_of_one_type)
     CHECK_STR("uri_file", container(s, "/data/d", "dataType"));
 }
 
+/* YAML makes a number of `cuda: 11.7`, and clients send it so. */
+TEST(tags_that_come_as_numbers_are_texts)
+{
+    CLEANUP(shelf_close) struct shelf *s = shelf_open();
+    static const char BODY[] =
+        "{\"properties\":{\"image\":\"x\",\"tags\":{\"cuda\":11.7,\"gpus\":8,\"fast\":true,"
+        "\"torch\":\"1.13.0a0\"}}}";
+
+    CHECK_INT(201, shelf_put(s, "/environments/e/versions/1", BODY).status);
+    CHECK_INT(200, shelf_put(s, "/environments/e/versions/1", BODY).status);
+    struct json *tags = json_at(shelf_get(s, "/environments/e/versions/1").json, "properties.tags");
+    CHECK_STR("{\"cuda\":\"11.7\",\"gpus\":\"8\",\"fast\":\"true\",\"torch\":\"1.13.0a0\"}",
+              json_write(s->arena, tags));
+    shelf_refused(s, "/environments/e/versions/2",
+                  "{\"properties\":{\"image\":\"x\",\"tags\":{\"a\":[1]}}}",
+                  (struct shelf_refusal){400, "properties.tags", "texts"});
+}
+
 TEST(data_at_fault_is_refused)
 {
     CLEANUP(shelf_close) struct shelf *s = shelf_open();
@@ -139,7 +157,7 @@ TEST(data_at_fault_is_refused)
                              "a\",\"autoDeleteSetting\":{\"condition\":\"createdGreaterThan\","
                              "\"value\":\"30d\"}}}")
                        .status);
-    CHECK_STR("CreatedGreaterThan", json_str_at(shelf_get(s, "/data/d/versions/1").json,
+    CHECK_STR("createdGreaterThan", json_str_at(shelf_get(s, "/data/d/versions/1").json,
                                                 "properties.autoDeleteSetting.condition"));
     CHECK_INT(200, shelf_put(s, "/data/d/versions/1",
                              "{\"properties\":{\"dataUri\":\"" STORE

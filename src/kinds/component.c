@@ -12,6 +12,8 @@
 
 /* The component as its YAML says it: snake case, and by far more than ARM describes. */
 #define SPEC "properties.componentSpec"
+/* The version that clients ask for when they were told none. */
+#define DEFAULT_VERSION "azureml_default"
 
 /* What a type of component cannot do without, and which of its members are references. */
 struct component_type {
@@ -248,6 +250,40 @@ static int keep_stored(struct arm_request *req, struct error *err)
     return -1;
 }
 
+/* A pipeline component may be asked for by the job that it is to be made from. Jobs of that kind
+ * are not run here yet, so that it can only be told what is wrong with the one it names. */
+static int check_source_job(struct arm_request *req, const struct json *spec, struct error *err)
+{
+    static const char FIELD[] = SPEC ".sourceJobId";
+    struct str id = json_str_at(spec, "sourceJobId"), jobs = STR("/jobs/");
+    struct document job;
+
+    if (id.len == 0)
+        id = json_str_at(spec, "source_job_id");
+    if (id.len == 0)
+        return 0;
+    ssize_t at = str_find(id, jobs);
+    struct str name = at < 0 ? id : str_slice(id, (size_t)at + jobs.len, id.len);
+    struct document_key key = {req->scope.number, STR("jobs"), 0, name};
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(req->engines->store, err);
+    if (!txn)
+        return -1;
+    if (document_get(txn, &key, &job, err) < 0)
+        return err->code != ERROR_NOT_FOUND
+                   ? -1
+                   : error_set(err, ERROR_NOT_FOUND, FIELD, "There is no job '%.*s' here.",
+                               STR_ARG(name));
+    struct json *body = json_parse(req->arena, job.body, err);
+    if (!body)
+        return -1;
+    struct str type = json_str_at(body, "properties.jobType");
+    if (str_eq_fold(type, STR("Pipeline")))
+        return plain_unbuilt(FIELD, "Making a component from a pipeline job", err);
+    return error_set(err, ERROR_INVALID, FIELD,
+                     "Job '%.*s' is of type %.*s; a component is made from a pipeline job.",
+                     STR_ARG(name), STR_ARG(type));
+}
+
 /* Nothing of the specification is rewritten: clients hash what they get back. */
 static int component_version_prepare(struct arm_request *req, struct error *err)
 {
@@ -257,7 +293,8 @@ static int component_version_prepare(struct arm_request *req, struct error *err)
     req->prepared = lineage;
     if (fields_check(req->arena, req->body, &fields_component_version, err) < 0)
         return -1;
-    if (component_check(req, SPEC, json_at(req->body, SPEC), lineage, err) < 0)
+    if (component_check(req, SPEC, json_at(req->body, SPEC), lineage, err) < 0 ||
+        check_source_job(req, json_at(req->body, SPEC), err) < 0)
         return -1;
     fields_asset_defaults(req->arena, req->body);
     return keep_stored(req, err);
@@ -284,12 +321,35 @@ static int component_version_check(struct arm_request *req, struct store_txn *tx
     return error_hint(err, "Give the change a new version.");
 }
 
-/* Its state, and whether it is archived. */
+/* "…/components/n" of "…/components/n/versions/1". */
+static struct str above_version(struct str id)
+{
+    struct str versions = str_slice(id, 0, (size_t)str_find_last(id, '/'));
+
+    assert(str_ends(versions, STR("/versions")));
+    return str_slice(versions, 0, (size_t)str_find_last(versions, '/'));
+}
+
+/* Its state, and whether it is archived. A specification is shown with its version, by which
+ * clients know what they made when they left that to the server. What was asked for without one
+ * keeps an address that follows the newest: pipelines made with it take what is newest then. */
 static int component_version_show(struct arm_request *req, struct store_txn *txn,
                                   const struct document *document, struct json *wire,
                                   struct error *err)
 {
+    struct str container = above_version(json_str_at(wire, "id"));
+    struct json *spec = json_at(wire, SPEC);
+
+    assert(document->name.len > 0);
     json_set_bool(req->arena, json_at(wire, "properties"), "isArchived", document->archived);
+    if (str_eq(req->name, STR(DEFAULT_VERSION)))
+        json_set_str(req->arena, wire, "id",
+                     arena_printf(req->arena, "%.*s/labels/default", STR_ARG(container)));
+    if (json_kind(spec) == JSON_OBJECT) {
+        component_complete(req->arena, spec);
+        if (json_is_null(json_get(spec, STR("version"))))
+            json_set_str(req->arena, spec, "version", document->name);
+    }
     return plain_show(req, txn, document, wire, err);
 }
 
@@ -308,12 +368,9 @@ static int find_default(struct arm_request *req, struct store_txn *txn, struct d
                         struct error *err)
 {
     assert(req->parent.doc > 0);
-    if (!str_eq(req->name, STR("azureml_default")))
+    if (!str_eq(req->name, STR(DEFAULT_VERSION)))
         return error_set(err, ERROR_NOT_FOUND, "", "There is no version of that name.");
-    if (document_latest(txn, req->scope.number, req->parent.doc, out, err) < 0)
-        return -1;
-    req->name = out->name;
-    return 0;
+    return document_latest(txn, req->scope.number, req->parent.doc, out, err);
 }
 
 /* The upload begins before the version exists. */

@@ -10,6 +10,9 @@ extern const struct arm_kind component_kind, component_version_kind;
 int component_check(struct arm_request *req, const char *path, const struct json *spec,
                     struct lineage *lineage, struct error *err);
 
+/* Says in a specification what it leaves out and clients read: `optional` of each input,
+ * `is_deterministic`, and for a command how many machines it takes. */
+void component_complete(struct arena *arena, struct json *spec);
 /* The member in which two specifications are not the same component; empty: they are. */
 struct str component_differs(struct arm_request *req, struct store_txn *txn,
                              const struct json *stored, const struct json *wanted);

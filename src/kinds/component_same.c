@@ -39,13 +39,37 @@ static struct str hash_of(struct arm_request *req, struct store_txn *txn, struct
     return json_str_at(body, "properties.properties.hash_sha256");
 }
 
-/* A copy in which code is named by its content. */
+/* What nobody said has the value that a run would take it for: an input that must be given, one
+ * machine, and results that may be used again unless the component is a pipeline. */
+void component_complete(struct arena *arena, struct json *spec)
+{
+    struct str type = json_str_at(spec, "type");
+    struct json_iter it = json_iter(json_get(spec, STR("inputs")));
+
+    assert(json_kind(spec) == JSON_OBJECT);
+    while (json_next(&it))
+        if (json_kind(it.value) == JSON_OBJECT && json_is_null(json_get(it.value, STR("optional"))))
+            json_set_bool(arena, it.value, "optional", false);
+    if (json_is_null(json_get(spec, STR("is_deterministic"))))
+        json_set_bool(arena, spec, "is_deterministic", !str_eq(type, STR("pipeline")));
+    if (!str_eq(type, STR("command")))
+        return;
+    if (json_is_null(json_get(spec, STR("resources"))))
+        json_set(arena, spec, STR("resources"), json_object(arena));
+    struct json *resources = json_get(spec, STR("resources"));
+    if (json_kind(resources) == JSON_OBJECT &&
+        json_is_null(json_get(resources, STR("instance_count"))))
+        json_set_int(arena, resources, "instance_count", 1);
+}
+
+/* A copy with nothing left unsaid, in which code is named by its content. */
 static struct json *settle(struct arm_request *req, struct store_txn *txn, const struct json *spec)
 {
     static const char *const CODES[] = {"code", "task.code", "trial.code"};
     struct json *copy = json_copy(req->arena, spec);
 
     assert(json_kind(copy) == JSON_OBJECT);
+    component_complete(req->arena, copy);
     for (size_t i = 0; i < COUNT(CODES); i++) {
         struct str text = json_str_at(copy, CODES[i]);
         struct str hash = text.len ? hash_of(req, txn, text) : text;

@@ -4,6 +4,7 @@
 #include "base/test.h"
 
 #define VERSION "/components/train/versions/1"
+#define SPEC "properties.componentSpec"
 #define COMMAND                                                                                   \
     "{\"properties\":{\"componentSpec\":{\"name\":\"train\",\"type\":\"command\",\"command\":"    \
     "\"python main.py ${{inputs.d}} ${{outputs.o}}\",\"code\":\"azureml:c:1\",\"environment\":"   \
@@ -19,7 +20,8 @@ static const char *spec(struct shelf *s, const char *members)
         .ptr;
 }
 
-TEST(a_component_comes_back_to_the_letter)
+/* What was sent comes back to the letter; what was left out is said. */
+TEST(a_component_comes_back_with_what_it_left_out)
 {
     CLEANUP(shelf_close) struct shelf *s = shelf_open();
     shelf_stock(s);
@@ -28,12 +30,97 @@ TEST(a_component_comes_back_to_the_letter)
     CHECK_INT(201, made.status);
     CHECK_STR(SHELF_SCOPE VERSION, json_str_at(made.json, "id"));
     CHECK_STR("Succeeded", json_str_at(made.json, "properties.provisioningState"));
-    struct json *sent = json_parse(s->arena, STR(COMMAND), NULL);
-    struct fake_reply got = shelf_get(s, VERSION);
-    CHECK(json_equal(json_at(sent, "properties.componentSpec"),
-                     json_at(got.json, "properties.componentSpec")));
+    struct json *sent = json_at(json_parse(s->arena, STR(COMMAND), NULL), SPEC);
+    struct json *first = json_copy(s->arena, json_at(made.json, SPEC));
+    struct json *got = json_at(shelf_get(s, VERSION).json, SPEC);
+    CHECK(json_equal(first, got));
+    got = first;
+    CHECK(!json_bool_at(got, "inputs.d.optional", true));
+    CHECK_INT(1, json_int_at(got, "resources.instance_count", 0));
+    CHECK_STR("1", json_str_at(got, "version"));
+    json_set_bool(s->arena, json_at(sent, "inputs.d"), "optional", false);
+    json_set(s->arena, sent, STR("resources"), json_copy(s->arena, json_at(got, "resources")));
+    json_set_str(s->arena, sent, "version", STR("1"));
+    CHECK(json_equal(sent, got));
     CHECK_STR("2", json_str_at(shelf_get(s, "/components/train").json, "properties.nextVersion"));
     CHECK_STR("1", json_str_at(shelf_get(s, "/components/train").json, "properties.latestVersion"));
+}
+
+TEST(what_a_component_said_itself_stays)
+{
+    CLEANUP(shelf_close) struct shelf *s = shelf_open();
+    shelf_stock(s);
+    static const char SAID[] =
+        "\"type\":\"command\",\"command\":\"ls\",\"environment\":\"azureml:e:1\",\"version\":"
+        "\"seven\",\"is_deterministic\":false,\"inputs\":{\"a\":{\"type\":\"string\",\"optional\":"
+        "true}},\"resources\":{\"instance_count\":3,\"instance_type\":\"big\"}";
+
+    CHECK_INT(201, shelf_put(s, VERSION, spec(s, SAID)).status);
+    struct json *got = json_at(shelf_get(s, VERSION).json, SPEC);
+    CHECK_STR("seven", json_str_at(got, "version"));
+    CHECK(json_bool_at(got, "inputs.a.optional", false));
+    CHECK(!json_bool_at(got, "is_deterministic", true));
+    CHECK_INT(3, json_int_at(got, "resources.instance_count", 0));
+    CHECK_INT(201,
+              shelf_put(s, "/components/p/versions/1", spec(s, "\"type\":\"pipeline\",\"jobs\":{}"))
+                  .status);
+    got = json_at(shelf_get(s, "/components/p/versions/1").json, SPEC);
+    CHECK(!json_bool_at(got, "is_deterministic", true));
+    CHECK(!json_at(got, "resources"));
+}
+
+/* A client that sends back what it read has said what it had left out before. */
+TEST(what_was_left_out_may_be_said_later)
+{
+    CLEANUP(shelf_close) struct shelf *s = shelf_open();
+    shelf_stock(s);
+    CHECK_INT(201, shelf_put(s, VERSION, COMMAND).status);
+    struct json *read = json_copy(s->arena, shelf_get(s, VERSION).json);
+    char *whole = arena_cstr(s->arena, json_write(s->arena, read));
+
+    CHECK_INT(200, shelf_put(s, VERSION, whole).status);
+    CHECK_INT(200, shelf_put(s, VERSION, COMMAND).status);
+    json_put(s->arena, read, SPEC ".resources.instance_count", json_int(s->arena, 2), NULL);
+    shelf_refused(s, VERSION, arena_cstr(s->arena, json_write(s->arena, read)),
+                  (struct shelf_refusal){409, SPEC ".resources", "resources"});
+}
+
+TEST(a_component_without_a_version_is_the_newest_by_its_label)
+{
+    CLEANUP(shelf_close) struct shelf *s = shelf_open();
+    static const char NODE[] = "\"type\":\"pipeline\",\"jobs\":{\"a\":{\"componentId\":\"%s/"
+                               "components/train/labels/%s\"}}";
+    const char *empty = spec(s, "\"type\":\"pipeline\",\"jobs\":{}");
+
+    CHECK_INT(201, shelf_put(s, VERSION, empty).status);
+    CHECK_INT(201, shelf_put(s, "/components/train/versions/b", empty).status);
+    struct fake_reply got = shelf_get(s, "/components/train/versions/azureml_default");
+    CHECK_INT(200, got.status);
+    CHECK_STR(SHELF_SCOPE "/components/train/labels/default", json_str_at(got.json, "id"));
+    CHECK_STR("b", json_str_at(got.json, "name"));
+    CHECK_STR("b", json_str_at(got.json, SPEC ".version"));
+    const char *node = spec(s, arena_printf(s->arena, NODE, SHELF_SCOPE, "default").ptr);
+    CHECK_INT(201, shelf_put(s, "/components/outer/versions/1", node).status);
+    CHECK_INT(1, shelf_edges(s, SHELF_SCOPE "/components/train/versions/b",
+                             SHELF_SCOPE "/components/outer/versions/1"));
+    node = spec(s, arena_printf(s->arena, NODE, SHELF_SCOPE, "best").ptr);
+    shelf_refused(s, "/components/outer/versions/2", node,
+                  (struct shelf_refusal){404, SPEC ".jobs.a", "best"});
+}
+
+TEST(a_component_is_made_from_no_job_that_is_not_there)
+{
+    CLEANUP(shelf_close) struct shelf *s = shelf_open();
+    shelf_stock(s);
+    static const char JOB[] =
+        "{\"properties\":{\"jobType\":\"Command\",\"command\":\"true\",\"environmentId\":"
+        "\"azureml:e:1\",\"computeId\":\"" SHELF_SCOPE "/computes/cluster\"}}";
+    const char *from =
+        spec(s, "\"type\":\"pipeline\",\"jobs\":{},\"sourceJobId\":\"" SHELF_SCOPE "/jobs/j\"");
+
+    shelf_refused(s, VERSION, from, (struct shelf_refusal){404, SPEC ".sourceJobId", "'j'"});
+    CHECK_INT(201, shelf_put(s, "/jobs/j", JOB).status);
+    shelf_refused(s, VERSION, from, (struct shelf_refusal){400, SPEC ".sourceJobId", "Command"});
 }
 
 TEST(a_component_is_linked_to_what_it_refers_to)

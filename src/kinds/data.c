@@ -44,11 +44,16 @@ static int data_show(struct arm_request *req, struct store_txn *txn,
 /* What a version points to need not be there yet: data may come later. */
 static int data_version_prepare(struct arm_request *req, struct error *err)
 {
+    static const char CONDITION[] = "properties.autoDeleteSetting.condition";
+    struct json *condition = json_copy(req->arena, json_at(req->body, CONDITION));
     struct reference reference;
 
     assert(req->name.len > 0);
     fields_default(req->arena, req->body, "properties.dataType", "uri_folder");
     if (fields_check(req->arena, req->body, &fields_data_version, err) < 0)
+        return -1;
+    /* Two spellings of this word are in use, and each client knows only its own. */
+    if (condition && json_put(req->arena, req->body, CONDITION, condition, err) < 0)
         return -1;
     struct str uri = json_str_at(req->body, "properties.dataUri");
     if (reference_parse(req->arena, uri, &reference, err) < 0 || reference.kind == REFERENCE_LOCAL)

@@ -19,7 +19,7 @@ static const char *const WANTED[] = {
     [FIELD_DURATION] = "a duration like PT1H30M",
 };
 
-/* tags and their like: null takes one away, all else is a text. */
+/* tags and their like: null takes one away, numbers and true are taken for their text. */
 static bool all_texts(const struct json *value)
 {
     struct json_iter it = json_iter(value);
@@ -27,9 +27,28 @@ static bool all_texts(const struct json *value)
     if (json_kind(value) != JSON_OBJECT)
         return false;
     while (json_next(&it))
-        if (json_kind(it.value) != JSON_STRING && !json_is_null(it.value))
+        if (json_kind(it.value) == JSON_OBJECT || json_kind(it.value) == JSON_ARRAY)
             return false;
     return true;
+}
+
+/* What people write in YAML as `cuda: 11.7` comes as a number; it is read back as a text. */
+static int take_texts(struct arena *arena, struct json *body, const char *path, struct error *err)
+{
+    const struct json *value = json_at(body, path);
+    struct json *texts = json_object(arena);
+    struct json_iter it = json_iter(value);
+    bool changed = false;
+
+    assert(json_kind(value) == JSON_OBJECT);
+    while (json_next(&it)) {
+        bool plain = json_kind(it.value) == JSON_NUMBER || json_kind(it.value) == JSON_BOOL;
+        changed = changed || plain;
+        json_set(arena, texts, it.key,
+                 plain ? json_text(arena, json_write(arena, it.value))
+                       : json_copy(arena, it.value));
+    }
+    return changed ? json_put(arena, body, path, texts, err) : 0;
 }
 
 /* Whether a value is of a field's type. */
@@ -96,6 +115,8 @@ int fields_check(struct arena *arena, struct json *body, const struct fields_tab
             return error_set(err, ERROR_INVALID, field->path, "Expected %s here.",
                              WANTED[field->type]);
         if (field->type == FIELD_WORD && take_word(arena, body, field, err) < 0)
+            return -1;
+        if (field->type == FIELD_TEXTS && take_texts(arena, body, field->path, err) < 0)
             return -1;
     }
     return 0;

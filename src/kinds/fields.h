@@ -12,7 +12,7 @@ enum field_type {
     FIELD_BOOL,
     FIELD_NUMBER,
     FIELD_OBJECT,
-    FIELD_TEXTS, /* an object whose values are texts, as tags are */
+    FIELD_TEXTS, /* an object of texts, as tags are; numbers, true and false become texts */
     FIELD_WORD,  /* one of `words`, in any case */
     FIELD_LIST,
     FIELD_INTEGER,
@@ -63,7 +63,7 @@ extern const struct fields_table fields_job_command, fields_job_sweep, fields_jo
     fields_job_automl, fields_job_spark, fields_job_finetuning, fields_job_distillation,
     fields_job_labeling;
 
-/* null counts as absent. Words are put into the table's spelling.
+/* null counts as absent. Words are put into the table's spelling, numbers among texts become text.
  * Errors: ERROR_INVALID with the path as target. */
 int fields_check(struct arena *arena, struct json *body, const struct fields_table *table,
                  struct error *err);

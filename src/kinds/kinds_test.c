@@ -150,7 +150,7 @@ TEST(a_workspace_is_patched_and_keeps_only_what_is_the_clients)
     CHECK_STR("mine", json_str_at(reply.json, "properties.description"));
     CHECK_STR(arena_cstr(f->arena, f->scope.guid),
               json_str_at(reply.json, "properties.workspaceId"));
-    CHECK_INT(400, fake_json(f->fake, "PATCH", WS, "{\"tags\":{\"a\":1}}").status);
+    CHECK_INT(400, fake_json(f->fake, "PATCH", WS, "{\"tags\":{\"a\":[5]}}").status);
     CHECK_INT(200, fake_send(f->fake, "POST", WS "/listkeys", STR("")).status);
 }
 

@@ -95,7 +95,7 @@ TEST(bodies_that_are_no_workspace_are_refused_with_their_field)
         int status;
     } BAD[] = {
         {"{\"kind\":\"Castle\",\"properties\":{}}", "kind", 400},
-        {"{\"tags\":{\"a\":1},\"properties\":{}}", "tags", 400},
+        {"{\"tags\":{\"a\":{}},\"properties\":{}}", "tags", 400},
         {"{\"properties\":{\"description\":[]}}", "properties.description", 400},
         {"{\"identity\":\"me\",\"properties\":{}}", "identity", 400},
         {"{\"kind\":\"Project\",\"properties\":{}}", "properties.hubResourceId", 400},

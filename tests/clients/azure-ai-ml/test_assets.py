@@ -4,6 +4,7 @@ import datetime
 import os
 
 import pytest
+from azure.ai.ml import load_environment
 from azure.ai.ml.constants import ListViewType
 from azure.ai.ml.entities import AccountKeyConfiguration, AzureBlobDatastore, Data, Environment, Model
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ResourceNotFoundError
@@ -151,6 +152,24 @@ def test_environments(ml, unique, tmp_path):
     assert [e.version for e in ml.environments.list(unique)] == ["2", "1"]
     ml.environments.archive(unique, version="2")
     assert [e.version for e in ml.environments.list(unique)] == ["1"]
+
+
+def test_tags_as_yaml_reads_them(ml, unique, tmp_path):
+    """`cuda: 11.7` is a number for YAML, and the SDK sends it so."""
+    (tmp_path / "e.yml").write_text(
+        f"name: {unique}\nimage: ubuntu:22.04\ntags:\n  cuda: 11.7\n  gpus: 8\n  torch: 1.13.0a0\n")
+    made = ml.environments.create_or_update(load_environment(tmp_path / "e.yml"))
+    assert made.tags == ml.environments.get(unique, made.version).tags
+    assert made.tags == {"cuda": "11.7", "gpus": "8", "torch": "1.13.0a0"}
+
+
+def test_when_data_goes_by_itself(ml, unique):
+    """The setting is read back in the word that was sent."""
+    when = {"condition": "createdGreaterThan", "value": "30d"}
+    ml.data.create_or_update(Data(name=unique, version="1", type="uri_folder", auto_delete_setting=when,
+                                  path="azureml://datastores/workspaceblobstore/paths/x/"))
+    found = ml.data.get(unique, "1").auto_delete_setting
+    assert (found.condition, found.value) == ("createdGreaterThan", "30d")
 
 
 def test_models(ml, unique, tmp_path):

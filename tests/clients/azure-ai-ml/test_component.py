@@ -1,5 +1,6 @@
 """Components through the unmodified SDK: made, read, changed, archived, listed; anonymous ones; many at once."""
 import concurrent.futures
+import io
 import textwrap
 
 import pytest
@@ -71,9 +72,31 @@ def test_without_a_version_the_newest_is_meant(ml, environment, unique):
         job = command(name=unique, command=f"echo {version}", environment=environment.id)
         return ml.components.create_or_update(job.component, version=version)
     make("1"), make("2")
-    assert ml.components.get(unique).version == "2"
+    found = ml.components.get(unique)
+    assert found.version == "2"
+    assert found.id.endswith(f"/components/{unique}/labels/default"), "it follows what comes later"
+    assert ml.components.get(unique, label="default").id == found.id
+    assert ml.components.get(unique, label="latest").id.endswith(f"/components/{unique}/versions/2")
     with pytest.raises(ResourceNotFoundError, match="no version 'azureml_other'"):
         ml.components.get(unique, "azureml_other")
+
+
+def test_the_server_counts_versions(ml, environment, unique):
+    """Who leaves the version out is told which one it became."""
+    for number in ("1", "2", "3"):
+        text = f"name: {unique}\ntype: command\ncommand: echo {number}\nenvironment: azureml:{environment.name}@latest\n"
+        made = ml.components.create_or_update(load_component(io.StringIO(text)))
+        assert (made.name, made.version) == (unique, number)
+        assert ml.components.get(unique, number).command == f"echo {number}"
+
+
+def test_what_a_component_leaves_out_is_said(ml, train, unique):
+    made = ml.components.create_or_update(train)._to_dict()
+    assert made["inputs"]["data"] == {"type": "uri_folder", "optional": False}
+    assert made["resources"] == {"instance_count": 1} and made["is_deterministic"]
+    found = ml.components.get(unique, "1")
+    assert found._to_dict() == made
+    assert ml.components.create_or_update(found).id == found.id, "saying it is no change"
 
 
 def test_lists_and_archive(ml, environment, unique):
