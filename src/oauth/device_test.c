@@ -73,6 +73,21 @@ TEST(a_device_that_asks_too_often_is_told)
     world_check_error(poll(w, &device), 400, "slow_down");
 }
 
+/* As msal for Go does: fast at first, then every five seconds, however often it is told to wait. */
+TEST(a_device_that_does_not_slow_down_is_signed_in_all_the_same)
+{
+    CLEANUP(world_close) struct world *w = world_open();
+    struct device device = start(w);
+
+    world_check_error(poll(w, &device), 400, "authorization_pending");
+    for (int i = 0; i < 4; i++) {
+        world_check_error(poll(w, &device), 400, "slow_down");
+        clock_test_advance(US_PER_S);
+    }
+    CHECK_INT(200, answer(w, device.user_code, WORLD_PASSWORD, "signin").status);
+    CHECK_INT(200, poll(w, &device).status);
+}
+
 TEST(waiting_is_no_failure)
 {
     CLEANUP(world_close) struct world *w = world_open();

@@ -290,8 +290,9 @@ bool flows_decide(struct flows *flows, struct str user_code, struct str person)
     return entry != NULL;
 }
 
-/* Where a device's flow is. Asking before its time makes the interval longer (RFC 8628, 3.5).
- * Locked. */
+/* Where a device's flow is. Asking before its time makes the interval longer (RFC 8628, 3.5), but
+ * keeps nothing from who was signed in: msal for Go asks every five seconds whatever it is told, and
+ * would be told to slow down until the code expired. Locked. */
 static enum flow_poll poll_entry(struct entry *entry, int64_t now_us)
 {
     assert(entry->flow.kind == FLOW_DEVICE);
@@ -299,6 +300,8 @@ static enum flow_poll poll_entry(struct entry *entry, int64_t now_us)
         return POLL_EXPIRED;
     if (entry->progress == REFUSED)
         return POLL_REFUSED;
+    if (entry->progress == GRANTED)
+        return POLL_GRANTED;
     /* Half a second of slack: a client's timer and its way here are not exact. */
     bool early =
         entry->polled_us > 0 && now_us - entry->polled_us < entry->interval_us - 500 * US_PER_MS;
@@ -307,7 +310,7 @@ static enum flow_poll poll_entry(struct entry *entry, int64_t now_us)
         entry->interval_us += SLOWER_US;
         return POLL_TOO_FAST;
     }
-    return entry->progress == GRANTED ? POLL_GRANTED : POLL_PENDING;
+    return POLL_PENDING;
 }
 
 /* The answer is given out once; then the flow is gone. */

@@ -1,6 +1,7 @@
 /* The token service over a real listener: its metadata, and that all its rows are what they say. */
 #include "oauth/world_test.h"
 
+#include <stdio.h>
 #include <string.h>
 
 TEST(the_configuration_names_our_addresses_for_our_tenant)
