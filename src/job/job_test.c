@@ -250,6 +250,35 @@ TEST(spec_refuses_what_cannot_run_and_names_the_field)
     world_close(&w);
 }
 
+TEST(spec_takes_the_identity_that_every_job_has)
+{
+    static const struct {
+        const char *name, *extra;
+        enum error_code code;
+    } CASES[] = {
+        {"a", "\"identity\":{\"identityType\":\"AMLToken\"}", 0},
+        {"b", "\"identity\":{\"identityType\":\"amlToken\"}", 0},
+        {"c", "\"identity\":null", 0},
+        {"d", "\"identity\":{\"identityType\":\"UserIdentity\"}", ERROR_NOT_IMPLEMENTED},
+        {"e", "\"identity\":{\"identityType\":\"Managed\"}", ERROR_NOT_IMPLEMENTED},
+        {"f", "\"services\":{\"identityType\":\"AMLToken\"}", ERROR_NOT_IMPLEMENTED},
+    };
+    struct error err = {0};
+    struct world w;
+
+    world_open(&w);
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        struct str body =
+            arena_printf(w.arena, "{\"jobType\":\"Command\",\"command\":\"x\",%s}", CASES[i].extra);
+        int done = world_submit(&w, CASES[i].name, body.ptr, &err);
+        if (CASES[i].code)
+            CHECK_ERROR(CASES[i].code, done, &err);
+        else
+            CHECK_OK(done, &err);
+    }
+    world_close(&w);
+}
+
 TEST(spec_gives_the_runner_everything_it_needs)
 {
     struct error err = {0};

@@ -123,6 +123,7 @@ TEST(a_job_shows_its_state_services_and_outputs)
     CHECK_OK(run_get(txn, w.scope.number, STR("CALM_OWL"), &run, &err), &err);
     CHECK_OK(step_read(txn, &run, &stored, &err), &err);
     CHECK_OK(job_show(w.jobs, txn, &run, stored.properties, &err), &err);
+    CHECK_INT(1, json_int_at(stored.properties, "resources.instanceCount", 0));
     struct json *p = stored.properties;
     CHECK_STR("Queued", json_str_at(p, "status"));
     CHECK_STR("Owl", json_str_at(p, "displayName"));

@@ -86,6 +86,14 @@ static void ensure_object(struct arena *arena, struct json *properties, const ch
         json_set(arena, properties, str_from(key), json_object(arena));
 }
 
+/* Clients read how many nodes a job has without asking whether it said so. */
+static void show_resources(struct arena *arena, struct json *properties)
+{
+    ensure_object(arena, properties, "resources");
+    if (json_is_null(json_at(properties, "resources.instanceCount")))
+        json_set_int(arena, json_at(properties, "resources"), "instanceCount", 1);
+}
+
 /* The run is the truth about a job's state; the document keeps what was asked for. */
 int job_show(struct jobs *jobs, struct store_txn *txn, const struct run *run,
              struct json *properties, struct error *err)
@@ -108,6 +116,7 @@ int job_show(struct jobs *jobs, struct store_txn *txn, const struct run *run,
     ensure_object(arena, properties, "properties");
     ensure_object(arena, properties, "inputs");
     ensure_object(arena, properties, "environmentVariables");
+    show_resources(arena, properties);
     show_times(arena, run, properties);
     show_services(jobs, txn, run, &scope, properties);
     return show_outputs(txn, run, properties, err);

@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 /* A body on its way to what a runner can follow without asking anybody. */
 struct reading {
@@ -31,6 +32,17 @@ static struct str path_of(struct arena *arena, const char *group, struct str nam
                         field);
 }
 
+/* Nothing, or what is done anyway: a job runs by the token that the server makes for it. */
+static bool asks_nothing(const struct json *properties, const char *path)
+{
+    const struct json *value = json_at(properties, path);
+
+    if (json_is_null(value) || (json_kind(value) == JSON_OBJECT && json_count(value) == 0))
+        return true;
+    return strcmp(path, "identity") == 0 &&
+           str_eq_fold(json_str_at(value, "identityType"), STR("AMLToken"));
+}
+
 /* What changes what runs and is not built yet is refused, not ignored (decisions 34). */
 static int refuse_unbuilt(const struct json *properties, struct error *err)
 {
@@ -45,8 +57,7 @@ static int refuse_unbuilt(const struct json *properties, struct error *err)
     char target[64];
 
     for (size_t i = 0; i < COUNT(UNBUILT); i++) {
-        const struct json *value = json_at(properties, UNBUILT[i].path);
-        if (json_is_null(value) || (json_kind(value) == JSON_OBJECT && json_count(value) == 0))
+        if (asks_nothing(properties, UNBUILT[i].path))
             continue;
         snprintf(target, sizeof(target), "properties.%s", UNBUILT[i].path);
         return error_set(err, ERROR_NOT_IMPLEMENTED, target, "%s is not built yet.",
