@@ -90,6 +90,7 @@ struct put {
     enum arm_change change;
     struct document after;
     struct str operation;
+    struct arm_identity identity;
 };
 
 /* PATCH: what is stored, merged with what came. */
@@ -107,6 +108,9 @@ static int merge_body(struct put *put, const struct json *patch, struct error *e
     req->body = json_parse(req->arena, document.body, err);
     if (!req->body)
         return -1;
+    /* Whoever changes a workspace sends all its tags: one that is left out is to go. */
+    if (req->kind->is_scope && json_get(patch, STR("tags")))
+        json_remove(req->body, STR("tags"));
     json_merge(req->arena, req->body, patch);
     req->patch = true;
     put->base_rev = document.rev;
@@ -277,7 +281,9 @@ static int put_apply(struct store_txn *txn, void *context, struct error *err)
         put->after = arm_keep(req->arena, &before);
         return 0;
     }
-    if (store_document(put, txn, put->found ? &before : NULL, &after, err) < 0)
+    arm_identity_merge(req, put->found ? &before : NULL);
+    if (store_document(put, txn, put->found ? &before : NULL, &after, err) < 0 ||
+        arm_identity_change(req, txn, &put->identity, err) < 0)
         return -1;
     if (req->kind->change && req->kind->change(req, txn, &after, err) < 0)
         return -1;
@@ -333,7 +339,8 @@ static int put_once(struct put *put, const struct json *body, bool patch, struct
     drop_read_only(req->body);
     if (json_kind(json_at(req->body, "properties")) != JSON_OBJECT)
         return error_set(err, ERROR_INVALID, "properties", "A body has an object `properties`.");
-    if (req->kind->prepare && req->kind->prepare(req, err) < 0)
+    if ((req->kind->prepare && req->kind->prepare(req, err) < 0) ||
+        arm_identity_prepare(req, &put->identity, err) < 0)
         return -1;
     return store_write(req->engines->store, put_apply, put, err);
 }
@@ -354,6 +361,7 @@ int arm_put_body(struct arm_request *req, const struct json *body, bool patch,
     while (result < 0 && put.stale && ++tries < 3);
     if (result < 0)
         return -1;
+    arm_identity_changed(req);
     if (put.changed && req->kind->after)
         req->kind->after(req, &put.after, false);
     return put_reply(&put, out, err);

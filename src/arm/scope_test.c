@@ -133,6 +133,22 @@ TEST(a_workspace_is_made_by_its_put_and_found_in_any_case)
     CHECK_INT(404, fake_json(f->fake, "PATCH", RG "/workspaces/none", BODY).status);
 }
 
+TEST(a_workspace_keeps_just_the_tags_of_a_patch)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+
+    CHECK_INT(200, put(f, WS));
+    CHECK_INT(200, fake_json(f->fake, "PATCH", WS, "{\"tags\":{\"a\":\"1\",\"b\":\"2\"}}").status);
+    fake_json(f->fake, "PATCH", WS, "{\"tags\":{\"b\":\"3\",\"c\":null}}");
+    struct json *tags = json_at(fake_send(f->fake, "GET", WS, STR("")).json, "tags");
+    CHECK_INT(1, json_count(tags));
+    CHECK_STR("3", json_str_at(tags, "b"));
+    /* What says nothing of tags leaves them. */
+    fake_json(f->fake, "PATCH", WS, "{\"properties\":{\"description\":\"d\"}}");
+    tags = json_at(fake_send(f->fake, "GET", WS, STR("")).json, "tags");
+    CHECK_STR("3", json_str_at(tags, "b"));
+}
+
 TEST(names_of_scopes_are_checked_when_they_are_made)
 {
     static const char *const BAD[] = {"a",     "-ab",     "a.b",
