@@ -109,6 +109,8 @@ static int delete_apply(struct store_txn *txn, void *context, struct error *err)
                          STR_ARG(document.name));
     if (req->kind->remove && req->kind->remove(req, txn, &document, err) < 0)
         return -1;
+    if (arm_identity_remove(req, txn, delete->document.name, err) < 0)
+        return -1;
     if (document.doc && (delete_children(req, txn, &delete->document, err) < 0 ||
                          document_delete(txn, document.doc, err) < 0))
         return -1;
@@ -127,6 +129,7 @@ int arm_delete(struct arm_request *req, struct arm_reply *out, struct error *err
         return -1;
     if (store_write(req->engines->store, delete_apply, &delete, err) < 0)
         return -1;
+    arm_identity_changed(req);
     if (delete.missing) {
         *out = (struct arm_reply){.status = 204};
         return 0;

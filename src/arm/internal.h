@@ -88,6 +88,28 @@ enum arm_change arm_version_compare(struct arena *arena, const struct json *befo
 int arm_version_check(struct arm_request *req, const struct document *before, enum arm_change *out,
                       struct error *err);
 
+/* --- identity.c: resources that have an identity; nothing for all others ----------------------- */
+
+/* GUIDs of a principal that the write may have to make. */
+struct arm_identity {
+    struct str object_id, client_id;
+};
+/* Checks the body's `identity` and drops what the server says. Errors: ERROR_INVALID. */
+int arm_identity_prepare(struct arm_request *req, struct arm_identity *out, struct error *err);
+/* In the write: what the body leaves out, from the document so far (NULL: it is new). */
+void arm_identity_merge(struct arm_request *req, const struct document *before);
+/* In the write: the principal is there when the type says so, else it is gone. */
+int arm_identity_change(struct arm_request *req, struct store_txn *txn,
+                        const struct arm_identity *fresh, struct error *err);
+/* In the write that removes a document. */
+int arm_identity_remove(struct arm_request *req, struct store_txn *txn, struct str name,
+                        struct error *err);
+/* After the commit. */
+void arm_identity_changed(const struct arm_request *req);
+/* principalId and tenantId into what clients read. */
+int arm_identity_show(struct arm_request *req, struct store_txn *txn, struct json *wire,
+                      struct error *err);
+
 /* --- operation.c ----------------------------------------------------------------------------- */
 
 /* Inside a write; document NULL: finished already. */

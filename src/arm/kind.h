@@ -136,6 +136,8 @@ struct arm_kind {
     int (*make_scope)(struct arm_request *req, struct store_txn *txn, struct error *err);
     /* DELETE of a scope, on a worker; it is there. */
     int (*unmake_scope)(struct arm_request *req, struct arm_reply *out, struct error *err);
+
+    bool has_identity; /* a member `identity`, beside `properties`; for kinds without a container */
 };
 
 /* What lies in registries as well as in workspaces: models, data, environments, components, code.

@@ -199,7 +199,8 @@ struct json *arm_wire(struct arm_request *req, struct store_txn *txn,
         show_container(req, txn, document, properties);
     else if (kind->immutable)
         json_set_bool(req->arena, properties, "isArchived", document->archived);
-    if (kind->show && kind->show(req, txn, document, wire, err) < 0)
+    if (arm_identity_show(req, txn, wire, err) < 0 ||
+        (kind->show && kind->show(req, txn, document, wire, err) < 0))
         return NULL;
     return wire;
 }

@@ -14,6 +14,7 @@
 #define COLUMNS \
     "principal, kind, name, display, object_id, client_id, epoch_us, created_us, disabled"
 #define NAME_MAX_BYTES 254
+#define KEY_MAX_BYTES 2048 /* ids of resources are longer than names of people */
 
 /* Texts are copied into the transaction's arena. */
 static void read_row(struct sql *q, struct principal *out)
@@ -117,7 +118,7 @@ static int one_row(struct sql *q, struct principal *out, struct error *err)
 int principal_by_key(struct store_txn *txn, struct str key, struct principal *out,
                      struct error *err)
 {
-    struct str lower = arena_lower(store_arena(txn), str_slice(key, 0, NAME_MAX_BYTES + 1));
+    struct str lower = arena_lower(store_arena(txn), str_slice(key, 0, KEY_MAX_BYTES));
     struct sql *q = sql(txn,
                         "SELECT " COLUMNS " FROM principal"
                         " WHERE name_key = ?1 OR object_id = ?1 OR client_id = ?1",
@@ -246,13 +247,14 @@ struct making {
     struct str actor;
 };
 
-/* On the writer thread. */
-static int insert(struct store_txn *txn, void *context, struct error *err)
+/* The display name is kept only where it says more than the name. */
+int principal_insert(struct store_txn *txn, struct principal *made, struct str actor,
+                     struct error *err)
 {
-    struct making *making = context;
-    struct principal *made = &making->made, other;
     struct arena *arena = store_arena(txn);
+    struct principal other;
     struct error none = {0};
+    bool named = made->display.len > 0 && !str_eq(made->display, made->name);
 
     if (principal_by_key(txn, made->name, &other, &none) == 0)
         return error_set(err, ERROR_CONFLICT, "name", "The name '%.*s' is taken.",
@@ -260,22 +262,31 @@ static int insert(struct store_txn *txn, void *context, struct error *err)
     struct sql *q = sql(txn,
                         "INSERT INTO principal (kind, name, name_key, display, object_id,"
                         " client_id, epoch_us, disabled, created_us)"
-                        " VALUES (?, ?, ?, '', ?, ?, 0, 0, ?) RETURNING principal",
+                        " VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?) RETURNING principal",
                         err);
     if (!q)
         return -1;
     sql_bind_int(q, 1, made->kind);
     sql_bind_text(q, 2, made->name);
     sql_bind_text(q, 3, arena_lower(arena, made->name));
-    sql_bind_text(q, 4, made->object_id);
-    sql_bind_text_or_null(q, 5, made->client_id);
-    sql_bind_int(q, 6, made->created_us);
+    sql_bind_text(q, 4, named ? made->display : STR(""));
+    sql_bind_text(q, 5, made->object_id);
+    sql_bind_text_or_null(q, 6, made->client_id);
+    sql_bind_int(q, 7, made->created_us);
     if (sql_step(q) > 0)
         made->number = sql_int(q, 0);
     if (sql_end(q, err) < 0)
         return -1;
     assert(made->number > 0);
-    return principal_event(txn, "principal.created", made, making->actor, err);
+    return principal_event(txn, "principal.created", made, actor, err);
+}
+
+/* On the writer thread. */
+static int insert(struct store_txn *txn, void *context, struct error *err)
+{
+    struct making *making = context;
+
+    return principal_insert(txn, &making->made, making->actor, err);
 }
 
 /* GUIDs are drawn before the write; the row decides whether the name was free. */
@@ -378,12 +389,29 @@ struct leaving {
 };
 
 /* What hangs on a row goes before it. */
-static int remove_row(struct store_txn *txn, void *context, struct error *err)
+int principal_remove(struct store_txn *txn, const struct principal *who, struct str actor,
+                     struct error *err)
 {
     static const char *const TEXTS[] = {
         "DELETE FROM credential WHERE principal = ?", "DELETE FROM \"grant\" WHERE principal = ?",
         "DELETE FROM member WHERE member = ?", "DELETE FROM member WHERE team = ?",
         "DELETE FROM principal WHERE principal = ?"};
+
+    assert(store_is_writer(txn) && who->number > 0);
+    for (size_t i = 0; i < COUNT(TEXTS); i++) {
+        struct sql *q = sql(txn, TEXTS[i], err);
+        if (!q)
+            return -1;
+        sql_bind_int(q, 1, who->number);
+        if (sql_run(q, err) < 0)
+            return -1;
+    }
+    return principal_event(txn, "principal.deleted", who, actor, err);
+}
+
+/* Somebody must be left who can give roles. */
+static int remove_row(struct store_txn *txn, void *context, struct error *err)
+{
     const struct leaving *leaving = context;
     struct principal who;
     bool last = false;
@@ -395,15 +423,7 @@ static int remove_row(struct store_txn *txn, void *context, struct error *err)
         return error_set(err, ERROR_CONFLICT, "",
                          "'%.*s' is the last Owner of the root; make another one first.",
                          STR_ARG(who.name));
-    for (size_t i = 0; i < COUNT(TEXTS); i++) {
-        struct sql *q = sql(txn, TEXTS[i], err);
-        if (!q)
-            return -1;
-        sql_bind_int(q, 1, leaving->number);
-        if (sql_run(q, err) < 0)
-            return -1;
-    }
-    return principal_event(txn, "principal.deleted", &who, leaving->actor, err);
+    return principal_remove(txn, &who, leaving->actor, err);
 }
 
 /* Its object id is never given again, so old tokens name nobody. */

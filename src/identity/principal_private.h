@@ -16,6 +16,14 @@ struct principal principal_keep(struct arena *arena, const struct principal *pri
 /* As systemData names it. Owns: `arena`. */
 struct maker principal_maker(struct arena *arena, const struct principal *principal);
 
+/* Writes a row that was thought out before; its number is filled in. Errors: ERROR_CONFLICT when
+ * the name is taken. */
+int principal_insert(struct store_txn *txn, struct principal *made, struct str actor,
+                     struct error *err);
+/* Removes a row with its credentials, memberships and role assignments. */
+int principal_remove(struct store_txn *txn, const struct principal *who, struct str actor,
+                     struct error *err);
+
 /* store_write, after which nothing that was remembered of anybody counts any more. */
 int principal_write(struct identity *identity, store_apply *apply, void *context,
                     struct error *err);

@@ -26,7 +26,7 @@ int principal_access_token(struct identity *identity, struct arena *arena,
                            struct error *err)
 {
     const struct principal *who = ask->principal;
-    bool program = who->kind == PRINCIPAL_SERVICE;
+    bool program = who->kind == PRINCIPAL_SERVICE || who->kind == PRINCIPAL_MANAGED;
     int64_t issued_us = begin_us(who);
     struct token token = {
         .kind = TOKEN_PRINCIPAL,

@@ -102,6 +102,7 @@ static const struct arm_action ACTIONS[] = {
 
 const struct arm_kind batch_endpoint_kind = {
     .type = "batchEndpoints",
+    .has_identity = true,
     .wire = "Microsoft.MachineLearningServices/workspaces/batchEndpoints",
     .names = NAME_ENDPOINT,
     .prepare = batch_endpoint_prepare,

@@ -253,6 +253,7 @@ static const struct arm_action ACTIONS[] = {
 
 const struct arm_kind compute_kind = {
     .type = "computes",
+    .has_identity = true,
     .wire = "Microsoft.MachineLearningServices/workspaces/computes",
     .prepare = compute_prepare,
     .check = compute_check,

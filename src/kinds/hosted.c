@@ -54,6 +54,7 @@ static const struct arm_action SERVERLESS_ACTIONS[] = {
 
 const struct arm_kind serverless_endpoint_kind = {
     .type = "serverlessEndpoints",
+    .has_identity = true,
     .wire = "Microsoft.MachineLearningServices/workspaces/serverlessEndpoints",
     .names = NAME_ENDPOINT,
     .prepare = serverless_prepare,

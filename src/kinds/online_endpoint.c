@@ -225,6 +225,7 @@ static const struct arm_action ACTIONS[] = {
 
 const struct arm_kind online_endpoint_kind = {
     .type = "onlineEndpoints",
+    .has_identity = true,
     .wire = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints",
     .names = NAME_ENDPOINT,
     .prepare = endpoint_prepare,

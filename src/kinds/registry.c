@@ -88,6 +88,7 @@ static const struct arm_action ACTIONS[] = {{.name = "removeRegions", .run = rem
 
 const struct arm_kind registry_kind = {
     .type = "registries",
+    .has_identity = true,
     .wire = "Microsoft.MachineLearningServices/registries",
     .is_scope = SCOPE_REGISTRY,
     .prepare = registry_prepare,

@@ -278,6 +278,7 @@ static const struct arm_action ACTIONS[] = {
 
 const struct arm_kind workspace_kind = {
     .type = "workspaces",
+    .has_identity = true,
     .wire = "Microsoft.MachineLearningServices/workspaces",
     .is_scope = SCOPE_WORKSPACE,
     .made_status = 200,

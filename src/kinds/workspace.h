@@ -20,9 +20,10 @@ int workspace_seed(struct engines *engines, struct arena *arena, struct scope_se
 /* A scope that every folder has: found by its name, or made. */
 struct scope_making {
     struct arena *arena;
-    struct str type, body; /* of its document */
-    struct scope fresh;    /* its kind and name; the rest is filled in */
-    struct scope made;     /* what is there now; lives in `arena` */
+    struct str type, body;           /* of its document */
+    struct scope fresh;              /* its kind and name; the rest is filled in */
+    struct str object_id, client_id; /* of its identity */
+    struct scope made;               /* what is there now; lives in `arena` */
 };
 int workspace_make_builtin(struct engines *engines, struct scope_making *making, struct error *err);
 /* make_scope of the two kinds: the row, and for a workspace its datastores and its experiment. */

@@ -5,6 +5,7 @@
 
 #include "asset/asset.h"
 #include "endpoint/endpoint.h"
+#include "identity/assigned.h"
 #include "os/clock.h"
 #include "store/event.h"
 #include "tracking/tracking.h"
@@ -302,7 +303,8 @@ static int retire_apply(struct store_txn *txn, void *context, struct error *err)
     if (check_builtin(req, err) < 0 || check_jobs(req, txn, err) < 0 ||
         workspace_hub_free(req, txn, err) < 0)
         return -1;
-    if (scope_retire(txn, req->scope.number, err) < 0 || forget_grants(req, txn, err) < 0)
+    if (scope_retire(txn, req->scope.number, err) < 0 || forget_grants(req, txn, err) < 0 ||
+        assigned_drop(txn, scope_arm_id(req->arena, &req->scope), true, req->actor, err) < 0)
         return -1;
     return append_tombstone(req, txn, err);
 }
@@ -335,6 +337,8 @@ int workspace_unmake(struct arm_request *req, struct arm_reply *out, struct erro
                          STR_ARG(str_slice(purge, 0, 80)));
     if (store_write(req->engines->store, retire_apply, req, err) < 0)
         return -1;
+    if (req->engines->identity)
+        assigned_changed(req->engines->identity);
     if (req->engines->endpoints)
         endpoints_wake(req->engines->endpoints);
     if (purge_scope(req->engines, &req->scope, PATIENCE_US, NULL, err) < 0)

@@ -2,6 +2,7 @@
 #include "kinds/workspace.h"
 
 #include "asset/asset.h"
+#include "identity/assigned.h"
 #include "os/random.h"
 #include "tracking/tracking.h"
 #include "vault/vault.h"
@@ -129,6 +130,10 @@ static int make_builtin(struct store_txn *txn, void *context, struct error *err)
     document.scope = scope.number;
     if (document_insert(txn, &document, err) < 0)
         return -1;
+    const struct assigned_wish own = {scope_arm_id(making->arena, &scope), scope.name,
+                                      making->object_id, making->client_id, STR("lazurite")};
+    if (!registry && assigned_ensure(txn, &own, err) < 0)
+        return -1;
     keep_made(making, &scope);
     return 0;
 }
@@ -146,6 +151,8 @@ int workspace_make_builtin(struct engines *engines, struct scope_making *making,
     making->fresh.group = STR("default");
     making->fresh.guid = seed.guid;
     making->fresh.data_key = seed.data_key;
+    making->object_id = random_uuid(making->arena);
+    making->client_id = random_uuid(making->arena);
     return store_write(engines->store, make_builtin, making, err);
 }
 
@@ -154,7 +161,8 @@ int workspace_make_default(struct engines *engines, struct arena *arena, struct 
 {
     struct scope_making making = {.arena = arena,
                                   .type = STR("workspaces"),
-                                  .body = STR("{\"properties\":{},\"tags\":{}}"),
+                                  .body = STR("{\"identity\":{\"type\":\"SystemAssigned\"},"
+                                              "\"properties\":{},\"tags\":{}}"),
                                   .fresh = {.kind = SCOPE_WORKSPACE, .name = STR("default")}};
 
     assert(out);
