@@ -80,9 +80,9 @@ static int read_path(struct call *call, struct blob_target *out, struct error *e
     return read_names(call->arena, out, err);
 }
 
-struct str blob_first_piece(const struct call *call)
+struct str blob_first_piece(struct str path)
 {
-    struct str path = http_path(call->ex), first;
+    struct str first;
 
     if (path.len == 0)
         return (struct str){0};
@@ -110,15 +110,16 @@ static struct str remote_of(struct call *call)
 }
 
 /* What a signature in a query is asked for. */
-static struct sas_ask ask_of(struct call *call, const struct blob_target *target, struct str query)
+static struct sas_ask sas_ask_of(struct call *call, const struct blob_ask *ask,
+                                 const struct blob_target *target)
 {
-    return (struct sas_ask){.query = query,
+    return (struct sas_ask){.query = ask->query,
                             .now_us = clock_now_us(),
                             .account = target->account,
                             .container = target->container,
                             .blob = target->blob,
-                            .host = http_header(call->ex, "host"),
-                            .first = blob_first_piece(call),
+                            .host = ask->host,
+                            .first = ask->first,
                             .remote = remote_of(call)};
 }
 
@@ -142,32 +143,41 @@ static int check_query(struct vault *vault, struct arena *arena, const struct sa
 }
 
 /* Whoever holds the account's key may all that a signature could say. */
-static int check_key(struct call *call, struct vault *vault, const struct blob_target *target,
-                     struct caller *out, struct error *err)
+static int check_key(const struct blob_ask *ask, struct vault *vault,
+                     const struct blob_target *target, struct caller *out, struct error *err)
 {
-    if (blob_shared_key_check(call, vault, target->account, err) < 0)
+    if (blob_shared_key_check(ask, vault, target->account, err) < 0)
         return -1;
     *out = (struct caller){
         .kind = CALLER_SAS, .name = STR("account key"), .permissions = STR("racwdl")};
     return 0;
 }
 
-int blob_check_sas(struct call *call, struct caller *out, void *context, struct error *err)
+int blob_check_signed(struct call *call, const struct blob_ask *ask,
+                      const struct blob_target *target, struct caller *out, struct error *err)
 {
-    const struct http_peer *peer = http_peer(call->ex);
-    struct engines *engines = context;
-    struct blob_target target;
+    struct engines *engines = call->face;
 
     assert(engines->vault);
+    if (blob_ask_header(ask, "authorization").len > 0)
+        return check_key(ask, engines->vault, target, out, err);
+    const struct sas_ask signature = sas_ask_of(call, ask, target);
+    return check_query(engines->vault, call->arena, &signature, out, err);
+}
+
+int blob_check_sas(struct call *call, struct caller *out, void *engines, struct error *err)
+{
+    const struct http_peer *peer = http_peer(call->ex);
+    struct blob_target target;
+
+    assert(engines && call->face == engines);
     if (read_path(call, &target, err) < 0)
         return -1;
     if (!peer->tls && !peer->unix_socket)
         return error_set(err, ERROR_FORBIDDEN, "AuthorizationProtocolMismatch",
                          "Signatures are taken over https only.");
-    if (http_header(call->ex, "authorization").len > 0)
-        return check_key(call, engines->vault, &target, out, err);
-    const struct sas_ask ask = ask_of(call, &target, http_query(call->ex));
-    return check_query(engines->vault, call->arena, &ask, out, err);
+    const struct blob_ask ask = blob_ask_of(call);
+    return blob_check_signed(call, &ask, &target, out, err);
 }
 
 /* --- May they -------------------------------------------------------------------------------- */
@@ -440,8 +450,11 @@ int blob_open_source(struct call *call, const struct blob_target *target, struct
     if (read_names(call->arena, &source, NULL) < 0 || !str_eq(source.account, target->account))
         return error_set(err, ERROR_NOT_IMPLEMENTED, "CannotVerifyCopySource",
                          "Blobs are copied within one account of this server only.");
-    const struct sas_ask ask = ask_of(call, &source, query);
-    if (sas_present(query) && check_query(engines->vault, call->arena, &ask, &caller, err) < 0)
+    struct blob_ask ask = blob_ask_of(call);
+    ask.query = query;
+    const struct sas_ask signature = sas_ask_of(call, &ask, &source);
+    if (sas_present(query) &&
+        check_query(engines->vault, call->arena, &signature, &caller, err) < 0)
         return -1;
     source.scope = target->scope;
     if (check_roles(call, &caller, &source, "r", err) < 0)

@@ -214,6 +214,14 @@ TEST(a_list_in_pages_misses_nothing)
     CHECK_STR("a b/1 b/2 b/3 c d/1 e ", all_names(f, ""));
     CHECK_STR("a b/ c d/ e ", all_names(f, "&delimiter=/"));
     CHECK_STR("b/1 b/2 b/3 ", all_names(f, "&prefix=b/"));
+    /* A first name, itself included, on whatever page. */
+    CHECK_STR("b/2 b/3 c d/1 e ", all_names(f, "&startFrom=b/2"));
+    CHECK_STR("b/2 b/3 c d/1 e ", all_names(f, "&startFrom=b/10"));
+    CHECK_STR("b/2 b/3 ", all_names(f, "&prefix=b/&startFrom=b/2"));
+    CHECK_STR("b/1 b/2 b/3 ", all_names(f, "&prefix=b/&startFrom=a"));
+    CHECK_STR("b/ c d/ e ", all_names(f, "&delimiter=/&startFrom=b/3"));
+    CHECK_STR("c d/ e ", all_names(f, "&delimiter=/&startFrom=b/4"));
+    CHECK_STR("", all_names(f, "&startFrom=f"));
     CHECK_INT(400, blob_get_text(f, BARE "?restype=container&comp=list&marker=zz").status);
     CHECK_INT(400, blob_get_text(f, BARE "?restype=container&comp=list&maxresults=0").status);
     CHECK_INT(200, blob_get_text(f, BARE "?restype=container").status);
@@ -321,7 +329,7 @@ static const struct route CHECK_ROWS[] = {
 TEST(signatures_are_checked_over_the_raw_query)
 {
     CLEANUP(blob_fixture_close) struct blob_fixture *f = blob_fixture_open();
-    struct route_table table = {CHECK_ROWS, COUNT(CHECK_ROWS), NULL};
+    struct route_table table = {CHECK_ROWS, COUNT(CHECK_ROWS), &f->engines};
     CLEANUP(fake_free) struct fake *fake = fake_new(&table, 1);
     struct sas sas = {.account = STR("lz0123abcd000040008000"),
                       .container = STR("azureml-" GUID),

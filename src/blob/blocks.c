@@ -77,11 +77,12 @@ static int fill(struct call *call, const struct blob_target *target, struct buf 
 
 int blob_get_blocks(struct call *call, struct error *err)
 {
+    const struct blob_ask ask = blob_ask_of(call);
     struct buf xml = buf_make(XML_BYTES);
     struct blob_target target;
 
     assert(call->face);
-    if (blob_open_target(call, "r", &target, err) < 0 || blob_check_headers(call, err) < 0 ||
+    if (blob_open_target(call, "r", &target, err) < 0 || blob_check_headers(&ask, err) < 0 ||
         fill(call, &target, &xml, err) < 0) {
         buf_free(&xml);
         return -1;

@@ -24,7 +24,8 @@ static int look(struct put *put, struct store_txn *txn, struct blob *out, bool *
     *out_found = blob_get(txn, put->target.key, put->target.blob, out, err) == 0;
     if (!*out_found && err->code != ERROR_NOT_FOUND)
         return -1;
-    return blob_check_write(put->call, *out_found ? out : NULL, err);
+    const struct blob_ask ask = blob_ask_of(put->call);
+    return blob_check_write(&ask, *out_found ? out : NULL, err);
 }
 
 static bool is_append(struct store_txn *txn, const struct blob *blob)
@@ -46,6 +47,15 @@ static void keep(struct put *put, const struct blob *blob)
     put->blob = (struct blob){.etag = arena_str(put->call->arena, blob->etag),
                               .created_us = blob->created_us,
                               .updated_us = blob->updated_us};
+}
+
+/* The address without its query, where a signature may stand. */
+static struct str copy_source(const struct put *put)
+{
+    struct str url = http_header(put->call->ex, "x-ms-copy-source"), bare = url, query;
+
+    str_cut(url, '?', &bare, &query);
+    return str_slice(bare, 0, 4 * KIB);
 }
 
 /* The bytes of a copy are those of the source: one more name for them. */
@@ -70,6 +80,7 @@ static int copy_object(struct put *put, struct store_txn *txn, struct blob *blob
             json_set(arena, meta, it.key, it.value);
     json_remove(meta, STR("type"));
     json_set_str(arena, meta, "copyId", put->copy_id);
+    json_set_str(arena, meta, "copySource", copy_source(put));
     json_set_str(arena, meta, "copyTime", clock_http_date(clock_now_us(), text));
     blob->object = source.object;
     blob->meta = json_write(arena, meta);

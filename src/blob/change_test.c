@@ -138,6 +138,15 @@ TEST(a_copy_is_one_more_name_for_the_bytes)
     CHECK_STR("bytes", blob_get_text(f, BARE "/to").body);
     CHECK_STR("v", fake_reply_header(f->fake, "x-ms-meta-k"));
     CHECK_STR("success", fake_reply_header(f->fake, "x-ms-copy-status"));
+    /* Whence, without what opened it. */
+    CHECK_INT(202, with(f, COPY(LONG "/a%20b?x=secret"), BARE "/to"));
+    blob_get_text(f, BARE "/to");
+    CHECK_STR("https://localhost:10443" LONG "/a%20b",
+              fake_reply_header(f->fake, "x-ms-copy-source"));
+    struct str list = blob_get_text(f, BARE "?restype=container&comp=list&include=copy").body;
+    CHECK(blob_holds(list, "<CopySource>https://localhost:10443" LONG "/a%20b</CopySource>"));
+    CHECK(blob_holds(list, "<CopyStatus>success</CopyStatus>"));
+    CHECK(!blob_holds(blob_get_text(f, BARE "?restype=container&comp=list").body, "<CopyId>"));
     CHECK_INT(202, with(f, COPY(BARE "/a%20b"), DATA "/other"));
     CHECK_INT(404, with(f, COPY(BARE "/none"), BARE "/to"));
     CHECK_STR("bytes", blob_get_text(f, BARE "/to").body);
@@ -166,6 +175,22 @@ TEST(a_copy_stays_within_the_account_and_its_rights)
     blob_as_sas(f, "azureml-" GUID, "rc");
     CHECK_INT(201, with(f, COPY(BARE "/a"), BARE "/to"));
     CHECK_INT(409, with(f, COPY(BARE "/a"), BARE "/to")); /* to create is not to write */
+}
+
+TEST(the_snapshots_alone_are_none_and_the_blob_stays)
+{
+    CLEANUP(blob_fixture_close) struct blob_fixture *f = blob_fixture_open();
+
+    blob_put_text(f, BARE "/x", "1");
+    fake_header(f->fake, "x-ms-delete-snapshots", "only");
+    CHECK_INT(202, fake_send(f->fake, "DELETE", BARE "/x", STR("")).status);
+    CHECK_INT(404, fake_send(f->fake, "DELETE", BARE "/none", STR("")).status);
+    fake_header(f->fake, "x-ms-delete-snapshots", "all");
+    CHECK_INT(400, fake_send(f->fake, "DELETE", BARE "/x", STR("")).status);
+    CHECK_STR("1", blob_get_text(f, BARE "/x").body);
+    fake_header(f->fake, "x-ms-delete-snapshots", "include");
+    CHECK_INT(202, fake_send(f->fake, "DELETE", BARE "/x", STR("")).status);
+    CHECK_INT(404, blob_get_text(f, BARE "/x").status);
 }
 
 TEST(a_source_has_conditions_of_its_own)

@@ -1,5 +1,6 @@
 #include "blob/internal.h"
 
+#include "http/text.h"
 #include "os/clock.h"
 
 #include <assert.h>
@@ -50,11 +51,11 @@ static bool changed_after(const struct blob *blob, int64_t at_us)
     return blob->updated_us / US_PER_S > at_us / US_PER_S;
 }
 
-static int read_dates(struct call *call, const struct conditions *all, int64_t out_us[2],
+static int read_dates(struct arena *arena, const struct conditions *all, int64_t out_us[2],
                       struct error *err)
 {
-    if ((all->since.len > 0 && !blob_date_read(call->arena, all->since, &out_us[0])) ||
-        (all->unmodified.len > 0 && !blob_date_read(call->arena, all->unmodified, &out_us[1])))
+    if ((all->since.len > 0 && !blob_date_read(arena, all->since, &out_us[0])) ||
+        (all->unmodified.len > 0 && !blob_date_read(arena, all->unmodified, &out_us[1])))
         return error_set(err, ERROR_INVALID, "InvalidHeaderValue",
                          "The date of a condition is not an HTTP date.");
     return 0;
@@ -62,13 +63,13 @@ static int read_dates(struct call *call, const struct conditions *all, int64_t o
 
 /* *out_met: the blob may be written or read as it is; *out_unchanged: it is what the client has
  * already. An etag says more than a date: the date counts only without one. */
-static int evaluate(struct call *call, const struct conditions *all, const struct blob *blob,
+static int evaluate(struct arena *arena, const struct conditions *all, const struct blob *blob,
                     bool *out_unchanged, struct error *err)
 {
     int64_t dates_us[2] = {0, 0};
 
     *out_unchanged = false;
-    if (read_dates(call, all, dates_us, err) < 0)
+    if (read_dates(arena, all, dates_us, err) < 0)
         return -1;
     if (!blob)
         return all->match.len > 0
@@ -85,29 +86,30 @@ static int evaluate(struct call *call, const struct conditions *all, const struc
     return 0;
 }
 
-static struct conditions of_request(struct call *call)
+static struct conditions conditions_of(const struct blob_ask *ask)
 {
     return (struct conditions){
-        http_header(call->ex, "If-Match"), http_header(call->ex, "If-None-Match"),
-        http_header(call->ex, "If-Modified-Since"), http_header(call->ex, "If-Unmodified-Since")};
+        blob_ask_header(ask, "If-Match"), blob_ask_header(ask, "If-None-Match"),
+        blob_ask_header(ask, "If-Modified-Since"), blob_ask_header(ask, "If-Unmodified-Since")};
 }
 
 int blob_check_read(struct call *call, const struct blob *before, bool *out_unchanged,
                     struct error *err)
 {
-    const struct conditions all = of_request(call);
+    const struct blob_ask ask = blob_ask_of(call);
+    const struct conditions all = conditions_of(&ask);
 
     assert(before);
-    return evaluate(call, &all, before, out_unchanged, err);
+    return evaluate(call->arena, &all, before, out_unchanged, err);
 }
 
 /* "If-None-Match: *" asks for a new name, and has an error of its own. */
-int blob_check_write(struct call *call, const struct blob *before, struct error *err)
+int blob_check_write(const struct blob_ask *ask, const struct blob *before, struct error *err)
 {
-    const struct conditions all = of_request(call);
+    const struct conditions all = conditions_of(ask);
     bool unchanged;
 
-    if (evaluate(call, &all, before, &unchanged, err) < 0)
+    if (evaluate(ask->arena, &all, before, &unchanged, err) < 0)
         return -1;
     if (!unchanged)
         return 0;
@@ -127,7 +129,7 @@ int blob_check_source(struct call *call, const struct blob *source, struct error
     bool unchanged;
 
     assert(source);
-    if (evaluate(call, &all, source, &unchanged, err) == 0 && !unchanged)
+    if (evaluate(call->arena, &all, source, &unchanged, err) == 0 && !unchanged)
         return 0;
     if (err->code == ERROR_INVALID)
         return -1;
@@ -136,7 +138,7 @@ int blob_check_source(struct call *call, const struct blob *source, struct error
 }
 
 /* Ignored, each of these would do something else than was asked. */
-int blob_check_headers(struct call *call, struct error *err)
+int blob_check_headers(const struct blob_ask *ask, struct error *err)
 {
     static const struct {
         const char *name, *what;
@@ -150,15 +152,17 @@ int blob_check_headers(struct call *call, struct error *err)
         {"x-ms-legal-hold", "Legal holds"},
         {"x-ms-structured-body", "Structured bodies"},
     };
+    struct str value;
 
     for (size_t i = 0; i < COUNT(REFUSED); i++)
-        if (http_header(call->ex, REFUSED[i].name).len > 0)
+        if (blob_ask_header(ask, REFUSED[i].name).len > 0)
             return error_set(err, ERROR_NOT_IMPLEMENTED, "FeatureNotYetSupported",
                              "%s (%s) are not built.", REFUSED[i].what, REFUSED[i].name);
-    if (http_header(call->ex, "x-ms-lease-id").len > 0)
+    if (blob_ask_header(ask, "x-ms-lease-id").len > 0)
         return error_set(err, ERROR_PRECONDITION, "LeaseNotPresentWithBlobOperation",
                          "There is currently no lease on the blob; leases are not built.");
-    if (call_query(call, "snapshot").len > 0 || call_query(call, "versionid").len > 0)
+    if ((http_query_get(ask->arena, ask->query, "snapshot", 0, &value) && value.len > 0) ||
+        (http_query_get(ask->arena, ask->query, "versionid", 0, &value) && value.len > 0))
         return error_set(err, ERROR_NOT_IMPLEMENTED, "FeatureNotYetSupported",
                          "Snapshots and versions of blobs are not built.");
     return 0;

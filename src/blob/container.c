@@ -220,10 +220,11 @@ static int create(struct call *call, struct error *err)
 
 static int set_metadata(struct call *call, struct error *err)
 {
+    const struct blob_ask ask = blob_ask_of(call);
     struct engines *engines = call->face;
     struct change change = {.call = call};
 
-    if (blob_open_target(call, "w", &change.target, err) < 0 || blob_check_headers(call, err) < 0 ||
+    if (blob_open_target(call, "w", &change.target, err) < 0 || blob_check_headers(&ask, err) < 0 ||
         blob_meta_container(call, &change.body, err) < 0 ||
         store_write(engines->store, metadata_apply, &change, err) < 0)
         return -1;
@@ -232,13 +233,32 @@ static int set_metadata(struct call *call, struct error *err)
     return 0;
 }
 
+/* The document of a container, or what stands for it. */
+static int load(struct call *call, const struct blob_target *target, struct json **out_meta,
+                struct document *out, struct error *err)
+{
+    struct engines *engines = call->face;
+    const struct document_key key = key_of(target);
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(engines->store, err);
+    struct document document = {.updated_us = target->scope.created_us};
+
+    if (!txn || (document_get(txn, &key, &document, err) < 0 && !target->ours))
+        return -1;
+    *out_meta = json_parse(call->arena, document.body.len ? document.body : STR("{}"), NULL);
+    *out = (struct document){.updated_us = document.updated_us};
+    return 0;
+}
+
 /* Access lists hold stored policies and public access, and we have neither: an empty one is what
  * there is already. */
 static int set_acl(struct call *call, struct error *err)
 {
     struct blob_target target;
+    struct document document;
+    struct json *meta;
 
-    if (blob_open_target(call, "w", &target, err) < 0)
+    if (blob_open_target(call, "w", &target, err) < 0 ||
+        load(call, &target, &meta, &document, err) < 0)
         return -1;
     if (http_header(call->ex, "x-ms-blob-public-access").len > 0)
         return error_set(err, ERROR_CONFLICT, "PublicAccessNotPermitted",
@@ -246,16 +266,18 @@ static int set_acl(struct call *call, struct error *err)
     if (str_find(http_body(call->ex), STR("<SignedIdentifier>")) >= 0)
         return error_set(err, ERROR_NOT_IMPLEMENTED, "",
                          "Stored access policies are not built; sign with sp and se.");
+    describe(call, &document);
     blob_reply(call, 200);
     return 0;
 }
 
 static int remove_container(struct call *call, struct error *err)
 {
+    const struct blob_ask ask = blob_ask_of(call);
     struct engines *engines = call->face;
     struct change change;
 
-    if (open_whole(call, "d", &change, err) < 0 || blob_check_headers(call, err) < 0)
+    if (open_whole(call, "d", &change, err) < 0 || blob_check_headers(&ask, err) < 0)
         return -1;
     if (change.target.ours)
         return error_set(err, ERROR_FORBIDDEN, "InsufficientAccountPermissions",
@@ -307,25 +329,11 @@ void blob_delete_container(struct call *call)
 void blob_post_container(struct call *call)
 {
     struct error err = {0};
+    int result = str_eq_fold(call_query(call, "comp"), STR("batch")) ? blob_batch(call, &err)
+                                                                     : refuse_comp(call, &err);
 
-    refuse_comp(call, &err);
-    blob_refuse(call, &err);
-}
-
-/* The document of a container, or what stands for it. */
-static int load(struct call *call, const struct blob_target *target, struct json **out_meta,
-                struct document *out, struct error *err)
-{
-    struct engines *engines = call->face;
-    const struct document_key key = key_of(target);
-    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(engines->store, err);
-    struct document document = {.updated_us = target->scope.created_us};
-
-    if (!txn || (document_get(txn, &key, &document, err) < 0 && !target->ours))
-        return -1;
-    *out_meta = json_parse(call->arena, document.body.len ? document.body : STR("{}"), NULL);
-    *out = (struct document){.updated_us = document.updated_us};
-    return 0;
+    if (result < 0)
+        blob_refuse(call, &err);
 }
 
 static int show(struct call *call, struct error *err)

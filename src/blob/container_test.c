@@ -96,13 +96,14 @@ TEST(public_access_and_policies_are_not_to_be_had)
     make(f, BOX);
     CHECK_INT(200, blob_put_text(f, BOX "?restype=container&comp=acl",
                                  "<SignedIdentifiers></SignedIdentifiers>"));
+    CHECK(fake_reply_header(f->fake, "ETag").len > 0);
     CHECK_INT(501, blob_put_text(f, BOX "?restype=container&comp=acl",
                                  "<SignedIdentifiers><SignedIdentifier><Id>x</Id>"
                                  "</SignedIdentifier></SignedIdentifiers>"));
     CHECK(blob_holds(blob_get_text(f, BOX "?restype=container&comp=acl").body,
                      "<SignedIdentifiers />"));
     CHECK_INT(501, blob_put_text(f, BOX "?restype=container&comp=lease", ""));
-    CHECK_INT(501, status_of(f, "POST", BOX "?restype=container&comp=batch"));
+    CHECK_INT(501, status_of(f, "POST", BOX "?restype=container&comp=query"));
 }
 
 TEST(the_containers_of_an_account_are_listed_in_pages)

@@ -12,6 +12,21 @@
 #define BLOB_BLOCKS_MAX 50000
 #define BLOB_DIGEST_BYTES (4 * MIB) /* of a range, when asked for */
 
+/* What of a request decides who asks and on which conditions: the request itself, or one part of a
+ * batch, which is a request in the body of another. */
+struct blob_ask {
+    struct arena *arena;
+    struct str method, path, query; /* as they came */
+    struct str host;                /* "host:port" of the request */
+    struct str first;               /* of its path, where that names the account; else "" */
+    const struct http_header *headers;
+    size_t header_count;
+};
+/* Of a whole request; borrows all from it. */
+struct blob_ask blob_ask_of(const struct call *call);
+/* "" when absent; names in any case. */
+struct str blob_ask_header(const struct blob_ask *ask, const char *name);
+
 /* What a path names, found and open to the caller. "" stands for the level above. */
 struct blob_target {
     struct str account, container, blob;
@@ -37,12 +52,17 @@ bool blob_sas_allows(const struct caller *caller, const struct blob_target *targ
 int blob_open_source(struct call *call, const struct blob_target *target, struct str url,
                      struct blob_target *out, struct error *err);
 
-/* shared_key.c: checks the request's "SharedKey account:signature" against the account.
+/* access.c: who asks by what the ask itself carries: a signature in its query, or one in its
+ * header. Errors: ERROR_FORBIDDEN. */
+int blob_check_signed(struct call *call, const struct blob_ask *ask,
+                      const struct blob_target *target, struct caller *out, struct error *err);
+
+/* shared_key.c: checks the ask's "SharedKey account:signature" against the account.
  * Errors: ERROR_FORBIDDEN. */
-int blob_shared_key_check(struct call *call, struct vault *vault, struct str account,
+int blob_shared_key_check(const struct blob_ask *ask, struct vault *vault, struct str account,
                           struct error *err);
-/* First piece of the path, as clients take it for the account; "" when the host names it. */
-struct str blob_first_piece(const struct call *call);
+/* First piece of a path, as clients take it for the account; "" when the host names it. */
+struct str blob_first_piece(struct str path);
 
 /* container.c: containers of clients are documents of their workspace */
 #define BLOB_CONTAINERS ASSET_CONTAINERS
@@ -55,13 +75,13 @@ int blob_container_find(struct store_txn *txn, const struct blob_target *target,
  * ERROR_EXISTS, ERROR_INVALID, ERROR_NOT_IMPLEMENTED. */
 int blob_check_read(struct call *call, const struct blob *before, bool *out_unchanged,
                     struct error *err);
-int blob_check_write(struct call *call, const struct blob *before, struct error *err);
+int blob_check_write(const struct blob_ask *ask, const struct blob *before, struct error *err);
 int blob_check_source(struct call *call, const struct blob *source, struct error *err);
 /* "Sat, 21 Nov 2026 12:00:00 GMT". */
 bool blob_date_read(struct arena *arena, struct str text, int64_t *out_us);
 /* Refuses headers that would change what a request means and that nothing here obeys: leases, tag
  * conditions, keys of customers. */
-int blob_check_headers(struct call *call, struct error *err);
+int blob_check_headers(const struct blob_ask *ask, struct error *err);
 
 /* growing.c: the log of a job that still runs is a blob already, though no row names it. */
 struct blob_growing {
@@ -77,7 +97,13 @@ size_t blob_growing_list(struct engines *engines, struct store_txn *txn,
                          const struct blob_target *target, struct str prefix,
                          struct blob_growing *out);
 
-/* reply.c. An error's target, when it is a word, is the code clients are told. */
+/* reply.c. What a refusal says: its status, the code clients are told (an error's target, when that
+ * is a word) and the XML for people. */
+struct blob_refusal {
+    int status;
+    struct str code, xml;
+};
+struct blob_refusal blob_refusal_of(struct arena *arena, const struct error *err);
 void blob_refuse(struct call *call, const struct error *err);
 /* Headers that every reply carries. */
 void blob_headers(struct call *call);
@@ -136,6 +162,13 @@ struct str blob_crc64_text(struct arena *arena, uint64_t crc);
 struct str blob_md5_text(struct arena *arena, struct str hex);
 /* Base64 of the MD5 of bytes. */
 struct str blob_md5_of(struct arena *arena, struct str bytes);
+
+/* read.c: the blob goes, if the ask's conditions let it. On the writer thread; changes nothing when
+ * it refuses. Errors: ERROR_NOT_FOUND, ERROR_PRECONDITION, ERROR_INVALID. */
+int blob_remove(struct store_txn *txn, const struct blob_ask *ask, const struct blob_target *target,
+                struct error *err);
+/* batch.c: up to 256 deletions in one request, of an account or of one container. */
+int blob_batch(struct call *call, struct error *err);
 
 /* read.c, list.c, container.c, service.c, blocks.c, write.c: handlers */
 void blob_get_item(struct call *call);

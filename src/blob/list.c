@@ -17,7 +17,7 @@ struct listing {
     struct call *call;
     struct blob_target target;
     struct str prefix, delimiter;
-    bool metadata;
+    bool metadata, copies;
     size_t limit;
     struct str after; /* where to go on */
     size_t count;
@@ -72,6 +72,20 @@ static void add_properties(struct listing *listing, const struct blob *blob,
     }
 }
 
+/* Of a blob that was copied from another; a copy is done at once. */
+static void add_copy(struct buf *out, const struct blob *blob, const struct json *meta)
+{
+    if (json_str_at(meta, "copyId").len == 0)
+        return;
+    blob_xml_element(out, "CopyId", json_str_at(meta, "copyId"));
+    blob_xml_element(out, "CopyStatus", STR("success"));
+    if (json_str_at(meta, "copySource").len > 0)
+        blob_xml_element(out, "CopySource", json_str_at(meta, "copySource"));
+    buf_printf(out, "<CopyProgress>%lld/%lld</CopyProgress>", (long long)blob->size,
+               (long long)blob->size);
+    blob_xml_element(out, "CopyCompletionTime", json_str_at(meta, "copyTime"));
+}
+
 static void add_blob(struct listing *listing, const struct blob *blob)
 {
     struct arena *arena = listing->call->arena;
@@ -91,7 +105,10 @@ static void add_blob(struct listing *listing, const struct blob *blob)
     add_properties(listing, blob, meta);
     blob_xml_element(out, "BlobType", type.len ? type : STR("BlockBlob"));
     buf_add(out, STR("<LeaseStatus>unlocked</LeaseStatus><LeaseState>available</LeaseState>"
-                     "<ServerEncrypted>false</ServerEncrypted></Properties>"));
+                     "<ServerEncrypted>false</ServerEncrypted>"));
+    if (listing->copies)
+        add_copy(out, blob, meta);
+    buf_add(out, STR("</Properties>"));
     if (listing->metadata)
         blob_xml_metadata(arena, out, meta);
     buf_add(out, STR("</Blob>"));
@@ -176,11 +193,24 @@ static int walk(struct listing *listing, struct error *err)
     return buf_ok(&listing->blobs, err);
 }
 
+/* "startFrom" names the first blob of a list, itself included, and the walk goes on behind a name:
+ * so what lies just before it. No name holds 0xff, so nothing lies between the two. */
+static struct str before(struct arena *arena, struct str name)
+{
+    struct str copy = arena_printf(arena, "%.*s\xff", STR_ARG(name));
+
+    if (name.len == 0)
+        return name;
+    ((char *)copy.ptr)[name.len - 1]--;
+    return copy;
+}
+
 /* Query parameters of a list; prefix and delimiter may be any text. */
 static int read_query(struct listing *listing, struct error *err)
 {
     struct call *call = listing->call;
-    struct str max = call_query(call, "maxresults");
+    struct str max = call_query(call, "maxresults"), include = call_query(call, "include");
+    struct str start = before(call->arena, call_query(call, "startfrom"));
     int64_t limit = LIST_MAX;
 
     if (max.len > 0 && (!str_to_int64(max, &limit) || limit < 1))
@@ -189,15 +219,20 @@ static int read_query(struct listing *listing, struct error *err)
     listing->limit = limit > LIST_MAX ? LIST_MAX : (size_t)limit;
     listing->prefix = call_query(call, "prefix");
     listing->delimiter = call_query(call, "delimiter");
-    listing->metadata = str_find(call_query(call, "include"), STR("metadata")) >= 0;
-    return read_marker(call->arena, call_query(call, "marker"), &listing->after, err);
+    listing->metadata = str_find(include, STR("metadata")) >= 0;
+    listing->copies = str_find(include, STR("copy")) >= 0;
+    if (read_marker(call->arena, call_query(call, "marker"), &listing->after, err) < 0)
+        return -1;
+    if (str_cmp(listing->after, start) < 0)
+        listing->after = start;
+    return 0;
 }
 
 /* Lists say whose they are: the address of the account, as this client reaches it. */
 static void add_head(const struct listing *listing, struct buf *head)
 {
     struct call *call = listing->call;
-    struct str first = blob_first_piece(call);
+    struct str first = blob_first_piece(http_path(call->ex));
 
     buf_add(head, STR("<?xml version=\"1.0\" encoding=\"utf-8\"?>"
                       "<EnumerationResults ServiceEndpoint=\"https://"));

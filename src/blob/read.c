@@ -300,11 +300,12 @@ static int add_digests(struct call *call, const struct found *found, const struc
 static int look(struct call *call, struct found *out, struct range *range, bool *out_done,
                 struct error *err)
 {
+    const struct blob_ask ask = blob_ask_of(call);
     struct blob_target target;
     bool unchanged;
 
     *out_done = false;
-    if (blob_open_target(call, "r", &target, err) < 0 || blob_check_headers(call, err) < 0 ||
+    if (blob_open_target(call, "r", &target, err) < 0 || blob_check_headers(&ask, err) < 0 ||
         find(call, &target, out, err) < 0 || blob_check_read(call, &out->blob, &unchanged, err) < 0)
         return -1;
     out->target = target;
@@ -437,8 +438,39 @@ void blob_get_item(struct call *call)
         blob_refuse(call, &err);
 }
 
+/* "only" asks for the snapshots of a blob without the blob: there are none, and it stays. */
+static int read_scope(const struct blob_ask *ask, bool *out_only, struct error *err)
+{
+    struct str wish = blob_ask_header(ask, "x-ms-delete-snapshots");
+
+    *out_only = str_eq_fold(wish, STR("only"));
+    if (wish.len == 0 || *out_only || str_eq_fold(wish, STR("include")))
+        return 0;
+    return error_set(err, ERROR_INVALID, "InvalidHeaderValue",
+                     "x-ms-delete-snapshots is 'include' or 'only', not '%.*s'.",
+                     STR_ARG(str_slice(wish, 0, 64)));
+}
+
+int blob_remove(struct store_txn *txn, const struct blob_ask *ask, const struct blob_target *target,
+                struct error *err)
+{
+    struct blob blob;
+    bool only;
+
+    assert(store_is_writer(txn));
+    if (read_scope(ask, &only, err) < 0)
+        return -1;
+    if (blob_get(txn, target->key, target->blob, &blob, err) < 0)
+        return err->code != ERROR_NOT_FOUND ? -1
+                                            : error_set(err, ERROR_NOT_FOUND, "BlobNotFound",
+                                                        "The specified blob does not exist.");
+    if (blob_check_write(ask, &blob, err) < 0)
+        return -1;
+    return only ? 0 : blob_delete(txn, target->key, target->blob, err);
+}
+
 struct removal {
-    struct call *call;
+    const struct blob_ask *ask;
     const struct blob_target *target;
 };
 
@@ -446,31 +478,24 @@ struct removal {
 static int remove_apply(struct store_txn *txn, void *context, struct error *err)
 {
     const struct removal *removal = context;
-    struct blob blob;
 
-    assert(store_is_writer(txn));
-    if (blob_get(txn, removal->target->key, removal->target->blob, &blob, err) < 0)
-        return err->code != ERROR_NOT_FOUND ? -1
-                                            : error_set(err, ERROR_NOT_FOUND, "BlobNotFound",
-                                                        "The specified blob does not exist.");
-    if (blob_check_write(removal->call, &blob, err) < 0)
-        return -1;
-    return blob_delete(txn, removal->target->key, removal->target->blob, err);
+    return blob_remove(txn, removal->ask, removal->target, err);
 }
 
 /* The name is gone at once; its bytes go when nothing else has them (content_collect). */
 void blob_delete_item(struct call *call)
 {
+    const struct blob_ask ask = blob_ask_of(call);
     struct engines *engines = call->face;
     struct blob_target target;
-    struct removal removal = {call, &target};
+    struct removal removal = {&ask, &target};
     struct error err = {0};
 
     if (call_param(call, "blob").len == 0) {
         blob_delete_container(call);
         return;
     }
-    if (blob_open_target(call, "d", &target, &err) < 0 || blob_check_headers(call, &err) < 0 ||
+    if (blob_open_target(call, "d", &target, &err) < 0 || blob_check_headers(&ask, &err) < 0 ||
         store_write(engines->store, remove_apply, &removal, &err) < 0) {
         blob_refuse(call, &err);
         return;

@@ -56,7 +56,7 @@ static bool is_word(const char *text)
 }
 
 /* Azure's clients read the code from the header, people from the XML. */
-void blob_refuse(struct call *call, const struct error *err)
+struct blob_refusal blob_refusal_of(struct arena *arena, const struct error *err)
 {
     CLEANUP(buf_free) struct buf xml = buf_make(64 * KIB);
     int status = WIRE[err->code].status;
@@ -69,17 +69,25 @@ void blob_refuse(struct call *call, const struct error *err)
     }
     if (is_word(err->target))
         code = err->target;
-    blob_headers(call);
-    http_add_header(call->ex, "x-ms-error-code", str_from(code));
-    if (status == 503)
-        http_add_header(call->ex, "Retry-After", STR("1"));
     buf_add(&xml, STR("<?xml version=\"1.0\" encoding=\"utf-8\"?><Error>"));
     blob_xml_element(&xml, "Code", str_from(code));
     blob_xml_element(&xml, "Message", str_from(err->message));
     if (err->hint[0])
         blob_xml_element(&xml, "Hint", str_from(err->hint));
     buf_add(&xml, STR("</Error>"));
-    http_reply(call->ex, status, "application/xml", arena_str(call->arena, buf_str(&xml)));
+    return (struct blob_refusal){status, arena_str(arena, str_from(code)),
+                                 arena_str(arena, buf_str(&xml))};
+}
+
+void blob_refuse(struct call *call, const struct error *err)
+{
+    struct blob_refusal refusal = blob_refusal_of(call->arena, err);
+
+    blob_headers(call);
+    http_add_header(call->ex, "x-ms-error-code", refusal.code);
+    if (refusal.status == 503)
+        http_add_header(call->ex, "Retry-After", STR("1"));
+    http_reply(call->ex, refusal.status, "application/xml", refusal.xml);
 }
 
 /* A list that outgrew its buffer is an error and never half a document. */
@@ -124,6 +132,8 @@ void blob_describe(struct call *call, const struct blob *blob)
     if (json_str_at(meta, "copyId").len) {
         http_add_header(call->ex, "x-ms-copy-id", json_str_at(meta, "copyId"));
         http_add_header(call->ex, "x-ms-copy-status", STR("success"));
+        if (json_str_at(meta, "copySource").len) /* blobs of older servers do not know it */
+            http_add_header(call->ex, "x-ms-copy-source", json_str_at(meta, "copySource"));
         http_add_header(call->ex, "x-ms-copy-completion-time", json_str_at(meta, "copyTime"));
         http_add_header(
             call->ex, "x-ms-copy-progress",

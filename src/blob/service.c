@@ -298,14 +298,19 @@ void blob_put_service(struct call *call)
     blob_refuse(call, &err);
 }
 
-/* Of what is posted to an account only the lending of keys is built. */
+/* Of what is posted to an account the lending of keys and batches are built. */
 void blob_post_service(struct call *call)
 {
+    struct str comp = call_query(call, "comp");
     struct error err = {0};
-    int result = str_eq_fold(call_query(call, "comp"), STR("userdelegationkey"))
-                     ? lend(call, &err)
-                     : refuse_comp(call, &err);
+    int result;
 
+    if (str_eq_fold(comp, STR("userdelegationkey")))
+        result = lend(call, &err);
+    else if (str_eq_fold(comp, STR("batch")))
+        result = blob_batch(call, &err);
+    else
+        result = refuse_comp(call, &err);
     if (result < 0)
         blob_refuse(call, &err);
 }

@@ -1,5 +1,5 @@
-/* Requests that a client signs with the account's key: what it signed is put together again from
- * the request as it came, so whatever was changed on the way no longer fits. */
+/* Requests, and parts of batches, that a client signs with the account's key: what it signed is put
+ * together again from the request as it came, so whatever was changed on the way no longer fits. */
 #include "blob/internal.h"
 
 #include "http/text.h"
@@ -94,17 +94,17 @@ static int compare_query(const void *left, const void *right)
 }
 
 /* Verb and the headers that have a place of their own. */
-static struct str text_start(struct call *call)
+static struct str text_start(const struct blob_ask *ask)
 {
-    struct str text = arena_printf(call->arena, "%.*s\n", STR_ARG(http_method(call->ex)));
-    bool dated = http_header(call->ex, "x-ms-date").len > 0;
+    struct str text = arena_printf(ask->arena, "%.*s\n", STR_ARG(ask->method));
+    bool dated = blob_ask_header(ask, "x-ms-date").len > 0;
 
     for (size_t i = 0; i < COUNT(SIGNED); i++) {
-        struct str value = http_header(call->ex, SIGNED[i]);
+        struct str value = blob_ask_header(ask, SIGNED[i]);
         bool left_out =
             (str_eq(str_from(SIGNED[i]), STR("date")) && dated) ||
             (str_eq(str_from(SIGNED[i]), STR("content-length")) && str_eq(value, STR("0")));
-        text = arena_printf(call->arena, "%.*s%.*s\n", STR_ARG(text),
+        text = arena_printf(ask->arena, "%.*s%.*s\n", STR_ARG(text),
                             STR_ARG(left_out ? STR("") : value));
     }
     return text;
@@ -126,29 +126,28 @@ static struct str unfold(struct arena *arena, struct str value)
 }
 
 /* "x-ms-…:value" of each such header, in the service's order. */
-static struct str text_headers(struct call *call)
+static struct str text_headers(const struct blob_ask *ask)
 {
-    size_t count, used = 0;
-    const struct http_header *headers = http_headers(call->ex, &count);
-    struct pair *pairs = arena_new_array(call->arena, struct pair, count + 1);
+    struct pair *pairs = arena_new_array(ask->arena, struct pair, ask->header_count + 1);
+    size_t used = 0;
     struct str text = {0};
 
-    for (size_t i = 0; i < count; i++)
-        if (str_starts_fold(headers[i].name, STR("x-ms-")))
-            pairs[used++] = (struct pair){lower(call->arena, headers[i].name),
-                                          unfold(call->arena, headers[i].value)};
+    for (size_t i = 0; i < ask->header_count; i++)
+        if (str_starts_fold(ask->headers[i].name, STR("x-ms-")))
+            pairs[used++] = (struct pair){lower(ask->arena, ask->headers[i].name),
+                                          unfold(ask->arena, ask->headers[i].value)};
     qsort(pairs, used, sizeof(*pairs), compare_headers);
     for (size_t i = 0; i < used; i++)
-        text = arena_printf(call->arena, "%.*s%.*s:%.*s\n", STR_ARG(text), STR_ARG(pairs[i].name),
+        text = arena_printf(ask->arena, "%.*s%.*s:%.*s\n", STR_ARG(text), STR_ARG(pairs[i].name),
                             STR_ARG(pairs[i].value));
     return text;
 }
 
 /* The query, sorted, decoded once. Errors: ERROR_FORBIDDEN for more than anybody needs. */
-static int text_query(struct call *call, struct str *out, struct error *err)
+static int text_query(const struct blob_ask *ask, struct str *out, struct error *err)
 {
     struct pair pairs[QUERY_MAX];
-    struct str rest = http_query(call->ex), piece, text = {0};
+    struct str rest = ask->query, piece, text = {0};
     size_t count = 0;
 
     while (rest.len > 0 && str_split(&rest, '&', &piece)) {
@@ -160,34 +159,33 @@ static int text_query(struct call *call, struct str *out, struct error *err)
                              "There are more than %d query parameters.", QUERY_MAX);
         *pair = (struct pair){.name = piece};
         str_cut(piece, '=', &pair->name, &pair->value);
-        if (http_decode(call->arena, pair->name, &pair->name, err) < 0 ||
-            http_decode(call->arena, pair->value, &pair->value, err) < 0)
+        if (http_decode(ask->arena, pair->name, &pair->name, err) < 0 ||
+            http_decode(ask->arena, pair->value, &pair->value, err) < 0)
             return -1;
-        pair->name = lower(call->arena, pair->name);
+        pair->name = lower(ask->arena, pair->name);
         count++;
     }
     qsort(pairs, count, sizeof(*pairs), compare_query);
     /* A name that is there twice has one line, its values behind each other. */
     for (size_t i = 0; i < count; i++) {
         bool again = i > 0 && str_eq(pairs[i].name, pairs[i - 1].name);
-        text = again
-                   ? arena_printf(call->arena, "%.*s,%.*s", STR_ARG(text), STR_ARG(pairs[i].value))
-                   : arena_printf(call->arena, "%.*s\n%.*s:%.*s", STR_ARG(text),
-                                  STR_ARG(pairs[i].name), STR_ARG(pairs[i].value));
+        text = again ? arena_printf(ask->arena, "%.*s,%.*s", STR_ARG(text), STR_ARG(pairs[i].value))
+                     : arena_printf(ask->arena, "%.*s\n%.*s:%.*s", STR_ARG(text),
+                                    STR_ARG(pairs[i].name), STR_ARG(pairs[i].value));
     }
     *out = text;
     return 0;
 }
 
 /* An old request that somebody kept opens nothing: fifteen minutes either way. */
-static int check_date(struct call *call, int64_t now_us, struct error *err)
+static int check_date(const struct blob_ask *ask, int64_t now_us, struct error *err)
 {
-    struct str text = http_header(call->ex, "x-ms-date");
+    struct str text = blob_ask_header(ask, "x-ms-date");
     int64_t at;
 
     if (text.len == 0)
-        text = http_header(call->ex, "date");
-    if (!blob_date_read(call->arena, text, &at))
+        text = blob_ask_header(ask, "date");
+    if (!blob_date_read(ask->arena, text, &at))
         return error_set(err, ERROR_FORBIDDEN, "AuthenticationFailed",
                          "A signed request says its date in x-ms-date.");
     if (at < now_us - SKEW_US || at > now_us + SKEW_US)
@@ -199,20 +197,20 @@ static int check_date(struct call *call, int64_t now_us, struct error *err)
 
 /* The account may be named alone, behind our host, or by the first piece of the path, which is what
  * storage libraries make of an address on localhost. */
-static bool names_account(struct call *call, struct str name, struct str account)
+static bool names_account(const struct blob_ask *ask, struct str name, struct str account)
 {
-    struct str host = http_header(call->ex, "host");
+    struct str host = ask->host;
 
     return str_eq(name, account) ||
-           str_eq(name, arena_printf(call->arena, "%.*s/%.*s", STR_ARG(host), STR_ARG(account))) ||
-           (name.len > 0 && str_eq(name, blob_first_piece(call)));
+           str_eq(name, arena_printf(ask->arena, "%.*s/%.*s", STR_ARG(host), STR_ARG(account))) ||
+           (name.len > 0 && str_eq(name, ask->first));
 }
 
 /* The one scheme there is; its shorter brother signs too little of a request. */
-static int read_header(struct call *call, struct str *out_name, struct str *out_signature,
+static int read_header(const struct blob_ask *ask, struct str *out_name, struct str *out_signature,
                        struct error *err)
 {
-    struct str header = http_header(call->ex, "authorization");
+    struct str header = blob_ask_header(ask, "authorization");
 
     if (str_starts_fold(header, STR("SharedKeyLite ")))
         return error_set(err, ERROR_FORBIDDEN, "AuthenticationFailed",
@@ -226,29 +224,29 @@ static int read_header(struct call *call, struct str *out_name, struct str *out_
 
 /* The key of yesterday counts as well, or clients that began before midnight would fail in the
  * middle. */
-int blob_shared_key_check(struct call *call, struct vault *vault, struct str account,
+int blob_shared_key_check(const struct blob_ask *ask, struct vault *vault, struct str account,
                           struct error *err)
 {
     struct str name, signature, query;
     int64_t now = clock_now_us();
 
     assert(vault && account.len > 0);
-    if (read_header(call, &name, &signature, err) < 0)
+    if (read_header(ask, &name, &signature, err) < 0)
         return -1;
-    if (!names_account(call, name, account))
+    if (!names_account(ask, name, account))
         return error_set(err, ERROR_FORBIDDEN, "AuthenticationFailed",
                          "The request is signed for account '%.*s' and sent to '%.*s'.",
                          STR_ARG(str_slice(name, 0, 128)), STR_ARG(account));
-    if (check_date(call, now, err) < 0 || text_query(call, &query, err) < 0)
+    if (check_date(ask, now, err) < 0 || text_query(ask, &query, err) < 0)
         return -1;
-    struct account_signature ask = {
+    struct account_signature signed_text = {
         .account = account,
-        .text = arena_printf(call->arena, "%.*s%.*s/%.*s%.*s%.*s", STR_ARG(text_start(call)),
-                             STR_ARG(text_headers(call)), STR_ARG(name),
-                             STR_ARG(http_path(call->ex)), STR_ARG(query)),
+        .text = arena_printf(ask->arena, "%.*s%.*s/%.*s%.*s%.*s", STR_ARG(text_start(ask)),
+                             STR_ARG(text_headers(ask)), STR_ARG(name), STR_ARG(ask->path),
+                             STR_ARG(query)),
         .signature = signature,
         .now_us = now};
-    if (account_key_signed(vault, call->arena, &ask))
+    if (account_key_signed(vault, ask->arena, &signed_text))
         return 0;
     return error_set(err, ERROR_FORBIDDEN, "AuthenticationFailed",
                      "The signature does not fit the request.");

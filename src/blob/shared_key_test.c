@@ -21,7 +21,8 @@ static void check_and_tell(struct call *call)
 {
     struct engines *engines = call->face;
     struct error err = {0};
-    int result = blob_shared_key_check(call, engines->vault, STR(ACCOUNT), &err);
+    const struct blob_ask ask = blob_ask_of(call);
+    int result = blob_shared_key_check(&ask, engines->vault, STR(ACCOUNT), &err);
 
     http_reply(call->ex, result == 0 ? 200 : 403, "text/plain",
                arena_str(call->arena, str_from(err.message)));

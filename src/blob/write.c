@@ -141,6 +141,7 @@ static int open_copy(struct put *put, struct error *err)
 struct http_sink *blob_put_open(struct call *call, struct error *err)
 {
     struct engines *engines = call->face;
+    const struct blob_ask ask = blob_ask_of(call);
     struct put *put = arena_make(call->arena, struct put);
 
     assert(call->face);
@@ -153,7 +154,7 @@ struct http_sink *blob_put_open(struct call *call, struct error *err)
     }
     if (read_kind(call, put, err) < 0 ||
         blob_open_target(call, rights_of(put), &put->target, err) < 0 ||
-        blob_check_headers(call, err) < 0 || blob_meta_read(call, &put->meta, err) < 0 ||
+        blob_check_headers(&ask, err) < 0 || blob_meta_read(call, &put->meta, err) < 0 ||
         (put->kind == PUT_COPY && open_copy(put, err) < 0))
         return NULL;
     put->only_new = !may_overwrite(put);

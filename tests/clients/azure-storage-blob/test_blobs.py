@@ -10,10 +10,22 @@ import pytest
 from azure.core import MatchConditions
 from azure.core.exceptions import (ClientAuthenticationError, HttpResponseError, ResourceExistsError,
                                    ResourceModifiedError, ResourceNotFoundError)
-from azure.storage.blob import BlobBlock, BlobType, BlockState, ContentSettings, StandardBlobTier
+from azure.core.credentials import AccessToken
+from azure.storage.blob import (BlobBlock, BlobType, BlockState, ContentSettings, PartialBatchErrorException,
+                                StandardBlobTier, generate_container_sas)
 
 NAMES = ["plain.txt", "a/b/c", "100%.csv", "semi;colon", "blank in it", "ümläut/日本.txt", "a+b&c=d", "~!*'()", "q?#x",
          "per%20cent", "trailing.", "emoji-😀"]
+
+
+class AccountToken:
+    """A token that is there already, as a credential."""
+
+    def __init__(self, token):
+        self.token = token
+
+    def get_token(self, *_, **__):
+        return AccessToken(self.token, int(time.time()) + 3600)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -273,6 +285,27 @@ def test_a_thousand_blobs_are_listed_in_pages(box):
     pages = list(box.list_blobs("many/", results_per_page=300).by_page())
     sizes = [len(list(page)) for page in pages]
     assert sizes == [300, 300, 300, 100]
+
+
+def test_many_blobs_go_in_one_request(box, account):
+    sas = generate_container_sas(account.name, box.container_name, account_key=account.key, permission="d",
+                                 expiry=datetime.now(timezone.utc) + timedelta(hours=1))
+    for credential, name in ((None, "key"), (sas, "signature"), (AccountToken(account.token), "token")):
+        mine = account.service(credential).get_container_client(box.container_name)
+        for number in range(3):
+            box.upload_blob(f"{name}/{number} ü", b"1")
+        replies = list(mine.delete_blobs(f"{name}/0 ü", f"{name}/none", f"{name}/2 ü", raise_on_any_failure=False))
+        assert [reply.status_code for reply in replies] == [202, 404, 202]
+        assert [b.name for b in box.list_blobs(name_starts_with=name)] == [f"{name}/1 ü"]
+    with pytest.raises(PartialBatchErrorException):
+        box.delete_blobs("key/1 ü", "none")
+    assert not box.get_blob_client("key/1 ü").exists()
+
+
+def test_the_snapshots_alone_leave_the_blob(box):
+    box.upload_blob("x", b"1")
+    box.delete_blob("x", delete_snapshots="only")
+    assert box.download_blob("x").readall() == b"1"
 
 
 def test_a_foreign_account_is_not_found(account):
