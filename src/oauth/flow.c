@@ -291,8 +291,8 @@ bool flows_decide(struct flows *flows, struct str user_code, struct str person)
 }
 
 /* Where a device's flow is. Asking before its time makes the interval longer (RFC 8628, 3.5), but
- * keeps nothing from who was signed in: msal for Go asks every five seconds whatever it is told, and
- * would be told to slow down until the code expired. Locked. */
+ * keeps nothing from who was signed in: msal for Go asks every five seconds whatever it is told,
+ * and would be told to slow down until the code expired. Locked. */
 static enum flow_poll poll_entry(struct entry *entry, int64_t now_us)
 {
     assert(entry->flow.kind == FLOW_DEVICE);

@@ -158,6 +158,23 @@ TEST(a_signature_for_a_blob_needs_one)
                 &w->err);
 }
 
+/* What the library for Go makes of an address that names the account by path: with the account's
+ * key, that piece is the container; with a delegation key, the host is the account. */
+TEST(the_library_for_go_names_the_account_by_its_own_parts)
+{
+    static const char WITH_KEY[] = "r\n\n" END "\n/blob/lz0123/lz0123.blob.core.test/box/a b/c.txt"
+                                   "\n\n\n\n2025-11-05\nb\n\n\n\n\n\n\n";
+    static const char OTHER[] = "r\n\n" END "\n/blob/lz0123/lz0123.blob.core.test/bin/a b/c.txt"
+                                "\n\n\n\n2025-11-05\nb\n\n\n\n\n\n\n";
+    static const char *const QUERY = "sv=2025-11-05&sr=b&sp=r&se=" END;
+    CLEANUP(world_close) struct world *w = world_open();
+
+    CHECK_OK(check(w, QUERY, WITH_KEY), &w->err);
+    CHECK_STR("box", w->out.container);
+    CHECK_STR("a b/c.txt", w->out.blob);
+    CHECK_ERROR(ERROR_FORBIDDEN, check(w, QUERY, OTHER), &w->err);
+}
+
 #define ACCOUNT(ss, srt) "sv=2025-11-05&sp=rl&ss=" ss "&srt=" srt "&se=" END
 #define ACCOUNT_TEXT(ss, srt) "lz0123\nrl\n" ss "\n" srt "\n\n" END "\n\n\n2025-11-05\n\n"
 
@@ -294,6 +311,25 @@ TEST(a_delegation_key_signs_by_version_too)
         CHECK_OK(check_lent(w, query, text), &w->err);
         CHECK_STR("oid", w->out.delegator);
         CHECK_ERROR(ERROR_FORBIDDEN, check(w, query, text), &w->err); /* by another key */
+    }
+}
+
+TEST(a_delegation_key_may_take_the_host_for_the_account)
+{
+    static const struct {
+        const char *host, *label;
+    } HOSTS[] = {{"localhost:10443", "localhost:10443"}, {"127.0.0.1:10443", "127"}};
+    CLEANUP(world_close) struct world *w = world_open();
+
+    for (size_t i = 0; i < COUNT(HOSTS); i++) {
+        w->ask.host = str_from(HOSTS[i].host);
+        const char *text = arena_printf(w->arena,
+                                        "rl\n\n" END "\n/blob/%s/box\n" KEY_TEXT
+                                        "\n\n\n\n\n\n\n2025-11-05\nc\n\n\n\n\n\n\n",
+                                        HOSTS[i].label)
+                               .ptr;
+        CHECK_OK(check_lent(w, "sv=2025-11-05&sr=c&sp=rl&se=" END KEY, text), &w->err);
+        CHECK_STR("box", w->out.container);
     }
 }
 

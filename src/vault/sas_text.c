@@ -8,7 +8,7 @@
 
 #include <assert.h>
 
-#define NAMES_MAX 3
+#define NAMES_MAX 5
 
 /* In the order of enum sas_field. */
 static const char *const NAMES[SAS_FIELDS] = {
@@ -207,17 +207,31 @@ static bool key_fits(const struct sas_try *try, enum sas_key key, struct str tex
 }
 
 /* Clients name the account as the datastore told them: alone, behind the host they reach, or by the
- * first piece of the path. Every form is tried, so that the time tells nothing. */
+ * first piece of the path. The library for Go takes addresses apart as though the account were in
+ * the host: with an account's key it signs that first piece as a container, before ours; with a
+ * delegation key it takes the host up to its first dot for the account. */
+static void account_names(struct arena *arena, const struct sas_ask *ask, struct str out[NAMES_MAX])
+{
+    struct str label = ask->host, rest;
+
+    str_cut(ask->host, '.', &label, &rest);
+    out[0] = ask->account;
+    out[1] = arena_printf(arena, "%.*s/%.*s", STR_ARG(ask->host), STR_ARG(ask->account));
+    out[2] = ask->first;
+    out[3] = arena_printf(arena, "%.*s/%.*s", STR_ARG(ask->account), STR_ARG(ask->first));
+    out[4] = label;
+}
+
+/* Every form of the account's name is tried, so that the time tells nothing. */
 static bool signed_with(const struct sas_try *try, enum sas_key key)
 {
     const struct sas_ask *ask = try->ask;
     struct arena *arena = try->arena;
-    const struct str names[NAMES_MAX] = {
-        ask->account, arena_printf(arena, "%.*s/%.*s", STR_ARG(ask->host), STR_ARG(ask->account)),
-        ask->first};
+    struct str names[NAMES_MAX];
     struct str version = try->fields->at[SV];
     bool fits = false;
 
+    account_names(arena, ask, names);
     for (size_t i = 0; i < COUNT(LAYOUTS); i++) {
         const struct layout *layout = &LAYOUTS[i];
         if (layout->kind != kind_of(try->fields) || str_cmp(version, str_from(layout->since)) < 0 ||
