@@ -168,6 +168,26 @@ TEST(data_at_fault_is_refused)
 
 /* --- Models ---------------------------------------------------------------------------------- */
 
+TEST(a_flavor_of_a_model_is_an_object_of_texts)
+{
+    CLEANUP(shelf_close) struct shelf *s = shelf_open();
+    static const char BODY[] =
+        "{\"properties\":{\"modelUri\":\"https://elsewhere/m\",\"flavors\":{\"f\":%s}}}";
+    static const char *const BAD[][2] = {{"5", "properties.flavors.f"},
+                                         {"[]", "properties.flavors.f"},
+                                         {"{\"data\":7}", "properties.flavors.f.data"},
+                                         {"{\"data\":{\"a\":[]}}", "properties.flavors.f.data"}};
+
+    for (size_t i = 0; i < COUNT(BAD); i++)
+        shelf_refused(s, "/models/n/versions/1", arena_printf(s->arena, BODY, BAD[i][0]).ptr,
+                      (struct shelf_refusal){400, BAD[i][1], "Expected"});
+    const char *good = arena_printf(s->arena, BODY, "{\"data\":{\"wait\":100,\"a\":null}}").ptr;
+    CHECK_INT(201, shelf_put(s, "/models/n/versions/1", good).status);
+    CHECK_INT(200, shelf_put(s, "/models/n/versions/1", good).status);
+    CHECK_STR("100", json_str_at(shelf_get(s, "/models/n/versions/1").json,
+                                 "properties.flavors.f.data.wait"));
+}
+
 TEST(a_model_is_packaged_by_nobody_yet)
 {
     CLEANUP(shelf_close) struct shelf *s = shelf_open();

@@ -140,10 +140,12 @@ static int check_command(struct arm_request *req, const char *path, const struct
     return 0;
 }
 
-/* `code` and `environment` as texts; an object is one that the client wrote in line. */
+/* `code` and `environment` as texts; an environment may be written in line. */
 static int check_references(struct arm_request *req, const char *path, const struct json *holder,
                             struct lineage *lineage, struct error *err)
 {
+    const struct json *code = json_at(holder, "code"),
+                      *environment = json_at(holder, "environment");
     const struct lineage_query queries[] = {
         {below(req, path, "code", STR("")), "code", "codes", json_str_at(holder, "code")},
         {below(req, path, "environment", STR("")), "environment", "environments",
@@ -151,6 +153,12 @@ static int check_references(struct arm_request *req, const char *path, const str
     };
 
     assert(lineage);
+    if (!json_is_null(code) && json_kind(code) != JSON_STRING)
+        return error_set(err, ERROR_INVALID, queries[0].path, "Expected the id of code here.");
+    if (!json_is_null(environment) && json_kind(environment) != JSON_STRING &&
+        (json_kind(environment) != JSON_OBJECT || json_count(environment) == 0))
+        return error_set(err, ERROR_INVALID, queries[1].path,
+                         "Expected the id of an environment here, or one written in line.");
     for (size_t i = 0; i < COUNT(queries); i++)
         if (lineage_add(req, lineage, &queries[i], err) < 0)
             return -1;

@@ -33,14 +33,15 @@ static bool all_texts(const struct json *value)
 }
 
 /* What people write in YAML as `cuda: 11.7` comes as a number; it is read back as a text. */
-static int take_texts(struct arena *arena, struct json *body, const char *path, struct error *err)
+int fields_texts(struct arena *arena, struct json *body, const char *path, struct error *err)
 {
     const struct json *value = json_at(body, path);
     struct json *texts = json_object(arena);
     struct json_iter it = json_iter(value);
     bool changed = false;
 
-    assert(json_kind(value) == JSON_OBJECT);
+    if (!all_texts(value))
+        return error_set(err, ERROR_INVALID, path, "Expected %s here.", WANTED[FIELD_TEXTS]);
     while (json_next(&it)) {
         bool plain = json_kind(it.value) == JSON_NUMBER || json_kind(it.value) == JSON_BOOL;
         changed = changed || plain;
@@ -116,7 +117,7 @@ int fields_check(struct arena *arena, struct json *body, const struct fields_tab
                              WANTED[field->type]);
         if (field->type == FIELD_WORD && take_word(arena, body, field, err) < 0)
             return -1;
-        if (field->type == FIELD_TEXTS && take_texts(arena, body, field->path, err) < 0)
+        if (field->type == FIELD_TEXTS && fields_texts(arena, body, field->path, err) < 0)
             return -1;
     }
     return 0;

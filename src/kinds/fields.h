@@ -68,6 +68,9 @@ extern const struct fields_table fields_job_command, fields_job_sweep, fields_jo
 int fields_check(struct arena *arena, struct json *body, const struct fields_table *table,
                  struct error *err);
 
+/* One object of texts, as FIELD_TEXTS of a table. Errors: ERROR_INVALID with the path as target. */
+int fields_texts(struct arena *arena, struct json *body, const char *path, struct error *err);
+
 /* Sets a text when there is none. */
 void fields_default(struct arena *arena, struct json *body, const char *path, const char *text);
 /* Makes properties.tags and properties.properties objects when they are missing: clients walk them.

@@ -74,13 +74,32 @@ static int settle_uri(struct arm_request *req, struct error *err)
     return 0;
 }
 
+/* A flavor is an object whose `data` is texts: clients that read a list of models give up on one
+ * that is not. */
+static int check_flavors(struct arm_request *req, struct error *err)
+{
+    struct json_iter it = json_iter(json_at(req->body, "properties.flavors"));
+
+    assert(req->body);
+    while (json_next(&it)) {
+        const struct json *data = json_get(it.value, STR("data"));
+        const char *at = arena_printf(req->arena, "properties.flavors.%.*s", STR_ARG(it.key)).ptr;
+        if (json_kind(it.value) != JSON_OBJECT)
+            return error_set(err, ERROR_INVALID, at, "Expected an object with `data` here.");
+        if (!json_is_null(data) && fields_texts(req->arena, it.value, "data", err) < 0)
+            return error_set(err, ERROR_INVALID, arena_printf(req->arena, "%s.data", at).ptr,
+                             "Expected an object of texts here.");
+    }
+    return 0;
+}
+
 /* The address is settled before versions are compared, so the same PUT twice is the same. */
 static int model_version_prepare(struct arm_request *req, struct error *err)
 {
     assert(req->name.len > 0);
     fields_default(req->arena, req->body, "properties.modelType", "custom_model");
     if (fields_check(req->arena, req->body, &fields_model_version, err) < 0 ||
-        settle_uri(req, err) < 0)
+        check_flavors(req, err) < 0 || settle_uri(req, err) < 0)
         return -1;
     struct json *properties = json_at(req->body, "properties");
     /* Clients walk the flavors without asking whether there are any. */
