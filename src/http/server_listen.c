@@ -352,6 +352,17 @@ struct http_server *http_server_new(struct pool *pool, const struct http_app *ap
     return done;
 }
 
+/* Who comes now is refused by the kernel and knows that nothing was taken, instead of waiting in a
+ * backlog that nobody empties. A socket's file stays: who looks at it asks whether we are gone. */
+static void refuse_connections(const struct http_server *server)
+{
+    for (struct list *at = server->listeners.next; at != &server->listeners; at = at->next) {
+        const struct listener *listener = CONTAINER_OF(at, struct listener, link);
+        if (!listener->unix_socket)
+            shutdown(listener->fd, SHUT_RDWR);
+    }
+}
+
 /* Waits for handlers, too: their exchanges are in the loops' memory. */
 void http_server_stop(struct http_server *server, int grace_ms)
 {
@@ -360,6 +371,7 @@ void http_server_stop(struct http_server *server, int grace_ms)
         return;
     pthread_mutex_lock(&server->lock);
     server->stop_grace_ms = grace_ms;
+    refuse_connections(server);
     /* Under the lock: a loop awake for another reason could read the grace and be gone. */
     for (unsigned i = 0; i < server->loop_count; i++)
         uv_async_send(&server->loops[i].async);

@@ -3,6 +3,7 @@
 
 #include "os/clock.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -523,6 +524,28 @@ TEST(server_stop_lets_requests_under_way_finish)
     CHECK_INT(1, raw_count(reply, "Connection: close\r\n"));
     CHECK_STR("", raw_read(arena, idle, NULL));
     close(idle);
+    close(busy);
+}
+
+/* Before the listener itself is closed: a client in its backlog would send, wait, and not know
+ * whether its request was taken. */
+TEST(server_that_stops_refuses_who_comes)
+{
+    CLEANUP(harness_stop) struct harness harness;
+    CLEANUP(arena_free) struct arena *arena = arena_new(64 * MIB);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+    harness_start(&harness, routes, NULL);
+    address.sin_port = htons(harness.port);
+    int busy = raw_connect(harness.port);
+    raw_send(busy, STR(GET("/late")));
+    usleep(50 * 1000);
+    http_server_stop(harness.server, 5000);
+    int late = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK_INT(-1, connect(late, (struct sockaddr *)&address, sizeof(address)));
+    CHECK_INT(ECONNREFUSED, errno);
+    CHECK_INT(200, raw_status(raw_read(arena, busy, NULL)));
+    close(late);
     close(busy);
 }
 
