@@ -90,8 +90,8 @@ static int check_scope(struct identity *identity, const struct guard_place *plac
         return call->caller.scope == identity->default_scope ? 0 : nothing_here(err);
     if (place->kind != PLACE_SCOPE)
         return call->route->flags & ROUTE_FOLD ? nothing_here(err) : 0;
-    if (!guard_scope_words(identity, call->arena, call->caller.scope, false, &own))
-        return nothing_here(err);
+    if (guard_scope_words(identity, call->arena, call->caller.scope, &own, err) < 0)
+        return err->code == ERROR_NOT_FOUND ? nothing_here(err) : -1;
     struct scope scope = {.number = own.scope,
                           .kind = SCOPE_WORKSPACE,
                           .subscription = own.subscription,

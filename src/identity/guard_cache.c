@@ -28,10 +28,12 @@ static struct scope_words *scope_slot(struct identity *identity, int64_t scope)
 }
 
 /* Copies out under the lock, since another thread may reuse the slot at any time. */
-static bool scope_cached(struct identity *identity, struct arena *arena, int64_t scope,
-                         struct scope_words *out)
+bool guard_scope_cached(struct identity *identity, struct arena *arena, int64_t scope,
+                        struct scope_words *out)
 {
-    assert(scope > 0);
+    assert(identity && out);
+    if (scope <= 0)
+        return false;
     pthread_mutex_lock(&identity->lock);
     const struct scope_words *slot = scope_slot(identity, scope);
     bool found = slot->scope == scope;
@@ -72,24 +74,26 @@ void guard_cache_free(struct identity *identity)
 }
 
 /* A workspace's number is never given to another, and its names do not change, so what was read
- * once stays right; that it was deleted is for the handler to find. */
-bool guard_scope_words(struct identity *identity, struct arena *arena, int64_t scope,
-                       bool cached_only, struct scope_words *out)
+ * once stays right; that it was deleted is for the handler to find. A store that fails is no
+ * workspace that is gone: who hears "not found" may make it anew. */
+int guard_scope_words(struct identity *identity, struct arena *arena, int64_t scope,
+                      struct scope_words *out, struct error *err)
 {
     struct scope found;
 
-    assert(identity && out);
-    if (scope <= 0)
-        return false;
-    if (scope_cached(identity, arena, scope, out))
-        return true;
-    if (cached_only || !identity->store)
-        return false;
-    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(identity->store, NULL);
-    if (!txn || scope_by_number(txn, scope, &found, NULL) < 0)
-        return false;
+    if (guard_scope_cached(identity, arena, scope, out))
+        return 0;
+    if (scope <= 0 || !identity->store)
+        return error_set(err, ERROR_NOT_FOUND, "", "There is nothing at this address.");
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(identity->store, err);
+    if (!txn || scope_by_number(txn, scope, &found, err) < 0)
+        return -1;
     scope_keep(identity, &found);
-    return scope_cached(identity, arena, scope, out);
+    *out = (struct scope_words){.scope = scope,
+                                .subscription = arena_str(arena, found.subscription),
+                                .group = arena_str(arena, found.group),
+                                .name = arena_str(arena, found.name)};
+    return 0;
 }
 
 /* A fixed slot for each attempt: two that share one push each other out, and are asked again. */

@@ -371,7 +371,7 @@ static bool bearer_needs_worker(struct identity *identity, const struct call *ca
         return access_needs_worker(identity, &who);
     return token.kind == TOKEN_ATTEMPT &&
            (guard_attempt_alive(identity, &token, true) < 0 ||
-            !guard_scope_words(identity, call->arena, token.scope, true, &words));
+            !guard_scope_cached(identity, call->arena, token.scope, &words));
 }
 
 /* A password that is not remembered is hashed for a tenth of a second. */

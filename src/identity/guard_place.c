@@ -103,11 +103,13 @@ static int place_in_default(struct identity *identity, const struct place_ask *a
     struct scope_words words;
     struct scope scope = {.kind = SCOPE_WORKSPACE, .number = identity->default_scope};
 
-    if (!guard_scope_words(identity, arena, identity->default_scope, ask->cached_only, &words)) {
-        if (ask->cached_only)
-            return 0;
-        return error_set(err, ERROR_NOT_FOUND, "", "There is nothing at this address.");
-    }
+    if (ask->cached_only && !guard_scope_cached(identity, arena, identity->default_scope, &words))
+        return 0;
+    if (!ask->cached_only &&
+        guard_scope_words(identity, arena, identity->default_scope, &words, err) < 0)
+        return err->code == ERROR_NOT_FOUND
+                   ? error_set(err, ERROR_NOT_FOUND, "", "There is nothing at this address.")
+                   : -1;
     scope.subscription = words.subscription;
     scope.group = words.group;
     scope.name = words.name;
@@ -131,9 +133,11 @@ static int place_in_registry(struct identity *identity, const struct place_ask *
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(identity->store, err);
     if (!txn)
         return -1;
-    if (scope_find(txn, &(struct scope_name){.name = name}, &scope, NULL) < 0)
-        return error_set(err, ERROR_NOT_FOUND, "", "There is no registry '%.*s'.",
-                         STR_ARG(str_slice(name, 0, 128)));
+    if (scope_find(txn, &(struct scope_name){.name = name}, &scope, err) < 0)
+        return err->code == ERROR_NOT_FOUND
+                   ? error_set(err, ERROR_NOT_FOUND, "", "There is no registry '%.*s'.",
+                               STR_ARG(str_slice(name, 0, 128)))
+                   : -1;
     out->kind = PLACE_SCOPE;
     out->shown = scope_arm_id(arena, &scope);
     out->path = grant_path(arena, out->shown);

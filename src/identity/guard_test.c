@@ -786,20 +786,25 @@ TEST(more_workspaces_than_the_cache_holds_keep_their_own_words)
     char name[20];
 
     CHECK_OK(store_write(w->store, insert_many, &many, &w->err), &w->err);
-    CHECK(!guard_scope_words(w->identity, w->arena, many.first, true, &words));
+    CHECK(!guard_scope_cached(w->identity, w->arena, many.first, &words));
     size_t before = arena_used(w->identity->arena);
     for (int i = 0; i < 5 * many.count; i++) {
         clock_test_set(NOW_US + i);
         snprintf(name, sizeof(name), "ws%d", i % many.count);
-        CHECK(guard_scope_words(w->identity, w->arena, many.first + i % many.count, false, &words));
+        CHECK_OK(
+            guard_scope_words(w->identity, w->arena, many.first + i % many.count, &words, &w->err),
+            &w->err);
         CHECK_STR(name, words.name);
         CHECK_STR("g", words.group);
         /* What was just read is there without asking again. */
-        CHECK(guard_scope_words(w->identity, w->arena, many.first + i % many.count, true, &words));
+        CHECK(guard_scope_cached(w->identity, w->arena, many.first + i % many.count, &words));
         CHECK_STR(name, words.name);
     }
     /* However long a server runs. */
     CHECK_INT(before, arena_used(w->identity->arena));
-    CHECK(!guard_scope_words(w->identity, w->arena, many.first + many.count, false, &words));
-    CHECK(!guard_scope_words(w->identity, w->arena, 0, false, &words));
+    CHECK_ERROR(ERROR_NOT_FOUND,
+                guard_scope_words(w->identity, w->arena, many.first + many.count, &words, &w->err),
+                &w->err);
+    CHECK_ERROR(ERROR_NOT_FOUND, guard_scope_words(w->identity, w->arena, 0, &words, &w->err),
+                &w->err);
 }

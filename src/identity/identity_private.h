@@ -82,10 +82,12 @@ struct str identity_issuer(struct identity *identity, struct arena *arena);
 /* Waits for a maker of keys under way; not for the IO thread. */
 void identity_wait_keys(struct identity *identity);
 
-/* guard_cache.c: the words of a workspace, by its number. False when it is not there. With
- * `cached_only` also when the store would have to be asked. */
-bool guard_scope_words(struct identity *identity, struct arena *arena, int64_t scope,
-                       bool cached_only, struct scope_words *out);
+/* guard_cache.c: the words of a workspace, by its number. Errors: ERROR_NOT_FOUND, or why the store
+ * cannot say. guard_scope_cached never asks the store: false when it would have to. */
+int guard_scope_words(struct identity *identity, struct arena *arena, int64_t scope,
+                      struct scope_words *out, struct error *err);
+bool guard_scope_cached(struct identity *identity, struct arena *arena, int64_t scope,
+                        struct scope_words *out);
 /* What the caches hold on to; with the identity. */
 void guard_cache_free(struct identity *identity);
 /* Whether the attempt of a token still runs; -1 not known without asking, with `cached_only`. */
