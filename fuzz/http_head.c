@@ -23,18 +23,20 @@ static void no_controls(struct str text)
     }
 }
 
-/* No segment of the path may mean another place once it is decoded. */
-static void check_path(struct arena *arena, struct str path)
+/* No segment of the path may mean another place once it is decoded; doubled and encoded slashes are
+ * told, and between encoded ones nothing climbs either. */
+static void check_path(struct arena *arena, struct str path, bool odd)
 {
-    struct str rest = str_slice(path, 1, path.len), segment, plain;
+    struct str rest = str_slice(path, 1, path.len), segment, plain, part;
 
     must(path.len > 0 && path.ptr[0] == '/');
     while (str_split(&rest, '/', &segment)) {
         must(http_decode(arena, segment, &plain, NULL) == 0);
-        must(!str_eq(plain, STR(".")) && !str_eq(plain, STR("..")));
-        must(str_find_char(plain, '/') < 0 && str_find_char(plain, '\\') < 0);
-        must(memchr(plain.ptr, '\0', plain.len) == NULL);
-        must(segment.len > 0 || !rest.ptr);
+        must(odd || str_find_char(plain, '/') < 0);
+        must(str_find_char(plain, '\\') < 0 && memchr(plain.ptr, '\0', plain.len) == NULL);
+        must(odd || segment.len > 0 || !rest.ptr);
+        while (str_split(&plain, '/', &part))
+            must(!str_eq(part, STR(".")) && !str_eq(part, STR("..")));
     }
 }
 
@@ -45,7 +47,7 @@ static void check_request(struct arena *arena, const struct http_head *head)
     must(head->header_count <= HTTP_HEADER_COUNT && head->target.len <= HTTP_TARGET_BYTES);
     must(head->content_length >= -1 && (head->content_length == -1) == head->chunked);
     must(!(head->chunked && head->has_length));
-    check_path(arena, head->path);
+    check_path(arena, head->path, head->odd_path);
     no_controls(head->target);
     for (size_t i = 0; i < head->header_count; i++) {
         must(head->headers[i].name.len > 0);

@@ -188,6 +188,21 @@ static size_t follow_verdict(struct connection *connection, enum http_verdict ve
     return at_hand > 0 ? (size_t)at_hand : 0;
 }
 
+/* The app knows which of its addresses are written with doubled or encoded slashes. */
+static int settle_path(const struct http_app *app, struct http_exchange *ex,
+                       struct http_refusal *out_why)
+{
+    struct str path = app->odd_path ? app->odd_path(ex, app->context) : (struct str){0};
+
+    assert(ex->head.odd_path);
+    if (!path.ptr) {
+        *out_why = (struct http_refusal){400, "The path holds an empty segment or encoded slash."};
+        return -1;
+    }
+    ex->head.path = path;
+    return 0;
+}
+
 /* Everything of a request that needs the head alone. */
 static size_t take_head(struct connection *connection, struct str bytes)
 {
@@ -204,7 +219,8 @@ static size_t take_head(struct connection *connection, struct str bytes)
     connection->deadline_us = 0;
     if (len > 0) {
         struct str head = arena_str(ex->arena, str_slice(bytes, 0, (size_t)len));
-        if (parser_read_request(&connection->parser, ex->arena, head, &ex->head, &why) < 0)
+        if (parser_read_request(&connection->parser, ex->arena, head, &ex->head, &why) < 0 ||
+            (ex->head.odd_path && settle_path(&loop->server->app, ex, &why) < 0))
             len = -1;
     }
     if (len < 0) {

@@ -115,30 +115,34 @@ static int escaped_byte(struct str text)
     return high << 4 | low;
 }
 
-/* One segment between slashes, its escapes included. */
-static int check_segment(struct str segment, struct http_refusal *out_why)
+/* One segment between slashes, its escapes included. An encoded slash ends a piece that may not be
+ * dots either: whoever decodes it later must not climb. */
+static int check_segment(struct str segment, bool *out_slashed, struct http_refusal *out_why)
 {
     size_t chars = 0, dots = 0;
 
-    for (size_t i = 0; i < segment.len; i++, chars++) {
-        int c = (unsigned char)segment.ptr[i];
+    for (size_t i = 0; i <= segment.len; i++) {
+        int c = i < segment.len ? (unsigned char)segment.ptr[i] : '/';
         if (c == '%') {
             c = escaped_byte(str_slice(segment, i, segment.len));
             if (c < 0)
                 return refuse(out_why, 400, "The path holds an invalid percent escape.");
-            if (c == '/' || c == '\\' || c == '\0')
-                return refuse(out_why, 400, "The path holds an encoded slash, backslash or NUL.");
+            if (c == '\\' || c == '\0')
+                return refuse(out_why, 400, "The path holds an encoded backslash or NUL.");
+            *out_slashed |= c == '/';
             i += 2;
         }
-        dots += c == '.';
+        if (c == '/' && dots == chars && (dots == 1 || dots == 2))
+            return refuse(out_why, 400, "The path holds a dot segment.");
+        chars = c == '/' ? 0 : chars + 1;
+        dots = c == '/' ? 0 : dots + (c == '.');
     }
-    if (dots == chars && (dots == 1 || dots == 2))
-        return refuse(out_why, 400, "The path holds a dot segment.");
     return 0;
 }
 
-/* Checked as it was received: nobody decodes it before, nobody cleans it up. */
-static int check_path(struct str path, struct http_refusal *out_why)
+/* Checked as it was received: nobody decodes it before, nobody cleans it up. Doubled and encoded
+ * slashes are noted, since some clients send them: the app says whether it knows the address. */
+static int check_path(struct str path, bool *out_odd, struct http_refusal *out_why)
 {
     struct str rest, segment;
 
@@ -149,9 +153,8 @@ static int check_path(struct str path, struct http_refusal *out_why)
         return refuse(out_why, 400, "The path holds a character that must be encoded.");
     rest = str_slice(path, 1, path.len);
     while (str_split(&rest, '/', &segment)) {
-        if (segment.len == 0 && rest.ptr)
-            return refuse(out_why, 400, "The path holds an empty segment.");
-        if (check_segment(segment, out_why) < 0)
+        *out_odd |= segment.len == 0 && rest.ptr;
+        if (check_segment(segment, out_odd, out_why) < 0)
             return -1;
     }
     return 0;
@@ -189,7 +192,7 @@ static int read_request_line(struct str line, struct http_head *head, struct htt
     head->path = head->target;
     head->query = (struct str){"", 0};
     str_cut(head->target, '?', &head->path, &head->query);
-    if (check_path(head->path, out_why) < 0)
+    if (check_path(head->path, &head->odd_path, out_why) < 0)
         return -1;
     return check_query(head->query, out_why);
 }

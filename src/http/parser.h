@@ -23,6 +23,7 @@ struct http_head {
     struct http_header *headers;
     size_t header_count;
     int64_t content_length; /* -1: chunked, or until the end for replies; 0: none */
+    bool odd_path;          /* the path holds doubled or encoded slashes */
     bool has_length;        /* a Content-Length was there */
     bool chunked;
     bool close; /* the sender will close after this message */

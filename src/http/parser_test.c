@@ -41,6 +41,28 @@ TEST(parser_cuts_a_head_into_its_parts)
     CHECK(!head.has_length && !head.chunked && !head.close && !head.expect_continue);
 }
 
+TEST(parser_notes_doubled_and_encoded_slashes_but_nothing_that_climbs)
+{
+    static const char *const ODD[] = {"//a", "/a//b", "/a%2fb", "/a%2F", "/a//"};
+    static const char *const BAD[] = {"/..%2fa", "/a%2F..", "/a%2f.%2fb", "/a%2f%2e%2E/b", "/a%5c"};
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    struct http_parser parser;
+    struct http_head head;
+
+    for (size_t i = 0; i < COUNT(ODD); i++) {
+        struct str text = arena_printf(arena, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", ODD[i]);
+        CHECK_INT(200, read_request(arena, &parser, text, &head));
+        CHECK(head.odd_path);
+        CHECK_STR(ODD[i], head.path);
+    }
+    for (size_t i = 0; i < COUNT(BAD); i++) {
+        struct str text = arena_printf(arena, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", BAD[i]);
+        CHECK_INT(400, read_request(arena, &parser, text, &head));
+    }
+    CHECK_INT(200, read_request(arena, &parser, STR("GET /a/ HTTP/1.1\r\nHost: h\r\n\r\n"), &head));
+    CHECK(!head.odd_path);
+}
+
 TEST(parser_leaves_its_results_alone_when_it_refuses)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);

@@ -5,7 +5,8 @@
  * `plan.run` is called, on a worker or on the IO thread, and replies exactly once. The exchange and
  * its arena live until the reply is sent and run has returned.
  *
- * Rules of the parser are security.md 3.1: anything odd is 400 and close, nothing is repaired.
+ * Rules of the parser are security.md 3.1: anything odd is 400 and close, nothing is repaired but
+ * what app.odd_path allows.
  */
 #pragma once
 
@@ -55,6 +56,9 @@ struct http_app {
     /* Makes the body of a reply the parser or a limit gives by itself (400, 413, 408, 431, 503 …);
      * NULL: plain text. Runs on the IO thread. */
     struct str (*refusal)(struct arena *arena, int status, const char *sentence, void *context);
+    /* Asked for a path that holds doubled or encoded slashes, before `head`: the path to go on with
+     * (in the exchange's arena or as it came), or {0} for 400 and close. NULL: always refused. */
+    struct str (*odd_path)(struct http_exchange *ex, void *context);
 };
 
 struct http_listener {

@@ -290,6 +290,7 @@ int router_each(const struct router *router, route_each *each, void *context)
 /* Both forms: literals are compared decoded, a rest is handed on raw. */
 struct piece {
     struct str raw, decoded;
+    bool slashed; /* held an encoded slash: only a rest may take it */
 };
 
 /* One path on its way down; trying again costs nothing, as nothing is copied. */
@@ -302,6 +303,20 @@ struct walk {
     const struct node *nearest;
     size_t nearest_depth;
 };
+
+/* Whether a decoded piece, or a part of it between slashes that were encoded, climbs or is empty:
+ * only at the end of a path may it be that. */
+static bool is_odd(struct str decoded, bool last)
+{
+    struct str part;
+
+    while (str_split(&decoded, '/', &part)) {
+        bool end = last && !decoded.ptr;
+        if (str_eq(part, STR(".")) || str_eq(part, STR("..")) || (part.len == 0 && !end))
+            return true;
+    }
+    return false;
+}
 
 /* Splits and decodes the path once. An empty piece is allowed as the last one only. */
 static int split_path(struct arena *arena, struct str path, struct walk *walk, struct error *err)
@@ -322,11 +337,12 @@ static int split_path(struct arena *arena, struct str path, struct walk *walk, s
                              ROUTE_PIECES_MAX);
         if (http_decode(arena, piece, &decoded, err) < 0)
             return -1;
-        if (str_find_char(decoded, '/') >= 0 || str_find_char(decoded, '\\') >= 0)
-            return error_set(err, ERROR_INVALID, "", "The path holds an encoded '/' or '\\'.");
-        if (str_eq(decoded, STR(".")) || str_eq(decoded, STR("..")) || (piece.len == 0 && !last))
+        if (str_find_char(decoded, '\\') >= 0)
+            return error_set(err, ERROR_INVALID, "", "The path holds an encoded '\\'.");
+        if (is_odd(decoded, last))
             return error_set(err, ERROR_INVALID, "", "The path holds an empty, '.' or '..' piece.");
-        walk->pieces[walk->count++] = (struct piece){.raw = piece, .decoded = decoded};
+        walk->pieces[walk->count++] = (struct piece){
+            .raw = piece, .decoded = decoded, .slashed = str_find_char(decoded, '/') >= 0};
     }
     return 0;
 }
@@ -377,6 +393,8 @@ static bool mixed_match(struct str template, const struct piece *piece, struct c
 static bool node_matches(const struct node *node, const struct piece *piece)
 {
     assert(node && piece);
+    if (piece->slashed && node->kind != NODE_REST)
+        return false;
     switch (node->kind) {
     case NODE_LITERAL:
         return str_eq(piece->decoded, node->text);
@@ -497,6 +515,15 @@ static void take_face(struct call *call, const struct row *row)
     call->face = row ? row->face : NULL;
 }
 
+/* Whether a piece hid a slash: no name of ours holds one, so nothing can be there. */
+static bool is_slashed(const struct walk *walk)
+{
+    for (size_t i = 0; i < walk->count; i++)
+        if (walk->pieces[i].slashed)
+            return true;
+    return false;
+}
+
 /* The path is cut and decoded once; matching then compares whole pieces. */
 int router_find(const struct router *router, const struct route_ask *ask, struct call *call,
                 struct str *out_allow, struct error *err)
@@ -513,6 +540,8 @@ int router_find(const struct router *router, const struct route_ask *ask, struct
     take_face(call, walk.nearest ? walk.nearest->any : NULL);
     if (split < 0)
         return -1;
+    if (!found && is_slashed(&walk))
+        return error_set(err, ERROR_INVALID, "", "The path holds an encoded '/'.");
     if (!found)
         return error_set(err, ERROR_NOT_FOUND, "", "There is nothing at this address.");
     const struct row *row = row_for(walk.end, ask->listener, ask->method);

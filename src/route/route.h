@@ -8,7 +8,7 @@
  * piece may mix text and parameters: "azureml-{guid}", "{account}.blob.{suffix}". Where several
  * templates fit, text wins over a mixed piece, that over a parameter, that over a rest. Literal
  * pieces are compared without ASCII case when ROUTE_FOLD is set. A piece is percent-decoded once,
- * before matching; encoded slashes and dot segments never reach a handler.
+ * before matching; dot segments never reach a handler, encoded slashes only inside of a rest.
  */
 #pragma once
 

@@ -169,6 +169,20 @@ TEST(paths_that_climb_or_hide_slashes_are_refused)
     check("invalid near none", "GET", "healthz");
 }
 
+TEST(a_rest_takes_encoded_slashes_and_nothing_that_climbs)
+{
+    check("/files/{path*} path=a/b/c", "GET", "/files/a%2Fb/c");
+    check("/azureml-{guid}/{blob*} guid=0a blob=x/y z", "GET", "/azureml-0a/x%2fy%20z");
+    check("/files/{path*} path=a/b/", "GET", "/files/a%2Fb%2F");
+    check("invalid near none", "GET", "/azureml-0a%2Fx");
+    check("invalid near /files/{path*}", "GET", "/files/%2Fetc");
+    check("invalid near /files/{path*}", "GET", "/files/a%2F/b");
+    check("invalid near /files/{path*}", "GET", "/files/a%2F%2Fb");
+    check("invalid near /files/{path*}", "GET", "/files/a%2F..%2Fb");
+    check("invalid near /files/{path*}", "GET", "/files/%2e%2e%2Fb");
+    check("invalid near /files/{path*}", "GET", "/files/a%2F%5cb");
+}
+
 static enum error_code table_error(const struct route *rows, size_t count, char *out, size_t size)
 {
     struct route_table table = {.rows = rows, .count = count};

@@ -153,6 +153,13 @@ static unsigned listener_of(const struct http_exchange *ex)
     return (unsigned)tag;
 }
 
+/* "{account}.blob.{suffix}", without its port. */
+static bool is_storage_host(const struct dispatch *dispatch, struct str host)
+{
+    return dispatch->storage.len > 0 && str_ends(host, dispatch->storage) &&
+           str_find_char(host, '.') == (ssize_t)(host.len - dispatch->storage.len);
+}
+
 /* Storage clients name the account by the host or by the first piece of the path; the table knows
  * the second form, so the first is matched as if it were that. */
 static int match(struct dispatch *dispatch, struct call *call, struct str *out_allow,
@@ -162,8 +169,7 @@ static int match(struct dispatch *dispatch, struct call *call, struct str *out_a
     struct route_ask ask = {.method = http_method(call->ex), .listener = listener_of(call->ex)};
 
     str_cut(host, ':', &host, &port);
-    if (dispatch->storage.len == 0 || !str_ends(host, dispatch->storage) ||
-        str_find_char(host, '.') != (ssize_t)(host.len - dispatch->storage.len))
+    if (!is_storage_host(dispatch, host))
         return router_match(dispatch->router, call, ask.listener, out_allow, err);
     ask.path = arena_printf(call->arena, "/%.*s%.*s", STR_ARG(host),
                             STR_ARG(str_eq(path, STR("/")) ? STR("") : path));
@@ -204,6 +210,39 @@ static enum http_verdict dispatch_head(struct http_exchange *ex, struct http_pla
     return HTTP_GO;
 }
 
+/* Without its empty pieces: as Azure's front door reads it. */
+static struct str one_slash_each(struct arena *arena, struct str path)
+{
+    char *out = arena_alloc(arena, path.len);
+    size_t len = 0;
+
+    assert(path.len > 0 && path.ptr[0] == '/');
+    for (size_t i = 0; i < path.len; i++)
+        if (path.ptr[i] != '/' || len == 0 || out[len - 1] != '/')
+            out[len++] = path.ptr[i];
+    return (struct str){out, len};
+}
+
+/* Clients of ARM put a scope that begins with '/' behind one, and nothing between two, for a parent
+ * that is not there; several of blobs encode the slashes of a name. Nothing else is written so. The
+ * guard and the handlers see what is given here. */
+static struct str dispatch_odd_path(struct http_exchange *ex, void *context)
+{
+    const struct dispatch *dispatch = context;
+    struct str path = http_path(ex), host = http_header(ex, "host"), port, rest, first;
+    struct str clean = one_slash_each(http_arena(ex), path);
+
+    str_cut(host, ':', &host, &port);
+    rest = str_slice(clean, 1, clean.len);
+    str_split(&rest, '/', &first);
+    if (clean.len == path.len &&
+        (is_storage_host(dispatch, host) || str_find(first, STR(".blob.")) > 0 ||
+         str_starts(first, STR("azureml-"))))
+        return path;
+    bool arm = str_eq_fold(first, STR("subscriptions")) || str_eq_fold(first, STR("providers"));
+    return arm && clean.len < path.len ? clean : (struct str){0};
+}
+
 /* Replies that the parser or a limit gives by itself: nothing is known of a face then. */
 static struct str dispatch_refusal(struct arena *arena, int status, const char *sentence,
                                    void *context)
@@ -222,6 +261,8 @@ static struct str dispatch_refusal(struct arena *arena, int status, const char *
 void dispatch_app(struct dispatch *dispatch, struct http_app *out)
 {
     assert(dispatch && out);
-    *out =
-        (struct http_app){.head = dispatch_head, .context = dispatch, .refusal = dispatch_refusal};
+    *out = (struct http_app){.head = dispatch_head,
+                             .context = dispatch,
+                             .refusal = dispatch_refusal,
+                             .odd_path = dispatch_odd_path};
 }

@@ -50,6 +50,13 @@ static void echo_account(struct call *call)
     http_reply(call->ex, 200, "text/plain", text);
 }
 
+/* The path that guard and handler see. */
+static void echo_path(struct call *call)
+{
+    http_reply(call->ex, 200, "text/plain",
+               arena_printf(call->arena, "path %.*s", STR_ARG(http_path(call->ex))));
+}
+
 /* A face of its own words: "status:sentence". */
 static void refuse(struct call *call, const struct error *err)
 {
@@ -99,6 +106,10 @@ static const struct route ROWS[] = {
      NULL, refuse},
     {"GET", "/{account}.blob.{suffix}", PERMIT_LOCAL, NULL, 0, 0, LISTEN_ALL, echo_account, NULL,
      refuse},
+    {"GET", "/{account}.blob.{suffix}/c/{name*}", PERMIT_LOCAL, NULL, 0, 0, LISTEN_ALL,
+     echo_account, NULL, refuse},
+    {"GET", "/subscriptions/{subscription}/locks", PERMIT_LOCAL, NULL, 0, ROUTE_FOLD, LISTEN_ALL,
+     echo_path, NULL, refuse},
     {"PUT", "/stream/{name}", PERMIT_LOCAL, NULL, 64 * MIB, ROUTE_STREAM_IN, LISTEN_SOCKET,
      stream_end, sink_open, refuse},
 };
@@ -268,6 +279,37 @@ TEST(a_storage_account_is_named_by_the_host_or_by_the_path)
           str_starts(ask_host(w, "a.lz1.blob.core.lazurite.test:10443", "/open"), STR("421 ")));
     CHECK(!str_starts(ask_host(w, "lz1.blob.core.lazurite.test:1", "/x"), STR("200 ")));
     CHECK(!str_starts(ask_host(w, "lz1.blob.core.example.com:10443", "/open"), STR("200 ")));
+}
+
+TEST(odd_slashes_are_read_where_azures_clients_write_them)
+{
+    WORLD(w);
+    const struct str hosts[] = {STR("*.blob.core.lazurite.test:10443")};
+
+    identity_set_hosts(w->identity, hosts, COUNT(hosts));
+    dispatch_storage(w->dispatch, STR(".blob.core.lazurite.test"));
+    world_serve(w);
+    /* ARM: empty pieces are none, for the guard and the handler alike. */
+    CHECK_STR("200 path /subscriptions/s/locks",
+              ask_host(w, "localhost", "//subscriptions/s//locks"));
+    CHECK_STR("200 path /Subscriptions/s/locks",
+              ask_host(w, "localhost", "/Subscriptions/s/locks"));
+    /* Blobs: names may come with their slashes encoded, and stay as they were signed. */
+    CHECK_STR("200 account lz1 name a/b path /c/a%2Fb",
+              ask_host(w, "lz1.blob.core.lazurite.test:10443", "/c/a%2Fb"));
+    CHECK_STR("200 account lz1 name a/b path /lz1.blob.core.x/c/a%2Fb",
+              ask_host(w, "localhost", "/lz1.blob.core.x/c/a%2Fb"));
+    static const char *const REFUSED[] = {"//open",
+                                          "/open/a%2Fb",
+                                          "/mlflow//x",
+                                          "/subscriptions%2Fs/locks",
+                                          "/subscriptions/s%2Flocks",
+                                          "//lz1.blob.core.x/c/a",
+                                          "/lz1.blob.core.x/c//a",
+                                          "/lz1.blob.core.x/c/a%2F%2e%2e",
+                                          "/lz1.blob.core.x%2Fc/a"};
+    for (size_t i = 0; i < COUNT(REFUSED); i++)
+        CHECK(str_starts(ask_host(w, "localhost", REFUSED[i]), STR("400 ")));
 }
 
 TEST(an_address_of_no_face_is_refused_in_arms_words)
