@@ -205,6 +205,22 @@ static int check_permit(struct identity *identity, const struct guard_ask *ask, 
     return error_set(err, ERROR_FORBIDDEN, "", "The row has no permission.");
 }
 
+/* Where a token is to be had. Storage's clients cut their challenge at blanks and take the address
+ * as it stands, quotes included. */
+static struct str make_challenge(const struct identity *identity, const struct call *call)
+{
+    const struct host_list *hosts = atomic_load(&identity->hosts);
+    struct str host = hosts && hosts->count > 0 ? hosts->hosts[0] : STR("localhost");
+
+    if (call->route->flags & ROUTE_SAS)
+        return arena_printf(call->arena,
+                            "Bearer authorization_uri=https://%.*s/adfs "
+                            "resource_id=https://storage.azure.com",
+                            STR_ARG(host));
+    return arena_printf(call->arena, "Bearer authorization_uri=\"https://%.*s/adfs\"",
+                        STR_ARG(host));
+}
+
 /* The guard. Until its last line the caller is nobody, so a refusal leaves nothing behind that a
  * handler could mistake for a caller. */
 int guard_decide(struct identity *identity, const struct guard_ask *ask, struct call *call,
@@ -223,11 +239,8 @@ int guard_decide(struct identity *identity, const struct guard_ask *ask, struct 
     struct error why = {0};
     if (guard_find_caller(identity, ask, call, out_challenge, &why) < 0) {
         call->caller = (struct caller){0};
-        const struct host_list *hosts = atomic_load(&identity->hosts);
         if (why.code == ERROR_UNAUTHENTICATED && out_challenge->len == 0)
-            *out_challenge = arena_printf(
-                call->arena, "Bearer authorization_uri=\"https://%.*s/adfs\"",
-                STR_ARG(hosts && hosts->count > 0 ? hosts->hosts[0] : STR("localhost")));
+            *out_challenge = make_challenge(identity, call);
         if (err)
             *err = why;
         return -1;
