@@ -234,9 +234,8 @@ static int own_secrets(struct arm_request *req, const struct document *document,
     return 0;
 }
 
-/* The one way by which credentials leave the server. */
-static int list_secrets(struct arm_request *req, const struct document *document,
-                        struct arm_reply *out, struct error *err)
+int datastore_list_secrets(struct arm_request *req, const struct document *document,
+                           struct arm_reply *out, struct error *err)
 {
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(req->engines->store, err);
     struct json *stored = json_parse(req->arena, document->body, err), *secrets = NULL;
@@ -257,7 +256,7 @@ static int list_secrets(struct arm_request *req, const struct document *document
 }
 
 /* A permission of its own: who may read a datastore may not read its key. */
-static const struct arm_action ACTIONS[] = {{.name = "listSecrets", .run = list_secrets}};
+static const struct arm_action ACTIONS[] = {{.name = "listSecrets", .run = datastore_list_secrets}};
 
 const struct arm_kind datastore_kind = {
     .type = "datastores",
@@ -268,6 +267,7 @@ const struct arm_kind datastore_kind = {
     .remove = datastore_remove,
     .show = datastore_show,
     .list = datastore_list,
+    .newest_only = true,
     .actions = ACTIONS,
     .action_count = COUNT(ACTIONS),
 };

@@ -16,6 +16,13 @@ int datastore_default(struct store_txn *txn, int64_t scope, struct document *out
 int datastore_set_default(struct store_txn *txn, const struct document *document, bool is_default,
                           struct error *err);
 
+/* --- datastore.c -------------------------------------------------------------------------------
+ */
+
+/* The action listSecrets: the one way by which credentials leave the server. */
+int datastore_list_secrets(struct arm_request *req, const struct document *document,
+                           struct arm_reply *out, struct error *err);
+
 /* --- datastore_list.c --------------------------------------------------------------------------
  */
 

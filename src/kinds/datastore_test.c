@@ -82,6 +82,60 @@ TEST(every_type_is_kept_and_gives_its_secret_back_by_list_secrets_alone)
     }
 }
 
+#define RESOLVE "/datastore/v1.0" WS "/datastores/"
+#define AT "azureStorageSection."
+
+TEST(address_and_credentials_come_in_one_answer_to_those_who_prepare_data)
+{
+    CLEANUP(world_close) struct world *w = world_open();
+    struct json *own = world_get(w, RESOLVE "workspaceblobstore").json;
+
+    CHECK_STR("AzureBlob", json_str_at(own, "dataStoreType"));
+    CHECK(str_starts(json_str_at(own, AT "containerName"), STR("azureml-blobstore-")));
+    CHECK_STR("core.lazurite.test", json_str_at(own, AT "endpoint"));
+    CHECK_STR("https", json_str_at(own, AT "protocol"));
+    CHECK_STR("Sas", json_str_at(own, AT "credentialType"));
+    CHECK(str_find(json_str_at(own, AT "sasToken"), STR("sig=")) >= 0);
+    own = world_get(w, RESOLVE "WorkspaceArtifactStore").json;
+    CHECK_STR("AccountKey", json_str_at(own, AT "credentialType"));
+    CHECK(json_str_at(own, AT "accountKey").len > 40);
+    put(w, "d",
+        body_of(w, BLOB, "{\"credentialsType\":\"AccountKey\",\"secrets\":{\"key\":\"s\"}}"), 201);
+    own = world_get(w, RESOLVE "d").json;
+    CHECK_STR("a", json_str_at(own, AT "accountName"));
+    CHECK_STR("c", json_str_at(own, AT "containerName"));
+    CHECK_STR("s", json_str_at(own, AT "credential"));
+    put(w, "lake",
+        body_of(
+            w, "\"datastoreType\":\"AzureDataLakeGen2\",\"accountName\":\"a\",\"filesystem\":\"f\"",
+            "{\"credentialsType\":\"ServicePrincipal\",\"clientId\":\"i\",\"tenantId\":\"t\","
+            "\"secrets\":{\"clientSecret\":\"s-4\"}}"),
+        201);
+    own = world_get(w, RESOLVE "lake").json;
+    CHECK_STR("f", json_str_at(own, AT "containerName"));
+    CHECK_STR("s-4", json_str_at(own, AT "clientCredentials.clientSecret"));
+    CHECK_STR("i", json_str_at(own, AT "clientCredentials.clientId"));
+    put(w, "open", body_of(w, BLOB, NONE), 201);
+    CHECK_STR("None", json_str_at(world_get(w, RESOLVE "open").json, AT "credentialType"));
+}
+
+TEST(what_cannot_be_prepared_from_is_refused)
+{
+    CLEANUP(world_close) struct world *w = world_open();
+
+    CHECK_INT(404, world_get(w, RESOLVE "none").status);
+    CHECK_INT(404,
+              world_get(w, "/datastore/v1.0" RG "/elsewhere/datastores/workspaceblobstore").status);
+    put(w, "h",
+        body_of(w, "\"datastoreType\":\"Hdfs\",\"nameNodeAddress\":\"n\"",
+                "{\"credentialsType\":\"KerberosPassword\",\"kerberosKdcAddress\":\"k\","
+                "\"kerberosPrincipal\":\"p\",\"kerberosRealm\":\"r\","
+                "\"secrets\":{\"kerberosPassword\":\"s-6\"}}"),
+        201);
+    CHECK_INT(501, world_get(w, RESOLVE "h").status);
+    CHECK_INT(405, world_post(w, RESOLVE "h", "{}").status);
+}
+
 TEST(one_lake_needs_no_secret_and_has_none)
 {
     CLEANUP(world_close) struct world *w = world_open();

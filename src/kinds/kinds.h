@@ -29,6 +29,9 @@ int registry_make_builtin(struct engines *engines, struct arena *arena, struct s
  * that may take its time; *stop ends it after a step. */
 int workspace_purge_retired(struct engines *engines, atomic_bool *stop, struct error *err);
 
+/* GET /datastore/v1.0{WS}/datastores/{name}: a datastore with its credentials in one answer. */
+struct route_table datastore_routes(struct arm *arm);
+
 /* Cores that one node of an AmlCompute size has, cut to those of this host. */
 int compute_size_cores(struct str vm_size);
 

@@ -26,7 +26,8 @@ struct world *world_open(void)
     CHECK(world->engines.vault);
     CHECK_OK(workspace_make_default(&world->engines, arena, &world->scope, &err), &err);
     world->arm = arm_new(KINDS, COUNT(KINDS), &world->engines);
-    const struct route_table tables[] = {arm_routes(world->arm), location_routes(&world->engines)};
+    const struct route_table tables[] = {arm_routes(world->arm), location_routes(&world->engines),
+                                         datastore_routes(world->arm)};
     world->fake = fake_new(tables, COUNT(tables));
     return world;
 }

@@ -79,6 +79,7 @@ int faces_join(struct server *server, struct error *err)
         role_people_routes(&server->engines),
         role_me_routes(&server->engines),
         index_routes(server->arm),
+        datastore_routes(server->arm),
         registry_discovery_routes(&server->engines),
         registry_data_routes(server->arm),
         template_routes(server->arm),
