@@ -80,7 +80,7 @@ int ask_read(struct call *call, struct ask *out, struct error *err)
 }
 
 /* MLflow's sentence for what is not there. */
-static int missing(const char *name, struct error *err)
+int ask_missing(const char *name, struct error *err)
 {
     return error_set(err, ERROR_INVALID, name,
                      "Missing value for required parameter '%s'. See the API docs for more "
@@ -123,6 +123,14 @@ static yyjson_val *field(yyjson_val *object, const char *name)
     return yyjson_is_null(value) ? NULL : value;
 }
 
+/* "" is what protobuf makes of a text that was not sent, so MLflow cannot tell them apart. */
+bool ask_value_given(yyjson_val *object, const char *name)
+{
+    yyjson_val *value = field(object, name);
+
+    return value && (!yyjson_is_str(value) || yyjson_get_len(value) > 0);
+}
+
 /* Text alone: MLflow takes no number for a name either. */
 int ask_value_text(struct ask *ask, yyjson_val *object, const char *name, struct str *out,
                    struct error *err)
@@ -143,7 +151,8 @@ int ask_value_text(struct ask *ask, yyjson_val *object, const char *name, struct
 int ask_value_need_text(struct ask *ask, yyjson_val *object, const char *name, struct str *out,
                         struct error *err)
 {
-    return field(object, name) ? ask_value_text(ask, object, name, out, err) : missing(name, err);
+    return field(object, name) ? ask_value_text(ask, object, name, out, err)
+                               : ask_missing(name, err);
 }
 
 /* Protobuf's JSON writes 64-bit numbers as text, and clients of other languages send 3.0 for 3. */
@@ -172,7 +181,7 @@ int ask_value_int(struct ask *ask, yyjson_val *object, const char *name, int64_t
 int ask_value_need_int(struct ask *ask, yyjson_val *object, const char *name, int64_t *io,
                        struct error *err)
 {
-    return field(object, name) ? ask_value_int(ask, object, name, io, err) : missing(name, err);
+    return field(object, name) ? ask_value_int(ask, object, name, io, err) : ask_missing(name, err);
 }
 
 /* JSON has no word for them, so clients send NaN and the infinities as text. */
@@ -183,7 +192,7 @@ int ask_value_double(struct ask *ask, yyjson_val *object, const char *name, doub
     struct str text = yyjson_is_str(value) ? value_str(value) : STR("");
 
     if (!value)
-        return missing(name, err);
+        return ask_missing(name, err);
     if (yyjson_is_num(value))
         *out = yyjson_get_num(value);
     else if (str_eq(text, STR("NaN")))
@@ -221,7 +230,7 @@ int ask_text(struct ask *ask, const char *name, enum ask_need need, struct str *
     } else if (!query_get(ask, name, 0, out)) {
         *out = STR("");
     }
-    return need == ASK_REQUIRED && out->len == 0 && !ask_has(ask, name) ? missing(name, err) : 0;
+    return need == ASK_REQUIRED && out->len == 0 ? ask_missing(name, err) : 0;
 }
 
 /* In the query all is text, so the type that is told is that. */
@@ -242,7 +251,7 @@ int ask_int(struct ask *ask, const char *name, enum ask_need need, int64_t *io, 
         return need == ASK_REQUIRED ? ask_value_need_int(ask, ask->body, name, io, err)
                                     : ask_value_int(ask, ask->body, name, io, err);
     if (!query_get(ask, name, 0, &text))
-        return need == ASK_REQUIRED ? missing(name, err) : 0;
+        return need == ASK_REQUIRED ? ask_missing(name, err) : 0;
     return str_to_int64(text, io) ? 0 : wrong_text(name, text, err);
 }
 
@@ -345,7 +354,7 @@ int ask_run_id(struct ask *ask, struct str *out, struct error *err)
     if (out->len == 0 && ask_text(ask, "run_uuid", ASK_OPTIONAL, out, err) < 0)
         return -1;
     if (out->len == 0)
-        return missing("run_id", err);
+        return ask_missing("run_id", err);
     if (!run_id_is_plain(*out))
         return error_set(err, ERROR_INVALID, "run_id",
                          "Invalid value '%.*s' for parameter 'run_id' supplied.",

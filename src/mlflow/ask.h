@@ -36,8 +36,8 @@ int ask_read(struct call *call, struct ask *out, struct error *err);
 
 enum ask_need { ASK_OPTIONAL, ASK_REQUIRED };
 
-/* One field; absent ones give "" or the fallback. Errors: ERROR_INVALID for a missing required
- * field or a wrong type. */
+/* One field; absent ones give "" or the fallback. A required text that is "" counts as missing, as
+ * in MLflow. Errors: ERROR_INVALID for a missing required field or a wrong type. */
 int ask_text(struct ask *ask, const char *name, enum ask_need need, struct str *out,
              struct error *err);
 int ask_int(struct ask *ask, const char *name, enum ask_need need, int64_t *io, struct error *err);
@@ -66,6 +66,10 @@ int ask_value_need_int(struct ask *ask, yyjson_val *object, const char *name, in
                        struct error *err);
 int ask_value_double(struct ask *ask, yyjson_val *object, const char *name, double *out,
                      struct error *err);
+/* Whether an object has the field, and not as "". */
+bool ask_value_given(yyjson_val *object, const char *name);
+/* ERROR_INVALID «Missing value for required parameter 'path'», for what has a longer path. */
+int ask_missing(const char *path, struct error *err);
 
 /* `run_id`, or the older `run_uuid`. Errors: ERROR_INVALID when it is none. */
 int ask_run_id(struct ask *ask, struct str *out, struct error *err);

@@ -223,7 +223,7 @@ int mlflow_experiment_set_tag(struct ask *ask, struct out *, struct error *err)
 
     if (ask_experiment_id(ask, ASK_REQUIRED, &work.number, err) < 0 ||
         ask_text(ask, "key", ASK_REQUIRED, &work.name, err) < 0 ||
-        ask_text(ask, "value", ASK_REQUIRED, &work.value, err) < 0 ||
+        ask_text(ask, "value", ASK_OPTIONAL, &work.value, err) < 0 ||
         name_check_key("key", "key", work.name, err) < 0 ||
         name_check_length("value", work.value, TAG_TEXT_MAX, err) < 0)
         return -1;

@@ -139,13 +139,23 @@ static bool plain_key(struct str key)
     return true;
 }
 
+/* What has no value to stand for it when it was not sent. */
+static int need(struct ask *ask, yyjson_val *object, const struct item *item, const char *name,
+                struct error *err)
+{
+    return ask_value_given(object, name) ? 0 : ask_missing(path_of(ask, item, name), err);
+}
+
 /* The order of the checks is MLflow's: what is missing is told before what is wrong. */
 static int read_point(struct ask *ask, yyjson_val *object, const struct item *item,
                       struct metric_point *out, struct error *err)
 {
-    if (ask_value_need_text(ask, object, "key", &out->key, err) < 0 ||
+    if (need(ask, object, item, "key", err) < 0 || need(ask, object, item, "value", err) < 0 ||
+        need(ask, object, item, "timestamp", err) < 0)
+        return -1;
+    if (ask_value_text(ask, object, "key", &out->key, err) < 0 ||
         ask_value_double(ask, object, "value", &out->value, err) < 0 ||
-        ask_value_need_int(ask, object, "timestamp", &out->at_ms, err) < 0 ||
+        ask_value_int(ask, object, "timestamp", &out->at_ms, err) < 0 ||
         ask_value_int(ask, object, "step", &out->step, err) < 0 ||
         ask_value_text(ask, object, "model_id", &out->model_id, err) < 0 ||
         ask_value_text(ask, object, "dataset_name", &out->dataset_name, err) < 0 ||
@@ -165,17 +175,21 @@ static int read_point(struct ask *ask, yyjson_val *object, const struct item *it
 
 /* How messages call a key: MLflow has other words for params than for tags. */
 struct key_words {
-    const char *path, *what;
+    struct item item;
+    const char *what;
 };
 
 /* A value may be "" or not sent at all. */
 static int read_pair(struct ask *ask, yyjson_val *object, const struct key_words *words,
                      struct pair *out, struct error *err)
 {
-    if (ask_value_need_text(ask, object, "key", &out->key, err) < 0 ||
+    if (need(ask, object, &words->item, "key", err) < 0 ||
+        ask_value_text(ask, object, "key", &out->key, err) < 0 ||
         ask_value_text(ask, object, "value", &out->value, err) < 0)
         return -1;
-    return plain_key(out->key) ? 0 : name_check_key(words->path, words->what, out->key, err);
+    if (plain_key(out->key))
+        return 0;
+    return name_check_key(path_of(ask, &words->item, "key"), words->what, out->key, err);
 }
 
 /* A list that was not sent is an empty one. */
@@ -193,8 +207,7 @@ static int read_pairs(struct ask *ask, const char *list, const char *what, struc
         return 0;
     yyjson_arr_iter_init(array, &it);
     while ((item = yyjson_arr_iter_next(&it))) {
-        const struct item at = {list, out->count};
-        const struct key_words words = {path_of(ask, &at, "key"), what};
+        const struct key_words words = {{list, out->count}, what};
         if (read_pair(ask, item, &words, &out->at[out->count], err) < 0)
             return -1;
         out->count++;
@@ -223,15 +236,13 @@ static void log_pair(struct ask *ask, bool tag)
 {
     struct log *log = log_new(ask);
     struct pairs *pairs = tag ? &log->tags : &log->params;
-    const struct key_words words = {"key", tag ? "key" : "Param key"};
+    const struct key_words words = {.what = tag ? "key" : "Param key"};
     struct error err = {0};
     int result = ask_run_id(ask, &log->run_id, &err);
 
     *pairs = (struct pairs){arena_make(ask->arena, struct pair), 1};
     if (result == 0)
         result = read_pair(ask, ask->body, &words, pairs->at, &err);
-    if (result == 0 && !ask_has(ask, "value"))
-        result = ask_value_need_text(ask, ask->body, "value", &pairs->at->value, &err);
     log_go(ask, log, result, &err);
 }
 

@@ -235,16 +235,16 @@ void mlflow_history(struct call *call)
  */
 
 /* At most a hundred, as MLflow's own limit. */
-static int read_runs(struct ask *ask, const char *field, struct ask_texts *out, struct error *err)
+static int read_runs(struct ask *ask, struct ask_texts *out, struct error *err)
 {
-    if (ask_texts(ask, field, out, err) < 0)
+    if (ask_texts(ask, "run_id", out, err) < 0)
         return -1;
     if (out->count == 0)
-        return error_set(err, ERROR_INVALID, field,
+        return error_set(err, ERROR_INVALID, "run_id",
                          "GetMetricHistoryBulk request must specify at least one run_id.");
     if (out->count > BULK_RUNS_MAX)
         return error_set(
-            err, ERROR_INVALID, field,
+            err, ERROR_INVALID, "run_id",
             "GetMetricHistoryBulk request cannot specify more than %d run_ids. Received "
             "%zu run_ids.",
             BULK_RUNS_MAX, out->count);
@@ -258,9 +258,12 @@ int mlflow_history_bulk(struct ask *ask, struct out *out, struct error *err)
     struct str key;
     size_t limit, written = 0;
 
-    if (read_runs(ask, "run_id", &runs, err) < 0 ||
-        ask_text(ask, "metric_key", ASK_REQUIRED, &key, err) < 0 ||
-        work_limit(ask, BULK_POINTS_MAX, INT32_MAX, &limit, err) < 0)
+    if (read_runs(ask, &runs, err) < 0 || ask_text(ask, "metric_key", ASK_OPTIONAL, &key, err) < 0)
+        return -1;
+    if (key.len == 0)
+        return error_set(err, ERROR_INVALID, "metric_key",
+                         "GetMetricHistoryBulk request must specify a metric_key.");
+    if (work_limit(ask, BULK_POINTS_MAX, INT32_MAX, &limit, err) < 0)
         return -1;
     limit = limit > BULK_POINTS_MAX ? BULK_POINTS_MAX : limit;
     out_begin(out, NULL, '{');
@@ -279,83 +282,119 @@ int mlflow_history_bulk(struct ask *ask, struct out *out, struct error *err)
     return 0;
 }
 
-/* For sorting steps. */
-static int by_number(const void *a, const void *b)
-{
-    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+/* --- Thinned out for charts ---------------------------------------------------------------------
+ */
 
-    return (left > right) - (left < right);
-}
-
-/* The steps between both ends, each once, in order. */
-static size_t steps_of(struct arena *arena, const struct points *points, int64_t from, int64_t to,
-                       int64_t **out)
-{
-    int64_t *steps = arena_new_array(arena, int64_t, points->count + 1);
-    size_t count = 0, kept = 0;
-
-    for (size_t i = 0; i < points->count; i++)
-        if (points->at[i].step >= from && points->at[i].step <= to)
-            steps[count++] = points->at[i].step;
-    qsort(steps, count, sizeof *steps, by_number);
-    for (size_t i = 0; i < count; i++)
-        if (i == 0 || steps[i] != steps[kept - 1])
-            steps[kept++] = steps[i];
-    *out = steps;
-    return kept;
-}
-
-/* Steps are sorted, so it is found by halving. */
-static bool has_step(const int64_t *steps, size_t count, int64_t step)
-{
-    return count > 0 && bsearch(&step, steps, count, sizeof *steps, by_number) != NULL;
-}
-
-/* Evenly spaced steps of those that are there, the first and the last among them. */
-static size_t pick_steps(int64_t *steps, size_t count, size_t limit)
-{
-    if (count <= limit)
-        return count;
-    if (limit == 1)
-        return 1;
-    int64_t last = steps[count - 1];
-    for (size_t i = 0; i < limit - 1; i++)
-        steps[i] = steps[i * (count - 1) / (limit - 1)];
-    steps[limit - 1] = last;
-    return limit;
-}
-
-/* For charts: so many steps, spread over the range, the same for all runs. */
-int mlflow_history_interval(struct ask *ask, struct out *out, struct error *err)
-{
+/* What a chart asks for. */
+struct interval {
     struct ask_texts runs;
     struct str key;
-    int64_t from = INT64_MIN, to = INT64_MAX;
-    size_t limit;
+    int64_t from, to; /* steps */
+    size_t limit;     /* points of each run */
+};
 
-    if (read_runs(ask, "run_ids", &runs, err) < 0 ||
-        ask_text(ask, "metric_key", ASK_REQUIRED, &key, err) < 0 ||
-        ask_int(ask, "start_step", ASK_OPTIONAL, &from, err) < 0 ||
-        ask_int(ask, "end_step", ASK_OPTIONAL, &to, err) < 0 ||
-        work_limit(ask, INTERVAL_POINTS_MAX, INTERVAL_POINTS_MAX, &limit, err) < 0)
+/* Both ends of the steps, or none. */
+static int read_ends(struct ask *ask, struct interval *out, struct error *err)
+{
+    out->from = INT64_MIN;
+    out->to = INT64_MAX;
+    if (ask_int(ask, "start_step", ASK_OPTIONAL, &out->from, err) < 0 ||
+        ask_int(ask, "end_step", ASK_OPTIONAL, &out->to, err) < 0)
         return -1;
-    if (ask_has(ask, "start_step") != ask_has(ask, "end_step") || from > to)
+    if (ask_has(ask, "start_step") != ask_has(ask, "end_step"))
         return error_set(err, ERROR_INVALID, "start_step",
-                         "If either start step or end step are specified, both must be specified, "
-                         "and end_step must not be less than start_step.");
+                         "If either start step or end step are specified, both must be specified.");
+    if (out->from > out->to)
+        return error_set(err, ERROR_INVALID, "end_step",
+                         "end_step must be greater than start_step. Found start_step=%lld and "
+                         "end_step=%lld.",
+                         (long long)out->from, (long long)out->to);
+    return 0;
+}
+
+/* With MLflow's sentences, which its user interface shows. */
+static int read_interval(struct ask *ask, struct interval *out, struct error *err)
+{
+    int64_t limit = INTERVAL_POINTS_MAX;
+
+    if (ask_texts(ask, "run_ids", &out->runs, err) < 0)
+        return -1;
+    if (out->runs.count == 0)
+        return ask_missing("run_ids", err);
+    if (out->runs.count > BULK_RUNS_MAX)
+        return error_set(err, ERROR_INVALID, "run_ids",
+                         "GetMetricHistoryBulkInterval request must specify at most %d run_ids. "
+                         "Received %zu run_ids. See the API docs for more information about "
+                         "request parameters.",
+                         BULK_RUNS_MAX, out->runs.count);
+    if (ask_text(ask, "metric_key", ASK_REQUIRED, &out->key, err) < 0 ||
+        ask_int(ask, "max_results", ASK_OPTIONAL, &limit, err) < 0)
+        return -1;
+    if (limit < 1 || limit > INTERVAL_POINTS_MAX)
+        return error_set(err, ERROR_INVALID, "max_results",
+                         "max_results must be between 1 and %d. See the API docs for more "
+                         "information about request parameters.",
+                         INTERVAL_POINTS_MAX);
+    out->limit = (size_t)limit;
+    return read_ends(ask, out, err);
+}
+
+/* Charts go along the steps; within one as histories do. */
+static int by_step(const void *a, const void *b)
+{
+    const struct point *left = a, *right = b;
+
+    if (left->step != right->step)
+        return left->step < right->step ? -1 : 1;
+    return point_compare(left, right);
+}
+
+/* Those between both ends, along the steps. */
+static void keep_interval(struct points *points, const struct interval *interval)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < points->count; i++)
+        if (points->at[i].step >= interval->from && points->at[i].step <= interval->to)
+            points->at[kept++] = points->at[i];
+    points->count = kept;
+    if (kept > 1)
+        qsort(points->at, kept, sizeof *points->at, by_step);
+}
+
+/* The first of `limit` stretches that differ by one point at most, and the very last: so many
+ * points at most, even when all of a million have one step. */
+static void show_sample(struct out *out, const struct interval *interval,
+                        const struct points *points, struct str run_id)
+{
+    size_t count = points->count < interval->limit ? points->count : interval->limit;
+    size_t length = count ? points->count / count : 0;
+    size_t longer = count ? points->count % count : 0;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t at = i * length + (i < longer ? i : longer);
+        if (i == count - 1)
+            at = points->count - 1;
+        show_point(out, interval->key, &points->at[at], run_id);
+    }
+}
+
+/* Each run is thinned out by itself. */
+int mlflow_history_interval(struct ask *ask, struct out *out, struct error *err)
+{
+    struct interval interval;
+
+    if (read_interval(ask, &interval, err) < 0)
+        return -1;
     out_begin(out, NULL, '{');
     out_begin(out, "metrics", '[');
-    for (size_t i = 0; i < runs.count; i++) {
+    for (size_t i = 0; i < interval.runs.count; i++) {
         CLEANUP(points_free) struct points points = {0};
-        const struct series_name name = {runs.at[i], key};
-        int64_t *steps;
+        const struct series_name name = {interval.runs.at[i], interval.key};
         if (read_series(ask, &name, &(struct metric_range){0}, &points, err) < 0)
             return -1;
-        size_t count = steps_of(ask->arena, &points, from, to, &steps);
-        count = pick_steps(steps, count, limit);
-        for (size_t p = 0; p < points.count; p++)
-            if (has_step(steps, count, points.at[p].step))
-                show_point(out, key, &points.at[p], runs.at[i]);
+        keep_interval(&points, &interval);
+        show_sample(out, &interval, &points, interval.runs.at[i]);
     }
     out_end(out, ']');
     out_end(out, '}');

@@ -56,6 +56,20 @@ static int show_result(struct work *work, struct store_txn *txn, const struct re
 /* --- Creating ------------------------------------------------------------------------------------
  */
 
+/* Models and prompts share one space of names; MLflow's sentences say which of them is there. */
+static int name_taken(const struct registry_entry *held, bool prompt, struct error *err)
+{
+    static const char *const KINDS[] = {"registered model", "prompt"};
+
+    if (held->prompt == prompt)
+        return error_set(err, ERROR_EXISTS, "name", "%s (name=%.*s) already exists.",
+                         prompt ? "Prompt" : "Registered Model", STR_ARG(held->document.name));
+    return error_set(err, ERROR_EXISTS, "name",
+                     "Tried to create a %s with name '%.*s', but the name is already taken by a "
+                     "%s. MLflow does not allow creating a model and a prompt with the same name.",
+                     KINDS[prompt], STR_ARG(held->document.name), KINDS[held->prompt]);
+}
+
 /* Prompts differ by a tag alone, but are kept apart, so that ARM's lists of models stay lists of
  * models. */
 static int create_apply(struct store_txn *txn, void *context, struct error *err)
@@ -71,12 +85,11 @@ static int create_apply(struct store_txn *txn, void *context, struct error *err)
 
     if (ask_scope_number(work->ask, txn, &scope, err) < 0)
         return -1;
+    bool prompt = str_eq(json_as_str(json_get(tags, REGISTRY_PROMPT_TAG)), STR("true"));
     if (registry_model(txn, scope, work->name, &model, &none) == 0)
-        return error_set(err, ERROR_EXISTS, "name", "Registered Model (name=%.*s) already exists.",
-                         STR_ARG(model.document.name));
+        return name_taken(&model, prompt, err);
     if (none.code != ERROR_NOT_FOUND)
         return error_set(err, none.code, none.target, "%s", none.message);
-    bool prompt = str_eq(json_as_str(json_get(tags, REGISTRY_PROMPT_TAG)), STR("true"));
     json_set_str(arena, properties, "description", work->value);
     json_set(arena, properties, STR("tags"), json_copy(arena, tags));
     json_set(arena, properties, STR("properties"), json_object(arena));
@@ -238,7 +251,7 @@ int mlflow_registered_set_tag(struct ask *ask, struct out *, struct error *err)
 
     if (ask_text(ask, "name", ASK_REQUIRED, &work.name, err) < 0 ||
         ask_text(ask, "key", ASK_REQUIRED, &work.run_id, err) < 0 ||
-        ask_text(ask, "value", ASK_REQUIRED, &work.value, err) < 0 ||
+        ask_text(ask, "value", ASK_OPTIONAL, &work.value, err) < 0 ||
         registry_check_tag(work.run_id, work.value, err) < 0)
         return -1;
     return work_write(&work, tag_apply, err);

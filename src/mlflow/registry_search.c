@@ -92,7 +92,7 @@ static bool asks_for_prompts(const struct filter *filter)
 static bool hit_fits(const struct hunt *hunt, const struct hit *hit)
 {
     /* Prompts are only found by who asks for them. */
-    if (hit->model.prompt && !hunt->versions && !asks_for_prompts(&hunt->filter))
+    if (hit->model.prompt && !asks_for_prompts(&hunt->filter))
         return false;
     for (size_t i = 0; i < hunt->filter.count; i++) {
         const struct filter_clause *clause = &hunt->filter.clauses[i];

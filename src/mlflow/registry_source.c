@@ -1,9 +1,11 @@
-/* The source of a version is text that a client chose. It is understood only where it leads into
- * this workspace, to bytes that the caller might have written; all else is refused in MLflow's
- * words. */
+/* The source of a version is text that a client chose. Where it leads into this workspace it is
+ * resolved, to bytes that the caller might have written. A store elsewhere is only remembered: the
+ * client that reads the version goes there itself. Paths of this machine, and whatever could climb,
+ * are refused in MLflow's words. */
 #include "mlflow/registry_source.h"
 
 #include "content/content.h"
+#include "http/text.h"
 #include "mlflow/address.h"
 #include "tracking/path.h"
 
@@ -33,6 +35,114 @@ static bool hides_dots(struct str path)
 {
     return str_find(path, STR("..")) >= 0 || str_find(path, STR("%2e")) >= 0 ||
            str_find(path, STR("%2E")) >= 0 || str_find(path, STR("%25")) >= 0;
+}
+
+/* "scheme:rest", with a scheme of at least two letters: "C:/x" is a path. */
+static bool cut_scheme(struct str text, struct str *out_scheme, struct str *out_rest)
+{
+    if (!str_cut(text, ':', out_scheme, out_rest) || out_scheme->len < 2)
+        return false;
+    for (size_t i = 0; i < out_scheme->len; i++) {
+        char c = out_scheme->ptr[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        bool other = (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+        if (!letter && (i == 0 || !other))
+            return false;
+    }
+    return true;
+}
+
+/* Decoded until nothing changes: who decodes it once more must find nothing new. What is no escape
+ * stays, and so does that of a NUL, which is looked for by its name. */
+static struct str decoded(struct arena *arena, struct str text)
+{
+    struct error none = {0};
+    struct str plain;
+
+    while (http_decode(arena, text, &plain, &none) == 0 && !str_eq(plain, text))
+        text = plain;
+    return text;
+}
+
+/* A rooted path without "." and "..", and without what ends a text. */
+static bool path_is_plain(struct str path)
+{
+    struct str piece;
+
+    if (path.len == 0 || path.ptr[0] != '/' || str_find(path, STR("%00")) >= 0)
+        return false;
+    while (path.len > 0 && str_split(&path, '/', &piece))
+        if (str_eq(piece, STR("..")) || str_eq(piece, STR(".")))
+            return false;
+    return true;
+}
+
+/* MLflow's check of everything that has a scheme. */
+static int check_relative(struct ask *ask, const struct registry_source *source, struct error *err)
+{
+    struct str scheme, rest;
+
+    if (!cut_scheme(decoded(ask->arena, source->text), &scheme, &rest))
+        rest = STR("");
+    if (str_starts(rest, STR("//"))) {
+        struct str from_host = str_slice(rest, 2, rest.len);
+        ssize_t slash = str_find_char(from_host, '/');
+        rest = slash < 0 || str_starts(from_host, STR("../"))
+                   ? STR("")
+                   : str_slice(from_host, (size_t)slash, from_host.len);
+    }
+    if (path_is_plain(rest))
+        return 0;
+    return invalid_source(source,
+                          "If supplying a source as an http, https, local file path, ftp, "
+                          "objectstore, or mlflow-artifacts uri, an absolute path must be provided "
+                          "without relative path references present. Please provide an absolute "
+                          "path.",
+                          err);
+}
+
+/* The server reads none of its own folders for a client. */
+static int refuse_local(const struct registry_source *source, struct error *err)
+{
+    if (source->model_id.len)
+        return invalid_source(
+            source,
+            "To use a local path as a model version source, the model_id request parameter has to "
+            "be specified and the local path has to be contained within the artifact directory of "
+            "the run specified by the model_id.",
+            err);
+    return invalid_source(
+        source,
+        "To use a local path as a model version source, the run_id request parameter has to be "
+        "specified and the local path has to be contained within the artifact directory of the run "
+        "specified by the run_id.",
+        err);
+}
+
+/* "s3://bucket/x" and the like: remembered as it is. An address of an artifact proxy is none of
+ * these, as it would go past the checks of the proxy's own scheme. */
+static int from_elsewhere(const struct ask *ask, struct registry_source *io, struct error *err)
+{
+    if (ask->call->caller.kind == CALLER_ATTEMPT)
+        return error_set(err, ERROR_FORBIDDEN, "source",
+                         "A job may register models of its own runs.");
+    if (str_find(io->text, STR("/mlflow-artifacts/artifacts")) >= 0)
+        return not_of(io, io->model_id.len ? "model_id" : "run_id", err);
+    io->uri = io->text;
+    return 0;
+}
+
+bool registry_source_elsewhere(struct str uri)
+{
+    static const char *const OURS[] = {"runs", "models", "mlflow-artifacts", "azureml", "file"};
+    struct str scheme, rest;
+
+    if (!cut_scheme(uri, &scheme, &rest))
+        return false;
+    for (size_t i = 0; i < COUNT(OURS); i++)
+        if (str_eq_fold(scheme, str_from(OURS[i])))
+            return false;
+    return true;
 }
 
 /* Whether it can be served without code of its own. */
@@ -114,6 +224,8 @@ static int from_model(struct ask *ask, struct store_txn *txn, struct registry_so
     io->mlflow = str_eq(json_str_at(other.properties, "modelType"), STR("mlflow_model"));
     if (io->run_id.len == 0)
         io->run_id = arena_str(ask->arena, json_str_at(other.properties, "jobName"));
+    if (io->model_id.len == 0)
+        io->model_id = arena_str(ask->arena, registry_extra(&other, "mlflow.modelId"));
     return 0;
 }
 
@@ -254,16 +366,18 @@ int registry_source(struct ask *ask, struct store_txn *txn, struct registry_sour
         return -1;
     if (address_read(ask, &scope, io->text, &address))
         return from_plugin(ask, txn, &address, io, err);
+    if (str_starts(io->text, STR("azureml:")))
+        return from_store(ask, txn, io, err);
+    struct str file, rest;
+    if (!cut_scheme(io->text, &file, &rest) || str_eq_fold(file, STR("file")))
+        return refuse_local(io, err);
+    if (check_relative(ask, io, err) < 0)
+        return -1;
     if (str_starts(io->text, STR("runs:/")))
         return from_run(ask, txn, io, err);
     if (str_starts(io->text, STR("models:/")))
         return from_model(ask, txn, io, err);
     if (str_starts(io->text, STR("mlflow-artifacts:/")))
         return from_artifacts(ask, txn, io, err);
-    if (str_starts(io->text, STR("azureml:")))
-        return from_store(ask, txn, io, err);
-    return invalid_source(io,
-                          "Sources are runs:/…, models:/…, mlflow-artifacts:/… or azureml://…; the "
-                          "server reads no local path and no foreign store.",
-                          err);
+    return from_elsewhere(ask, io, err);
 }

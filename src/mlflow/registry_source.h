@@ -15,6 +15,10 @@ struct registry_source {
     bool mlflow;    /* result: there is an MLmodel */
 };
 
+/* Whether an address leads to a store that is not this server's: whoever reads the version then
+ * goes there himself. */
+bool registry_source_elsewhere(struct str uri);
+
 /* Resolves. Errors: ERROR_INVALID «Invalid model version source: …»; ERROR_FORBIDDEN for a job that
  * names another run. */
 int registry_source(struct ask *ask, struct store_txn *txn, struct registry_source *io,

@@ -37,7 +37,7 @@ TEST(names_are_taken_once_in_any_case)
     face_refuses(f, API "/registered-models/create", "{\"name\":\"net CAF\xc3\xa9\"}",
                  "RESOURCE_ALREADY_EXISTS", "");
     face_refuses(f, API "/registered-models/create", "{\"name\":\"\"}", "INVALID_PARAMETER_VALUE",
-                 "cannot be empty");
+                 "Missing value for required parameter 'name'");
     face_refuses(f, API "/registered-models/create", "{\"name\":\"a/b\"}",
                  "INVALID_PARAMETER_VALUE", "");
     face_refuses(f, API "/registered-models/create", "{}", "INVALID_PARAMETER_VALUE",
@@ -103,14 +103,13 @@ TEST(sources_that_are_not_ours_are_refused)
     struct str run = face_run(f, "0", "r");
     const char *const bad[] = {"/etc/passwd",
                                "file:///etc",
-                               "s3://b/k",
-                               "http://x/y",
+                               "C:/models",
+                               "http://x/api/2.0/mlflow-artifacts/artifacts/y",
                                "runs:/none/m",
                                "runs:/$/../x",
                                "mlflow-artifacts:/0/$/x",
                                "models:/none/1",
-                               "models:/m-none",
-                               "dbfs:/x"};
+                               "models:/m-none"};
 
     make(f, "m");
     for (size_t i = 0; i < COUNT(bad); i++) {
@@ -123,6 +122,108 @@ TEST(sources_that_are_not_ours_are_refused)
     }
     face_refuses(f, API "/model-versions/create", "{\"name\":\"none\",\"source\":\"runs:/x/m\"}",
                  "RESOURCE_DOES_NOT_EXIST", "");
+}
+
+TEST(stores_elsewhere_are_remembered_as_they_are)
+{
+    CLEANUP(face_close) struct face *f = face_open();
+    const char *const stores[] = {"s3://bucket/a/model", "dbfs:/databricks/m", "gs://b/50%/m",
+                                  "https://host/models/..../m/", "abfss://c@a.host/m"};
+    const char *const create = "{\"name\":\"m\",\"source\":\"$\"}";
+
+    make(f, "m");
+    for (size_t i = 0; i < COUNT(stores); i++) {
+        struct json *made = face_ask(f, 200, "POST", API "/model-versions/create",
+                                     face_fill(f, create, str_from(stores[i])));
+        CHECK_STR(stores[i], json_str_at(made, "model_version.source"));
+        const char *path = face_fill(f, API "/model-versions/get-download-uri?name=m&version=$",
+                                     json_str_at(made, "model_version.version"));
+        CHECK_STR(stores[i], json_str_at(face_get(f, path), "artifact_uri"));
+    }
+    face_ask(f, 200, "POST", API "/model-versions/create",
+             face_fill(f, create, STR("models:/m/1")));
+    struct json *copied = face_get(f, API "/model-versions/get-download-uri?name=m&version=6");
+    CHECK_STR(stores[0], json_str_at(copied, "artifact_uri"));
+    face_be_job(f, face_run(f, "0", "r"));
+    face_refuses(f, API "/model-versions/create", face_fill(f, create, STR("s3://bucket/m")),
+                 "PERMISSION_DENIED", "its own runs");
+}
+
+TEST(sources_that_climb_or_are_of_this_machine_say_so)
+{
+    CLEANUP(face_close) struct face *f = face_open();
+    const char *const climbing[] = {"s3a://b/x/../../y",
+                                    "http://h/m/../..",
+                                    "dbfs:/a/%2e%2e/b",
+                                    "s3://b/a/%252e%252e/b",
+                                    "mlflow-artifacts://h/..%2f..%2fx",
+                                    "s3://b/a%00",
+                                    "s3:b/relative",
+                                    "s3://bucket",
+                                    "gs://b/./x",
+                                    "ftp://../x"};
+    const char *const create = "{\"name\":\"m\",\"source\":\"$\"}";
+
+    make(f, "m");
+    for (size_t i = 0; i < COUNT(climbing); i++)
+        face_refuses(f, API "/model-versions/create", face_fill(f, create, str_from(climbing[i])),
+                     "INVALID_PARAMETER_VALUE", "If supplying a source as an http, https,");
+    face_refuses(f, API "/model-versions/create", face_fill(f, create, STR("/tmp")),
+                 "INVALID_PARAMETER_VALUE",
+                 "To use a local path as a model version source, the run_id");
+    face_refuses(f, API "/model-versions/create",
+                 "{\"name\":\"m\",\"source\":\"file:///x\",\"model_id\":\"m-1\"}",
+                 "INVALID_PARAMETER_VALUE",
+                 "To use a local path as a model version source, the model_id");
+}
+
+TEST(logged_models_say_as_what_they_were_registered)
+{
+    CLEANUP(face_close) struct face *f = face_open();
+    struct json *made = face_ask(f, 200, "POST", API "/logged-models", "{\"experiment_id\":\"0\"}");
+    struct str id = json_str_at(made, "model.info.model_id");
+    const char *register_it =
+        face_fill(f, "{\"name\":\"m \\\"q\\\"\",\"source\":\"models:/$\",\"model_id\":\"$\"}", id);
+
+    face_ask(f, 200, "POST", API "/registered-models/create", "{\"name\":\"m \\\"q\\\"\"}");
+    face_ask(f, 200, "POST", API "/model-versions/create", register_it);
+    face_ask(f, 200, "POST", API "/model-versions/create", register_it);
+    struct json *model = face_get(f, face_fill(f, API "/logged-models/$", id));
+    CHECK_STR("mlflow.modelVersions", json_str_at(model, "model.info.tags[0].key"));
+    CHECK_STR("[{\"name\": \"m \\\"q\\\"\", \"version\": 1}, {\"name\": \"m \\\"q\\\"\", "
+              "\"version\": 2}]",
+              json_str_at(model, "model.info.tags[0].value"));
+}
+
+#define PROMPT_TAGS "\"tags\":[{\"key\":\"mlflow.prompt.is_prompt\",\"value\":\"true\"}]"
+
+TEST(models_and_prompts_share_names_and_say_which_is_there)
+{
+    CLEANUP(face_close) struct face *f = face_open();
+    struct json *found;
+
+    make(f, "model");
+    face_ask(f, 200, "POST", API "/registered-models/create",
+             "{\"name\":\"prompt\"," PROMPT_TAGS "}");
+    face_refuses(f, API "/registered-models/create", "{\"name\":\"model\"}",
+                 "RESOURCE_ALREADY_EXISTS", "Registered Model (name=model) already exists");
+    face_refuses(f, API "/registered-models/create", "{\"name\":\"prompt\"," PROMPT_TAGS "}",
+                 "RESOURCE_ALREADY_EXISTS", "Prompt (name=prompt) already exists");
+    face_refuses(f, API "/registered-models/create", "{\"name\":\"model\"," PROMPT_TAGS "}",
+                 "RESOURCE_ALREADY_EXISTS",
+                 "Tried to create a prompt with name 'model', but the name is already taken by a "
+                 "registered model.");
+    face_refuses(f, API "/registered-models/create", "{\"name\":\"prompt\"}",
+                 "RESOURCE_ALREADY_EXISTS",
+                 "Tried to create a registered model with name 'prompt', but the name is already "
+                 "taken by a prompt.");
+    face_ask(f, 200, "POST", API "/model-versions/create",
+             "{\"name\":\"prompt\",\"source\":\"dummy\"," PROMPT_TAGS "}");
+    found = face_get(f, API "/model-versions/search?filter=name%3D%27prompt%27");
+    CHECK_INT(0, json_count(json_get(found, STR("model_versions"))));
+    found = face_get(
+        f, API "/model-versions/search?filter=tags.%60mlflow.prompt.is_prompt%60%3D%27true%27");
+    CHECK_INT(1, json_count(json_get(found, STR("model_versions"))));
 }
 
 TEST(aliases_move_and_go)

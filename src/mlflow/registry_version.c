@@ -2,9 +2,12 @@
 #include "mlflow/address.h"
 #include "mlflow/name.h"
 #include "mlflow/registry_source.h"
+#include "tracking/logged_model.h"
 
 #include <assert.h>
 #include <string.h>
+
+#define MODEL_VERSIONS_TAG STR("mlflow.modelVersions")
 
 /* The model and version that name and value of the work mean, in any transaction. */
 static int find(struct work *work, struct store_txn *txn, struct registry_entry *out_model,
@@ -91,11 +94,14 @@ int mlflow_version_uri(struct ask *ask, struct out *out, struct error *err)
     if (!txn || find(&work, txn, &model, &version, err) < 0)
         return -1;
     struct str source = registry_extra(&version, "mlflow.source");
+    struct str kept = json_str_at(version.properties, "modelUri");
+    bool elsewhere = registry_source_elsewhere(kept);
     bool direct =
         model.prompt || (str_starts(source, STR("mlflow-artifacts:/")) && !address_is_azureml(ask));
     out_begin(out, NULL, '{');
     out_text(out, "artifact_uri",
-             direct
+             elsewhere ? kept
+             : direct
                  ? source
                  : address_version(ask, version.document.doc, version_folder(ask, txn, &version)));
     out_end(out, '}');
@@ -149,6 +155,53 @@ static int link_run(struct store_txn *txn, const struct fresh *fresh, const stru
     return fresh->source.run_id.len ? asset_link(txn, &edge, err) : 0;
 }
 
+/* As Python writes a list of objects, which is how clients that know the tag compare it. */
+static struct str versions_text(struct arena *arena, const struct json *list)
+{
+    struct json_iter it = json_iter(list);
+    struct str text = STR("[");
+
+    while (json_next(&it)) {
+        struct str name = json_write(arena, json_at(it.value, "name"));
+        text = arena_printf(arena, "%.*s%s{\"name\": %.*s, \"version\": %lld}", STR_ARG(text),
+                            text.len > 1 ? ", " : "", STR_ARG(name),
+                            (long long)json_as_int(json_at(it.value, "version"), 0));
+    }
+    return arena_printf(arena, "%.*s]", STR_ARG(text));
+}
+
+/* A logged model tells under which names it was registered, in a tag that MLflow's clients and its
+ * user interface read. One that is not there any more has nobody to tell. */
+static int tag_logged_model(struct work *work, struct store_txn *txn, struct str model_id,
+                            const struct registry_entry *version, struct error *err)
+{
+    struct tracking *tracking = work->ask->mlflow->engines->tracking;
+    struct arena *arena = store_arena(txn);
+    struct logged_model model;
+    struct pair_value held;
+    struct error lost = {0};
+    int64_t number = 0;
+
+    if (model_id.len == 0 ||
+        logged_model_get(txn, version->document.scope, model_id, &model, &lost) < 0)
+        return lost.code && lost.code != ERROR_NOT_FOUND
+                   ? error_set(err, lost.code, lost.target, "%s", lost.message)
+                   : 0;
+    const struct pair_owner owner = logged_model_owner(&model);
+    if (tag_get(tracking, txn, &(struct tag_key){owner.owner, MODEL_VERSIONS_TAG}, &held, err) < 0)
+        return -1;
+    struct json *list = held.found ? json_parse(arena, held.text, NULL) : NULL;
+    struct json *entry = json_object(arena);
+    if (json_kind(list) != JSON_ARRAY)
+        list = json_array(arena);
+    str_to_int64(version->document.name, &number);
+    json_set_str(arena, entry, "name", work->name);
+    json_set_int(arena, entry, "version", number);
+    json_append(arena, list, entry);
+    struct pair tag = {MODEL_VERSIONS_TAG, versions_text(arena, list)};
+    return tags_set(tracking, txn, &owner, &(struct pairs){&tag, 1}, err);
+}
+
 /* The number is drawn inside the write, so two who register at once get two. */
 static int create_apply(struct store_txn *txn, void *context, struct error *err)
 {
@@ -169,7 +222,8 @@ static int create_apply(struct store_txn *txn, void *context, struct error *err)
                                           .maker = caller_maker(&work->ask->call->caller)};
     if (asset_register(txn, &new_version, &asset, err) < 0 ||
         link_run(txn, fresh, &asset, scope.number, err) < 0 ||
-        registry_read(txn, &asset.version, &version, err) < 0)
+        registry_read(txn, &asset.version, &version, err) < 0 ||
+        tag_logged_model(work, txn, fresh->source.model_id, &version, err) < 0)
         return -1;
     /* Making the version moved the container's counter and revision. */
     if (registry_model(txn, scope.number, work->name, &model, err) < 0 ||
@@ -285,7 +339,7 @@ int mlflow_version_set_tag(struct ask *ask, struct out *, struct error *err)
 
     if (read_address(ask, &work, err) < 0 ||
         ask_text(ask, "key", ASK_REQUIRED, &change.key, err) < 0 ||
-        ask_text(ask, "value", ASK_REQUIRED, &change.value, err) < 0 ||
+        ask_text(ask, "value", ASK_OPTIONAL, &change.value, err) < 0 ||
         registry_check_tag(change.key, change.value, err) < 0)
         return -1;
     return work_write(&work, change_apply, err);

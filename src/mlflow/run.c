@@ -136,7 +136,8 @@ int mlflow_run_update(struct ask *ask, struct out *out, struct error *err)
     return 0;
 }
 
-/* Deleting and restoring: number 1 and 0. */
+/* Deleting and restoring: number a time and 0. Twice is once, as in MLflow: clients repeat what
+ * they lost the answer of. */
 static int stage_apply(struct store_txn *txn, void *context, struct error *err)
 {
     struct work *work = context;
@@ -149,10 +150,7 @@ static int stage_apply(struct store_txn *txn, void *context, struct error *err)
         return -1;
     bool deletes = work->number != 0;
     if ((run.deleted_us != 0) == deletes)
-        return error_set(err, ERROR_INVALID, "run_id",
-                         "The run %.*s must be in the '%s' state. Current state is %s.",
-                         STR_ARG(run.run_id), deletes ? "active" : "deleted",
-                         deletes ? "deleted" : "active");
+        return 0;
     run.deleted_us = work->number;
     if (!deletes)
         run.archived = false;

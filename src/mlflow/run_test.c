@@ -196,6 +196,46 @@ TEST(a_deleted_run_is_read_only_until_it_comes_back)
                  "RESOURCE_DOES_NOT_EXIST", "No tag with name: t");
 }
 
+TEST(deleting_and_restoring_twice_is_once)
+{
+    CLEANUP(face_close) struct face *f = face_open();
+    struct str id = face_run(f, "0", "r");
+    const char *body = face_fill(f, "{\"run_id\":\"$\"}", id);
+    const char *get = face_fill(f, API "/runs/get?run_id=$", id);
+
+    face_ask(f, 200, "POST", API "/runs/restore", body);
+    CHECK_STR("active", json_str_at(face_get(f, get), "run.info.lifecycle_stage"));
+    face_ask(f, 200, "POST", API "/runs/delete", body);
+    face_ask(f, 200, "POST", API "/runs/delete", body);
+    CHECK_STR("deleted", json_str_at(face_get(f, get), "run.info.lifecycle_stage"));
+    face_ask(f, 404, "POST", API "/runs/delete", "{\"run_id\":\"none\"}");
+}
+
+TEST(what_a_batch_lacks_is_named_by_its_place)
+{
+    CLEANUP(face_close) struct face *f = face_open();
+    struct str id = face_run(f, "0", "r");
+    const char *const bad[][2] = {
+        {"\"metrics\":[{\"key\":\"a\",\"value\":1,\"timestamp\":1},{\"key\":\"m\",\"value\":2}]",
+         "Missing value for required parameter 'metrics[1].timestamp'"},
+        {"\"metrics\":[{\"value\":1,\"timestamp\":1}]", "'metrics[0].key'"},
+        {"\"metrics\":[{\"key\":\"\",\"value\":1,\"timestamp\":1}]", "'metrics[0].key'"},
+        {"\"metrics\":[{\"key\":\"m\",\"timestamp\":1}]", "'metrics[0].value'"},
+        {"\"params\":[{\"value\":\"1\"}]", "'params[0].key'"},
+        {"\"tags\":[{\"key\":\"a\"},{\"value\":\"1\"}]", "'tags[1].key'"},
+    };
+
+    for (size_t i = 0; i < COUNT(bad); i++)
+        face_refuses(f, API "/runs/log-batch",
+                     arena_printf(f->arena, "{\"run_id\":\"%.*s\",%s}", STR_ARG(id), bad[i][0]).ptr,
+                     "INVALID_PARAMETER_VALUE", bad[i][1]);
+    face_refuses(f, API "/runs/set-tag",
+                 face_fill(f, "{\"run_id\":\"$\",\"key\":\"\",\"value\":\"x\"}", id),
+                 "INVALID_PARAMETER_VALUE", "Missing value for required parameter 'key'");
+    face_ask(f, 200, "POST", API "/runs/set-tag",
+             face_fill(f, "{\"run_id\":\"$\",\"key\":\"t\"}", id));
+}
+
 TEST(a_deleted_experiment_takes_no_runs)
 {
     CLEANUP(face_close) struct face *f = face_open();

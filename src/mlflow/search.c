@@ -3,6 +3,7 @@
 
 #include "base/map.h"
 #include "mlflow/work.h"
+#include "tracking/lineage.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -119,7 +120,41 @@ int mlflow_search_runs(struct ask *ask, struct out *out, struct error *err)
 /* --- Logged models ------------------------------------------------------------------------------
  */
 
-/* Their order is a list of objects {field_name, ascending, …}. */
+/* The dataset that an object names. */
+static int read_measured_on(struct ask *ask, yyjson_val *item, struct measured_on *out,
+                            struct error *err)
+{
+    if (ask_value_text(ask, item, "dataset_name", &out->name, err) < 0)
+        return -1;
+    return ask_value_text(ask, item, "dataset_digest", &out->digest, err);
+}
+
+/* "metrics.loss", or an attribute's bare name: nothing else sorts models. The name is a field of
+ * its own, so no direction may follow it. */
+static int read_object_order(struct ask *ask, yyjson_val *item, struct order_clause *out,
+                             struct error *err)
+{
+    struct str name;
+    struct error none = {0};
+
+    if (ask_value_text(ask, item, "field_name", &name, err) < 0)
+        return -1;
+    if (name.len == 0)
+        return error_set(err, ERROR_INVALID, "order_by",
+                         "`field_name` in the `order_by` clause must be specified.");
+    if (order_parse(ask->arena, &filter_logged_models, name, out, &none) < 0)
+        return error_set(err, ERROR_INVALID, "order_by", "Invalid order by field name: %.*s",
+                         STR_ARG(str_slice(name, 0, 200)));
+    if (out->entity != FILTER_ATTRIBUTE && out->entity != FILTER_METRIC)
+        return error_set(err, ERROR_INVALID, "order_by",
+                         "Invalid order by field name: %.*s. Only metrics are supported.",
+                         STR_ARG(str_slice(name, 0, 200)));
+    yyjson_val *ascending = yyjson_obj_get(item, "ascending");
+    out->descending = ascending && yyjson_is_false(ascending);
+    return 0;
+}
+
+/* Their order is a list of objects {field_name, ascending, dataset_name, dataset_digest}. */
 static int read_object_orders(struct ask *ask, struct search *search, struct error *err)
 {
     yyjson_val *list, *item;
@@ -127,20 +162,43 @@ static int read_object_orders(struct ask *ask, struct search *search, struct err
 
     if (ask_objects(ask, "order_by", &list, err) < 0)
         return -1;
-    struct order_clause *orders =
-        arena_new_array(ask->arena, struct order_clause, yyjson_arr_size(list) + 1);
+    size_t count = yyjson_arr_size(list);
+    struct order_clause *orders = arena_new_array(ask->arena, struct order_clause, count + 1);
+    struct measured_on *on = arena_new_array(ask->arena, struct measured_on, count + 1);
     search->orders = orders;
+    search->order_datasets = on;
     if (!list)
         return 0;
     yyjson_arr_iter_init(list, &it);
     while ((item = yyjson_arr_iter_next(&it))) {
-        struct order_clause *order = &orders[search->order_count++];
-        struct str name;
-        if (ask_value_need_text(ask, item, "field_name", &name, err) < 0 ||
-            order_parse(ask->arena, &filter_logged_models, name, order, err) < 0)
+        size_t at = search->order_count++;
+        if (read_object_order(ask, item, &orders[at], err) < 0 ||
+            read_measured_on(ask, item, &on[at], err) < 0)
             return -1;
-        yyjson_val *ascending = yyjson_obj_get(item, "ascending");
-        order->descending = ascending && yyjson_is_false(ascending);
+    }
+    return 0;
+}
+
+/* On which datasets metrics have to be measured to count. */
+static int read_measured(struct ask *ask, struct search *search, struct error *err)
+{
+    yyjson_val *list, *item;
+    yyjson_arr_iter it;
+
+    if (ask_objects(ask, "datasets", &list, err) < 0)
+        return -1;
+    struct measured_on *on =
+        arena_new_array(ask->arena, struct measured_on, yyjson_arr_size(list) + 1);
+    search->datasets = on;
+    if (!list)
+        return 0;
+    yyjson_arr_iter_init(list, &it);
+    while ((item = yyjson_arr_iter_next(&it))) {
+        if (read_measured_on(ask, item, &on[search->dataset_count], err) < 0)
+            return -1;
+        if (on[search->dataset_count++].name.len == 0)
+            return error_set(err, ERROR_INVALID, "datasets",
+                             "`dataset_name` in the `datasets` clause must be specified.");
     }
     return 0;
 }
@@ -173,7 +231,7 @@ int mlflow_model_search(struct ask *ask, struct out *out, struct error *err)
         read_experiments(ask, &search, err) < 0 ||
         ask_text(ask, "filter", ASK_OPTIONAL, &filter, err) < 0 ||
         filter_parse(ask->arena, &filter_logged_models, filter, &search.filter, err) < 0 ||
-        read_object_orders(ask, &search, err) < 0)
+        read_measured(ask, &search, err) < 0 || read_object_orders(ask, &search, err) < 0)
         return -1;
     uint64_t mark = mark_of(ask, filter);
     if (work_offset(ask, mark, &search.offset, err) < 0)
@@ -201,12 +259,44 @@ int mlflow_model_search(struct ask *ask, struct out *out, struct error *err)
 
 /* --- Datasets of experiments ------------------------------------------------------------------ */
 
+#define DATASET_EXPERIMENTS_MAX 20
+
+/* What the user interface offers as filters; one dataset for each thing it was used for. */
+static void show_use(struct out *out, struct str experiment, const struct dataset_use *use)
+{
+    out_begin(out, NULL, '{');
+    out_text(out, "experiment_id", experiment);
+    out_text(out, "name", use->name);
+    out_text(out, "digest", use->digest);
+    if (use->context.len)
+        out_text(out, "context", use->context);
+    out_end(out, '}');
+}
+
+/* As few experiments at once as MLflow's own server takes. */
+static int read_dataset_experiments(struct ask *ask, struct search *out, struct error *err)
+{
+    struct ask_texts ids;
+
+    if (ask_texts(ask, "experiment_ids", &ids, err) < 0)
+        return -1;
+    if (ids.count == 0)
+        return error_set(err, ERROR_INVALID, "experiment_ids",
+                         "SearchDatasets request must specify at least one experiment_id.");
+    if (ids.count > DATASET_EXPERIMENTS_MAX)
+        return error_set(err, ERROR_INVALID, "experiment_ids",
+                         "SearchDatasets request cannot specify more than %d experiment_ids. "
+                         "Received %zu experiment_ids.",
+                         DATASET_EXPERIMENTS_MAX, ids.count);
+    return read_experiments(ask, out, err);
+}
+
 /* For the boxes of the user interface. */
 int mlflow_search_datasets(struct ask *ask, struct out *out, struct error *err)
 {
     struct search search = {0};
 
-    if (read_experiments(ask, &search, err) < 0)
+    if (read_dataset_experiments(ask, &search, err) < 0)
         return -1;
     CLEANUP(store_read_end) struct store_txn *txn = work_read(ask, err);
     if (!txn || ask_scope_number(ask, txn, &search.scope, err) < 0)
@@ -214,24 +304,13 @@ int mlflow_search_datasets(struct ask *ask, struct out *out, struct error *err)
     out_begin(out, NULL, '{');
     out_begin(out, "dataset_summaries", '[');
     for (size_t i = 0; i < search.experiment_count; i++) {
-        struct sql *q = sql(txn,
-                            "SELECT name, digest FROM dataset WHERE scope = ? AND experiment = ?"
-                            " ORDER BY name, digest LIMIT 1000",
-                            err);
-        if (!q)
+        const struct experiment_key key = {search.scope, search.experiments[i]};
+        struct str experiment = arena_printf(ask->arena, "%lld", (long long)key.id);
+        struct dataset_uses uses;
+        if (lineage_uses(txn, &key, &uses, err) < 0)
             return -1;
-        sql_bind_int(q, 1, search.scope);
-        sql_bind_int(q, 2, search.experiments[i]);
-        while (sql_step(q) > 0) {
-            out_begin(out, NULL, '{');
-            out_text(out, "experiment_id",
-                     arena_printf(ask->arena, "%lld", (long long)search.experiments[i]));
-            out_text(out, "name", sql_text(q, 0));
-            out_text(out, "digest", sql_text(q, 1));
-            out_end(out, '}');
-        }
-        if (sql_end(q, err) < 0)
-            return -1;
+        for (size_t use = 0; use < uses.count; use++)
+            show_use(out, experiment, &uses.at[use]);
     }
     out_end(out, ']');
     out_end(out, '}');

@@ -279,6 +279,8 @@ static int read_list(struct reading *reading, struct filter_clause *clause)
                          STR_ARG(reading->token.text));
     do {
         advance(reading);
+        if (count > 0 && reading->token.kind == TOKEN_CLOSE)
+            break; /* ('a',) is how Python writes a list of one */
         if (reading->token.kind != TOKEN_STRING || count == FILTER_LIST_MAX)
             return error_set(reading->err, ERROR_INVALID, "filter",
                              "While parsing a list in the query, expected string value, "
@@ -311,6 +313,11 @@ static int refuse_value(struct reading *reading, const struct filter_clause *cla
         return error_set(reading->err, ERROR_INVALID, "filter",
                          "Expected numeric value type for numeric attribute: %.*s. Found %.*s",
                          STR_ARG(key), STR_ARG(value));
+    if (reading->token.kind == TOKEN_IDENTIFIER)
+        return error_set(reading->err, ERROR_INVALID, "filter",
+                         "Parameter value is either not quoted or unidentified quote types used "
+                         "for string value %.*s. Use either single or double quotes.",
+                         STR_ARG(value));
     if (clause->entity == FILTER_PARAM || clause->entity == FILTER_TAG)
         return error_set(reading->err, ERROR_INVALID, "filter",
                          "Expected a quoted string value for %s (e.g. 'my-value'). Got value %.*s",

@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <string.h>
 
+#define USES_MAX 1000
+
 /* Shared by all runs of an experiment that name the same digest. */
 static int dataset_ensure(struct store_txn *txn, const struct run *run,
                           const struct dataset *dataset, int64_t *out, struct error *err)
@@ -30,7 +32,7 @@ static int dataset_ensure(struct store_txn *txn, const struct run *run,
     return sql_end(q, err);
 }
 
-/* The same dataset again brings its tags up to date. */
+/* The same dataset again changes nothing, its tags included: what a run read is evidence. */
 int lineage_add_dataset(struct store_txn *txn, const struct run *run,
                         const struct dataset_input *input, struct error *err)
 {
@@ -48,7 +50,7 @@ int lineage_add_dataset(struct store_txn *txn, const struct run *run,
     }
     struct sql *q = sql(txn,
                         "INSERT INTO run_input (run, kind, ref, tags) VALUES (?, 'dataset', ?, ?)"
-                        " ON CONFLICT (run, kind, ref) DO UPDATE SET tags = excluded.tags",
+                        " ON CONFLICT (run, kind, ref) DO NOTHING",
                         err);
     if (!q)
         return -1;
@@ -111,6 +113,57 @@ static void *grown(struct arena *arena, void *old, size_t count, size_t item)
     if (count)
         memcpy(array, old, count * item);
     return array;
+}
+
+/* "training", "validation", or what else a client calls it. */
+struct str lineage_context(const struct pairs *tags)
+{
+    for (size_t i = 0; i < tags->count; i++)
+        if (str_eq(tags->at[i].key, STR("mlflow.data.context")))
+            return tags->at[i].value;
+    return STR("");
+}
+
+/* Whether it is among those with the same name and digest, which are the last ones. */
+static bool used(const struct dataset_uses *uses, const struct dataset_use *use)
+{
+    for (size_t i = uses->count; i > 0; i--) {
+        const struct dataset_use *other = &uses->at[i - 1];
+        if (!str_eq(other->name, use->name) || !str_eq(other->digest, use->digest))
+            return false;
+        if (str_eq(other->context, use->context))
+            return true;
+    }
+    return false;
+}
+
+/* Tags tell more than the context, so one use may come in several rows. */
+int lineage_uses(struct store_txn *txn, const struct experiment_key *experiment,
+                 struct dataset_uses *out, struct error *err)
+{
+    struct arena *arena = store_arena(txn);
+    struct dataset_uses uses = {arena_new_array(arena, struct dataset_use, USES_MAX), 0};
+    struct sql *q = sql(txn,
+                        "SELECT DISTINCT d.name, d.digest, i.tags FROM run r"
+                        " JOIN run_input i ON i.run = r.run AND i.kind = 'dataset'"
+                        " JOIN dataset d ON d.dataset = CAST(i.ref AS BIGINT)"
+                        " WHERE r.scope = ? AND r.experiment = ?"
+                        " ORDER BY d.name, d.digest, i.tags",
+                        err);
+    if (!q)
+        return -1;
+    sql_bind_int(q, 1, experiment->scope);
+    sql_bind_int(q, 2, experiment->id);
+    while (uses.count < USES_MAX && sql_step(q) > 0) {
+        struct pairs tags = input_tags(arena, sql_is_null(q, 2) ? STR("[]") : sql_peek(q, 2));
+        struct dataset_use use = {sql_text(q, 0), sql_text(q, 1), lineage_context(&tags)};
+        if (!used(&uses, &use))
+            uses.at[uses.count++] = use;
+    }
+    if (sql_end(q, err) < 0)
+        return -1;
+    *out = uses;
+    return 0;
 }
 
 /* In the order in which the experiment first met them. */

@@ -33,5 +33,20 @@ int lineage_add_model_in(struct store_txn *txn, int64_t run, struct str model_id
 int lineage_add_model_out(struct store_txn *txn, int64_t run, struct str model_id, int64_t step,
                           struct error *err);
 
+/* Which datasets the runs of an experiment used, and for what ("" when they did not say): each
+ * once, by name and digest, a thousand at most. */
+struct dataset_use {
+    struct str name, digest, context;
+};
+struct dataset_uses {
+    struct dataset_use *at;
+    size_t count;
+};
+int lineage_uses(struct store_txn *txn, const struct experiment_key *experiment,
+                 struct dataset_uses *out, struct error *err);
+
+/* What an input was for: its tag mlflow.data.context, or "". */
+struct str lineage_context(const struct pairs *tags);
+
 /* All of a run. */
 int lineage_read(struct store_txn *txn, int64_t run, struct lineage *out, struct error *err);

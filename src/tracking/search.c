@@ -95,12 +95,20 @@ static struct filter_value model_field(struct finder *finder, const struct logge
 }
 
 /* The summary is read once for all clauses of a thing. */
-static int finder_metric(struct finder *finder, int64_t owner, int64_t word,
-                         struct filter_value *out, struct error *err)
+static int finder_summary(struct finder *finder, int64_t owner, struct error *err)
 {
     if (!finder->summarized && metric_summary(finder->txn, owner, &finder->summary, err) < 0)
         return -1;
     finder->summarized = true;
+    return 0;
+}
+
+/* A run has one last value of each metric. */
+static int finder_metric(struct finder *finder, int64_t owner, int64_t word,
+                         struct filter_value *out, struct error *err)
+{
+    if (finder_summary(finder, owner, err) < 0)
+        return -1;
     const struct summary_entry *entry = summary_find(&finder->summary, word);
     *out = value_number(entry ? entry->last : 0, entry != NULL);
     return 0;
@@ -143,15 +151,6 @@ static int finder_value(struct finder *finder, const struct candidate *candidate
     }
 }
 
-/* Kept as a tag of the input, "" when none was said. */
-static struct str dataset_context(const struct dataset_input *input)
-{
-    for (size_t i = 0; i < input->tags.count; i++)
-        if (str_eq(input->tags.at[i].key, STR("mlflow.data.context")))
-            return input->tags.at[i].value;
-    return STR("");
-}
-
 /* A run may have several datasets; one that fits is enough. */
 static int dataset_match(struct finder *finder, const struct run *run,
                          const struct filter_clause *clause, bool *out, struct error *err)
@@ -166,10 +165,67 @@ static int dataset_match(struct finder *finder, const struct run *run,
         struct filter_value value =
             value_text(clause->field == FIELD_NAME     ? input->dataset.name
                        : clause->field == FIELD_DIGEST ? input->dataset.digest
-                                                       : dataset_context(input));
+                                                       : lineage_context(&input->tags));
         *out = filter_match(clause, &value);
     }
     return 0;
+}
+
+/* A logged model's metrics, as far as the search looks at them. */
+static int finder_measured(struct finder *finder, const struct candidate *candidate,
+                           struct measured *out, struct error *err)
+{
+    int64_t owner = -candidate->model.model;
+
+    if (finder_summary(finder, owner, err) < 0)
+        return -1;
+    *out = (struct measured){finder->txn, &finder->summary, owner, finder->search->datasets,
+                             finder->search->dataset_count};
+    return 0;
+}
+
+/* Whether any of a model's values fits a clause. */
+static int model_metric_match(struct finder *finder, const struct candidate *candidate,
+                              size_t clause, bool *out, struct error *err)
+{
+    struct measured measured;
+
+    if (finder_measured(finder, candidate, &measured, err) < 0)
+        return -1;
+    return measured_match(&measured, finder->clause_words[clause],
+                          &finder->search->filter.clauses[clause], out, err);
+}
+
+/* A model that was measured on none of the datasets is not asked for, even when no clause names a
+ * metric. */
+static int model_meant(struct finder *finder, const struct candidate *candidate, bool *out,
+                       struct error *err)
+{
+    struct measured measured;
+
+    if (finder->search->dataset_count == 0)
+        return 0;
+    for (size_t i = 0; i < finder->search->filter.count; i++)
+        if (finder->search->filter.clauses[i].entity == FILTER_METRIC)
+            return 0;
+    if (finder_measured(finder, candidate, &measured, err) < 0)
+        return -1;
+    return measured_any(&measured, out, err);
+}
+
+/* What a model is sorted by, measured on the dataset that this order names. */
+static int model_metric_order(struct finder *finder, const struct candidate *candidate,
+                              size_t order, struct filter_value *out, struct error *err)
+{
+    const struct measured_on *on =
+        finder->search->order_datasets ? &finder->search->order_datasets[order] : NULL;
+    struct measured measured;
+
+    if (finder_measured(finder, candidate, &measured, err) < 0)
+        return -1;
+    measured.on = on;
+    measured.on_count = on && on->name.len ? 1 : 0;
+    return measured_latest(&measured, finder->order_words[order], out, err);
 }
 
 /* Rows first, then keyed look-ups, then metrics: the dear clauses see few things. */
@@ -194,6 +250,11 @@ static int finder_match(struct finder *finder, const struct candidate *candidate
                 continue;
             if (clause->entity == FILTER_DATASET) {
                 if (dataset_match(finder, &candidate->run, clause, out, err) < 0)
+                    return -1;
+                continue;
+            }
+            if (finder->models && clause->entity == FILTER_METRIC) {
+                if (model_metric_match(finder, candidate, i, out, err) < 0)
                     return -1;
                 continue;
             }
@@ -285,7 +346,8 @@ static int finder_consider(struct finder *finder, struct candidate *candidate, s
     bool fits;
 
     finder->summarized = false;
-    if (finder_match(finder, candidate, &fits, err) < 0)
+    if (finder_match(finder, candidate, &fits, err) < 0 ||
+        (fits && finder->models && model_meant(finder, candidate, &fits, err) < 0))
         return -1;
     if (!fits)
         return 0;
@@ -295,7 +357,10 @@ static int finder_consider(struct finder *finder, struct candidate *candidate, s
     for (size_t i = 0; i < search->order_count; i++) {
         const struct order_clause *order = &search->orders[i];
         struct question question = {order->entity, order->field, finder->order_words[i]};
-        if (finder_value(finder, candidate, &question, &candidate->orders[i], err) < 0)
+        int read = finder->models && order->entity == FILTER_METRIC
+                       ? model_metric_order(finder, candidate, i, &candidate->orders[i], err)
+                       : finder_value(finder, candidate, &question, &candidate->orders[i], err);
+        if (read < 0)
             return -1;
     }
     finder_keep(finder, candidate);

@@ -8,6 +8,7 @@
 
 #include "tracking/filter.h"
 #include "tracking/logged_model.h"
+#include "tracking/measured.h"
 #include "tracking/run.h"
 
 enum search_view { SEARCH_ACTIVE = 1, SEARCH_DELETED, SEARCH_ALL };
@@ -20,6 +21,11 @@ struct search {
     const struct order_clause *orders;
     size_t order_count;
     enum search_view view; /* runs only */
+    /* Logged models only: metrics count where they were measured on one of these … */
+    const struct measured_on *datasets;
+    size_t dataset_count;
+    /* … and for sorting on this one, for each of the orders; a name of "" is any. NULL: any. */
+    const struct measured_on *order_datasets;
     size_t offset;
     size_t limit;
 };
