@@ -83,22 +83,31 @@ int arm_operation_start(struct arm_request *req, const struct document *document
     return 0;
 }
 
-/* A PUT is followed by its status, a POST or DELETE by its result, as Azure's own pollers
- * expect. */
-void arm_operation_headers(struct arm_request *req, int status, struct str id)
+static void add_address(struct arm_request *req, const char *header, const char *type,
+                        struct str id)
 {
     struct str workspace = scope_arm_id(req->arena, &req->scope);
     struct str version = call_query(req->call, "api-version");
-    bool result = status == 202;
 
     assert(id.len > 0);
     if (version.len == 0)
         version = STR("2025-01-01-preview");
-    struct str url =
-        arena_printf(req->arena, "%.*s%.*s/%s/%.*s?api-version=%.*s",
-                     STR_ARG(arm_base_url(req->call)), STR_ARG(workspace),
-                     result ? "operationResults" : "operations", STR_ARG(id), STR_ARG(version));
-    http_add_header(req->call->ex, result ? "Location" : "Azure-AsyncOperation", url);
+    http_add_header(req->call->ex, header,
+                    arena_printf(req->arena, "%.*s%.*s/%s/%.*s?api-version=%.*s",
+                                 STR_ARG(arm_base_url(req->call)), STR_ARG(workspace), type,
+                                 STR_ARG(id), STR_ARG(version)));
+}
+
+/* A PUT is followed by its status, a DELETE by its result, as Azure's own pollers expect. A POST
+ * has both: Terraform's library cannot read a result without a body, such as that of a start. */
+void arm_operation_headers(struct arm_request *req, int status, struct str id)
+{
+    bool result = status == 202;
+
+    if (result)
+        add_address(req, "Location", "operationResults", id);
+    if (!result || str_eq(http_method(req->call->ex), STR("POST")))
+        add_address(req, "Azure-AsyncOperation", "operations", id);
     /* 0 would count as absent, and the clients then wait 30 s. */
     http_add_header(req->call->ex, "Retry-After", STR("1"));
 }

@@ -43,17 +43,28 @@ int arm_status(enum error_code code)
     return WIRE[code].status ? WIRE[code].status : 500;
 }
 
+/* Things that have a code of their own when they are not there: clients look for it. */
+static const char *own_code(const struct error *err)
+{
+    static const char *const CODES[] = {"ResourceGroupNotFound", "SubscriptionNotFound"};
+
+    for (size_t i = 0; i < COUNT(CODES); i++)
+        if (err->code == ERROR_NOT_FOUND && str_eq(str_from(err->target), str_from(CODES[i])))
+            return CODES[i];
+    return NULL;
+}
+
 /* As Azure writes it; what to do next goes where its clients print it from. */
 struct json *arm_error_object(struct arena *arena, const struct error *err)
 {
     struct json *error = json_object(arena);
     struct json *notes = json_array(arena);
-    const char *code = WIRE[err->code].code;
+    const char *own = own_code(err), *code = own ? own : WIRE[err->code].code;
 
     assert(err->code > ERROR_NONE && err->code < ERROR_COUNT_);
     json_set_str(arena, error, "code", str_from(code ? code : "InternalServerError"));
     json_set_str(arena, error, "message", str_from(err->message));
-    if (err->target[0])
+    if (err->target[0] && !own)
         json_set_str(arena, error, "target", str_from(err->target));
     else
         json_set_null(arena, error, "target");

@@ -76,6 +76,8 @@ void dataplane_metadata(struct call *call)
     set_name(call, suffixes, "keyVaultDns", "vault", "");
     set_name(call, suffixes, "acrLoginServer", "registry", "");
     json_set(arena, cloud, STR("suffixes"), suffixes);
+    /* Terraform takes no cloud without a directory of people; asking there leads back here. */
+    json_set_str(arena, cloud, "microsoftGraphResourceId", base_url(call));
     /* From this version on the asked cloud stands alone, as the Azure CLI reads it. */
     if (str_cmp(call_query(call, "api-version"), STR("2022-09-01")) >= 0) {
         arm_reply(call, 200, cloud);

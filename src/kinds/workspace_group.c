@@ -54,7 +54,7 @@ static int check_subscription(struct call *call, struct error *err)
     assert(asked.len > 0);
     if (str_eq_fold(asked, STR(WORKSPACE_SUBSCRIPTION)))
         return 0;
-    return error_set(err, ERROR_NOT_FOUND, "subscription",
+    return error_set(err, ERROR_NOT_FOUND, "SubscriptionNotFound",
                      "The subscription '%.*s' could not be found.",
                      STR_ARG(str_slice(asked, 0, 80)));
 }
@@ -112,7 +112,9 @@ static void list_locations(struct call *call)
     }
     json_set_str(arena, location, "id", STR(SUBSCRIPTION_ID "/locations/" WORKSPACE_LOCATION));
     json_set_str(arena, location, "name", STR(WORKSPACE_LOCATION));
+    json_set_str(arena, location, "type", STR("Region"));
     json_set_str(arena, location, "displayName", STR("This server"));
+    json_set_str(arena, location, "regionalDisplayName", STR("This server"));
     json_append(arena, value, location);
     reply_list(call, value);
 }
@@ -217,8 +219,8 @@ static int find_group(struct call *call, struct group **out, struct error *err)
             *out = &groups.groups[i];
             return 0;
         }
-    return error_set(err, ERROR_NOT_FOUND, "", "Resource group '%.*s' could not be found.",
-                     STR_ARG(str_slice(name, 0, 100)));
+    return error_set(err, ERROR_NOT_FOUND, "ResourceGroupNotFound",
+                     "Resource group '%.*s' could not be found.", STR_ARG(str_slice(name, 0, 100)));
 }
 
 static void list_groups(struct call *call)
@@ -377,27 +379,75 @@ static void delete_group(struct call *call)
 /* --- Providers ---------------------------------------------------------------------------------
  */
 
-static const char *const PROVIDERS[] = {
-    "Microsoft.MachineLearningServices",
-    "Microsoft.Resources",
-    "Microsoft.Authorization",
-    "Microsoft.Storage",
-    "Microsoft.KeyVault",
-    "Microsoft.Insights",
-    "Microsoft.ContainerRegistry",
-    "Microsoft.OperationalInsights",
+#define COMMON_VERSIONS "2022-04-01 2021-04-01 2020-06-01"
+
+/* The types of each provider and the versions of its API, the newest first: tools choose from here
+ * how they ask for a resource. Ours reads them all. */
+static const struct provider {
+    const char *name, *versions, *types;
+} PROVIDERS[] = {
+    {"Microsoft.MachineLearningServices",
+     "2025-09-01 2025-06-01 2024-10-01 2024-04-01 2023-10-01 2023-04-01 2022-10-01",
+     "workspaces workspaces/batchEndpoints workspaces/batchEndpoints/deployments workspaces/codes "
+     "workspaces/codes/versions workspaces/components workspaces/components/versions "
+     "workspaces/computes workspaces/connections workspaces/data workspaces/data/versions "
+     "workspaces/datastores workspaces/environments workspaces/environments/versions "
+     "workspaces/featuresets workspaces/featuresets/versions workspaces/featurestoreEntities "
+     "workspaces/featurestoreEntities/versions workspaces/jobs workspaces/models "
+     "workspaces/models/versions workspaces/onlineEndpoints "
+     "workspaces/onlineEndpoints/deployments workspaces/outboundRules workspaces/schedules "
+     "workspaces/serverlessEndpoints registries registries/codes registries/codes/versions "
+     "registries/components registries/components/versions registries/data "
+     "registries/data/versions registries/environments registries/environments/versions "
+     "registries/models registries/models/versions locations/quotas locations/usages "
+     "locations/vmSizes operations"},
+    {"Microsoft.Resources", COMMON_VERSIONS, "subscriptions resourceGroups deployments"},
+    {"Microsoft.Authorization", COMMON_VERSIONS, "roleAssignments roleDefinitions"},
+    {"Microsoft.Storage", COMMON_VERSIONS, "storageAccounts"},
+    {"Microsoft.KeyVault", COMMON_VERSIONS, "vaults"},
+    {"Microsoft.Insights", COMMON_VERSIONS, "components"},
+    {"Microsoft.ContainerRegistry", COMMON_VERSIONS, "registries"},
+    {"Microsoft.OperationalInsights", COMMON_VERSIONS, "workspaces"},
 };
 
-static struct json *provider_wire(struct call *call, const char *name)
+/* Words between blanks, as an array. */
+static struct json *words_wire(struct arena *arena, struct str words)
+{
+    struct json *array = json_array(arena);
+    struct str word;
+
+    while (words.len > 0 && str_split(&words, ' ', &word))
+        json_append(arena, array, json_text(arena, word));
+    return array;
+}
+
+static struct json *types_wire(struct arena *arena, const struct provider *provider)
+{
+    struct json *array = json_array(arena);
+    struct str types = str_from(provider->types), name;
+
+    while (types.len > 0 && str_split(&types, ' ', &name)) {
+        struct json *type = json_object(arena);
+        json_set_str(arena, type, "resourceType", name);
+        json_set(arena, type, STR("locations"), words_wire(arena, STR(WORKSPACE_LOCATION)));
+        json_set(arena, type, STR("apiVersions"), words_wire(arena, str_from(provider->versions)));
+        json_set_str(arena, type, "capabilities", STR("None"));
+        json_append(arena, array, type);
+    }
+    return array;
+}
+
+static struct json *provider_wire(struct call *call, const struct provider *provider)
 {
     struct arena *arena = call->arena;
     struct json *wire = json_object(arena);
 
-    json_set_str(arena, wire, "id", arena_printf(arena, SUBSCRIPTION_ID "/providers/%s", name));
-    json_set_str(arena, wire, "namespace", str_from(name));
+    json_set_str(arena, wire, "id",
+                 arena_printf(arena, SUBSCRIPTION_ID "/providers/%s", provider->name));
+    json_set_str(arena, wire, "namespace", str_from(provider->name));
     json_set_str(arena, wire, "registrationState", STR("Registered"));
     json_set_str(arena, wire, "registrationPolicy", STR("RegistrationFree"));
-    json_set(arena, wire, STR("resourceTypes"), json_array(arena));
+    json_set(arena, wire, STR("resourceTypes"), types_wire(arena, provider));
     return wire;
 }
 
@@ -411,7 +461,7 @@ static void list_providers(struct call *call)
         return;
     }
     for (size_t i = 0; i < COUNT(PROVIDERS); i++)
-        json_append(call->arena, value, provider_wire(call, PROVIDERS[i]));
+        json_append(call->arena, value, provider_wire(call, &PROVIDERS[i]));
     reply_list(call, value);
 }
 
@@ -426,8 +476,8 @@ static void get_provider(struct call *call)
         return;
     }
     for (size_t i = 0; i < COUNT(PROVIDERS); i++)
-        if (str_eq_fold(name, str_from(PROVIDERS[i]))) {
-            arm_reply(call, 200, provider_wire(call, PROVIDERS[i]));
+        if (str_eq_fold(name, str_from(PROVIDERS[i].name))) {
+            arm_reply(call, 200, provider_wire(call, &PROVIDERS[i]));
             return;
         }
     error_set(&err, ERROR_NOT_FOUND, "", "There is no resource provider '%.*s' here.",
