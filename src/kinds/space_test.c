@@ -4,6 +4,7 @@
 #include "base/test.h"
 #include "content/content.h"
 #include "kinds/registry_data.h"
+#include "kinds/storage_account.h"
 #include "kinds/template.h"
 #include "kinds/workspace.h"
 #include "kinds/workspace_dependent.h"
@@ -34,9 +35,12 @@ struct fixture *fixture_open(void)
     CHECK_OK(workspace_make_default(&f->engines, arena, &f->scope, &err), &err);
     CHECK_OK(registry_make_builtin(&f->engines, arena, &registry, &err), &err);
     f->arm = arm_new(KINDS, COUNT(KINDS), &f->engines);
-    const struct route_table tables[] = {
-        arm_routes(f->arm), template_routes(f->arm), workspace_group_routes(f->arm),
-        workspace_dependent_routes(f->arm), registry_data_routes(f->arm)};
+    const struct route_table tables[] = {arm_routes(f->arm),
+                                         template_routes(f->arm),
+                                         workspace_group_routes(f->arm),
+                                         workspace_dependent_routes(f->arm),
+                                         registry_data_routes(f->arm),
+                                         storage_account_routes(f->arm)};
     f->fake = fake_new(tables, COUNT(tables));
     return f;
 }

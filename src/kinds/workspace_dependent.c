@@ -7,6 +7,7 @@
 #include "kinds/workspace_dependent.h"
 
 #include "asset/asset.h"
+#include "kinds/storage_account.h"
 #include "kinds/workspace.h"
 
 #include <assert.h>
@@ -65,6 +66,7 @@ static int look_in_workspace(const struct scope *scope, void *context)
     naming->scope.subscription = arena_str(arena, scope->subscription);
     naming->scope.group = arena_str(arena, scope->group);
     naming->scope.name = arena_str(arena, scope->name);
+    naming->scope.guid = arena_str(arena, scope->guid);
     return -1;
 }
 
@@ -93,6 +95,14 @@ static void get_dependent(struct call *call)
 
     if (find_naming(call, &naming, &err) < 0) {
         arm_refuse(call, &err);
+        return;
+    }
+    if (str_eq(http_method(call->ex), STR("HEAD"))) {
+        arm_reply(call, 204, NULL);
+        return;
+    }
+    if (is_own_account(&naming, &naming.scope)) {
+        arm_reply(call, 200, storage_account_wire(call, &naming.scope));
         return;
     }
     json_set_str(arena, wire, "id", naming.id);

@@ -16,6 +16,7 @@
 #include "kinds/online_endpoint.h"
 #include "kinds/registry_data.h"
 #include "kinds/role.h"
+#include "kinds/storage_account.h"
 #include "kinds/template.h"
 #include "kinds/workspace_dependent.h"
 #include "kinds/workspace_group.h"
@@ -85,6 +86,7 @@ int faces_join(struct server *server, struct error *err)
         template_routes(server->arm),
         workspace_group_routes(server->arm),
         workspace_dependent_routes(server->arm),
+        storage_account_routes(server->arm),
     };
     return router_new(tables, COUNT(tables), &server->router, err);
 }
