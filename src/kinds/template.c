@@ -18,6 +18,14 @@ struct finding {
     size_t count, size;
 };
 
+/* Whether a scope is one of the group that the path names. */
+static bool in_group(const struct call *call, const struct scope *scope)
+{
+    return scope->kind != SCOPE_RETIRED &&
+           str_eq_fold(scope->subscription, call_param(call, "subscription")) &&
+           str_eq_fold(scope->group, call_param(call, "group"));
+}
+
 /* Deployments of a group lie in its scopes, which are few. */
 static int look_in_scope(const struct scope *scope, void *context)
 {
@@ -27,10 +35,7 @@ static int look_in_scope(const struct scope *scope, void *context)
     struct document document;
     struct error none;
 
-    if (scope->kind == SCOPE_RETIRED ||
-        !str_eq_fold(scope->subscription, call_param(call, "subscription")) ||
-        !str_eq_fold(scope->group, call_param(call, "group")) ||
-        document_get(finding->txn, &key, &document, &none) < 0)
+    if (!in_group(call, scope) || document_get(finding->txn, &key, &document, &none) < 0)
         return 0;
     finding->documents[0] = arm_keep(call->arena, &document);
     finding->count = 1;
@@ -197,6 +202,84 @@ static void serve_head(struct call *call)
         arm_reply(call, 204, NULL);
 }
 
+/* --- All of a group -------------------------------------------------------------------------- */
+
+#define SHOWN_MAX 800 /* as many as Azure keeps of a group */
+
+struct showing {
+    struct call *call;
+    struct store_txn *txn;
+    struct json *value;
+    struct error *err;
+    bool failed;
+};
+
+static int show_one(const struct document *document, void *context, struct error *err)
+{
+    struct showing *showing = context;
+    struct document kept = arm_keep(showing->call->arena, document);
+
+    if (json_count(showing->value) < SHOWN_MAX)
+        json_append(showing->call->arena, showing->value, show(showing->call, &kept));
+    return 0;
+}
+
+static int show_in_scope(const struct scope *scope, void *context)
+{
+    struct showing *showing = context;
+    struct document_query query = {.scope = scope->number, .type = TYPE, .limit = SHOWN_MAX};
+
+    if (!in_group(showing->call, scope))
+        return 0;
+    showing->failed = document_list(showing->txn, &query, show_one, showing, showing->err) < 0;
+    return showing->failed ? -1 : 0;
+}
+
+/* The newest first within each workspace. */
+static void serve_list(struct call *call)
+{
+    struct error err = {0};
+    CLEANUP(store_read_end)
+    struct store_txn *txn = store_read_begin(arm_engines(call->face)->store, &err);
+    struct json *page = json_object(call->arena);
+    struct showing showing = {
+        .call = call, .txn = txn, .value = json_array(call->arena), .err = &err};
+
+    if (!txn || scope_each(txn, show_in_scope, &showing, &err) < 0 || showing.failed) {
+        arm_refuse(call, &err);
+        return;
+    }
+    json_set(call->arena, page, STR("value"), showing.value);
+    arm_reply(call, 200, page);
+}
+
+static int remove_apply(struct store_txn *txn, void *context, struct error *err)
+{
+    const struct document *document = context;
+
+    assert(store_is_writer(txn));
+    return document_delete(txn, document->doc, err);
+}
+
+/* The record alone: what was deployed stays. */
+static void serve_delete(struct call *call)
+{
+    struct document document;
+    struct error err = {0};
+
+    if (find(call, &document, &err) < 0) {
+        if (err.code == ERROR_NOT_FOUND)
+            arm_reply(call, 204, NULL);
+        else
+            arm_refuse(call, &err);
+        return;
+    }
+    if (store_write(arm_engines(call->face)->store, remove_apply, &document, &err) < 0)
+        arm_refuse(call, &err);
+    else
+        arm_reply(call, 204, NULL);
+}
+
 static void serve_status(struct call *call)
 {
     struct json *body = json_object(call->arena);
@@ -248,13 +331,15 @@ static void serve_operations(struct call *call)
 #define GROUP "/subscriptions/{subscription}/resourceGroups/{group}"
 #define LONG GROUP "/providers/Microsoft.Resources/deployments/{deployment}"
 #define SHORT GROUP "/deployments/{deployment}"
-#define ROWS_OF(path)                                                          \
-    ROW("PUT", path, "write", serve_put), ROW("GET", path, "read", serve_get), \
-        ROW("HEAD", path, "read", serve_head),                                 \
-        ROW("GET", path "/operations", "operations/read", serve_operations),   \
+#define ROWS_OF(path)                                                                       \
+    ROW("PUT", path, "write", serve_put), ROW("GET", path, "read", serve_get),              \
+        ROW("HEAD", path, "read", serve_head), ROW("DELETE", path, "delete", serve_delete), \
+        ROW("GET", path "/operations", "operations/read", serve_operations),                \
         ROW("GET", path "/operationStatuses/{operation}", "operationstatuses/read", serve_status)
 
-static const struct route ROWS[] = {ROWS_OF(LONG), ROWS_OF(SHORT)};
+static const struct route ROWS[] = {
+    ROWS_OF(LONG), ROWS_OF(SHORT),
+    ROW("GET", GROUP "/providers/Microsoft.Resources/deployments", "read", serve_list)};
 
 struct route_table template_routes(struct arm *arm)
 {

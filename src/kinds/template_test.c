@@ -263,6 +263,23 @@ TEST(a_deployment_is_followed_by_either_of_its_paths)
     CHECK_INT(1, json_count(json_at(reply.json, "value")));
 }
 
+TEST(deployments_of_a_group_are_listed_and_removed_without_what_they_made)
+{
+    static const char LIST[] = GROUP "/providers/Microsoft.Resources/deployments";
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+
+    CHECK_INT(0, json_count(json_at(fake_send(f->fake, "GET", LIST, STR("")).json, "value")));
+    CHECK_INT(204, fake_send(f->fake, "DELETE", DEPLOYMENT, STR("")).status);
+    CHECK_INT(201, deploy(f, "[" WORKSPACE "}]").status);
+    struct fake_reply reply = fake_send(f->fake, "GET", LIST, STR(""));
+    CHECK_INT(1, json_count(json_at(reply.json, "value")));
+    CHECK_STR(DEPLOYMENT, json_str_at(reply.json, "value[0].id"));
+    CHECK(!json_at(reply.json, "value[0].operations"));
+    CHECK_INT(204, fake_send(f->fake, "DELETE", DEPLOYMENT, STR("")).status);
+    CHECK_INT(404, fake_send(f->fake, "GET", DEPLOYMENT, STR("")).status);
+    CHECK_INT(200, fake_send(f->fake, "GET", WS "wsnew", STR("")).status);
+}
+
 TEST(templates_that_cannot_be_done_make_nothing)
 {
     static const struct {
