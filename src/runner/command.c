@@ -118,8 +118,34 @@ static void add_path(const struct attempt *attempt, struct json *variables)
     else
         first = attempt->folder_path;
     set(attempt, variables, "PATH",
-        arena_printf(attempt->arena, "%.*s/bin:%s", STR_ARG(first), SYSTEM_PATH));
+        attempt->replica
+            ? arena_printf(attempt->arena, "%.*s/bin:%s", STR_ARG(first), SYSTEM_PATH)
+            : arena_printf(attempt->arena, "%.*s/bin:%.*s/packages/bin:%s", STR_ARG(first),
+                           STR_ARG(attempt->folder_path), SYSTEM_PATH));
     set(attempt, variables, "PYTHONUNBUFFERED", STR("1"));
+}
+
+/* What a job's command installs is the job's alone: the host's Python is the host's, and an
+ * environment is shared by all jobs that ask for it. */
+static void add_packages(const struct attempt *attempt, struct json *variables)
+{
+    struct str folder = command_replace(attempt, STR("{folder}/packages"));
+
+    if (attempt->replica)
+        return;
+    set(attempt, variables, "PIP_TARGET", folder);
+    set(attempt, variables, "PYTHONPATH", folder);
+}
+
+/* A search path of the job's own goes first, and takes nothing away. */
+static void keep_packages(const struct attempt *attempt, struct json *variables)
+{
+    struct str own = json_as_str(json_get(variables, STR("PYTHONPATH")));
+    struct str folder = command_replace(attempt, STR("{folder}/packages"));
+
+    if (!attempt->replica && own.len && !str_eq(own, folder))
+        set(attempt, variables, "PYTHONPATH",
+            arena_printf(attempt->arena, "%.*s:%.*s", STR_ARG(own), STR_ARG(folder)));
 }
 
 /* Trust in our own authority as well as the system's. */
@@ -206,6 +232,7 @@ const char *const *command_environment(const struct attempt *attempt)
 
     add_own(attempt, variables);
     add_path(attempt, variables);
+    add_packages(attempt, variables);
     add_authorities(attempt, variables);
     add_bindings(attempt, variables);
     managed_variables(attempt, variables);
@@ -216,6 +243,7 @@ const char *const *command_environment(const struct attempt *attempt)
         json_set(arena, variables, said.key,
                  json_text(arena, attempt->replica ? command_replace(attempt, value) : value));
     }
+    keep_packages(attempt, variables);
     choose_scheme(attempt, variables);
     const char **list = arena_new_array(arena, const char *, json_count(variables) + 1);
     struct json_iter it = json_iter(variables);

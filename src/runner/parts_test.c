@@ -186,8 +186,25 @@ TEST(the_environment_says_where_things_are)
     CHECK(str_starts(variable(list, "PATH"), STR("/r/1-1/bin:")));
     attempt.environment_path = STR("/data/envs/ab");
     list = command_environment(&attempt);
-    CHECK(str_starts(variable(list, "PATH"), STR("/data/envs/ab/bin:")));
+    CHECK(str_starts(variable(list, "PATH"), STR("/data/envs/ab/bin:/r/1-1/packages/bin:")));
     CHECK_STR("/data/envs/ab", variable(list, "VIRTUAL_ENV"));
+}
+
+TEST(what_a_job_installs_is_its_own)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    struct attempt job = with_spec(arena, "{}");
+    struct attempt own = with_spec(arena, "{\"variables\":{\"PYTHONPATH\":\"src:lib\"}}");
+    const char *const *list = command_environment(&job);
+
+    CHECK_STR("/r/1-1/packages", variable(list, "PIP_TARGET"));
+    CHECK_STR("/r/1-1/packages", variable(list, "PYTHONPATH"));
+    CHECK_STR("src:lib:/r/1-1/packages", variable(command_environment(&own), "PYTHONPATH"));
+    job.replica = true;
+    list = command_environment(&job);
+    CHECK_STR("(none)", variable(list, "PIP_TARGET"));
+    CHECK_STR("(none)", variable(list, "PYTHONPATH"));
+    CHECK(str_find(variable(list, "PATH"), STR("packages")) < 0);
 }
 
 /* Makes `{test folder}/{name}/lib/python3.11/site-packages/azureml/mlflow` for a plugin. */

@@ -83,7 +83,7 @@ static int own_entry(const struct dir_entry *entry, void *context, struct error 
     assert(uid > 0);
     str_cut(entry->path, '/', &top, &(struct str){0});
     if (!str_eq(top, STR("work")) && !str_eq(top, STR("results")) && !str_eq(top, STR("inputs")) &&
-        !str_eq(top, STR("home")))
+        !str_eq(top, STR("home")) && !str_eq(top, STR("packages")))
         return S_ISDIR(entry->status.st_mode);
     if (fchownat(attempt->folder, arena_cstr(attempt->arena, entry->path), uid, uid,
                  AT_SYMLINK_NOFOLLOW) < 0)
@@ -227,6 +227,7 @@ int prepare(struct attempt *attempt, struct remote *remote, struct error *err)
     if (!model_first && bring_inputs(attempt, remote, err) < 0)
         return -1;
     if (collect_prepare(attempt, err) < 0 ||
+        (!attempt->replica && dir_make(attempt->folder, "packages", 0755, err) < 0) ||
         dir_make(attempt->folder, "work/outputs", 0755, err) < 0 ||
         dir_make(attempt->folder, "work/logs", 0755, err) < 0)
         return -1;

@@ -546,6 +546,20 @@ TEST(a_command_sees_its_own_folder_only)
               buf_str(&f.server.log));
 }
 
+TEST(what_a_command_installs_is_found_by_it_and_lies_in_its_folder)
+{
+    CLEANUP(fixture_free) struct fixture f;
+
+    fixture_make(&f, "echo 'x = 7' > \"$PIP_TARGET/lzmine.py\"; mkdir \"$PIP_TARGET/bin\";"
+                     "printf '#!/bin/sh\\necho tool\\n' > \"$PIP_TARGET/bin/lztool\";"
+                     "chmod +x \"$PIP_TARGET/bin/lztool\";"
+                     "python -c 'import lzmine; print(lzmine.x)'; lztool");
+    run(&f);
+    CHECK_STR("7\ntool\n", buf_str(&f.server.log));
+    CHECK(file_exists(f.dir, "packages/lzmine.py"));
+    check_end(&f, "exit", 0);
+}
+
 TEST(a_user_of_its_own_can_reach_its_own_folder_only)
 {
     CLEANUP(fixture_free) struct fixture f;
@@ -555,7 +569,7 @@ TEST(a_user_of_its_own_can_reach_its_own_folder_only)
         skip(); /* only root can give files and processes to another user */
     fixture_make(
         &f,
-        "id -u; touch a ~/b ../results/c && echo wrote; python -c 'print(7)'; "
+        "id -u; touch a ~/b ../results/c \"$PIP_TARGET/d\" && echo wrote; python -c 'print(7)'; "
         "cat ../events.jsonl 2>/dev/null || echo closed; touch ../x 2>/dev/null || echo sealed");
     set(&f, "isolation.mode", "\"separate\"");
     set(&f, "isolation.uid", "70001");

@@ -125,7 +125,7 @@ bool sandbox_try(const struct attempt *attempt, struct str *out_why)
 /* The order matters: a later bind covers an earlier one. */
 void sandbox_command(const struct attempt *attempt, int status_fd, struct words *out)
 {
-    static const char *const OWN[] = {"work", "results", "inputs", "home"};
+    static const char *const OWN[] = {"work", "results", "inputs", "home", "packages"};
     uint32_t uid = user_id(attempt);
 
     if (!attempt->sandboxed)
