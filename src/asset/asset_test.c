@@ -481,14 +481,12 @@ TEST(every_spelling_of_a_reference_finds_the_same_version)
         "azureml:IRIS:2",
         "azureml:iris@latest",
         "azureml:iris@LATEST",
-        "/subscriptions/s1/resourceGroups/rg/providers/Microsoft.MachineLearningServices/"
-        "workspaces/"
-        "ws/data/iris/versions/2",
-        "/SUBSCRIPTIONS/S1/resourcegroups/RG/providers/microsoft.machinelearningservices/"
-        "workspaces/"
-        "WS/data/Iris/versions/2",
-        "azureml:/subscriptions/s1/resourceGroups/rg/providers/Microsoft.MachineLearningServices/"
-        "workspaces/ws/data/iris/versions/2",
+        ("/subscriptions/s1/resourceGroups/rg/providers/Microsoft.MachineLearningServices/"
+         "workspaces/ws/data/iris/versions/2"),
+        ("/SUBSCRIPTIONS/S1/resourcegroups/RG/providers/microsoft.machinelearningservices/"
+         "workspaces/WS/data/Iris/versions/2"),
+        ("azureml:/subscriptions/s1/resourceGroups/rg/providers/Microsoft.MachineLearningServices/"
+         "workspaces/ws/data/iris/versions/2"),
     };
 
     add(f, "data", "iris", "1", "{\"dataUri\":\"https://h/a\"}");

@@ -180,6 +180,8 @@ static int in_run(struct search *search, struct str run_id, struct str path,
     bool known = run_get(search->txn, search->scope->number, run_id, &run, NULL) == 0;
 
     assert(run_id.len > 0);
+    if (store_txn_check(search->txn, err) < 0)
+        return -1;
     struct str prefix = asset_run_prefix(search->arena, known ? run.run_id : run_id);
     if (settle(search, asset_artifact_container(search->arena, search->scope),
                arena_printf(search->arena, "%.*s/%.*s", STR_ARG(prefix), STR_ARG(path)), out,
@@ -187,7 +189,10 @@ static int in_run(struct search *search, struct str run_id, struct str path,
         return 0;
     if (err->code != ERROR_NOT_FOUND || !known)
         return -1;
-    return in_logged_model(search, &run, path, out, &other);
+    if (in_logged_model(search, &run, path, out, &other) == 0)
+        return 0;
+    store_txn_check(search->txn, err);
+    return -1;
 }
 
 /* Where a named output of a job was written: its document says so, else the rule does. */

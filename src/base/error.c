@@ -149,3 +149,12 @@ const char *error_name(enum error_code code)
     assert(code >= ERROR_NONE && code < ERROR_COUNT_);
     return NAMES[code];
 }
+
+/* err may be NULL, as everywhere. */
+int error_pass(struct error *err, const struct error *why)
+{
+    assert(why->code != ERROR_NONE);
+    if (err)
+        *err = *why;
+    return -1;
+}

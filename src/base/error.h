@@ -57,5 +57,8 @@ PRINTF(3, 4) int error_errno(struct error *err, int number, const char *format, 
 /* Says what to do next; may follow error_set. Always -1. */
 PRINTF(2, 3) int error_hint(struct error *err, const char *format, ...);
 
+/* Hands on an error that was looked at first. Always -1. */
+int error_pass(struct error *err, const struct error *why);
+
 /* The code's short English name: "not found". */
 const char *error_name(enum error_code code);

@@ -350,7 +350,9 @@ static int find_scope(struct store_txn *txn, struct call *call, struct blob_targ
     if (call->caller.kind == CALLER_ATTEMPT && scope.kind != SCOPE_REGISTRY &&
         scope.number != call->caller.scope)
         return no_container(target->container, err); /* as far as any other address */
-    return allows(txn, &call->caller, target, rights) ? 0 : forbidden(&call->caller, rights, err);
+    if (allows(txn, &call->caller, target, rights))
+        return 0;
+    return store_txn_check(txn, err) < 0 ? -1 : forbidden(&call->caller, rights, err);
 }
 
 /* Within one transaction: the workspace, and the container when it has to be there. */
@@ -463,8 +465,11 @@ int blob_open_source(struct call *call, const struct blob_target *target, struct
     if (!txn)
         return -1;
     if (!allows(txn, &caller, &source, "r"))
-        return error_set(err, ERROR_FORBIDDEN, "CannotVerifyCopySource",
-                         "The source of the copy is not open to '%.*s'.", STR_ARG(caller.name));
+        return store_txn_check(txn, err) < 0
+                   ? -1
+                   : error_set(err, ERROR_FORBIDDEN, "CannotVerifyCopySource",
+                               "The source of the copy is not open to '%.*s'.",
+                               STR_ARG(caller.name));
     if (!source.ours && blob_container_find(txn, &source, &document, err) < 0)
         return -1;
     *out = source;

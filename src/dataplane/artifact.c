@@ -125,7 +125,7 @@ void dataplane_artifact_location(struct call *call)
 
     if (txn)
         view = one_address(&at, &err);
-    if (!view) {
+    if (!view || store_txn_check(txn, &err) < 0) {
         arm_refuse(call, &err);
         return;
     }
@@ -260,6 +260,8 @@ void dataplane_artifact_content(struct call *call)
         if (!txn || dataplane_root(&at, &root, &err) < 0 ||
             find_file(&at, &root, path, &blob, &err) < 0 ||
             content_object_get(txn, blob.object, &object, &err) < 0) {
+            if (txn)
+                store_txn_check(txn, &err);
             arm_refuse(call, &err);
             return;
         }

@@ -22,6 +22,9 @@ void dataplane_answer_run(struct call *call, struct str name, dataplane_view *ma
     assert(make);
     if (at.txn && dataplane_find_run(&at, name, &err) == 0)
         body = make(&at, &err);
+    /* A view may take what it could not read for missing. */
+    if (at.txn && store_txn_check(at.txn, &err) < 0)
+        body = NULL;
     store_read_end(&at.txn);
     reply(call, body, &err);
 }
@@ -37,6 +40,9 @@ void dataplane_answer(struct call *call, dataplane_view *make)
     assert(make);
     if (at.txn && dataplane_scope(call, at.txn, &at.scope, &err) == 0)
         body = make(&at, &err);
+    /* A view may take what it could not read for missing. */
+    if (at.txn && store_txn_check(at.txn, &err) < 0)
+        body = NULL;
     store_read_end(&at.txn);
     reply(call, body, &err);
 }
@@ -45,6 +51,8 @@ int dataplane_breathe(struct dataplane_run *at, struct error *err)
 {
     assert(at->txn);
     at->properties = at->resolved = NULL;
+    if (store_txn_check(at->txn, err) < 0)
+        return -1;
     store_read_end(&at->txn);
     at->txn = store_read_begin(at->engines->store, err);
     return at->txn ? dataplane_scope(at->call, at->txn, &at->scope, err) : -1;

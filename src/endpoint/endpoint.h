@@ -61,7 +61,7 @@ void endpoints_free(struct endpoints **endpoints);
 
 /* Whether the token of a replica is still good: its run is "endpoint:d{8 hex}". For
  * identity_on_attempt, next to job_attempt_alive. */
-bool endpoints_attempt_alive(int64_t scope, struct str run, int attempt, void *endpoints);
+int endpoints_attempt_alive(int64_t scope, struct str run, int attempt, void *endpoints);
 
 /* --- Keys (keys.c): two per endpoint, sealed in the vault ----------------------------------------
  */

@@ -88,16 +88,16 @@ static void set_alive(struct endpoints *endpoints, struct str name, bool alive)
 }
 
 /* Asked by the guard for each call of a replica. */
-bool endpoints_attempt_alive(int64_t, struct str run, int, void *context)
+int endpoints_attempt_alive(int64_t, struct str run, int, void *context)
 {
     struct endpoints *endpoints = context;
     struct str prefix = STR("endpoint:");
 
     assert(context);
     if (!str_starts(run, prefix))
-        return false;
+        return 0;
     pthread_mutex_lock(&endpoints->lock);
-    bool alive = map_get(endpoints->alive, str_slice(run, prefix.len, run.len)) != NULL;
+    int alive = map_get(endpoints->alive, str_slice(run, prefix.len, run.len)) != NULL;
     pthread_mutex_unlock(&endpoints->lock);
     return alive;
 }

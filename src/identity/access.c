@@ -101,14 +101,21 @@ static int gather(const struct grant *grant, void *context, struct error *err)
     return 0;
 }
 
-/* Custom roles are read after the walk, which holds a statement of its own. */
-static void read_custom(struct identity *identity, struct access *access)
+/* Custom roles are read after the walk, which holds a statement of its own. One that was deleted
+ * gives nothing; one that cannot be read is no reason to take rights away for five seconds. */
+static int read_custom(struct identity *identity, struct access *access, struct error *err)
 {
     for (size_t i = 0; i < access->count; i++) {
         struct role *role = access->grants[i].custom, read;
-        if (role && grant_role(identity, access->arena, role->id, &read, NULL) == 0)
+        struct error why = {0};
+        if (!role)
+            continue;
+        if (grant_role(identity, access->arena, role->id, &read, &why) == 0)
             *role = read;
+        else if (why.code != ERROR_NOT_FOUND)
+            return error_pass(err, &why);
     }
+    return 0;
 }
 
 /* Who it is, in a transaction that is over before the assignments are walked. */
@@ -146,7 +153,8 @@ static struct access *read_access(struct identity *identity, const struct access
         .below = true, .principal = access->who.number, .with_groups = true};
     if (grant_list(identity, &query, gather, &gathering, err) < 0)
         return NULL;
-    read_custom(identity, access);
+    if (read_custom(identity, access, err) < 0)
+        return NULL;
     struct access *read = access;
     access = NULL;
     return read;

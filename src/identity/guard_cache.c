@@ -126,8 +126,10 @@ int guard_attempt_alive(struct identity *identity, const struct token *token, bo
     pthread_mutex_unlock(&identity->lock);
     if (answer >= 0 || cached_only)
         return answer;
-    bool alive = identity->ask_attempt(token->scope, token->run, token->attempt,
-                                       identity->ask_attempt_context);
+    int alive = identity->ask_attempt(token->scope, token->run, token->attempt,
+                                      identity->ask_attempt_context);
+    if (alive < 0)
+        return -1;
     pthread_mutex_lock(&identity->lock);
     *slot = (struct attempt_answer){
         .scope = token->scope, .attempt = token->attempt, .asked_us = now_us, .alive = alive};

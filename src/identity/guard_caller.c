@@ -97,7 +97,13 @@ static int admin_caller(struct identity *identity, const struct token *token, st
 static int attempt_caller(struct identity *identity, const struct token *token, struct call *call,
                           struct error *err)
 {
-    if (guard_attempt_alive(identity, token, false) != 1)
+    int alive = guard_attempt_alive(identity, token, false);
+
+    /* Clients try again after a 503, and give up a job after a 401. */
+    if (alive < 0)
+        return error_set(err, ERROR_UNAVAILABLE, "",
+                         "The state of the job cannot be read; try again.");
+    if (!alive)
         return guard_unauthenticated(err, "The attempt this token was made for has ended.");
     call->caller = (struct caller){.kind = CALLER_ATTEMPT,
                                    .name = token->name,

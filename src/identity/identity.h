@@ -35,8 +35,9 @@ void identity_close_door(struct identity *identity);
 /* The Host header's list can change once ports are known. */
 void identity_set_hosts(struct identity *identity, const struct str *hosts, size_t count);
 
-/* Asks the owner of attempts whether one still runs (decisions 25); answers are kept <= 5 s. */
-typedef bool identity_attempt_alive(int64_t scope, struct str run, int attempt, void *context);
+/* Asks the owner of attempts whether one still runs (decisions 25): 1, 0, or -1 when the store
+ * cannot say. Answers are kept <= 5 s. */
+typedef int identity_attempt_alive(int64_t scope, struct str run, int attempt, void *context);
 void identity_on_attempt(struct identity *identity, identity_attempt_alive *ask, void *context);
 
 /* Checks a SAS or a shared key for ROUTE_SAS rows; set by blob/. 0 and a filled caller, or -1. */

@@ -57,7 +57,7 @@ struct identity {
     struct str domain, audience, tenant, admin_id;
     _Atomic int64_t admin_epoch_us;
     struct host_list *_Atomic hosts;
-    bool (*ask_attempt)(int64_t scope, struct str run, int attempt, void *context);
+    int (*ask_attempt)(int64_t scope, struct str run, int attempt, void *context);
     void *ask_attempt_context;
     int (*check_sas)(struct call *call, struct caller *out, void *context, struct error *err);
     void *check_sas_context;
@@ -90,7 +90,8 @@ bool guard_scope_cached(struct identity *identity, struct arena *arena, int64_t 
                         struct scope_words *out);
 /* What the caches hold on to; with the identity. */
 void guard_cache_free(struct identity *identity);
-/* Whether the attempt of a token still runs; -1 not known without asking, with `cached_only`. */
+/* Whether the attempt of a token still runs; -1 when that cannot be told: by the store, or without
+ * asking it, with `cached_only`. */
 int guard_attempt_alive(struct identity *identity, const struct token *token, bool cached_only);
 /* The user at the other end of a loopback connection. Errors: those of peer_user. */
 struct http_peer;

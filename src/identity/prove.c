@@ -206,8 +206,9 @@ int principal_prove(struct identity *identity, struct arena *arena, const struct
         break;
     case PROOF_BASIC:
         /* The quick one first; a password is hashed only when it was no secret. */
-        if (prove_secret(identity, arena, proof, out, NULL) == 0)
-            return 0;
+        result = prove_secret(identity, arena, proof, out, &why);
+        if (result == 0 || why.code != ERROR_UNAUTHENTICATED)
+            break;
         result = prove_password(identity, arena, proof, out, &why);
         break;
     case PROOF_ASSERTION:

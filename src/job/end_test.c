@@ -80,7 +80,7 @@ TEST(every_end_has_its_state_and_says_what_to_do_next)
         if (!asked)
             CHECK(str_find(json_str_at(why, "next"), str_from(ENDS[i / 2].next)) >= 0);
         CHECK_INT(asked ? 4 : 3, (int)json_count(json_at(why, "timeline")) - 1);
-        CHECK(!job_attempt_alive(w.scope.number, str_from(name), 1, w.jobs));
+        CHECK_INT(0, job_attempt_alive(w.scope.number, str_from(name), 1, w.jobs));
     }
     world_close(&w);
 }
@@ -123,7 +123,7 @@ static void carry_through(struct world *w, const char *name, enum fault_point po
     run = world_run(w, name);
     CHECK(run_status_final(run.status));
     CHECK_INT(run.status == RUN_COMPLETED, w->starts - before); /* never both failed and started */
-    CHECK(!job_attempt_alive(w->scope.number, str_from(name), 1, w->jobs));
+    CHECK_INT(0, job_attempt_alive(w->scope.number, str_from(name), 1, w->jobs));
 }
 
 static void check_every(enum fault_point point, unsigned limit)

@@ -82,8 +82,8 @@ int job_cancel(struct jobs *jobs, int64_t scope, struct str name, struct str act
 int job_why(struct jobs *jobs, struct store_txn *txn, const struct run *run, struct json *out,
             struct error *err);
 
-/* Whether an attempt still runs; for identity_on_attempt. */
-bool job_attempt_alive(int64_t scope, struct str run, int attempt, void *jobs);
+/* Whether an attempt still runs, -1 when the store cannot say; for identity_on_attempt. */
+int job_attempt_alive(int64_t scope, struct str run, int attempt, void *jobs);
 
 /* Rows for runners (events, logs) and for the streams of CLI and studio; routes.c. */
 struct route_table;

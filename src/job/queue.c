@@ -138,8 +138,9 @@ int queue_read(struct jobs *jobs, struct store_txn *txn, int64_t scope, struct q
     struct queue queue = {0};
 
     assert(scope > 0);
+    /* The check last: a pool that could not be read is not one that is gone. */
     if (read_waiting(&filling, &queue, err) < 0 ||
-        attempt_open_each(txn, take_slot, &filling, err) < 0)
+        attempt_open_each(txn, take_slot, &filling, err) < 0 || store_txn_check(txn, err) < 0)
         return -1;
     queue.input.pools = pools->list;
     queue.input.pool_count = pools->count;

@@ -122,15 +122,16 @@ int job_show(struct jobs *jobs, struct store_txn *txn, const struct run *run,
     return show_outputs(txn, run, properties, err);
 }
 
-/* For tokens of attempts: one of an attempt that ended opens nothing any more. When in doubt,
- * not. */
-bool job_attempt_alive(int64_t scope, struct str name, int number, void *context)
+/* For tokens of attempts: one of an attempt that ended opens nothing any more. */
+int job_attempt_alive(int64_t scope, struct str name, int number, void *context)
 {
     struct jobs *jobs = context;
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(jobs->options.store, NULL);
     struct attempt attempt;
     struct run run;
 
-    return txn && run_get(txn, scope, name, &run, NULL) == 0 &&
-           attempt_get(txn, run.run, number, &attempt, NULL) == 0 && attempt.state != ATTEMPT_ENDED;
+    bool alive = txn && run_get(txn, scope, name, &run, NULL) == 0 &&
+                 attempt_get(txn, run.run, number, &attempt, NULL) == 0 &&
+                 attempt.state != ATTEMPT_ENDED;
+    return !txn || store_txn_check(txn, NULL) < 0 ? -1 : alive;
 }

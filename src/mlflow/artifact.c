@@ -133,7 +133,7 @@ static int find_blob(struct ask *ask, struct store_txn *txn, struct place *place
     if (place_fall_through(ask, txn, &through) && through.path.len &&
         blob_get(txn, through.container, place_name(ask->arena, &through), out, &none) == 0)
         return 0;
-    return missing_file(place, err);
+    return store_txn_check(txn, err) < 0 ? -1 : missing_file(place, err);
 }
 
 /* A file that is open for sending. */
@@ -315,7 +315,7 @@ static int list_place(struct ask *ask, struct store_txn *txn, const struct place
     if (listing_read(txn, place, out, err) < 0)
         return -1;
     if (out->count > 0 || !place_fall_through(ask, txn, &through))
-        return 0;
+        return store_txn_check(txn, err);
     return listing_read(txn, &through, out, err);
 }
 

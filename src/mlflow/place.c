@@ -149,6 +149,7 @@ bool place_fall_through(struct ask *ask, struct store_txn *txn, struct place *io
 
     if (io->run.run == 0 || name.len == 0 || str_starts(io->prefix, STR("LoggedModels/")))
         return false;
+    /* A store that fails here fails the caller's next statement, too, or his store_txn_check. */
     if (logged_model_of_run(txn, &io->run, name, &model, NULL) < 0)
         return false;
     io->prefix = logged_model_prefix(ask->arena, model.model_id);

@@ -128,7 +128,7 @@ static int check_reach(struct server *server, struct error *err)
 }
 
 /* Which of the two owners of attempts is asked: replicas' runs are called "endpoint:…". */
-static bool attempt_alive(int64_t scope, struct str run, int attempt, void *context)
+static int attempt_alive(int64_t scope, struct str run, int attempt, void *context)
 {
     const struct engines *engines = context;
 

@@ -93,7 +93,7 @@ int store_txn_begin(struct store_txn *txn, struct error *err)
     if (txn->engine->begin(txn->connection, txn->writer, err) < 0)
         return -1;
     txn->arena = arena_new(ARENA_BYTES);
-    txn->lost = txn->changed = txn->gathered = false;
+    txn->lost = txn->failed = txn->changed = txn->gathered = false;
     txn->event_seq = 0;
     txn->flushes = NULL;
     return 0;
@@ -175,12 +175,8 @@ static struct sql *sql_find(struct store_txn *txn, const char *text, struct erro
 struct sql *sql(struct store_txn *txn, const char *text, struct error *err)
 {
     assert(txn->arena); /* a transaction is open */
-    /* What the engine has left, nothing may be added to: it would be committed on its own. */
-    if (txn->lost) {
-        if (err)
-            *err = txn->err;
+    if (store_txn_check(txn, err) < 0)
         return NULL;
-    }
     struct sql *q = sql_find(txn, text, err);
     if (!q)
         return NULL;
@@ -239,6 +235,25 @@ void sql_bind_text_or_null(struct sql *q, int at, struct str value)
         sql_bind_null(q, at);
 }
 
+/* What the engine has left, nothing may be added to: it would be committed on its own. And where a
+ * row could not be read, what follows would be decided as if it were not there. */
+int store_txn_check(const struct store_txn *txn, struct error *err)
+{
+    if (!txn->lost && !txn->failed)
+        return 0;
+    assert(txn->err.code != ERROR_NONE);
+    if (err)
+        *err = txn->err;
+    return -1;
+}
+
+/* Rows that the schema refuses are answers; the rest is the engine's own failure. */
+static bool is_failure(enum error_code code)
+{
+    return code == ERROR_IO || code == ERROR_CORRUPT || code == ERROR_STORAGE_FULL ||
+           code == ERROR_UNAVAILABLE || code == ERROR_CANCELED;
+}
+
 /* A failed statement may have ended the whole transaction. What follows would then be committed
  * piece by piece, so nothing may follow. */
 static int sql_step_failed(struct sql *q)
@@ -247,6 +262,7 @@ static int sql_step_failed(struct sql *q)
 
     assert(txn->err.code != ERROR_NONE);
     q->failed = true;
+    txn->failed = is_failure(txn->err.code);
     if (!txn->engine->in_transaction(txn->connection))
         txn->lost = true;
     if (txn->err.code == ERROR_CORRUPT)
@@ -260,7 +276,7 @@ int sql_step(struct sql *q)
     struct store_txn *txn = q->txn;
 
     assert(q->used);
-    if (txn->lost) {
+    if (store_txn_check(txn, NULL) < 0) {
         q->failed = true;
         return -1;
     }

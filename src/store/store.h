@@ -63,6 +63,11 @@ struct store_txn *store_read_begin(struct store *store, struct error *err);
 /* For CLEANUP. */
 void store_read_end(struct store_txn **txn);
 
+/* 0, or -1 with the first failure of the engine in this transaction: whatever was read since is
+ * then doubtful, "not found" above all. Further statements fail with it, and a write is not
+ * committed, so only who answers from a snapshot need ask, before the answer goes out. */
+int store_txn_check(const struct store_txn *txn, struct error *err);
+
 /* The arena of the transaction: rows read with sql_text are copied into it. */
 struct arena *store_arena(struct store_txn *txn);
 struct store *store_of(struct store_txn *txn);

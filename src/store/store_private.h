@@ -36,6 +36,8 @@ struct store_txn {
     /* One transaction: */
     struct arena *arena;
     bool lost;         /* the engine left it by itself; every further statement fails */
+    bool failed;       /* the engine failed a statement: what was read may be wrong. Every further
+                        * statement fails, too */
     bool changed;      /* a row since the current apply began */
     bool gathered;     /* the current apply asked for a flush state */
     int64_t event_seq; /* newest event appended, 0 when none */

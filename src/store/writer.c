@@ -125,13 +125,17 @@ static struct store_job *writer_take(struct writer *writer)
 
 /* --- A group -------------------------------------------------------------------------------- */
 
-/* Notes what the job changed, whatever it answers. */
+/* Notes what the job changed, whatever it answers. One that went on after a read had failed took
+ * something for missing, so neither its changes nor its "not found" are the truth. */
 static void writer_run_job(struct store_txn *txn, struct store_job *job)
 {
-    txn->changed = txn->gathered = false;
+    txn->changed = txn->gathered = txn->failed = false;
     job->err_.code = ERROR_NONE;
     job->result_ = job->apply(txn, job->context, &job->err_) < 0 ? -1 : 0;
-    assert(job->result_ == 0 || txn->lost || job->err_.code != ERROR_NONE);
+    if (store_txn_check(txn, &job->err_) < 0)
+        job->result_ = -1;
+    txn->failed = false;
+    assert(job->result_ == 0 || job->err_.code != ERROR_NONE);
 }
 
 /* The engine left the transaction by itself: everybody's changes are gone. */

@@ -311,6 +311,65 @@ TEST(store_when_nobody_can_tell_it_says_so_and_refuses_until_somebody_can)
     check_everywhere(store, url, writes);
 }
 
+/* --- A look-up that fails is no look-up that finds nothing ---------------------------------------
+ */
+
+static int find_first(struct store_txn *txn, struct error *err)
+{
+    struct document_key key = {.scope = SCOPE, .type = STR("data"), .name = STR("w0")};
+    struct document document;
+
+    return document_get(txn, &key, &document, err);
+}
+
+TEST(store_a_read_that_failed_spoils_its_transaction_and_no_other)
+{
+    CLEANUP(store_close) struct store *store = open_store(suite_url());
+    struct write writes[WRITES] = {0};
+    struct error err = {0};
+
+    write_all(store, writes, 0, 1);
+    {
+        CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(store, &err);
+        CHECK_OK(find_first(txn, &err), &err);
+        CHECK_OK(store_txn_check(txn, &err), &err);
+        fault_plan(FAULT_STEP, 1, EIO, false);
+        CHECK_INT(-1, find_first(txn, NULL));
+        fault_plan(FAULT_STEP, 0, 0, false);
+        CHECK_ERROR(ERROR_IO, store_txn_check(txn, &err), &err);
+        /* Also when the disk is well again: what was decided meanwhile was decided wrongly. */
+        CHECK_ERROR(ERROR_IO, find_first(txn, &err), &err);
+    }
+    CLEANUP(store_read_end) struct store_txn *next = store_read_begin(store, &err);
+    CHECK_OK(find_first(next, &err), &err);
+}
+
+/* Makes the second because it cannot see the first. */
+static int make_unless_found(struct store_txn *txn, void *context, struct error *err)
+{
+    struct write *write = context;
+
+    fault_plan(FAULT_STEP, write->refuses ? 1 : 0, EIO, false);
+    int found = find_first(txn, NULL);
+    fault_plan(FAULT_STEP, 0, 0, false);
+    return found == 0 ? error_set(err, ERROR_EXISTS, "", "It is there.")
+                      : write_apply(txn, &(struct write){.number = 1}, err);
+}
+
+TEST(store_a_write_that_could_not_read_changes_nothing)
+{
+    CLEANUP(store_close) struct store *store = open_store(suite_url());
+    struct write writes[WRITES] = {0}, blind = {.refuses = true};
+    struct error err = {0};
+
+    write_all(store, writes, 0, 1);
+    CHECK_ERROR(ERROR_IO, store_write(store, make_unless_found, &blind, &err), &err);
+    blind.refuses = false;
+    CHECK_ERROR(ERROR_EXISTS, store_write(store, make_unless_found, &blind, &err), &err);
+    write_all(store, writes, 1, 1); /* its name is free */
+    CHECK_INT(ERROR_NONE, writes[1].code);
+}
+
 /* --- Opening ------------------------------------------------------------------------------------
  */
 
