@@ -25,6 +25,7 @@ TEST(dates_and_etags_hold_reads_and_writes)
 
     blob_put_text(f, BARE "/x", "1");
     CHECK_INT(304, head_with(f, "If-Modified-Since", LATE));
+    CHECK_STR("ConditionNotMet", blob_code(f));
     CHECK_INT(200, head_with(f, "If-Modified-Since", OLD));
     CHECK_INT(412, head_with(f, "If-Unmodified-Since", OLD));
     CHECK_INT(200, head_with(f, "If-Unmodified-Since", LATE));
@@ -203,6 +204,63 @@ TEST(a_source_has_conditions_of_its_own)
     CHECK_STR("SourceConditionNotMet", blob_code(f));
     fake_header(f->fake, "x-ms-source-if-match", "*");
     CHECK_INT(201, with(f, COPY(BARE "/a"), BARE "/to"));
+}
+
+TEST(a_block_may_be_a_part_of_another_blob)
+{
+    static const char ALL[] =
+        "<BlockList><Latest>QQ==</Latest><Latest>Qg==</Latest><Latest>Qw==</Latest></BlockList>";
+    CLEANUP(blob_fixture_close) struct blob_fixture *f = blob_fixture_open();
+
+    blob_put_text(f, BARE "/a%20b", "0123456789");
+    fake_header(f->fake, "x-ms-blob-type", NULL);
+    fake_header(f->fake, "x-ms-copy-source", "https://localhost:10443" LONG "/a%20b");
+    fake_header(f->fake, "x-ms-source-range", "bytes=2-4");
+    CHECK_INT(201, blob_put_text(f, BARE "/to?comp=block&blockid=QQ==", ""));
+    fake_header(f->fake, "x-ms-source-range", "bytes=8-");
+    fake_header(f->fake, "x-ms-source-content-md5", "AAAAAAAAAAAAAAAAAAAAAA==");
+    CHECK_INT(400, blob_put_text(f, BARE "/to?comp=block&blockid=Qg==", ""));
+    CHECK_STR("Md5Mismatch", blob_code(f));
+    fake_header(f->fake, "x-ms-source-content-md5", NULL);
+    CHECK_INT(201, blob_put_text(f, BARE "/to?comp=block&blockid=Qg==", ""));
+    fake_header(f->fake, "x-ms-source-range", NULL);
+    CHECK_INT(201, blob_put_text(f, BARE "/to?comp=block&blockid=Qw==", ""));
+    CHECK_INT(400, blob_put_text(f, BARE "/to?comp=block&blockid=Qw==", "and a body"));
+    CHECK_INT(400, blob_put_text(f, BARE "/to?comp=metadata", ""));
+    fake_header(f->fake, "x-ms-copy-source", NULL);
+    CHECK_INT(201, blob_put_text(f, BARE "/to?comp=blocklist", ALL));
+    CHECK_STR("234890123456789", blob_get_text(f, BARE "/to").body);
+}
+
+TEST(a_block_comes_from_where_the_caller_may_read)
+{
+    static const struct {
+        const char *range;
+        int status;
+    } RANGES[] = {{"bytes=3-", 416},  {"bytes=2-1", 400}, {"bytes=-1", 400},
+                  {"bytes=a-b", 400}, {"0-1", 400},       {"bytes=0-99", 201}};
+    static const char BLOCK[] = BARE "/to?comp=block&blockid=QQ==";
+    CLEANUP(blob_fixture_close) struct blob_fixture *f = blob_fixture_open();
+
+    blob_put_text(f, BARE "/a", "123");
+    fake_header(f->fake, "x-ms-blob-type", NULL);
+    fake_header(f->fake, "x-ms-copy-source", "https://localhost:10443" LONG "/a");
+    for (size_t i = 0; i < COUNT(RANGES); i++) {
+        fake_header(f->fake, "x-ms-source-range", RANGES[i].range);
+        CHECK_INT(RANGES[i].status, blob_put_text(f, BLOCK, ""));
+    }
+    fake_header(f->fake, "x-ms-source-range", NULL);
+    fake_header(f->fake, "x-ms-source-if-match", "\"0x1\"");
+    CHECK_INT(412, blob_put_text(f, BLOCK, ""));
+    fake_header(f->fake, "x-ms-source-if-match", NULL);
+    blob_as_sas(f, "azureml-" GUID, "cw");
+    CHECK_INT(403, blob_put_text(f, BLOCK, ""));
+    blob_as_sas(f, "azureml-" GUID, "rcw");
+    CHECK_INT(201, blob_put_text(f, BLOCK, ""));
+    fake_header(f->fake, "x-ms-copy-source", "https://localhost:10443" LONG "/none");
+    CHECK_INT(404, blob_put_text(f, BLOCK, ""));
+    fake_header(f->fake, "x-ms-copy-source", "https://example.com/azureml-x/a");
+    CHECK(blob_put_text(f, BLOCK, "") >= 400);
 }
 
 /* --- Appends --------------------------------------------------------------------------------- */

@@ -28,13 +28,18 @@ struct put {
     struct content_pick *picks;
     size_t pick_count;
     bool only_new;
-    struct blob_target source; /* PUT_COPY */
+    bool fetches;              /* the bytes of a block come from another blob */
+    struct blob_target source; /* PUT_COPY, and where blocks come from */
     struct str copy_id;
     struct str meta;     /* what the request says of the blob */
     struct blob blob;    /* afterwards: etag and times, for the reply */
     int64_t append_from; /* PUT_APPEND: where the block lies, and how many there are by now */
     int64_t appended;
 };
+
+/* fetch.c: writes the bytes of the source, or the part that x-ms-source-range says, to the writer.
+ * Errors: ERROR_NOT_FOUND, ERROR_PRECONDITION, ERROR_RANGE, ERROR_INVALID, those of content. */
+int blob_fetch(struct put *put, struct error *err);
 
 /* For store_write; the context is the struct put. */
 store_apply blob_put_apply;

@@ -311,6 +311,7 @@ static int look(struct call *call, struct found *out, struct range *range, bool 
     out->target = target;
     if (unchanged) {
         blob_describe(call, &out->blob);
+        http_add_header(call->ex, "x-ms-error-code", STR("ConditionNotMet"));
         blob_reply(call, 304);
         *out_done = true;
         return 0;

@@ -78,6 +78,21 @@ static int read_block_id(struct call *call, struct put *put, struct error *err)
     return 0;
 }
 
+/* Bytes may be another blob's: then the request brings none. */
+static int read_fetch(struct call *call, struct put *put, struct error *err)
+{
+    put->fetches = http_header(call->ex, "x-ms-copy-source").len > 0;
+    if (!put->fetches)
+        return 0;
+    if (put->kind != PUT_BLOCK && put->kind != PUT_APPEND)
+        return error_set(err, ERROR_INVALID, "UnsupportedHeader",
+                         "x-ms-copy-source goes with blobs and blocks.");
+    if (http_content_length(call->ex) > 0)
+        return error_set(err, ERROR_INVALID, "InvalidInput",
+                         "What is put from another address comes without a body.");
+    return 0;
+}
+
 /* What the query and the headers ask for. */
 static int read_kind(struct call *call, struct put *put, struct error *err)
 {
@@ -97,9 +112,8 @@ static int read_kind(struct call *call, struct put *put, struct error *err)
         if (!str_eq_fold(comp, str_from(KINDS[i].comp)))
             continue;
         put->kind = KINDS[i].kind;
-        if (http_header(call->ex, "x-ms-copy-source").len > 0)
-            return error_set(err, ERROR_NOT_IMPLEMENTED, "",
-                             "Blocks from another address are not built; copy the whole blob.");
+        if (read_fetch(call, put, err) < 0)
+            return -1;
         return put->kind == PUT_BLOCK ? read_block_id(call, put, err) : 0;
     }
     return error_set(err, ERROR_NOT_IMPLEMENTED, "", "'comp=%.*s' of a blob is not built yet.",
@@ -127,7 +141,7 @@ static bool may_overwrite(const struct put *put)
            blob_sas_allows(&put->call->caller, &put->target, "w");
 }
 
-/* The source is looked up when the copy is made; whether the caller may read it, before. */
+/* The source is looked up when it is read; whether the caller may read it, before. */
 static int open_copy(struct put *put, struct error *err)
 {
     struct call *call = put->call;
@@ -135,6 +149,18 @@ static int open_copy(struct put *put, struct error *err)
     put->copy_id = random_uuid(call->arena);
     return blob_open_source(call, &put->target, http_header(call->ex, "x-ms-copy-source"),
                             &put->source, err);
+}
+
+/* The digests that the client says its bytes have; "" for none. */
+static struct str said_md5(const struct put *put)
+{
+    return http_header(put->call->ex, put->fetches ? "x-ms-source-content-md5" : "Content-MD5");
+}
+
+static struct str said_crc(const struct put *put)
+{
+    return http_header(put->call->ex,
+                       put->fetches ? "x-ms-source-content-crc64" : "x-ms-content-crc64");
 }
 
 /* Before the body: everything that can be refused without it is refused. */
@@ -155,17 +181,17 @@ struct http_sink *blob_put_open(struct call *call, struct error *err)
     if (read_kind(call, put, err) < 0 ||
         blob_open_target(call, rights_of(put), &put->target, err) < 0 ||
         blob_check_headers(&ask, err) < 0 || blob_meta_read(call, &put->meta, err) < 0 ||
-        (put->kind == PUT_COPY && open_copy(put, err) < 0))
+        ((put->kind == PUT_COPY || put->fetches) && open_copy(put, err) < 0))
         return NULL;
     put->only_new = !may_overwrite(put);
-    if (http_header(call->ex, "x-ms-content-crc64").len > 0)
+    if (said_crc(put).len > 0)
         put->crc_tables = blob_crc_new(call->arena);
     if (put->kind == PUT_BLOB || put->kind == PUT_BLOCK || put->kind == PUT_APPEND) {
         put->writer = content_writer_new(engines->content, err);
         if (!put->writer)
             return NULL;
         /* Of a whole blob clients may ask for it later, of a block only at once. */
-        if (put->kind != PUT_BLOB && http_header(call->ex, "Content-MD5").len == 0)
+        if (put->kind != PUT_BLOB && said_md5(put).len == 0)
             content_writer_skip_md5(put->writer);
     }
     return &put->sink;
@@ -177,8 +203,7 @@ struct http_sink *blob_put_open(struct call *call, struct error *err)
 static int check_digests(struct put *put, struct error *err)
 {
     struct call *call = put->call;
-    struct str md5 = http_header(call->ex, "Content-MD5");
-    struct str crc = http_header(call->ex, "x-ms-content-crc64");
+    struct str md5 = said_md5(put), crc = said_crc(put);
     struct str came = put->kind == PUT_LIST ? blob_md5_of(call->arena, buf_str(&put->xml))
                                             : blob_md5_text(call->arena, str_from(put->object.md5));
 
@@ -197,6 +222,8 @@ static int finish(struct put *put, struct error *err)
     struct engines *engines = put->call->face;
 
     assert(put->call->face);
+    if (put->fetches && blob_fetch(put, err) < 0)
+        return -1;
     if (put->writer && content_finish(put->writer, &put->object, err) < 0)
         return -1;
     if (check_digests(put, err) < 0)
