@@ -24,7 +24,7 @@ int doom_note(struct store_txn *txn, const struct doomed *doomed, struct error *
     sql_bind_int(q, 3, doomed->owner);
     sql_bind_text(q, 4, doomed->container);
     sql_bind_text(q, 5, doomed->prefix);
-    sql_bind_int(q, 6, clock_now_us());
+    sql_bind_int(q, 6, doomed->at_us > 0 ? doomed->at_us : clock_now_us());
     return sql_run(q, err);
 }
 
@@ -75,6 +75,30 @@ int doom_run(struct store_txn *txn, const struct scope *scope, const struct run 
     assert(run->run > 0 && run->scope == scope->number);
     if (forget_edges(txn, run, err) < 0 || hide_run(txn, run, err) < 0 ||
         doom_note(txn, &rows, err) < 0)
+        return -1;
+    return doom_note(txn, &bytes, err);
+}
+
+/* Models that a run logged go as things of their own. */
+int doom_model(struct store_txn *txn, const struct scope *scope, const struct logged_model *model,
+               struct error *err)
+{
+    struct arena *arena = store_arena(txn);
+    struct doomed rows = {.scope = scope->number, .kind = DOOMED_MODEL, .owner = model->model};
+    struct doomed bytes = {.scope = scope->number,
+                           .kind = DOOMED_BYTES,
+                           .container = asset_artifact_container(arena, scope),
+                           .prefix = logged_model_prefix(arena, model->model_id)};
+    struct sql *q = sql(txn,
+                        "UPDATE logged_model SET scope = -scope, run = NULL"
+                        " WHERE model = ? AND scope > 0",
+                        err);
+
+    assert(model->model > 0 && model->model_id.len > 0);
+    if (!q)
+        return -1;
+    sql_bind_int(q, 1, model->model);
+    if (sql_run(q, err) < 0 || doom_note(txn, &rows, err) < 0)
         return -1;
     return doom_note(txn, &bytes, err);
 }
@@ -157,4 +181,61 @@ int doom_bytes(struct store_txn *txn, const struct scope *scope, struct str uri,
                            .container = place.container,
                            .prefix = place.prefix};
     return doom_note(txn, &bytes, err);
+}
+
+/* --- Bytes that nothing names yet ----------------------------------------------------------------
+ */
+
+#define LATER_US (3600 * US_PER_S)
+
+int doom_later(struct store_txn *txn, const struct scope *scope, struct str container,
+               int64_t *out_doomed, struct error *err)
+{
+    struct doomed bytes = {.scope = scope->number,
+                           .kind = DOOMED_BYTES,
+                           .container = container,
+                           .at_us = clock_now_us() + LATER_US};
+    struct sql *q;
+
+    assert(container.len > 0 && out_doomed);
+    if (doom_note(txn, &bytes, err) < 0)
+        return -1;
+    q = sql(txn, "SELECT MAX(doomed) FROM doomed WHERE container = ?", err);
+    if (!q)
+        return -1;
+    sql_bind_text(q, 1, container);
+    if (sql_step(q) > 0)
+        *out_doomed = sql_int(q, 0);
+    return sql_end(q, err);
+}
+
+static int set_due(struct store_txn *txn, int64_t doomed, int64_t at_us, struct error *err)
+{
+    struct sql *q = sql(txn, "UPDATE doomed SET at_us = ? WHERE doomed = ?", err);
+
+    if (!q)
+        return -1;
+    sql_bind_int(q, 1, at_us);
+    sql_bind_int(q, 2, doomed);
+    return sql_run(q, err);
+}
+
+int doom_put_off(struct store_txn *txn, int64_t doomed, struct error *err)
+{
+    assert(doomed > 0);
+    return set_due(txn, doomed, clock_now_us() + LATER_US, err);
+}
+
+int doom_settle(struct store_txn *txn, int64_t doomed, bool named, struct error *err)
+{
+    struct sql *q;
+
+    assert(doomed > 0);
+    if (!named)
+        return set_due(txn, doomed, clock_now_us(), err);
+    q = sql(txn, "DELETE FROM doomed WHERE doomed = ?", err);
+    if (!q)
+        return -1;
+    sql_bind_int(q, 1, doomed);
+    return sql_run(q, err);
 }

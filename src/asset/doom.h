@@ -9,6 +9,7 @@
 #pragma once
 
 #include "store/scope.h"
+#include "tracking/logged_model.h"
 #include "tracking/tracking.h"
 
 /* Inside a write, after every check: the run with all that is below it, its metrics, params, tags,
@@ -22,10 +23,23 @@ int doom_run(struct store_txn *txn, const struct scope *scope, const struct run 
 int doom_experiment(struct store_txn *txn, const struct scope *scope, int64_t experiment,
                     struct error *err);
 
+/* A logged model with its params, tags, metrics and files. Files that a registered version still
+ * names stay. */
+int doom_model(struct store_txn *txn, const struct scope *scope, const struct logged_model *model,
+               struct error *err);
+
 /* The bytes behind the URI of a version that goes, when they came by an upload; what lies elsewhere
  * in a datastore is the user's, or belongs to the run that made it. Doing it for an address that
  * leads nowhere does nothing. */
 int doom_bytes(struct store_txn *txn, const struct scope *scope, struct str uri, struct error *err);
+
+/* Bytes that are written before anything names them: doomed beforehand, but only in an hour, unless
+ * that is put off. `doom_settle` takes it back once a version names them, or lets it be done now;
+ * after a crash they go by themselves. Inside writes. */
+int doom_later(struct store_txn *txn, const struct scope *scope, struct str container,
+               int64_t *out_doomed, struct error *err);
+int doom_put_off(struct store_txn *txn, int64_t doomed, struct error *err);
+int doom_settle(struct store_txn *txn, int64_t doomed, bool named, struct error *err);
 
 /* Does what is left to do, in slices; blocks for as long as that takes, or until the store winds
  * down. Called by who doomed, after the reply, and once an hour for what a crash left. Threads:

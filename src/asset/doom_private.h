@@ -13,7 +13,7 @@ struct doomed {
     enum doomed_kind kind;
     int64_t owner;                /* row of the run or logged model, id of the experiment */
     struct str container, prefix; /* of bytes */
-    int64_t at_us;                /* what is newer has another owner and stays */
+    int64_t at_us; /* not before; what is newer has another owner and stays. 0 in doom_note: now */
 };
 
 /* Inside a write: one more thing to do. */

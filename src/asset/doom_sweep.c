@@ -3,6 +3,7 @@
 #include "asset/asset.h"
 #include "asset/doom_private.h"
 #include "content/content.h"
+#include "os/clock.h"
 #include "store/document.h"
 #include "tracking/logged_model.h"
 
@@ -131,7 +132,6 @@ static bool scope_is_gone(struct store_txn *txn, int64_t number)
 /* Models that a run logged go as things of their own. */
 static int doom_models(struct store_txn *txn, struct sweep *sweep, struct sql *q, struct error *err)
 {
-    struct arena *arena = store_arena(txn);
     int64_t models[SLICE_RUNS];
     struct str ids[SLICE_RUNS];
     struct scope scope;
@@ -149,18 +149,8 @@ static int doom_models(struct store_txn *txn, struct sweep *sweep, struct sql *q
     if (scope_by_number(txn, sweep->at.scope, &scope, err) < 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
-        struct doomed rows = {.scope = scope.number, .kind = DOOMED_MODEL, .owner = models[i]};
-        struct doomed bytes = {.scope = scope.number,
-                               .kind = DOOMED_BYTES,
-                               .container = asset_artifact_container(arena, &scope),
-                               .prefix = logged_model_prefix(arena, ids[i])};
-        struct sql *hide =
-            sql(txn, "UPDATE logged_model SET scope = -scope, run = NULL WHERE model = ?", err);
-        if (!hide)
-            return -1;
-        sql_bind_int(hide, 1, models[i]);
-        if (sql_run(hide, err) < 0 || doom_note(txn, &rows, err) < 0 ||
-            doom_note(txn, &bytes, err) < 0)
+        struct logged_model model = {.model = models[i], .model_id = ids[i]};
+        if (doom_model(txn, &scope, &model, err) < 0)
             return -1;
     }
     return 0;
@@ -284,9 +274,11 @@ static int sweep_experiment(struct store_txn *txn, struct sweep *sweep, struct e
 /* --- Bytes
  * ---------------------------------------------------------------------------------------- */
 
+/* All of a container is below "". */
 static bool is_below(struct str name, struct str prefix)
 {
-    return str_starts(name, prefix) && (name.len == prefix.len || name.ptr[prefix.len] == '/');
+    return str_starts(name, prefix) &&
+           (prefix.len == 0 || name.len == prefix.len || name.ptr[prefix.len] == '/');
 }
 
 static bool is_kept(const struct sweep *sweep, struct str name)
@@ -457,14 +449,16 @@ static int next_doomed(struct store *store, struct arena *arena, int64_t after, 
                        struct error *err)
 {
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(store, err);
-    struct sql *q = txn ? sql(txn,
-                              "SELECT doomed, scope, kind, owner, container, prefix, at_us"
-                              " FROM doomed WHERE doomed > ? ORDER BY doomed LIMIT 1",
-                              err)
-                        : NULL;
+    struct sql *q =
+        txn ? sql(txn,
+                  "SELECT doomed, scope, kind, owner, container, prefix, at_us"
+                  " FROM doomed WHERE doomed > ? AND at_us <= ? ORDER BY doomed LIMIT 1",
+                  err)
+            : NULL;
     if (!q)
         return -1;
     sql_bind_int(q, 1, after);
+    sql_bind_int(q, 2, clock_now_us());
     bool found = sql_step(q) > 0;
     if (found)
         *out = (struct doomed){.doomed = sql_int(q, 0),

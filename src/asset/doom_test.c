@@ -2,6 +2,7 @@
 #include "asset/doom.h"
 #include "base/test.h"
 #include "content/content.h"
+#include "os/clock.h"
 #include "os/file.h"
 #include "store/document.h"
 #include "tracking/experiment.h"
@@ -457,4 +458,103 @@ TEST(long_tables_go_in_slices)
     CHECK_OK(doom_sweep(w->store, &err), &err);
     CHECK_INT(0, rows_of(w, w->parent.run));
     CHECK_OK(doom_sweep(w->store, &err), &err); /* nothing left is no error */
+}
+
+static int doom_the_model(struct store_txn *txn, void *context, struct error *err)
+{
+    struct world *w = context;
+    struct logged_model model;
+
+    if (logged_model_get(txn, w->scope.number, STR("m-1"), &model, err) < 0)
+        return -1;
+    return doom_model(txn, &w->scope, &model, err);
+}
+
+TEST(a_logged_model_goes_with_its_files_and_its_run_stays)
+{
+    CLEANUP(world_close) struct world *w = world_open();
+    struct error err = {0};
+    const char *files = "SELECT COUNT(*) FROM blob WHERE name LIKE 'LoggedModels/%'";
+
+    CHECK_INT(1, count(w, files));
+    CHECK_OK(store_write(w->store, doom_the_model, w, &err), &err);
+    CHECK_ERROR(ERROR_NOT_FOUND, store_write(w->store, doom_the_model, w, &err), &err);
+    CHECK_OK(doom_sweep(w->store, &err), &err);
+    CHECK_INT(0, count(w, files));
+    CHECK_INT(4, count(w, "SELECT COUNT(*) FROM blob"));
+    CHECK(run_exists(w, "old"));
+}
+
+/* Bytes on their way to a version. */
+struct later {
+    struct world *w;
+    int64_t doomed;
+    enum { BEGIN, PUT_OFF, NAMED, FAILED } step;
+};
+
+#define UPLOAD_BLOBS "SELECT COUNT(*) FROM blob WHERE container = 'azureml-copy'"
+
+static int later_apply(struct store_txn *txn, void *context, struct error *err)
+{
+    struct later *later = context;
+    struct blob blob = {.container = STR("azureml-copy"),
+                        .name = STR("m/MLmodel"),
+                        .object = later->w->object.object,
+                        .meta = STR("{}")};
+
+    switch (later->step) {
+    case BEGIN:
+        return doom_later(txn, &later->w->scope, blob.container, &later->doomed, err) < 0
+                   ? -1
+                   : blob_put(txn, &blob, false, err);
+    case PUT_OFF:
+        return doom_put_off(txn, later->doomed, err);
+    default:
+        return doom_settle(txn, later->doomed, later->step == NAMED, err);
+    }
+}
+
+static void step(struct later *later, int step)
+{
+    struct error err = {0};
+
+    later->step = step;
+    CHECK_OK(store_write(later->w->store, later_apply, later, &err), &err);
+    CHECK_OK(doom_sweep(later->w->store, &err), &err);
+}
+
+TEST(bytes_that_nothing_names_go_after_an_hour_without_their_writer)
+{
+    CLEANUP(world_close) struct world *w = world_open();
+    struct later later = {.w = w};
+    struct error err = {0};
+    int64_t begun_us = clock_now_us();
+
+    clock_test_set(begun_us);
+    step(&later, BEGIN);
+    CHECK_INT(1, count(w, UPLOAD_BLOBS));
+    clock_test_set(begun_us + 3000 * US_PER_S);
+    step(&later, PUT_OFF); /* it is alive */
+    clock_test_set(begun_us + 5000 * US_PER_S);
+    CHECK_OK(doom_sweep(w->store, &err), &err);
+    CHECK_INT(1, count(w, UPLOAD_BLOBS));
+    clock_test_set(begun_us + 7000 * US_PER_S);
+    CHECK_OK(doom_sweep(w->store, &err), &err);
+    CHECK_INT(0, count(w, UPLOAD_BLOBS));
+    CHECK_INT(0, count(w, "SELECT COUNT(*) FROM doomed"));
+    clock_test_end();
+}
+
+TEST(bytes_that_were_named_stay_and_those_of_a_failure_go_at_once)
+{
+    CLEANUP(world_close) struct world *w = world_open();
+    struct later later = {.w = w};
+
+    step(&later, BEGIN);
+    step(&later, NAMED);
+    CHECK_INT(1, count(w, UPLOAD_BLOBS));
+    CHECK_INT(0, count(w, "SELECT COUNT(*) FROM doomed"));
+    step(&later, BEGIN);
+    step(&later, FAILED);
+    CHECK_INT(0, count(w, UPLOAD_BLOBS));
 }

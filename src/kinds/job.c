@@ -3,6 +3,7 @@
 #include "kinds/job.h"
 
 #include "asset/doom.h"
+#include "job/folders.h"
 #include "job/attempt.h"
 #include "job/job.h"
 #include "job/watch.h"
@@ -268,8 +269,10 @@ static int job_kind_remove(struct arm_request *req, struct store_txn *txn,
 static void job_kind_after(struct arm_request *req, const struct document *, bool removed)
 {
     assert(req->engines->jobs);
-    if (removed)
+    if (removed) {
         doom_sweep(req->engines->store, NULL);
+        job_folders_sweep(req->engines->store, req->engines->dir, NULL);
+    }
     jobs_wake(req->engines->jobs);
 }
 

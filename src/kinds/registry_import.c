@@ -4,9 +4,11 @@
 #include "kinds/registry_data.h"
 
 #include "asset/asset.h"
+#include "asset/doom.h"
 #include "content/content.h"
 #include "identity/identity.h"
 #include "kinds/kinds.h"
+#include "os/fault.h"
 
 #include <assert.h>
 
@@ -20,7 +22,15 @@ struct share {
     struct str source_id;    /* as the client wrote it */
     struct str name, version;
     struct scope workspace;
-    struct json *properties; /* of the copy */
+    struct json *properties;  /* of the copy */
+    struct holding *holdings; /* what was copied and nothing names yet */
+};
+
+/* A container of the copy: gone in an hour unless a version names it. */
+struct holding {
+    struct holding *next;
+    int64_t doomed;
+    bool named;
 };
 
 /* The fields by which the types lead to their bytes. */
@@ -84,7 +94,9 @@ static int find_workspace(struct call *call, struct store_txn *txn, struct share
 struct copy {
     struct arena *arena;
     struct asset_place from;
+    const struct scope *registry;
     struct str container; /* of the registry */
+    struct holding *holding;
     struct str actor;
     size_t strip; /* how much of a blob's name is left out */
     struct str after;
@@ -106,6 +118,15 @@ static int take_blob(const struct blob *blob, void *context, struct error *)
     return 0;
 }
 
+/* In the same write as the names: a server that dies here leaves what the next one sweeps. */
+static int hold(struct store_txn *txn, const struct copy *copy, struct error *err)
+{
+    assert(store_is_writer(txn));
+    if (copy->after.len > 0)
+        return doom_put_off(txn, copy->holding->doomed, err);
+    return doom_later(txn, copy->registry, copy->container, &copy->holding->doomed, err);
+}
+
 /* All or a page of the names are read before any is written: a walk does not see its own rows. */
 static int copy_apply(struct store_txn *txn, void *context, struct error *err)
 {
@@ -117,6 +138,8 @@ static int copy_apply(struct store_txn *txn, void *context, struct error *err)
     struct blob_query query = {from->container, prefix, copy->after, COPY_AT_ONCE};
     struct blob one;
 
+    if (hold(txn, copy, err) < 0)
+        return -1;
     copy->count = 0;
     copy->blobs = arena_new_array(copy->arena, struct blob, COPY_AT_ONCE);
     if (from->single) {
@@ -144,7 +167,9 @@ static int copy_bytes(struct share *share, const struct asset_place *from, struc
     struct arm_request *req = &share->req;
     struct copy copy = {.arena = req->arena,
                         .from = *from,
-                        .container = asset_upload_container(req->arena, &req->scope)};
+                        .registry = &req->scope,
+                        .container = asset_upload_container(req->arena, &req->scope),
+                        .holding = arena_make(req->arena, struct holding)};
     struct str last = from->prefix;
 
     assert(from->container.len > 0);
@@ -152,6 +177,8 @@ static int copy_bytes(struct share *share, const struct asset_place *from, struc
         if (from->prefix.ptr[i - 1] == '/')
             copy.strip = i;
     last = str_slice(from->prefix, copy.strip, from->prefix.len);
+    *copy.holding = (struct holding){.next = share->holdings};
+    share->holdings = copy.holding;
     do {
         if (store_write(req->engines->store, copy_apply, &copy, err) < 0)
             return -1;
@@ -193,6 +220,28 @@ static int copy_field(struct share *share, struct json *holder, const char *fiel
         return -1;
     json_set_str(arena, holder, field, uri);
     return 0;
+}
+
+static int settle_apply(struct store_txn *txn, void *context, struct error *err)
+{
+    const struct holding *holding = context;
+
+    return doom_settle(txn, holding->doomed, holding->named, err);
+}
+
+/* A version names its bytes, or they go at once. What fails here costs only time: bytes that are
+ * named stay, others go within the hour. */
+static void settle(struct share *share, bool named)
+{
+    struct store *store = share->req.engines->store;
+
+    for (struct holding *holding = share->holdings; holding; holding = holding->next) {
+        holding->named = named;
+        if (holding->doomed > 0)
+            store_write(store, settle_apply, holding, NULL);
+    }
+    if (!named && share->holdings)
+        doom_sweep(store, NULL);
 }
 
 /* --- The asset ----------------------------------------------------------------------------------
@@ -284,6 +333,7 @@ static int make_copy(struct call *call, struct share *share, struct error *err)
     json_remove(share->properties, STR("jobName"));
     json_set_bool(call->arena, share->properties, "isArchived", false);
     json_set(call->arena, body, STR("properties"), share->properties);
+    failpoint("registry.import.put");
     return arm_request_put(&version, body, &reply, err);
 }
 
@@ -303,7 +353,11 @@ static int run_import(struct call *call, struct str *out_operation, struct error
         return error_set(err, ERROR_CONFLICT, "",
                          "The registry 'azureml' comes with the server and cannot be changed.");
     if (read_words(call, &share, err) < 0 || check_type(&share, err) < 0 ||
-        read_source(call, &share, err) < 0 || make_copy(call, &share, err) < 0)
+        read_source(call, &share, err) < 0)
+        return -1;
+    int made = make_copy(call, &share, err);
+    settle(&share, made == 0);
+    if (made < 0)
         return -1;
     return arm_operation_start(&share.req, NULL, out_operation, err);
 }

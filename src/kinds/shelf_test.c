@@ -56,7 +56,7 @@ struct shelf *shelf_open(void)
 
     shelf->arena = arena;
     CHECK_INT(0, mkdir(path, 0700));
-    shelf->dir = dir_open(path, &err);
+    shelf->dir = shelf->engines.dir = dir_open(path, &err);
     CHECK_OK(store_open("memory:", NULL, &shelf->engines.store, &err), &err);
     shelf->engines.vault = vault_open(shelf->dir, &err);
     shelf->engines.content = content_open(shelf->dir, shelf->engines.store, &err);

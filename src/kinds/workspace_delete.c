@@ -6,6 +6,7 @@
 #include "asset/asset.h"
 #include "endpoint/endpoint.h"
 #include "identity/assigned.h"
+#include "job/folders.h"
 #include "os/clock.h"
 #include "store/event.h"
 #include "tracking/tracking.h"
@@ -29,9 +30,9 @@ struct purge {
     const char *sql;
 };
 
-#define RUNS " (SELECT run FROM run WHERE scope = ? ORDER BY run LIMIT " STEP_RUNS ")"
+#define RUNS " (SELECT run FROM run WHERE scope IN (?1, -?1) ORDER BY run LIMIT " STEP_RUNS ")"
 #define MODELS \
-    " (SELECT -model FROM logged_model WHERE scope = ? ORDER BY model LIMIT " STEP_RUNS ")"
+    " (SELECT -model FROM logged_model WHERE scope IN (?1, -?1) ORDER BY model LIMIT " STEP_RUNS ")"
 #define OF_RUNS(table, keys)                                                               \
     {PURGE_SCOPE, "DELETE FROM " table " WHERE (" keys ") IN (SELECT " keys " FROM " table \
                   " WHERE run IN" RUNS " LIMIT " STEP_ROWS ")"}
@@ -40,7 +41,7 @@ struct purge {
                   " WHERE run IN" MODELS " LIMIT " STEP_ROWS ")"}
 #define OF_SCOPE(table, keys)                                                              \
     {PURGE_SCOPE, "DELETE FROM " table " WHERE (" keys ") IN (SELECT " keys " FROM " table \
-                  " WHERE scope = ? LIMIT " STEP_ROWS ")"}
+                  " WHERE scope IN (?1, -?1) LIMIT " STEP_ROWS ")"}
 #define IN_CONTAINER(by, table, keys)                                             \
     {by, "DELETE FROM " table " WHERE (" keys ") IN (SELECT " keys " FROM " table \
          " WHERE container >= ? AND container < ? LIMIT " STEP_ROWS ")"}
@@ -49,7 +50,9 @@ struct purge {
     IN_CONTAINER(PURGE_ARTIFACT, table, keys), IN_CONTAINER(PURGE_BLOB, table, keys), \
         IN_CONTAINER(PURGE_ACCOUNT, table, keys)
 
-/* In this order: what is found through another row goes before it. A step ends at the first of them
+/* What is deleted by itself at the same time has the negative of the scope's number.
+ *
+ * In this order: what is found through another row goes before it. A step ends at the first of them
  * that had something to remove. */
 static const struct purge PURGES[] = {
     OF_RUNS("tail", "seq"),
@@ -147,18 +150,30 @@ static int purge_step(struct store_txn *txn, void *context, struct error *err)
     return scope_remove(txn, purging->scope.number, err);
 }
 
-/* Steps until nothing is left, the time is up or somebody says stop. */
+static bool time_is_up(int64_t end_us, atomic_bool *stop)
+{
+    return clock_mono_us() >= end_us || (stop && atomic_load(stop));
+}
+
+/* Folders first, then rows, until nothing is left, the time is up or somebody says stop: a folder
+ * whose row is gone would be in the way of the next run with that number. */
 static int purge_scope(struct engines *engines, const struct scope *scope, int64_t patience_us,
                        atomic_bool *stop, struct error *err)
 {
     struct purging purging = {.scope = *scope};
+    struct job_folders folders = {.scope = scope->number};
     int64_t end = clock_mono_us() + patience_us;
 
     assert(scope->number > 0);
+    while (!folders.done && !time_is_up(end, stop))
+        if (job_folders_drop(engines->store, engines->dir, &folders, err) < 0)
+            return -1;
+    if (!folders.done)
+        return 0;
     do
         if (store_write(engines->store, purge_step, &purging, err) < 0)
             return -1;
-    while (!purging.done && clock_mono_us() < end && !(stop && atomic_load(stop)));
+    while (!purging.done && !time_is_up(end, stop));
     return 0;
 }
 

@@ -236,6 +236,12 @@ static int fill_apply(struct store_txn *txn, void *context, struct error *err)
         "INSERT INTO logged_model (model, scope, model_id, experiment, name, status, created_us, "
         "updated_us) VALUES (7001, ?, 'm-1', 0, 'm', 1, 1, 1)",
         "INSERT INTO attempt (run, attempt, token, state) VALUES (7001, 1, 1, 1)",
+        /* a run and a model that are being deleted by themselves */
+        "INSERT INTO run (run, scope, run_id, run_key, experiment, kind, status, created_us, "
+        "archived, rev) VALUES (7002, -?, '7002', '7002', 0, 1, 9, 1, 0, 1)",
+        "INSERT INTO logged_model (model, scope, model_id, experiment, name, status, created_us, "
+        "updated_us) VALUES (7002, -?, 'm-2', 0, 'm', 1, 1, 1)",
+        "INSERT INTO attempt (run, attempt, token, state) VALUES (7002, 1, 1, 1)",
         "INSERT INTO param VALUES (7001, 1, 1, 'v')",
         "INSERT INTO param VALUES (-7001, 1, 1, 'v')",
         "INSERT INTO tag VALUES (7001, 1, 1, 'v')",
@@ -321,8 +327,13 @@ TEST(a_deleted_workspace_leaves_no_row_in_any_table)
                   .status);
     find_scope(f, "two", &scope);
     CHECK_OK(store_write(f->engines.store, fill_apply, &scope, &err), &err);
+    CHECK_OK(dir_make(f->dir, "runs/7001-1/work", 0700, &err), &err);
+    CHECK_OK(dir_make(f->dir, "runs/7002-1", 0700, &err), &err);
+    CHECK_OK(dir_make(f->dir, "runs/7003-1", 0700, &err), &err); /* another's */
     count_rows(f, &full);
     CHECK_INT(202, drop(f, TWO));
+    CHECK(!file_exists(f->dir, "runs/7001-1") && !file_exists(f->dir, "runs/7002-1"));
+    CHECK(file_exists(f->dir, "runs/7003-1"));
     CHECK_INT(204, fixture_get(f, header_path(f, "Location")).status);
     count_rows(f, &after);
     for (size_t i = 0; i < before.count; i++) {

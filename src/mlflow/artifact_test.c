@@ -175,6 +175,7 @@ TEST(a_job_leaves_the_models_of_others_alone)
     face_ask(f, 200, "PATCH", tags, body);
     face_ask(f, 200, "DELETE", model, "");
     face_ask(f, 404, "GET", model, "");
+    CHECK_INT(404, fake_send(f->fake, "GET", file, STR("")).status); /* its files went with it */
 }
 
 TEST(parts_and_presigned_addresses_are_not_built)

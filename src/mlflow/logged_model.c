@@ -1,6 +1,7 @@
 /* Logged models of MLflow 3, from the first row to the end of their upload. */
 #include "tracking/logged_model.h"
 
+#include "asset/doom.h"
 #include "mlflow/name.h"
 #include "mlflow/work.h"
 #include "os/random.h"
@@ -183,20 +184,28 @@ int mlflow_model_finalize(struct ask *ask, struct out *out, struct error *err)
     return work_write(&work, finalize_apply, err);
 }
 
-/* Its files stay for whoever registered them. */
+/* What a registered version names stays for it. */
 static int delete_apply(struct store_txn *txn, void *context, struct error *err)
 {
+    const struct work *work = context;
     struct logged_model model;
+    struct scope scope;
 
-    return find(context, txn, &model, err) < 0 ? -1 : logged_model_delete(txn, &model, err);
+    if (find(context, txn, &model, err) < 0 || ask_scope(work->ask, txn, &scope, err) < 0)
+        return -1;
+    return doom_model(txn, &scope, &model, err);
 }
 
-/* At once and for good: there is no trash for models. */
+/* At once and for good: there is no trash for models. What fails behind the reply is done by the
+ * hourly round. */
 int mlflow_model_delete(struct ask *ask, struct out *, struct error *err)
 {
     struct work work = {.ask = ask};
 
-    return work_write(&work, delete_apply, err);
+    if (work_write(&work, delete_apply, err) < 0)
+        return -1;
+    doom_sweep(ask->mlflow->engines->store, NULL);
+    return 0;
 }
 
 /* Tags, or params when number is 1. */

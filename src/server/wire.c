@@ -11,6 +11,7 @@
 #include "content/content.h"
 #include "endpoint/endpoint.h"
 #include "identity/grant.h"
+#include "job/folders.h"
 #include "job/job.h"
 #include "kinds/kinds.h"
 #include "mlflow/mlflow.h"
@@ -241,6 +242,17 @@ static void renew_tls(void *context)
         log_error("tls.renew", &err);
 }
 
+/* What is looked at once an hour, beside the bytes. */
+static void keep_house(void *context)
+{
+    const struct server *server = context;
+    struct error err = {0};
+
+    renew_tls(context);
+    if (job_folders_sweep(server->engines.store, server->folder.dir, &err) < 0)
+        log_error("housekeeping.folders", &err);
+}
+
 /* Nothing listens yet: a server that cannot open its store never takes a port. */
 int wire_open(struct server *server, struct error *err)
 {
@@ -411,7 +423,7 @@ int wire_start(struct server *server, struct error *err)
     start_purge(server);
     server->housekeeping =
         housekeeping_start(engines->content, HOUSEKEEPING_FIRST_US, HOUSEKEEPING_EVERY_US);
-    housekeeping_add(server->housekeeping, renew_tls, server);
+    housekeeping_add(server->housekeeping, keep_house, server);
     return folder_write_server(server->arena, &server->folder, &server->ports, err);
 }
 

@@ -124,32 +124,6 @@ int logged_model_set_status(struct store_txn *txn, struct logged_model *model, s
     return sql_run(q, err);
 }
 
-/* One table of what hangs on a model. */
-static int delete_where(struct store_txn *txn, const char *text, int64_t number, struct error *err)
-{
-    struct sql *q = sql(txn, text, err);
-
-    if (!q)
-        return -1;
-    sql_bind_int(q, 1, number);
-    return sql_run(q, err);
-}
-
-/* Metrics that were also filed under the run stay there. */
-int logged_model_delete(struct store_txn *txn, const struct logged_model *model, struct error *err)
-{
-    int64_t owner = -model->model;
-
-    assert(model->model > 0);
-    if (delete_where(txn, "DELETE FROM param WHERE run = ?", owner, err) < 0 ||
-        delete_where(txn, "DELETE FROM tag WHERE run = ?", owner, err) < 0 ||
-        delete_where(txn, "DELETE FROM tail WHERE run = ?", owner, err) < 0 ||
-        delete_where(txn, "DELETE FROM block WHERE run = ?", owner, err) < 0 ||
-        delete_where(txn, "DELETE FROM summary WHERE run = ?", owner, err) < 0)
-        return -1;
-    return delete_where(txn, "DELETE FROM logged_model WHERE model = ?", model->model, err);
-}
-
 /* The minus is here and nowhere else. */
 struct pair_owner logged_model_owner(const struct logged_model *model)
 {

@@ -30,8 +30,6 @@ int logged_model_of_run(struct store_txn *txn, const struct run *run, struct str
 /* Gives model and times; model_id and name are the caller's. */
 int logged_model_insert(struct store_txn *txn, struct logged_model *model, struct error *err);
 int logged_model_set_status(struct store_txn *txn, struct logged_model *model, struct error *err);
-/* With params, tags and metrics. */
-int logged_model_delete(struct store_txn *txn, const struct logged_model *model, struct error *err);
 
 /* Params, tags: params_* and tags_* with this owner. */
 struct pair_owner logged_model_owner(const struct logged_model *model);
