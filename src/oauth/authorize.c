@@ -269,3 +269,25 @@ void oauth_sign_in(struct call *call)
     else
         show_form(call, &flow, key, &tried);
 }
+
+/* Nobody stays signed in at these pages, so there is nothing to end but the program's own session,
+ * which it has ended when it sends its person here; he is sent back to it, if it is on his machine.
+ */
+void oauth_log_out(struct call *call)
+{
+    struct str to = call_query(call, "post_logout_redirect_uri");
+    struct str state = call_query(call, "state"), tenant, origin;
+
+    if (!oauth_tenant(call, &tenant))
+        return;
+    if (to.len > 0 && state.len <= TEXT_BYTES && redirect_is_loopback(to, &origin)) {
+        const struct flow flow = {.redirect = to};
+        const struct answer_field fields[] = {{"state", state}};
+        answer_by_query(call, &flow, fields, COUNT(fields));
+        return;
+    }
+    struct page page = page_make("Signed out");
+    page_say(&page, "You are signed out. This window can be closed.");
+    page_reply(call, 200, &page);
+    buf_free(&page.body);
+}

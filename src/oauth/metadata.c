@@ -52,6 +52,8 @@ void oauth_configuration(struct call *call)
     json_set_str(arena, body, "token_endpoint", oauth_url(call, tenant, "oauth2/v2.0/token"));
     json_set_str(arena, body, "device_authorization_endpoint",
                  oauth_url(call, tenant, "oauth2/v2.0/devicecode"));
+    json_set_str(arena, body, "end_session_endpoint",
+                 oauth_url(call, tenant, "oauth2/v2.0/logout"));
     json_set_str(arena, body, "jwks_uri", oauth_url(call, tenant, "discovery/v2.0/keys"));
     set_words(arena, body, "response_types_supported", RESPONSES);
     set_words(arena, body, "response_modes_supported", MODES);

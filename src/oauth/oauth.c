@@ -49,6 +49,8 @@ static const struct route ROUTES[] = {
     OPEN("POST", "/{tenant}/oauth2/deviceauth", oauth_device_answer),
     OPEN("GET", "/{tenant}/oauth2/v2.0/authorize", oauth_authorize),
     OPEN("POST", "/{tenant}/oauth2/v2.0/signin", oauth_sign_in),
+    OPEN("GET", "/{tenant}/oauth2/v2.0/logout", oauth_log_out),
+    OPEN("GET", "/{tenant}/oauth2/logout", oauth_log_out),
     OPEN("GET", "/oauth2/" PAGE_SCRIPT, page_script),
     OPEN("GET", "/oauth2/" PAGE_STYLE, page_style),
     {"POST", "/lazurite/v1/attempts/{attempt}/token", PERMIT_ATTEMPT, NULL, 4 * KIB, 0,

@@ -88,3 +88,4 @@ void oauth_device_page(struct call *call);
 void oauth_device_answer(struct call *call);
 void oauth_authorize(struct call *call);
 void oauth_sign_in(struct call *call);
+void oauth_log_out(struct call *call);

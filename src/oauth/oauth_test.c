@@ -44,6 +44,44 @@ TEST(adfs_is_another_name_of_the_tenant_whose_issuer_stays_one)
     }
 }
 
+TEST(who_signs_out_is_sent_back_to_his_own_machine_only)
+{
+    CLEANUP(world_close) struct world *w = world_open();
+    struct reply reply = world_get(w, "/adfs/v2.0/.well-known/openid-configuration");
+
+    CHECK_STR(WORLD_AUDIENCE "/adfs/oauth2/v2.0/logout",
+              json_str_at(reply.body, "end_session_endpoint"));
+    reply = world_get(w, "/adfs/oauth2/v2.0/logout?post_logout_redirect_uri="
+                         "http%3A%2F%2Flocalhost%3A8400%2Fout&state=a%22b&client-request-id=x");
+    CHECK_INT(302, reply.status);
+    CHECK_STR("http://localhost:8400/out?state=a%22b",
+              http_response_header(&reply.response, "Location"));
+    static const char *const ELSEWHERE[] = {
+        "/adfs/oauth2/v2.0/logout", "/adfs/oauth2/logout?post_logout_redirect_uri=",
+        "/adfs/oauth2/v2.0/logout?post_logout_redirect_uri=https%3A%2F%2Fevil.test%2F",
+        "/adfs/oauth2/v2.0/logout?post_logout_redirect_uri=http%3A%2F%2Flocalhost.evil.test"};
+    for (size_t i = 0; i < COUNT(ELSEWHERE); i++) {
+        reply = world_get(w, ELSEWHERE[i]);
+        CHECK_INT(200, reply.status);
+        CHECK(str_find(reply.text, STR("You are signed out")) > 0);
+        CHECK_STR("", http_response_header(&reply.response, "Location"));
+    }
+    world_check_error(world_get(w, "/contoso/oauth2/v2.0/logout"), 404, "invalid_request");
+}
+
+TEST(an_error_has_the_names_that_libraries_print)
+{
+    CLEANUP(world_close) struct world *w = world_open();
+    struct reply reply = world_post(w, "/adfs/oauth2/v2.0/token", "grant_type=x&client_id=y");
+
+    world_check_error(reply, 400, "unsupported_grant_type");
+    CHECK_INT(70003, json_int_at(reply.body, "error_codes[0]", 0));
+    CHECK_INT(20, json_str_at(reply.body, "timestamp").len);
+    CHECK(str_ends(json_str_at(reply.body, "timestamp"), STR("Z")));
+    CHECK_INT(36, json_str_at(reply.body, "trace_id").len);
+    CHECK_INT(36, json_str_at(reply.body, "correlation_id").len);
+}
+
 TEST(another_tenant_is_not_there_and_no_hint_of_ours_is_given)
 {
     static const char *const TARGETS[] = {

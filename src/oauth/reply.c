@@ -3,9 +3,14 @@
 
 #include "http/text.h"
 #include "identity/identity.h"
+#include "os/clock.h"
+#include "os/random.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <string.h>
+
+#define UUID_LEN 36
 
 struct wire_row {
     enum error_code code;
@@ -26,6 +31,28 @@ static const struct wire_row WIRE[] = {
     {ERROR_UNAVAILABLE, 503, "temporarily_unavailable"},
 };
 
+/* Numbers by which Azure's libraries print and group errors, as its token service gives them. */
+static const struct {
+    const char *name;
+    int number;
+} NUMBERS[] = {
+    {"invalid_client", 7000215},
+    {"invalid_grant", 70000},
+    {"unauthorized_client", 700016},
+    {"unsupported_grant_type", 70003},
+    {"unsupported_response_type", 70005},
+    {"invalid_scope", 70011},
+    {"authorization_pending", 70016},
+    {"expired_token", 70020},
+    {"access_denied", 65004},
+    {"invalid_resource", 500011},
+    {"invalid_instance", 50049},
+    {"login_required", 50058},
+    {"server_error", 50000},
+    {"temporarily_unavailable", 90033},
+    {"invalid_request", 900144},
+};
+
 /* Names that an error's target may bring: RFC 6749, RFC 8628, OpenID, and `invalid_resource` of
  * version 1. Any other target is about something else. */
 static const char *const NAMES[] = {
@@ -42,6 +69,26 @@ static bool is_name(struct str target)
         if (str_eq(target, str_from(NAMES[i])))
             return true;
     return false;
+}
+
+/* What Azure's libraries print beside the sentence: without it they write "Not Available". */
+static void set_names(struct call *call, struct json *body, const char *name)
+{
+    struct str related = http_header(call->ex, "client-request-id");
+    struct json *numbers = json_array(call->arena);
+    char now[CLOCK_ISO_BYTES];
+
+    assert(name[0]);
+    for (size_t i = 0; i < COUNT(NUMBERS); i++)
+        if (strcmp(NUMBERS[i].name, name) == 0)
+            json_append(call->arena, numbers, json_int(call->arena, NUMBERS[i].number));
+    json_set(call->arena, body, STR("error_codes"), numbers);
+    struct str time = arena_str(call->arena, clock_iso(clock_now_us(), now));
+    json_set_str(call->arena, body, "timestamp",
+                 arena_printf(call->arena, "%.*s %.*sZ", 10, time.ptr, 8, time.ptr + 11));
+    json_set_str(call->arena, body, "trace_id", random_uuid(call->arena));
+    json_set_str(call->arena, body, "correlation_id",
+                 related.len == UUID_LEN ? related : random_uuid(call->arena));
 }
 
 /* Clients decide by the word, people read the sentence. */
@@ -64,6 +111,7 @@ void oauth_refuse(struct call *call, const struct error *err)
     json_set_str(call->arena, body, "error_description",
                  status == 500 ? STR("The server failed to answer; its log says why.")
                                : str_from(err->message));
+    set_names(call, body, name);
     if (err->code == ERROR_TOO_MANY)
         http_add_header(call->ex, "Retry-After", STR("60"));
     http_add_header(call->ex, "Cache-Control", STR("no-store"));

@@ -85,6 +85,16 @@ TEST(version_1_names_a_resource_and_gets_text_for_numbers)
     world_check_error(reply, 400, "invalid_resource");
 }
 
+/* An error without the names and the time of its own request. */
+static struct str anonymous(struct world *w, struct reply reply)
+{
+    static const char *const OWN[] = {"timestamp", "trace_id", "correlation_id"};
+
+    for (size_t i = 0; i < COUNT(OWN); i++)
+        json_remove(reply.body, str_from(OWN[i]));
+    return json_write(w->arena, reply.body);
+}
+
 TEST(a_wrong_secret_and_an_unknown_client_look_alike)
 {
     CLEANUP(world_close) struct world *w = world_open();
@@ -97,7 +107,7 @@ TEST(a_wrong_secret_and_an_unknown_client_look_alike)
 
     world_check_error(wrong, 401, "invalid_client");
     world_check_error(unknown, 401, "invalid_client");
-    CHECK(str_eq(wrong.text, unknown.text));
+    CHECK(str_eq(anonymous(w, wrong), anonymous(w, unknown)));
 }
 
 TEST(a_person_is_no_program)

@@ -8,6 +8,7 @@
 #include "server/dispatch.h"
 
 #include "arm/kind.h"
+#include "os/random.h"
 
 #include <assert.h>
 #include <stdatomic.h>
@@ -176,6 +177,23 @@ static int match(struct dispatch *dispatch, struct call *call, struct str *out_a
     return router_find(dispatch->router, &ask, call, out_allow, err);
 }
 
+/* Names that clients of ARM write into their logs and errors: ours for the request, theirs for what
+ * it belongs to, and theirs for the request when they ask for it. Storage has names of its own. */
+static void name_request(struct call *call)
+{
+    struct str related = http_header(call->ex, "x-ms-correlation-request-id");
+
+    assert(call->ex);
+    if (call->route && !(call->route->flags & ROUTE_FOLD))
+        return;
+    struct str own = random_uuid(call->arena);
+    http_add_header(call->ex, "x-ms-request-id", own);
+    http_add_header(call->ex, "x-ms-correlation-request-id", related.len > 0 ? related : own);
+    if (str_eq_fold(http_header(call->ex, "x-ms-return-client-request-id"), STR("true")))
+        http_add_header(call->ex, "x-ms-client-request-id",
+                        http_header(call->ex, "x-ms-client-request-id"));
+}
+
 /* On the IO thread, with the head whole and the body still to come: nothing here may wait. */
 static enum http_verdict dispatch_head(struct http_exchange *ex, struct http_plan *plan,
                                        void *context)
@@ -194,7 +212,9 @@ static enum http_verdict dispatch_head(struct http_exchange *ex, struct http_pla
         refuse(call, &err);
         return HTTP_REPLIED;
     }
-    if (match(dispatch, call, &allow, &err) < 0) {
+    bool known = match(dispatch, call, &allow, &err) == 0;
+    name_request(call);
+    if (!known) {
         if (allow.len > 0)
             http_add_header(ex, "Allow", allow);
         refuse(call, &err);

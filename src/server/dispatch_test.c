@@ -312,6 +312,41 @@ TEST(odd_slashes_are_read_where_azures_clients_write_them)
         CHECK(str_starts(ask_host(w, "localhost", REFUSED[i]), STR("400 ")));
 }
 
+TEST(requests_to_arm_have_names)
+{
+    WORLD(w);
+    struct http_address address = {.unix_path = arena_printf(w->arena, "%s/" SOCKET, test_folder()),
+                                   .host = STR("127.0.0.1"),
+                                   .host_header = STR("localhost")};
+    CLEANUP(http_client_free) struct http_client *client = http_client_new(&address);
+    const struct http_header told[] = {
+        {STR("x-ms-client-request-id"), STR("mine")},
+        {STR("x-ms-correlation-request-id"), STR("ours")},
+        {STR("x-ms-return-client-request-id"), STR("True")},
+    };
+    static const char *const ARM[] = {"/subscriptions/s/locks", "/nothing"};
+    struct http_response reply;
+
+    world_serve(w);
+    for (size_t i = 0; i < COUNT(ARM); i++) {
+        struct http_call call = {.method = "GET", .target = str_from(ARM[i])};
+        CHECK_OK(http_client_send(client, w->arena, &call, &reply, &w->err), &w->err);
+        struct str own = http_response_header(&reply, "x-ms-request-id");
+        CHECK_INT(36, own.len);
+        CHECK(str_eq(own, http_response_header(&reply, "x-ms-correlation-request-id")));
+        CHECK_STR("", http_response_header(&reply, "x-ms-client-request-id"));
+        call.headers = told;
+        call.header_count = COUNT(told);
+        CHECK_OK(http_client_send(client, w->arena, &call, &reply, &w->err), &w->err);
+        CHECK(!str_eq(own, http_response_header(&reply, "x-ms-request-id")));
+        CHECK_STR("ours", http_response_header(&reply, "x-ms-correlation-request-id"));
+        CHECK_STR("mine", http_response_header(&reply, "x-ms-client-request-id"));
+    }
+    struct http_call other = {.method = "GET", .target = STR("/open")};
+    CHECK_OK(http_client_send(client, w->arena, &other, &reply, &w->err), &w->err);
+    CHECK_STR("", http_response_header(&reply, "x-ms-request-id"));
+}
+
 TEST(an_address_of_no_face_is_refused_in_arms_words)
 {
     WORLD(w);

@@ -24,6 +24,7 @@ PUBLIC = {
     "/{tenant}/v2.0/.well-known/openid-configuration", "/{tenant}/.well-known/openid-configuration",
     "/{tenant}/discovery/v2.0/keys", "/{tenant}/oauth2/v2.0/token", "/{tenant}/oauth2/token",
     "/{tenant}/oauth2/v2.0/devicecode", "/{tenant}/oauth2/v2.0/authorize", "/{tenant}/oauth2/v2.0/signin",
+    "/{tenant}/oauth2/v2.0/logout", "/{tenant}/oauth2/logout",
     "/{tenant}/oauth2/deviceauth", "/{tenant}/discovery/keys", "/common/discovery/instance",
     "/oauth2/signin.js", "/oauth2/signin.css",
 }
