@@ -118,6 +118,7 @@ static struct json *data_version(const struct dataplane_run *at, const struct do
     json_set(arena, inner, STR("mutableProps"), mutable_view(arena, version, p));
     json_set(arena, inner, STR("properties"), object_of(arena, p, "properties"));
     json_set(arena, view, STR("dataVersion"), inner);
+    json_set_bool(arena, view, "isV2", true); /* not one of the datasets that came before */
     json_set(arena, view, STR("entityMetadata"), entity_metadata(arena, version));
     return view;
 }

@@ -83,6 +83,7 @@ TEST(a_data_version_is_what_arm_stores)
     CHECK_STR("2", json_str_at(v, "dataVersion.versionId"));
     CHECK_STR("UriFile", json_str_at(v, "dataVersion.dataType"));
     CHECK_STR("azureml://datastores/d/paths/x", json_str_at(v, "dataVersion.dataUri"));
+    CHECK(json_bool_at(v, "isV2", false));
     CHECK_STR("why", json_str_at(v, "dataVersion.mutableProps.description"));
     CHECK_STR("1", json_str_at(v, "dataVersion.mutableProps.tags.a"));
     CHECK_STR("2", json_str_at(v, "dataVersion.properties.p"));

@@ -2,6 +2,7 @@
  * and what opens it in one flat answer, under the path of the service's first version. */
 #include "kinds/datastore.h"
 
+#include "asset/asset.h"
 #include "kinds/kinds.h"
 
 #include <assert.h>
@@ -56,12 +57,37 @@ static void add_principal(struct arm_request *req, const struct json *properties
 }
 
 /* Key and signature stand twice: older readers take `credential`, whatever it is. */
+static void add_secret(struct arm_request *req, struct json *section, const char *name,
+                       struct str secret)
+{
+    if (secret.len == 0)
+        return;
+    json_set_str(req->arena, section, name, secret);
+    json_set_str(req->arena, section, "credential", secret);
+}
+
+/* Ours are opened by a signature, whatever ARM says of them: this library signs with the account's
+ * key only where accounts are host names. */
+static bool add_own(struct arm_request *req, const struct json *properties, struct json *section)
+{
+    struct str container = json_str_at(properties, "containerName"), guid;
+
+    if (!asset_container_guid(container, &guid) || !str_eq(guid, req->scope.guid))
+        return false;
+    json_set_str(req->arena, section, "credentialType", STR("Sas"));
+    json_set_bool(req->arena, section, "isSas", true);
+    add_secret(req, section, "sasToken", upload_sign(req, container, "racwdl", 24));
+    return true;
+}
+
 static int add_credentials(struct arm_request *req, const struct document *document,
                            const struct json *properties, struct json *section, struct error *err)
 {
     struct str type = json_str_at(properties, "credentials.credentialsType");
     struct arm_reply reply = {0};
 
+    if (add_own(req, properties, section))
+        return 0;
     json_set_str(req->arena, section, "credentialType", type.len ? type : STR("None"));
     json_set_bool(req->arena, section, "isSas", str_eq(type, STR("Sas")));
     if (type.len == 0 || str_eq(type, STR("None")))
@@ -69,13 +95,9 @@ static int add_credentials(struct arm_request *req, const struct document *docum
     if (datastore_list_secrets(req, document, &reply, err) < 0)
         return -1;
     struct str key = json_str_at(reply.body, "key"), token = json_str_at(reply.body, "sasToken");
-    if (key.len > 0)
-        json_set_str(req->arena, section, "accountKey", key);
-    if (token.len > 0)
-        json_set_str(req->arena, section, "sasToken", token);
-    if (key.len > 0 || token.len > 0)
-        json_set_str(req->arena, section, "credential", key.len ? key : token);
-    else
+    add_secret(req, section, "accountKey", key);
+    add_secret(req, section, "sasToken", token);
+    if (key.len == 0 && token.len == 0)
         add_principal(req, properties, reply.body, section);
     return 0;
 }
