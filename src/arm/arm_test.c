@@ -11,7 +11,7 @@ TEST(a_page_token_gives_back_its_position)
     struct document last = {.created_us = 1763726400000001, .doc = 42};
     int64_t us = 0, doc = 0;
 
-    struct str token = arm_page_token(arena, &last);
+    struct str token = arm_page_token(arena, &last, ORDER_NEWEST);
     CHECK(arm_page_token_read(token, &us, &doc));
     CHECK_INT(last.created_us, us);
     CHECK_INT(last.doc, doc);

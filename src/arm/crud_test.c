@@ -329,6 +329,52 @@ TEST(lists_are_paged_newest_first_by_links_that_work)
     CHECK_INT(400, fake_send(f->fake, "GET", WS "/things?listViewType=Some", STR("")).status);
 }
 
+/* The names of all pages of a list, with a blank behind each. */
+static struct str names_of(struct fixture *f, const char *query)
+{
+    struct str names = STR(""), link = STR("");
+    const char *target = arena_printf(f->arena, WS "/things?%s&$top=2", query).ptr;
+
+    do {
+        struct fake_reply reply = fake_send(f->fake, "GET", target, STR(""));
+        CHECK_INT(200, reply.status);
+        struct json_iter it = json_iter(json_get(reply.json, STR("value")));
+        while (json_next(&it))
+            names = arena_printf(f->arena, "%.*s%.*s ", STR_ARG(names),
+                                 STR_ARG(json_str_at(it.value, "name")));
+        link = json_str_at(reply.json, "nextLink");
+        if (link.len > 0)
+            target = arena_cstr(f->arena, str_slice(link, 23, link.len));
+    } while (link.len > 0);
+    return names;
+}
+
+TEST(lists_go_up_and_down_by_both_times)
+{
+    static const struct {
+        const char *query, *names;
+    } CASES[] = {
+        {"$orderBy=createdtime%20desc", "n4 n3 n2 n1 n0 "},
+        {"$orderBy=createdtime%20asc", "n0 n1 n2 n3 n4 "},
+        {"$orderBy=createdtime+asc", "n0 n1 n2 n3 n4 "},
+        {"$orderBy=createdtime", "n0 n1 n2 n3 n4 "},
+        {"$orderBy=CreatedAtAsc", "n0 n1 n2 n3 n4 "},
+        {"$orderBy=modifiedtime%20desc", "n1 n4 n3 n2 n0 "},
+        {"$orderBy=UpdatedAtAsc", "n0 n2 n3 n4 n1 "},
+        {"$orderBy=modifiedtime%20asc&listViewType=All", "n0 n2 n3 n4 n1 "},
+    };
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    char target[] = WS "/things/n0";
+
+    for (char c = '0'; c < '5'; c++) {
+        target[sizeof(target) - 2] = c;
+        fake_json(f->fake, "PUT", target, "{\"properties\":{}}");
+    }
+    fake_json(f->fake, "PATCH", WS "/things/n1", "{\"properties\":{\"a\":1}}");
+    for (size_t i = 0; i < COUNT(CASES); i++)
+        CHECK_STR(CASES[i].names, names_of(f, CASES[i].query));
+}
+
 TEST(a_version_makes_its_container_and_counts)
 {
     CLEANUP(fixture_close) struct fixture *f = fixture_open();

@@ -66,8 +66,13 @@ bool arm_etag_among(struct str list, struct str etag);
 
 /* What $skip, $top (or count), $orderBy and listViewType ask for. Errors: ERROR_INVALID. */
 int arm_page_read(const struct call *call, struct document_query *query, struct error *err);
+/* $orderBy alone. Errors: ERROR_NOT_IMPLEMENTED for an order by something else. */
+int arm_page_order(const struct call *call, enum document_order *out, struct error *err);
+/* For lists that have one order. Errors: ERROR_NOT_IMPLEMENTED. */
+int arm_page_newest(enum document_order order, struct error *err);
 /* The token after which the next page goes on. */
-struct str arm_page_token(struct arena *arena, const struct document *last);
+struct str arm_page_token(struct arena *arena, const struct document *last,
+                          enum document_order order);
 bool arm_page_token_read(struct str token, int64_t *out_us, int64_t *out_doc);
 /* The query with its $skip replaced, ready to be put behind "?". */
 struct str arm_page_query(struct arena *arena, struct str query, struct str token);

@@ -129,6 +129,8 @@ struct arm_kind {
     int (*list)(struct arm_request *req, struct store_txn *txn, const struct document_query *page,
                 const struct document_sink *to, struct error *err);
 
+    bool newest_only; /* `list` knows no other order */
+
     /* Kinds that are scopes themselves; 0: none. Their one document lies in the scope it names. */
     enum scope_kind is_scope;
     /* In the write, before the document of a new scope is stored: makes the scope's row and what it

@@ -52,9 +52,11 @@ static int gather_page(struct arm_request *req, struct store_txn *txn, struct do
 void arm_link_next(struct arm_request *req, struct json *page, const struct document *last)
 {
     const struct http_exchange *ex = req->call->ex;
-    struct str query = arm_page_query(req->arena, http_query(ex), arm_page_token(req->arena, last));
+    enum document_order order = ORDER_NEWEST;
 
-    assert(last->created_us >= 0);
+    arm_page_order(req->call, &order, NULL); /* was read before */
+    struct str query =
+        arm_page_query(req->arena, http_query(ex), arm_page_token(req->arena, last, order));
     json_set_str(req->arena, page, "nextLink",
                  arena_printf(req->arena, "%.*s%.*s?%.*s", STR_ARG(arm_base_url(req->call)),
                               STR_ARG(http_path(ex)), STR_ARG(query)));
@@ -69,7 +71,8 @@ int arm_list(struct arm_request *req, struct arm_reply *out, struct error *err)
     struct json *page = json_object(req->arena), *value = json_array(req->arena);
 
     assert(req->kind);
-    if (arm_page_read(req->call, &query, err) < 0)
+    if (arm_page_read(req->call, &query, err) < 0 ||
+        (req->kind->newest_only && arm_page_newest(query.order, err) < 0))
         return -1;
     assert(txn);
     if (gather_page(req, txn, &query, &gather, err) < 0)

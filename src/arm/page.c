@@ -37,18 +37,52 @@ static int read_view(struct str text, enum document_view *out, struct error *err
                      "listViewType is ActiveOnly, ArchivedOnly or All, not '%.*s'.", STR_ARG(text));
 }
 
-/* Newest first is the one order the tables are laid out for. */
-static int read_order(struct str text, struct error *err)
+/* Services spell the same thing in several ways; without a direction a list goes up, as OData says.
+ */
+int arm_page_order(const struct call *call, enum document_order *out, struct error *err)
 {
-    static const char *const NEWEST[] = {"", "createdtime desc", "createdtime+desc",
-                                         "CreatedTimeDesc", "CreatedAtDesc"};
+    static const struct {
+        struct str word;
+        enum document_order order;
+    } WORDS[] = {
+        {STR_INIT(""), ORDER_NEWEST},
+        {STR_INIT("createdtime desc"), ORDER_NEWEST},
+        {STR_INIT("createdtime+desc"), ORDER_NEWEST},
+        {STR_INIT("CreatedTimeDesc"), ORDER_NEWEST},
+        {STR_INIT("CreatedAtDesc"), ORDER_NEWEST},
+        {STR_INIT("createdtime"), ORDER_OLDEST},
+        {STR_INIT("createdtime asc"), ORDER_OLDEST},
+        {STR_INIT("createdtime+asc"), ORDER_OLDEST},
+        {STR_INIT("CreatedTimeAsc"), ORDER_OLDEST},
+        {STR_INIT("CreatedAtAsc"), ORDER_OLDEST},
+        {STR_INIT("modifiedtime desc"), ORDER_CHANGED_LAST},
+        {STR_INIT("modifiedtime+desc"), ORDER_CHANGED_LAST},
+        {STR_INIT("UpdatedAtDesc"), ORDER_CHANGED_LAST},
+        {STR_INIT("modifiedtime"), ORDER_CHANGED_FIRST},
+        {STR_INIT("modifiedtime asc"), ORDER_CHANGED_FIRST},
+        {STR_INIT("modifiedtime+asc"), ORDER_CHANGED_FIRST},
+        {STR_INIT("UpdatedAtAsc"), ORDER_CHANGED_FIRST},
+    };
+    struct str text = str_trim(call_query(call, "$orderBy"));
 
-    for (size_t i = 0; i < COUNT(NEWEST); i++)
-        if (str_eq_fold(text, str_from(NEWEST[i])))
+    assert(out);
+    for (size_t i = 0; i < COUNT(WORDS); i++)
+        if (str_eq_fold(text, WORDS[i].word)) {
+            *out = WORDS[i].order;
             return 0;
+        }
     return error_set(err, ERROR_NOT_IMPLEMENTED, "$orderBy",
-                     "Lists are ordered by 'createdtime desc'; '%.*s' is not built yet.",
-                     STR_ARG(text));
+                     "Lists are ordered by 'createdtime' or 'modifiedtime', 'asc' or 'desc'; '%.*s'"
+                     " is not built yet.",
+                     STR_ARG(str_slice(text, 0, 80)));
+}
+
+int arm_page_newest(enum document_order order, struct error *err)
+{
+    if (order == ORDER_NEWEST)
+        return 0;
+    return error_set(err, ERROR_NOT_IMPLEMENTED, "$orderBy",
+                     "This list is ordered by 'createdtime desc' alone.");
 }
 
 /* Clients may ask for more than a page holds; they get a page. */
@@ -79,10 +113,11 @@ bool arm_page_token_read(struct str token, int64_t *out_us, int64_t *out_doc)
     return true;
 }
 
-struct str arm_page_token(struct arena *arena, const struct document *last)
+struct str arm_page_token(struct arena *arena, const struct document *last,
+                          enum document_order order)
 {
-    assert(last->created_us >= 0);
-    return arena_printf(arena, "%lld.%lld", (long long)last->created_us, (long long)last->doc);
+    return arena_printf(arena, "%lld.%lld", (long long)document_position(last, order),
+                        (long long)last->doc);
 }
 
 /* The first of several spellings that a client used. */
@@ -104,7 +139,7 @@ int arm_page_read(const struct call *call, struct document_query *query, struct 
 
     assert(call && query);
     if (read_view(call_query(call, "listViewType"), &query->view, err) < 0 ||
-        read_order(call_query(call, "$orderBy"), err) < 0 ||
+        arm_page_order(call, &query->order, err) < 0 ||
         read_limit(any_query(call, SIZE, COUNT(SIZE)), &query->limit, err) < 0)
         return -1;
     if (skip.len > 0 && !arm_page_token_read(skip, &query->before_us, &query->before_doc))

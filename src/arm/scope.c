@@ -189,8 +189,11 @@ int arm_list_scopes(struct arm_request *req, struct arm_reply *out, struct error
                         .subscription = call_param(req->call, "subscription"),
                         .group = call_param(req->call, "group")};
 
-    assert(req->kind && req->kind->is_scope);
-    if (arm_page_read(req->call, &query, err) < 0 || open_access(req, &access, err) < 0)
+    assert(!req->kind || req->kind->is_scope);
+    if (!req->kind && read_wanted(req->call, &wanted, err) < 0)
+        return -1;
+    if (arm_page_read(req->call, &query, err) < 0 || arm_page_newest(query.order, err) < 0 ||
+        open_access(req, &access, err) < 0)
         return -1;
     walk.access = access;
     walk.after = query.before_doc;

@@ -45,21 +45,26 @@ static int read_top(struct str text, size_t *out, struct error *err)
     return 0;
 }
 
-/* Newest first is the one order there is. */
-static int check_order(struct str order, struct error *err)
+/* By the time of making, newest first when nothing is said; a field without a direction goes up. */
+static int read_order(struct str order, struct run_query *out, struct error *err)
 {
-    static const char *const TAKEN[] = {
-        "createdUtc desc",  "startTimeUtc desc",   "created_utc desc",       "runNumber desc",
-        "createdTime desc", "createdTimeUtc desc", "properties/created desc"};
-    struct str text = str_trim(order);
+    static const char *const FIELDS[] = {"createdUtc",        "startTimeUtc", "created_utc",
+                                         "runNumber",         "createdTime",  "createdTimeUtc",
+                                         "properties/created"};
+    struct str text = str_trim(order), field = text, direction = STR("asc");
 
-    for (size_t i = 0; i < COUNT(TAKEN); i++)
-        if (str_eq_fold(text, str_from(TAKEN[i])))
-            return 0;
+    str_cut(text, ' ', &field, &direction);
+    direction = str_trim(direction);
+    bool up = str_eq_fold(direction, STR("asc"));
+    out->oldest = text.len > 0 && up;
     if (text.len == 0)
         return 0;
+    for (size_t i = 0; i < COUNT(FIELDS); i++)
+        if (str_eq_fold(field, str_from(FIELDS[i])) && (up || str_eq_fold(direction, STR("desc"))))
+            return 0;
     return error_set(err, ERROR_NOT_IMPLEMENTED, "orderBy",
-                     "Runs are listed newest first; the order '%.*s' is not built yet.",
+                     "Runs are ordered by createdUtc, asc or desc; the order '%.*s' is not built"
+                     " yet.",
                      STR_ARG(str_slice(text, 0, 60)));
 }
 
@@ -136,7 +141,7 @@ static int read_options(struct listing *l, struct error *err)
     if (dataplane_filter_parse(call->arena, option(call, "$filter", "filter"), &l->filter, err) <
             0 ||
         read_top(option(call, "$top", "top"), &l->top, err) < 0 ||
-        check_order(option(call, "$orderby", "orderBy"), err) < 0)
+        read_order(option(call, "$orderby", "orderBy"), &l->query, err) < 0)
         return -1;
     return read_token(option(call, "$continuationtoken", "continuationToken"), &l->query, err);
 }
@@ -144,7 +149,7 @@ static int read_options(struct listing *l, struct error *err)
 /* The address of the next page: the same question from another position. */
 static void set_next_link(const struct call *call, struct json *body)
 {
-    static const char *const KEPT[] = {"$filter", "filter", "$top", "top"};
+    static const char *const KEPT[] = {"$filter", "filter", "$top", "top", "$orderby", "orderBy"};
     struct str token = json_str_at(body, "continuationToken");
 
     if (token.len == 0)
@@ -250,7 +255,7 @@ static struct json *query_view(struct dataplane_run *at, struct error *err)
     assert(at->scope.number > 0);
     if (!ask ||
         dataplane_filter_parse(at->call->arena, json_str_at(ask, "filter"), &l.filter, err) < 0 ||
-        check_order(json_str_at(ask, "orderBy"), err) < 0 ||
+        read_order(json_str_at(ask, "orderBy"), &l.query, err) < 0 ||
         read_token(json_str_at(ask, "continuationToken"), &l.query, err) < 0 ||
         (!json_is_null(top) &&
          read_top(json_is_integer(top) ? json_write(at->call->arena, top) : STR("x"), &l.top, err) <

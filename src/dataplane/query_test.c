@@ -54,6 +54,30 @@ TEST(runs_are_listed_newest_first)
                                                       "\"createdUtc desc\"}")));
 }
 
+TEST(runs_are_listed_oldest_first_when_asked)
+{
+    static const char *const UP[] = {"createdUtc", "createdUtc asc", "startTimeUtc ASC",
+                                     " created_utc  asc "};
+    CLEANUP(world_close) struct world *w = world_open();
+
+    world_add_run(w, "late", 0);
+    for (size_t i = 0; i < COUNT(UP); i++) {
+        const char *ask = arena_printf(w->arena, "{\"top\":2,\"orderBy\":\"%s\"}", UP[i]).ptr;
+        struct json *page = world_ask(w, 200, "POST", HISTORY "/runs:query", ask);
+        CHECK_STR("calm_owl kid", names(w, page));
+        struct str token = json_str_at(page, "continuationToken");
+        ask = arena_printf(w->arena, "{\"orderBy\":\"%s\",\"continuationToken\":\"%.*s\"}", UP[i],
+                           STR_ARG(token))
+                  .ptr;
+        CHECK_STR("late", names(w, world_ask(w, 200, "POST", HISTORY "/runs:query", ask)));
+    }
+    struct json *page = world_get(w, HISTORY "/runs?$orderby=createdUtc%20asc&$top=2");
+    CHECK_STR("calm_owl kid", names(w, page));
+    struct str link = json_str_at(page, "nextLink");
+    CHECK_STR("late", names(w, world_get(w, str_slice(link, 23, link.len).ptr)));
+    world_ask(w, 501, "POST", HISTORY "/runs:query", "{\"orderBy\":\"createdUtc up\"}");
+}
+
 TEST(an_experiment_has_its_own_list_by_name_and_by_id)
 {
     CLEANUP(world_close) struct world *w = world_open();

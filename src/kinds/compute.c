@@ -263,6 +263,7 @@ const struct arm_kind compute_kind = {
     .progress = compute_progress,
     .find = compute_find,
     .list = compute_list,
+    .newest_only = true,
     .actions = ACTIONS,
     .action_count = COUNT(ACTIONS),
 };

@@ -321,6 +321,7 @@ const struct arm_kind connection_kind = {
     .remove = connection_remove,
     .show = connection_show,
     .list = connection_list,
+    .newest_only = true,
     .actions = ACTIONS,
     .action_count = COUNT(ACTIONS),
     .made_status = 200, /* the clients know no other */

@@ -161,4 +161,5 @@ const struct arm_kind feature_kind = {
     .prepare = feature_prepare,
     .find = feature_find,
     .list = feature_list,
+    .newest_only = true,
 };

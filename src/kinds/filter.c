@@ -104,6 +104,7 @@ struct sieve {
     const struct filter *filter;
     const struct document_sink *to;
     size_t left, seen;
+    enum document_order order;
     int64_t before_us, before_doc;
 };
 
@@ -116,7 +117,7 @@ static int sift(const struct document *document, void *context, struct error *er
     if (!body)
         return -1;
     sieve->seen++;
-    sieve->before_us = document->created_us;
+    sieve->before_us = document_position(document, sieve->order);
     sieve->before_doc = document->doc;
     if (sieve->left == 0 ||
         !filter_fits(sieve->filter, document, json_at(body, "properties"), NULL))
@@ -165,7 +166,8 @@ int filter_list(struct arm_request *req, struct store_txn *txn, const struct doc
                 const struct document_sink *to, struct error *err)
 {
     struct filter filter = filter_read(req->call);
-    struct sieve sieve = {.req = req, .filter = &filter, .to = to, .left = page->limit};
+    struct sieve sieve = {
+        .req = req, .filter = &filter, .to = to, .left = page->limit, .order = page->order};
 
     assert(page->limit > 0);
     if (req->kind->parent && req->parent.doc == 0)

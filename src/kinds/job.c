@@ -448,6 +448,7 @@ const struct arm_kind job_kind = {
     .show = job_kind_show,
     .find = job_kind_find,
     .list = job_kind_list,
+    .newest_only = true,
     .actions = ACTIONS,
     .action_count = COUNT(ACTIONS),
 };

@@ -278,5 +278,6 @@ const struct arm_kind online_sku_kind = {
     .parent = &online_deployment_kind,
     .prepare = sku_prepare,
     .list = sku_list,
+    .newest_only = true,
     .show = sku_show,
 };

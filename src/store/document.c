@@ -277,19 +277,43 @@ int document_latest(struct store_txn *txn, int64_t scope, int64_t container, str
 #define HEAD "SELECT " COLUMNS " FROM document d"
 #define PLACE " d.scope = ? AND d.type = ? AND d.parent = ?"
 #define ARCHIVED " AND d.archived = ?"
-#define AFTER " AND (d.created_us, d.doc) < (?, ?) ORDER BY d.created_us DESC, d.doc DESC LIMIT ?"
+#define DOWN(column) \
+    " AND (" column ", d.doc) < (?, ?) ORDER BY " column " DESC, d.doc DESC LIMIT ?"
+#define UP(column) " AND (" column ", d.doc) > (?, ?) ORDER BY " column ", d.doc LIMIT ?"
 #define WITH_ATTR \
     " JOIN attr a ON a.doc = d.doc WHERE a.scope = ? AND a.field = ? AND a.text = ? AND"
+#define ORDERS(head)                                      \
+    {                                                     \
+        [ORDER_NEWEST] = head DOWN("d.created_us"),       \
+        [ORDER_OLDEST] = head UP("d.created_us"),         \
+        [ORDER_CHANGED_LAST] = head DOWN("d.updated_us"), \
+        [ORDER_CHANGED_FIRST] = head UP("d.updated_us"),  \
+    }
 
-/* Four texts rather than one with conditions that are always true: each is led by its index. */
+/* A text for each question rather than one with conditions that are always true: each is led by
+ * its index. */
 static struct sql *document_list_sql(struct store_txn *txn, const struct document_query *query,
                                      struct error *err)
 {
-    if (query->field)
-        return query->view == VIEW_ALL ? sql(txn, HEAD WITH_ATTR PLACE AFTER, err)
-                                       : sql(txn, HEAD WITH_ATTR PLACE ARCHIVED AFTER, err);
-    return query->view == VIEW_ALL ? sql(txn, HEAD " WHERE" PLACE AFTER, err)
-                                   : sql(txn, HEAD " WHERE" PLACE ARCHIVED AFTER, err);
+    static const char *const TEXTS[2][2][DOCUMENT_ORDERS] = {
+        {ORDERS(HEAD " WHERE" PLACE), ORDERS(HEAD " WHERE" PLACE ARCHIVED)},
+        {ORDERS(HEAD WITH_ATTR PLACE), ORDERS(HEAD WITH_ATTR PLACE ARCHIVED)},
+    };
+
+    assert(query->order < DOCUMENT_ORDERS);
+    return sql(txn, TEXTS[query->field != NULL][query->view != VIEW_ALL][query->order], err);
+}
+
+static bool goes_up(enum document_order order)
+{
+    return order == ORDER_OLDEST || order == ORDER_CHANGED_FIRST;
+}
+
+int64_t document_position(const struct document *document, enum document_order order)
+{
+    assert(document->created_us >= 0);
+    return order == ORDER_NEWEST || order == ORDER_OLDEST ? document->created_us
+                                                          : document->updated_us;
 }
 
 /* At most PAGE documents after the position in the query. */
@@ -298,6 +322,7 @@ static int document_page(struct store_txn *txn, const struct document_query *que
 {
     struct sql *q = document_list_sql(txn, query, err);
     bool start = !query->before_us && !query->before_doc;
+    int64_t edge = goes_up(query->order) ? -1 : INT64_MAX;
     size_t count = 0;
     int at = 1;
 
@@ -314,8 +339,8 @@ static int document_page(struct store_txn *txn, const struct document_query *que
     sql_bind_int(q, at++, query->parent);
     if (query->view != VIEW_ALL)
         sql_bind_int(q, at++, query->view == VIEW_ARCHIVED);
-    sql_bind_int(q, at++, start ? INT64_MAX : query->before_us);
-    sql_bind_int(q, at++, start ? INT64_MAX : query->before_doc);
+    sql_bind_int(q, at++, start ? edge : query->before_us);
+    sql_bind_int(q, at++, start ? edge : query->before_doc);
     sql_bind_int(q, at, (int64_t)query->limit);
     while (sql_step(q) > 0)
         document_read(q, &out[count++]);
@@ -340,7 +365,7 @@ int document_list(struct store_txn *txn, const struct document_query *query, doc
             if (each(&page[i], context, err) < 0)
                 return -1;
         if (count) {
-            part.before_us = page[count - 1].created_us;
+            part.before_us = document_position(&page[count - 1], query->order);
             part.before_doc = page[count - 1].doc;
         }
         left -= count;

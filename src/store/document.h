@@ -54,17 +54,24 @@ int document_saw_version(struct store_txn *txn, int64_t container, struct str ve
 
 enum document_view { VIEW_ACTIVE, VIEW_ARCHIVED, VIEW_ALL };
 
-/* A page, newest first by (created_us, doc). */
+/* By the time of making or of the last change; equal times by the row. */
+enum document_order { ORDER_NEWEST, ORDER_OLDEST, ORDER_CHANGED_LAST, ORDER_CHANGED_FIRST };
+#define DOCUMENT_ORDERS 4
+
+/* A page, newest first unless `order` says otherwise. */
 struct document_query {
     int64_t scope;
     struct str type;
     int64_t parent;
     enum document_view view;
+    enum document_order order;
     int64_t before_us, before_doc; /* position after which to go on; 0 from the start */
     const char *field;             /* only documents whose attribute … */
     struct str text;               /* … has this text; NULL: no condition */
     size_t limit;
 };
+/* The `before_us` of a page that goes on after this document. */
+int64_t document_position(const struct document *document, enum document_order order);
 typedef int document_each(const struct document *document, void *context, struct error *err);
 int document_list(struct store_txn *txn, const struct document_query *query, document_each *each,
                   void *context, struct error *err);

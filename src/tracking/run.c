@@ -243,26 +243,30 @@ int run_each_of(struct store_txn *txn, const struct experiment_key *experiment, 
     return run_walk(q, each, context, err);
 }
 
-#define RUN_PAGE                                                   \
-    " AND archived BETWEEN ? AND ? AND (created_us, run) < (?, ?)" \
+#define RUN_ANY "SELECT " RUN_COLUMNS " FROM run WHERE scope = ? "
+#define RUN_BELOW RUN_ANY "AND parent = ? "
+#define RUN_OF RUN_ANY "AND experiment = ? "
+#define RUN_DOWN                                                  \
+    "AND archived BETWEEN ? AND ? AND (created_us, run) < (?, ?)" \
     " ORDER BY created_us DESC, run DESC LIMIT ?"
+#define RUN_UP                                                    \
+    "AND archived BETWEEN ? AND ? AND (created_us, run) > (?, ?)" \
+    " ORDER BY created_us, run LIMIT ?"
 
-/* A position of 0 is the newest; rows at the same instant are told apart by their number. */
+/* A position of 0 is the end where the list begins; rows at the same instant are told apart by
+ * their number. */
 int run_list(struct store_txn *txn, const struct run_query *query, run_each *each, void *context,
              struct error *err)
 {
-    int at = 1;
-    struct sql *q;
+    static const char *const TEXTS[3][2] = {{RUN_ANY RUN_DOWN, RUN_ANY RUN_UP},
+                                            {RUN_BELOW RUN_DOWN, RUN_BELOW RUN_UP},
+                                            {RUN_OF RUN_DOWN, RUN_OF RUN_UP}};
+    int64_t edge = query->oldest ? -1 : INT64_MAX;
+    int which = query->parent ? 1 : query->by_experiment ? 2 : 0, at = 1;
+    bool start = !query->before_us && !query->before_run;
+    struct sql *q = sql(txn, TEXTS[which][query->oldest], err);
 
     assert(!query->parent || !query->by_experiment);
-    if (query->parent)
-        q = sql(txn, "SELECT " RUN_COLUMNS " FROM run WHERE scope = ? AND parent = ?" RUN_PAGE,
-                err);
-    else if (query->by_experiment)
-        q = sql(txn, "SELECT " RUN_COLUMNS " FROM run WHERE scope = ? AND experiment = ?" RUN_PAGE,
-                err);
-    else
-        q = sql(txn, "SELECT " RUN_COLUMNS " FROM run WHERE scope = ?" RUN_PAGE, err);
     if (!q)
         return -1;
     assert(query->limit > 0);
@@ -271,8 +275,8 @@ int run_list(struct store_txn *txn, const struct run_query *query, run_each *eac
         sql_bind_int(q, at++, query->parent ? query->parent : query->experiment);
     sql_bind_int(q, at++, query->archived_only && !query->all ? 1 : 0);
     sql_bind_int(q, at++, query->archived_only || query->all ? 1 : 0);
-    sql_bind_int(q, at++, query->before_us ? query->before_us : INT64_MAX);
-    sql_bind_int(q, at++, query->before_run ? query->before_run : INT64_MAX);
+    sql_bind_int(q, at++, start ? edge : query->before_us);
+    sql_bind_int(q, at++, start ? edge : query->before_run);
     sql_bind_int(q, at, (int64_t)query->limit);
     return run_walk(q, each, context, err);
 }

@@ -96,14 +96,15 @@ int run_delete_tag(struct store_txn *txn, const struct run *run, struct str key,
 int run_replace_tags(struct store_txn *txn, const struct run *run, const struct json *tags,
                      struct error *err);
 
-/* Runs newest first, for lists of jobs. */
+/* Runs newest first unless `oldest` says otherwise, for lists of jobs. */
 struct run_query {
     int64_t scope;
     int64_t parent; /* 0: any */
     bool archived_only, all;
     bool by_experiment; /* only of `experiment`; not together with a parent */
     int64_t experiment;
-    int64_t before_us, before_run;
+    bool oldest;                   /* the oldest first */
+    int64_t before_us, before_run; /* where to go on */
     size_t limit;
 };
 typedef int run_each(const struct run *run, void *context, struct error *err);
