@@ -191,6 +191,8 @@ static void make_log(struct world *w, int64_t run, int how)
     CHECK_OK(dir_make(w->dir, folder, 0700, &err), &err);
     if (how == 0)
         CHECK_OK(file_write_atomic(w->dir, path, STR("all is said\n"), 0600, &err), &err);
+    else if (how == 3)
+        CHECK_OK(file_write_atomic(w->dir, path, STR(""), 0600, &err), &err);
     else if (how == 1)
         CHECK_INT(0, symlinkat("../../../secret", w->dir, path));
     else
@@ -204,7 +206,7 @@ TEST(a_log_that_is_no_plain_file_is_neither_followed_nor_waited_for)
 
     world_open(&w);
     CHECK_OK(file_write_atomic(w.dir, "secret", STR("the server's key"), 0600, &err), &err);
-    for (int how = 0; how < 3; how++) {
+    for (int how = 0; how < 4; how++) {
         char name[16];
         snprintf(name, sizeof(name), "log%d", how);
         int64_t run = started(&w, name, HELLO);
@@ -212,6 +214,8 @@ TEST(a_log_that_is_no_plain_file_is_neither_followed_nor_waited_for)
         world_report(&w, run, "[{\"seq\":2,\"event\":\"finished\",\"kind\":\"exit\",\"code\":0}]");
         CHECK_INT(RUN_COMPLETED, world_run(&w, name).status);
         CHECK_STR(how == 0 ? "all is said\n" : "", kept_log(&w, name));
+        /* An empty one is kept as it is. */
+        CHECK_INT(how == 0 || how == 3, kept_log(&w, name).ptr != NULL);
     }
     world_close(&w);
 }

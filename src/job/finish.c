@@ -67,6 +67,9 @@ static void catch_up(struct jobs *jobs, struct arena *arena, struct str key, con
             return;
         offset += count;
     }
+    /* A command that prints nothing has a log all the same: people look for it. */
+    if (offset == 0 && str_ends(key, JOB_LOGS[0]))
+        content_log_append(jobs->options.content, key, 0, STR(""), NULL);
 }
 
 /* Files become objects outside of the transaction; rows follow inside. */
