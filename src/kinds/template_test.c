@@ -273,6 +273,8 @@ TEST(deployments_of_a_group_are_listed_and_removed_without_what_they_made)
     CHECK_INT(201, deploy(f, "[" WORKSPACE "}]").status);
     struct fake_reply reply = fake_send(f->fake, "GET", LIST, STR(""));
     CHECK_INT(1, json_count(json_at(reply.json, "value")));
+    reply = fake_send(f->fake, "GET", GROUP "/providers/Microsoft.Resources/deployments/", STR(""));
+    CHECK_INT(1, json_count(json_at(reply.json, "value")));
     CHECK_STR(DEPLOYMENT, json_str_at(reply.json, "value[0].id"));
     CHECK(!json_at(reply.json, "value[0].operations"));
     CHECK_INT(204, fake_send(f->fake, "DELETE", DEPLOYMENT, STR("")).status);

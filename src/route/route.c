@@ -524,6 +524,18 @@ static bool is_slashed(const struct walk *walk)
     return false;
 }
 
+/* Azure's libraries end some addresses of ARM in a slash, which says nothing there. Elsewhere it
+ * may be part of a name. */
+static bool find_end(struct walk *walk, const struct node *root)
+{
+    if (descend(walk, root, 0))
+        return true;
+    if (walk->count < 2 || walk->pieces[walk->count - 1].raw.len > 0)
+        return false;
+    walk->count--;
+    return descend(walk, root, 0) && (walk->end->rows->route->flags & ROUTE_FOLD);
+}
+
 /* The path is cut and decoded once; matching then compares whole pieces. */
 int router_find(const struct router *router, const struct route_ask *ask, struct call *call,
                 struct str *out_allow, struct error *err)
@@ -536,7 +548,7 @@ int router_find(const struct router *router, const struct route_ask *ask, struct
     walk.listener = ask->listener;
     call->param_count = 0;
     int split = split_path(call->arena, ask->path, &walk, err);
-    bool found = descend(&walk, &router->root, 0);
+    bool found = find_end(&walk, &router->root);
     take_face(call, walk.nearest ? walk.nearest->any : NULL);
     if (split < 0)
         return -1;

@@ -138,6 +138,14 @@ TEST(head_is_answered_by_the_row_for_get)
     check("method not allowed near /api/runs/create allow POST", "HEAD", "/api/runs/create");
 }
 
+TEST(a_slash_at_the_end_says_nothing_in_addresses_that_fold)
+{
+    check("/subscriptions/{s}/workspaces/{w}/{type} s=1 w=2 type=jobs", "GET",
+          "/subscriptions/1/workspaces/2/jobs/");
+    check("not found near /api/runs/get", "GET", "/api/runs/get/");
+    check("/files/{path*} path=a/", "GET", "/files/a/");
+}
+
 TEST(a_row_is_not_there_on_another_listener)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
