@@ -219,11 +219,20 @@ static void ask_later(struct ask *ask)
     CHECK(pthread_create(&ask->thread, NULL, ask_run, ask) == 0);
 }
 
+/* How many requests a replica holds. */
+static unsigned held(struct fake_replica *replica)
+{
+    pthread_mutex_lock(&replica->lock);
+    unsigned count = replica->held_count;
+    pthread_mutex_unlock(&replica->lock);
+    return count;
+}
+
 /* Waits until the replicas hold this many requests, at most a few seconds. */
 static void await_held(struct world *w, unsigned count)
 {
     for (int i = 0; i < 500; i++) {
-        if (w->replicas[0].held_count + w->replicas[1].held_count == count)
+        if (held(&w->replicas[0]) + held(&w->replicas[1]) == count)
             return;
         usleep(10000);
     }
@@ -400,8 +409,8 @@ TEST(who_waits_when_the_gateway_ends_is_told_so)
     CHECK(str_find(late.reply.body, STR("Stopping")) > 0);
     /* Those that a replica has are still answered. */
     let_go(&w->replicas[0]);
-    pthread_join(first.thread, NULL);
     let_go(&w->replicas[1]);
+    pthread_join(first.thread, NULL);
     pthread_join(second.thread, NULL);
     CHECK(first.reply.status == 200 && second.reply.status == 200);
     int64_t begun_us = clock_mono_us();
