@@ -192,12 +192,12 @@ TEST(system_data_says_what_kind_of_principal_made_and_changed_it)
     CHECK_STR("ManagedIdentity", json_str_at(reply.json, "systemData.lastModifiedByType"));
 }
 
-TEST(paths_match_in_any_case_and_head_is_a_get)
+TEST(paths_match_in_any_case_and_head_asks_whether)
 {
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
 
     fake_json(f->fake, "PUT", WS "/things/One", "{\"properties\":{}}");
-    CHECK_INT(200, fake_send(f->fake, "HEAD",
+    CHECK_INT(204, fake_send(f->fake, "HEAD",
                              "/Subscriptions/S1/resourcegroups/RG/Providers/"
                              "microsoft.machinelearningservices/Workspaces/WS/things/one",
                              STR(""))

@@ -7,15 +7,21 @@
 
 typedef int arm_run(struct arm_request *req, struct arm_reply *out, struct error *err);
 
-/* Headers of an operation come before the body. */
+/* Headers of an operation come before the body. Azure's libraries ask by HEAD whether something is
+ * there, and take no status for a yes but 204. */
 static void answer(struct arm_request *req, struct call *call, const struct arm_reply *reply)
 {
+    bool head = str_eq(http_method(call->ex), STR("HEAD"));
+
     assert(reply->status >= 200);
     if (reply->etag.len > 0)
         http_add_header(call->ex, "ETag", reply->etag);
     if (reply->operation.len > 0)
         arm_operation_headers(req, reply->status, reply->operation);
-    arm_reply(call, reply->status, reply->body);
+    if (head && reply->status == 200)
+        arm_reply(call, 204, NULL);
+    else
+        arm_reply(call, reply->status, reply->body);
 }
 
 /* The words of the path below its scope. */
@@ -166,6 +172,20 @@ static void serve_registries(struct call *call)
     serve_scopes(call, "registries");
 }
 
+/* Whatever stands by itself, of either kind: what tools look through before they delete a group. */
+static void serve_resources(struct call *call)
+{
+    struct arm_request req;
+    struct arm_reply reply = {0};
+    struct error err = {0};
+
+    fill(call, &req);
+    if (arm_list_scopes(&req, &reply, &err) < 0)
+        arm_refuse(call, &err);
+    else
+        answer(&req, call, &reply);
+}
+
 #define PROVIDER "/providers/" ARM_PROVIDER
 #define SUBSCRIPTION "/subscriptions/{subscription}"
 #define GROUP SUBSCRIPTION "/resourceGroups/{group}" PROVIDER
@@ -252,6 +272,8 @@ static const struct route ROWS[] = {
     SCOPES_ROW(GROUP "/workspaces", serve_workspaces),
     SCOPES_ROW(GROUP "/registries", serve_registries),
     SCOPES_ROW(FRONT GROUP "/registries", serve_registries),
+    SCOPES_ROW(SUBSCRIPTION "/resources", serve_resources),
+    SCOPES_ROW(SUBSCRIPTION "/resourceGroups/{group}/resources", serve_resources),
     WORKSPACE_ROWS(WS),
     REGISTRY_ROWS(REG),
     WORKSPACE_ROWS(FRONT WS),

@@ -103,7 +103,106 @@ struct walk {
     struct scope *scopes;
     size_t count, size; /* size: one more than the page, which tells whether there is another */
     const struct access *access; /* the caller's roles; NULL: he may see all */
+    const struct arm_kind *kind; /* NULL: of every kind that is a scope */
+    const struct wanted *wanted;
 };
+
+/* The kind of a scope; NULL when the list is not about it. */
+static const struct arm_kind *kind_of(const struct walk *walk, const struct scope *scope)
+{
+    const char *type = scope->kind == SCOPE_REGISTRY ? "registries" : "workspaces";
+
+    if (walk->kind)
+        return scope->kind == walk->kind->is_scope ? walk->kind : NULL;
+    return scope->kind == SCOPE_RETIRED ? NULL : arm_kind_of(walk->req->arm, str_from(type));
+}
+
+/* --- What a list of resources is narrowed to ------------------------------------------------- */
+
+/* "" is any. */
+struct wanted {
+    struct str type, name, group, location, tag, tag_value;
+};
+
+/* Where a word of $filter is kept; NULL for words that are not known. */
+static struct str *place_of(struct wanted *wanted, struct str word)
+{
+    if (str_eq_fold(word, STR("resourceType")))
+        return &wanted->type;
+    if (str_eq_fold(word, STR("name")))
+        return &wanted->name;
+    if (str_eq_fold(word, STR("resourceGroup")))
+        return &wanted->group;
+    if (str_eq_fold(word, STR("location")))
+        return &wanted->location;
+    if (str_eq_fold(word, STR("tagName")))
+        return &wanted->tag;
+    return str_eq_fold(word, STR("tagValue")) ? &wanted->tag_value : NULL;
+}
+
+/* One "WORD eq 'VALUE'". */
+static bool read_term(struct str term, struct wanted *out)
+{
+    ssize_t at = str_find(term, STR(" eq '"));
+    struct str *place = at > 0 ? place_of(out, str_trim(str_slice(term, 0, (size_t)at))) : NULL;
+
+    if (!place || term.ptr[term.len - 1] != '\'' || term.len < (size_t)at + 6)
+        return false;
+    *place = str_slice(term, (size_t)at + 5, term.len - 1);
+    return place->len > 0 && str_find_char(*place, '\'') < 0;
+}
+
+/* Terms joined by " and ", as the libraries write them. */
+static int read_wanted(const struct call *call, struct wanted *out, struct error *err)
+{
+    struct str rest = str_trim(call_query(call, "$filter"));
+
+    *out = (struct wanted){0};
+    while (rest.len > 0) {
+        ssize_t end = str_find(rest, STR(" and "));
+        struct str term = end < 0 ? rest : str_slice(rest, 0, (size_t)end);
+        if (!read_term(str_trim(term), out))
+            return error_set(err, ERROR_INVALID, "$filter",
+                             "$filter joins resourceType, name, resourceGroup, location, tagName "
+                             "and tagValue, each eq '…', by and; not '%.*s'.",
+                             STR_ARG(str_slice(term, 0, 80)));
+        rest = end < 0 ? (struct str){0} : str_slice(rest, (size_t)end + 5, rest.len);
+    }
+    return 0;
+}
+
+static bool fits(struct str wanted, struct str is)
+{
+    return wanted.len == 0 || str_eq_fold(wanted, is);
+}
+
+/* A resource as it is wanted. */
+static bool resource_wanted(const struct walk *walk, const struct scope *scope,
+                            const struct json *wire)
+{
+    const struct wanted *wanted = walk->wanted;
+    const struct json *tag = json_get(json_get(wire, STR("tags")), wanted->tag);
+
+    return fits(wanted->type, json_str_at(wire, "type")) && fits(wanted->name, scope->name) &&
+           fits(wanted->group, scope->group) &&
+           fits(wanted->location, json_str_at(wire, "location")) &&
+           (wanted->tag.len == 0 || (tag && fits(wanted->tag_value, json_as_str(tag))));
+}
+
+/* What all resources have; the rest is told by their own address. */
+static struct json *as_resource(struct arena *arena, const struct json *wire)
+{
+    static const char *const KEYS[] = {"id",       "name", "type", "kind",
+                                       "location", "tags", "sku",  "identity"};
+    struct json *resource = json_object(arena);
+
+    for (size_t i = 0; i < COUNT(KEYS); i++) {
+        struct json *value = json_get(wire, str_from(KEYS[i]));
+        if (value)
+            json_set(arena, resource, str_from(KEYS[i]), json_copy(arena, value));
+    }
+    return resource;
+}
 
 /* The roles by which a list is filtered, read before its transaction begins. */
 static int open_access(const struct arm_request *req, struct access **out, struct error *err)
@@ -123,7 +222,7 @@ static bool may_see(const struct walk *walk, const struct scope *scope)
 
     assert(scope->number > 0);
     return !walk->access ||
-           access_allows(walk->access, arena_printf(arena, "%s/read", walk->req->kind->wire),
+           access_allows(walk->access, arena_printf(arena, "%s/read", kind_of(walk, scope)->wire),
                          grant_path(arena, scope_arm_id(arena, scope)));
 }
 
@@ -133,7 +232,7 @@ static int walk_one(const struct scope *scope, void *context)
     struct walk *walk = context;
 
     assert(walk->req);
-    if (scope->number <= walk->after || scope->kind != walk->req->kind->is_scope ||
+    if (scope->number <= walk->after || !kind_of(walk, scope) ||
         !str_eq_fold(scope->subscription, walk->subscription) ||
         (walk->group.len > 0 && !str_eq_fold(scope->group, walk->group)) || !may_see(walk, scope))
         return 0;
@@ -167,25 +266,30 @@ static int show_scopes(struct arm_request *req, struct store_txn *txn, const str
     for (size_t i = 0; i < walk->count && i + 1 < walk->size; i++) {
         req->scope = walk->scopes[i];
         req->name = req->scope.name;
+        req->kind = kind_of(walk, &req->scope);
         if (arm_find(req, txn, &document, err) < 0)
             return -1;
         struct json *wire = arm_wire(req, txn, &document, err);
         if (!wire)
             return -1;
-        if (kind_wanted(req, wire))
-            json_append(req->arena, value, wire);
+        if (walk->kind ? kind_wanted(req, wire) : resource_wanted(walk, &req->scope, wire))
+            json_append(req->arena, value, walk->kind ? wire : as_resource(req->arena, wire));
     }
     return 0;
 }
 
-/* In the order of their making; the token is the number of the last one shown. */
+/* In the order of their making; the token is the number of the last one shown. Without a kind, all
+ * that are a scope are shown, each as no more than a resource. */
 int arm_list_scopes(struct arm_request *req, struct arm_reply *out, struct error *err)
 {
     CLEANUP(store_read_end) struct store_txn *txn = NULL;
     CLEANUP(access_release) struct access *access = NULL;
     struct json *page = json_object(req->arena), *value = json_array(req->arena);
     struct document_query query = {0};
+    struct wanted wanted = {0};
     struct walk walk = {.req = req,
+                        .kind = req->kind,
+                        .wanted = &wanted,
                         .subscription = call_param(req->call, "subscription"),
                         .group = call_param(req->call, "group")};
 

@@ -306,6 +306,46 @@ TEST(scopes_are_listed_in_pages_and_by_kind)
     CHECK_INT(400, get(f, RG "/workspaces?$skip=nonsense"));
 }
 
+TEST(all_that_stands_by_itself_is_a_list_of_resources)
+{
+    static const struct {
+        const char *filter;
+        size_t count;
+    } FILTERS[] = {
+        {"", 3},
+        {"?$filter=resourceType%20eq%20'microsoft.machinelearningservices/registries'", 1},
+        {"?$filter=name%20eq%20'HUB'", 1},
+        {"?$filter=resourceGroup%20eq%20'none'", 0},
+        {"?$filter=tagName%20eq%20'a'%20and%20tagValue%20eq%20'b'", 1},
+        {"?$filter=tagName%20eq%20'a'%20and%20tagValue%20eq%20'c'", 0},
+    };
+    static const char *const BAD[] = {"colour%20eq%20'red'", "name%20ne%20'x'", "name%20eq%20'x",
+                                      "name%20eq%20x", "name%20eq%20'x'%20and%20"};
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+
+    CHECK_INT(200, put(f, WS));
+    CHECK_INT(200, fake_json(f->fake, "PUT", RG "/workspaces/hub",
+                             "{\"properties\":{},\"kind\":\"Hub\",\"tags\":{\"a\":\"b\"}}")
+                       .status);
+    CHECK_INT(201, put(f, REG));
+    for (size_t i = 0; i < COUNT(FILTERS); i++) {
+        struct str path = arena_printf(f->arena, SUB "/resources%s", FILTERS[i].filter);
+        struct fake_reply reply = fake_send(f->fake, "GET", path.ptr, STR(""));
+        CHECK_INT(200, reply.status);
+        CHECK_INT(FILTERS[i].count, json_count(json_at(reply.json, "value")));
+    }
+    for (size_t i = 0; i < COUNT(BAD); i++)
+        CHECK_INT(400, get(f, arena_printf(f->arena, SUB "/resources?$filter=%s", BAD[i]).ptr));
+    struct fake_reply reply =
+        fake_send(f->fake, "GET", SUB "/resourceGroups/RG/resources?$top=2", STR(""));
+    CHECK_STR(WS, json_str_at(reply.json, "value[0].id"));
+    CHECK_STR("Hub", json_str_at(reply.json, "value[1].kind"));
+    CHECK(!json_at(reply.json, "value[0].properties"));
+    CHECK(json_str_at(reply.json, "nextLink").len > 0);
+    reply = fake_send(f->fake, "GET", SUB "/resourceGroups/other/resources", STR(""));
+    CHECK_INT(0, json_count(json_at(reply.json, "value")));
+}
+
 TEST(the_spellings_of_views_that_clients_send_are_known)
 {
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
