@@ -104,7 +104,8 @@ struct cli {
     /* What the server called its error, for the report. */
     struct str wire_code, wire_next;
     bool missing, usage, interrupted;
-    int hurry_ms; /* a shell waits: a request has this long, and no second try; 0: as usual */
+    bool of_folder; /* about the data folder, whatever server one is signed in to */
+    int hurry_ms;   /* a shell waits: a request has this long, and no second try; 0: as usual */
     /* Makes a bearer of a kept token; NULL where none is wanted, as by a sign-in. */
     int (*renew)(struct cli *cli, const struct json *kept, struct str *out, struct error *err);
     const struct json *extra;   /* what the shape of a list looks up; else NULL */

@@ -4,7 +4,9 @@
 #include "cli/component.h"
 #include "cli/assets.h"
 #include "cli/fields.h"
+#include "cli/includes.h"
 #include "cli/session.h"
+#include "cli/transfer.h"
 #include "yaml/yaml.h"
 
 #include <assert.h>
@@ -12,6 +14,7 @@
 #include <string.h>
 
 #define ANONYMOUS STR("azureml_anonymous")
+#define INCLUDES "additional_includes"
 
 /* What a type's file is checked by, and where in it the code and the environment stand. */
 struct component_type {
@@ -81,6 +84,77 @@ static void texts_of_inputs(struct cli *cli, struct json *spec)
     }
 }
 
+/* One path of the list, from the file; "" after a problem. */
+static struct str included(struct document *document, const char *path, size_t at,
+                           const struct json *value)
+{
+    struct cli *cli = document->cli;
+    struct str text = json_as_str(value);
+    const char *place = arena_printf(cli->arena, "%s[%zu]", below(cli, path, INCLUDES), at).ptr;
+
+    if (!text.len) {
+        yaml_problem_add(&document->problems, document_place(document, place), "E1002",
+                         "artifacts of Azure DevOps cannot be included; only files and folders of "
+                         "this machine can");
+        return STR("");
+    }
+    struct str local = document_path(cli, document, text);
+    if (includes_there(cli, local))
+        return local;
+    yaml_problem_add(&document->problems, document_place(document, place), "E1204",
+                     "there is no file or folder '%.*s'", STR_ARG(local));
+    return STR("");
+}
+
+/* The folder of the code, "" for none; false after a problem. */
+static bool local_code(struct document *document, const char *path, struct str *out)
+{
+    struct cli *cli = document->cli;
+    struct str text = json_as_str(document_at(document, path));
+
+    *out = STR("");
+    if (!text.len)
+        return true;
+    *out = document_path(cli, document, text);
+    if (str_starts(text, STR("azureml:")) || str_find(text, STR("://")) >= 0 ||
+        !includes_there(cli, *out)) {
+        yaml_problem_add(&document->problems, document_place(document, path), "E1204",
+                         "additional_includes needs code from a folder of this machine, which "
+                         "'%.*s' is not",
+                         STR_ARG(text));
+        return false;
+    }
+    return true;
+}
+
+/* Code alone, or a folder made of it and of what is included. */
+static int take_code(struct document *document, const char *path, const struct component_type *type,
+                     struct str *out, struct error *err)
+{
+    struct cli *cli = document->cli;
+    const struct json *list = document_at(document, below(cli, path, INCLUDES));
+    const char *code = below(cli, path, type->code);
+    struct str *paths = arena_new_array(cli->arena, struct str, json_count(list) + 1), folder;
+    struct includes includes = {.paths = paths};
+
+    if (json_kind(list) != JSON_ARRAY || json_count(list) == 0)
+        return assets_code(cli, document, code, out, err);
+    if (!local_code(document, code, &includes.code))
+        return 0;
+    struct json_iter it = json_iter(list);
+    while (json_next(&it)) {
+        paths[includes.count] = included(document, path, includes.count, it.value);
+        includes.count++;
+    }
+    if (document->problems.errors)
+        return 0;
+    if (includes_merge(cli, &includes, &folder, err) < 0)
+        return -1;
+    int sent = transfer_code(cli, folder, out, err);
+    includes_remove(cli, folder);
+    return sent;
+}
+
 /* What the file names on this machine or in the workspace, as ids. */
 static int put_references(struct document *document, const char *path,
                           const struct component_type *type, struct json *spec, struct error *err)
@@ -92,8 +166,9 @@ static int put_references(struct document *document, const char *path,
     if (type->environment && assets_environment(cli, document, below(cli, path, type->environment),
                                                 &environment, err) < 0)
         return -1;
-    if (type->code && assets_code(cli, document, below(cli, path, type->code), &code, err) < 0)
+    if (type->code && take_code(document, path, type, &code, err) < 0)
         return -1;
+    json_remove(spec, STR(INCLUDES)); /* they are in the code now */
     if ((type->code && put_id(cli, spec, type->code, code, err) < 0) ||
         (type->environment && put_id(cli, spec, type->environment, environment, err) < 0))
         return -1;
@@ -132,10 +207,6 @@ int component_body(struct document *document, const char *path, bool anonymous, 
                          STR_ARG(json_str_at(value, "type")));
         return 0;
     }
-    if (json_get(value, STR("additional_includes")))
-        yaml_problem_add(
-            &document->problems, document_place(document, below(cli, path, "additional_includes")),
-            "E1002", "additional_includes is not built yet; put the files into the code folder");
     if (put_references(document, path, type, spec, err) < 0)
         return -1;
     texts_of_inputs(cli, spec);

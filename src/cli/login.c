@@ -9,6 +9,7 @@
 #include "os/clock.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -353,22 +354,20 @@ static int print_accounts(struct cli *cli, struct error *err)
     return cli_result(cli, all, err);
 }
 
-/* The address is remembered: the next command goes where this one signed in. */
+/* The address is remembered: the next command goes where this one signed in, until one signs out. A
+ * path that is not whole means nothing to a command that runs elsewhere. */
 static int remember_server(struct cli *cli, struct error *err)
 {
-    struct json *config = settings_read(cli);
-    struct json *place = settings_place(cli, config);
-    struct json *defaults = json_get(place, STR("defaults"));
-    struct str url = cli_text(cli, "server");
+    const char *ca_file = getenv("LAZURITE_CA_FILE");
+    struct settings_sign_in place = {.server = cli_text(cli, "server")};
 
-    if (!url.len)
+    if (!place.server.len)
+        place.server = str_from(getenv("LAZURITE_SERVER"));
+    if (!place.server.len)
         return 0;
-    if (json_kind(defaults) != JSON_OBJECT) {
-        defaults = json_object(cli->arena);
-        json_set(cli->arena, place, STR("defaults"), defaults);
-    }
-    json_set_str(cli->arena, defaults, "server", url);
-    return settings_write(cli, config, err);
+    if (ca_file && ca_file[0])
+        place.ca_file = str_from(realpath(ca_file, arena_alloc(cli->arena, PATH_MAX)));
+    return settings_sign_in(cli, session_folder(cli), &place, err);
 }
 
 /* Which way is chosen by flags; without any, the socket if there is one. */
@@ -397,13 +396,14 @@ int login_run(struct cli *cli, struct error *err)
     return print_accounts(cli, err);
 }
 
-/* Of all servers: who signs out wants no key left behind. */
+/* Of all servers: who signs out wants no key left behind, and no address that would go on without.
+ */
 int login_run_out(struct cli *cli, struct error *err)
 {
     /* Everything that was kept goes: nobody asks a second time which of them was meant. */
     if (settings_keep(cli, STR(""), NULL, err) < 0)
         return -1;
-    cli_note(cli, "Signed out; no token is kept.");
+    cli_note(cli, "Signed out; no token and no address is kept.");
     return 0;
 }
 

@@ -54,6 +54,7 @@ static int run_status(struct cli *cli, struct error *err)
     struct json *status;
     int64_t started;
 
+    cli->of_folder = true;
     if (session_open(cli, err) < 0 ||
         session_get(cli, STR("/lazurite/v1/status"), &status, err) < 0)
         return -1;
@@ -168,6 +169,7 @@ static int end_server(struct cli *cli, const struct process_id *server, struct e
     struct json *ask = json_object(cli->arena);
     struct error ignored;
 
+    cli->of_folder = true;
     if (session_open(cli, err) < 0)
         return -1;
     if (cli_has(cli, "jobs") && end_jobs(cli, err) < 0)
@@ -303,6 +305,7 @@ static int run_connect(struct cli *cli, struct error *err)
 {
     struct json *connect;
 
+    cli->of_folder = true;
     if (session_open(cli, err) < 0 ||
         session_get(cli, STR("/lazurite/v1/connect"), &connect, err) < 0)
         return -1;

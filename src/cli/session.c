@@ -47,7 +47,8 @@ struct cli_session {
     struct str bearer;
     const struct json *kept; /* what `login` kept for this server, until it is looked at */
     struct str folder;
-    bool local; /* by the socket of the folder */
+    struct str ca_file; /* that was named when one signed in */
+    bool local;         /* by the socket of the folder */
     struct scope scope;
 };
 
@@ -94,17 +95,24 @@ struct str session_host(const struct cli *cli)
 }
 
 /* The folder's own authority, so that nobody has to switch checks off; for somebody else's server
- * LAZURITE_CA_FILE names theirs. */
-struct str session_ca_file(struct cli *cli)
+ * LAZURITE_CA_FILE names theirs, now or when one signed in. */
+static struct str ca_file_of(struct cli *cli, const struct cli_session *session)
 {
     const char *given = getenv("LAZURITE_CA_FILE");
 
     if (given && given[0])
         return str_from(given);
+    if (session && session->ca_file.len)
+        return session->ca_file;
     struct str path = arena_printf(cli->arena, "%.*s/tls/bundle.pem", STR_ARG(session_folder(cli)));
 
     assert(cli->arena);
     return access(path.ptr, R_OK) == 0 ? path : STR("");
+}
+
+struct str session_ca_file(struct cli *cli)
+{
+    return ca_file_of(cli, cli->session);
 }
 
 /* The text of a file of the data folder as JSON; NULL when it is not there. */
@@ -161,8 +169,11 @@ static int open_url(struct cli *cli, struct cli_session *session, struct str url
     assert(url.len > 0);
     if (http_address_parse(cli->arena, url, &address, err) < 0)
         return -1;
-    address.ca_file = session_ca_file(cli);
     session->folder = session_folder(cli);
+    struct settings_sign_in kept = settings_signed_in(cli, session->folder);
+    if (str_eq(kept.server, url))
+        session->ca_file = kept.ca_file;
+    address.ca_file = ca_file_of(cli, session);
     session->bearer = cli_has(cli, "token") ? cli_text(cli, "token") : str_from(token);
     ssize_t scheme = str_find(url, STR("://"));
     session->host = str_slice(url, scheme < 0 ? 0 : (size_t)scheme + 3, url.len);
@@ -174,8 +185,9 @@ static int open_url(struct cli *cli, struct cli_session *session, struct str url
     return 0;
 }
 
-/* What opens the session: an address of the line or the environment; the folder when it is named or
- * a server runs in it; else the address of the configuration. "" is the folder. */
+/* What opens the session: an address of the line or the environment; the folder when it is named;
+ * where one is signed in; the folder when a server runs in it; else the address of the
+ * configuration. "" is the folder. */
 static struct str choose_server(struct cli *cli)
 {
     struct str url = cli_text(cli, "server"), folder = session_folder(cli);
@@ -184,6 +196,8 @@ static struct str choose_server(struct cli *cli)
     assert(cli->arena);
     if (!url.len && !named)
         url = str_from(getenv("LAZURITE_SERVER"));
+    if (!url.len && !named && !cli->of_folder)
+        url = settings_signed_in(cli, folder).server;
     if (url.len || named)
         return url;
     url = settings_value(cli, "defaults", "server");

@@ -10,6 +10,7 @@
 
 #define CONFIG_FILE "config.json"
 #define TOKENS_FILE "tokens.json"
+#define SIGNED_IN "signedIn" /* beside hosts with their ports, none of which it can be */
 #define CONFIG_MAX MIB
 
 /* Beside the settings of other programs, unless a test or a person says otherwise. */
@@ -138,6 +139,36 @@ struct json *settings_token(struct cli *cli, struct str server)
 {
     assert(cli->arena);
     return json_get(read_object(cli, TOKENS_FILE), token_key(cli, server));
+}
+
+/* Under what a place is kept: "profile ci", or the path of a data folder. */
+static struct str place_key(struct cli *cli, struct str folder)
+{
+    struct str profile = settings_profile(cli);
+
+    assert(folder.len > 0);
+    return profile.len ? arena_printf(cli->arena, "profile %.*s", STR_ARG(profile)) : folder;
+}
+
+struct settings_sign_in settings_signed_in(struct cli *cli, struct str folder)
+{
+    const struct json *places = json_get(read_object(cli, TOKENS_FILE), STR(SIGNED_IN));
+    const struct json *place = json_get(places, place_key(cli, folder));
+
+    return (struct settings_sign_in){json_str_at(place, "server"), json_str_at(place, "caFile")};
+}
+
+int settings_sign_in(struct cli *cli, struct str folder, const struct settings_sign_in *place,
+                     struct error *err)
+{
+    struct json *tokens = read_object(cli, TOKENS_FILE), *kept = json_object(cli->arena);
+
+    assert(place->server.len > 0);
+    json_set_str(cli->arena, kept, "server", place->server);
+    if (place->ca_file.len)
+        json_set_str(cli->arena, kept, "caFile", place->ca_file);
+    json_set(cli->arena, below(cli, tokens, STR(SIGNED_IN)), place_key(cli, folder), kept);
+    return write_object(cli, TOKENS_FILE, tokens, 0600, err);
 }
 
 /* Written before it is used: a token that cannot be kept is said so at once. */

@@ -26,6 +26,16 @@ struct str settings_value(struct cli *cli, const char *section, const char *key)
 /* Where values are written: the whole, or the profile in use, made as needed. */
 struct json *settings_place(struct cli *cli, struct json *config);
 
+/* Where one is signed in: an address, and the authority that was named for it. */
+struct settings_sign_in {
+    struct str server, ca_file; /* "": none */
+};
+/* By the profile in use, else by the data folder: another folder is another home. */
+struct settings_sign_in settings_signed_in(struct cli *cli, struct str folder);
+/* Kept among the tokens, so that whoever forgets those forgets this. */
+int settings_sign_in(struct cli *cli, struct str folder, const struct settings_sign_in *place,
+                     struct error *err);
+
 /* The token kept for a server ("host:port"), an object as settings_keep got it; NULL when none. */
 struct json *settings_token(struct cli *cli, struct str server);
 /* Keeps a token (NULL forgets it). With server "" all are forgotten. */

@@ -8,10 +8,12 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import time
 import urllib.request
+import zipfile
 
 import pytest
 
@@ -295,6 +297,39 @@ def test_models_of_a_registry_come_back_as_they_went(server, tmp_path):
     assert both.returncode == 2 and "exclude each other" in both.stderr
 
 
+def test_additional_includes_are_part_of_the_code(server, tmp_path):
+    """The snapshot is that of a folder which holds code and includes; a .zip is made of its folder."""
+    for path, text in {"code/train.py": "1", "code/left.tmp": "x", "code/.amlignore": "*.tmp\n", "lib/help/a.py": "2",
+                       "lib/help/sub/b.py": "3", "one.txt": "4"}.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    whole = tmp_path / "whole"
+    shutil.copytree(tmp_path / "code", whole, ignore=shutil.ignore_patterns("*.tmp"))
+    shutil.copytree(tmp_path / "lib" / "help", whole / "help")
+    shutil.copy(tmp_path / "one.txt", whole)
+    spec = {"name": "included", "type": "command", "command": "ls", "code": "./code",
+            "environment": {"image": "python:3.11-slim"}, "additional_includes": ["./lib/help", "one.txt"]}
+    file = tmp_path / "component.yml"
+
+    def create(**more):
+        file.write_text(json.dumps({**spec, **more}))
+        return server.cli("component", "create", "-f", file, "-o", "json", check=False)
+
+    made = json.loads(create().stdout)
+    assert "additional_includes" not in made
+    assert made["code"] == json.loads(create(version=7, code="./whole", additional_includes=[]).stdout)["code"]
+    zipped = json.loads(create(version=8, additional_includes=["lib/help.zip"]).stdout)
+    assert zipped["code"] != made["code"]
+    archives = [p for p in server.folder.glob("content/*/*") if p.read_bytes()[:4] == b"PK\3\4"]
+    with zipfile.ZipFile(archives[0]) as archive:
+        assert archive.testzip() is None and archive.read("help/sub/b.py") == b"3"
+        assert sorted(archive.namelist()) == ["help/a.py", "help/sub/b.py"]
+    nowhere = create(version=9, additional_includes=["one.txt", "../nowhere"])
+    assert nowhere.returncode != 0 and "E1204" in nowhere.stderr and "nowhere" in nowhere.stderr
+    twice = create(version=9, additional_includes=["one.txt", "./one.txt"])
+    assert twice.returncode == 1 and "'one.txt'" in twice.stderr
+
+
 def test_a_program_signs_in_by_its_secret(server, tmp_path):
     """The token is kept for its owner alone; without it the address is closed."""
     address = server.connect()["endpoint"]
@@ -311,10 +346,18 @@ def test_a_program_signs_in_by_its_secret(server, tmp_path):
     tokens = tmp_path / "config" / "tokens.json"
     assert tokens.stat().st_mode & 0o777 == 0o600 and secret not in tokens.read_text()
     assert run("datastore", "list", "--server", address).returncode == 0
+    # The next commands go there by themselves, although the folder's own server would let more in.
+    refused = run("compute", "create", "-n", "c", "-t", "amlcompute")
+    assert refused.returncode == 1 and "error  AuthorizationFailed" in refused.stderr
+    assert run("account", "show", "--query", "user.name", "-o", "tsv").stdout == "ci\n"
+    assert run("status").returncode == 0 and run("connect").returncode == 0  # they are about the folder
+    assert run("account", "show", "--data-dir", str(server.folder), "--query", "user.name", "-o",
+               "tsv").stdout == "admin\n"
     refused = run("compute", "create", "-n", "c", "-t", "amlcompute", "--server", address)
     assert refused.returncode == 1 and "error  AuthorizationFailed" in refused.stderr
     assert run("logout").returncode == 0
     assert run("datastore", "list", "--server", address).returncode == 1
+    assert run("account", "show", "--query", "user.name", "-o", "tsv").stdout == "admin\n"
     wrong = run("login", "--server", address, "--service-principal", "-u", "ci", "-p", "wrong")
     assert wrong.returncode == 1 and "invalid_client" in wrong.stderr
     server.cli("service-principal", "delete", "-n", "ci", "-y")
@@ -336,6 +379,14 @@ def test_somebody_elses_authority_is_named(server, fresh_server, tmp_path):
     assert without.returncode == 1 and "is not trusted" in without.stderr and "LAZURITE_CA_FILE" in without.stderr
     done = login(LAZURITE_CA_FILE=server.connect()["caFile"])
     assert done.returncode == 0, done.stderr
+
+    def name(**more):
+        return subprocess.run([str(BINARY), "account", "show", "--query", "user.name", "-o", "tsv"], text=True,
+                              capture_output=True, timeout=60, env=clean_environment({**keeps, **more})).stdout
+
+    assert name() == "far\n"  # the authority is kept with the address
+    assert name(LAZURITE_SERVER=fresh_server.connect()["endpoint"]) == ""  # nobody is signed in there
+    assert name(LAZURITE_HOME=str(server.folder)) == "admin\n"  # another home
     server.cli("service-principal", "delete", "-n", "far", "-y")
 
 
