@@ -17,12 +17,15 @@
 
 /* --- The path -------------------------------------------------------------------------------- */
 
-/* "azureml-…" of the bare form is a template's literal; the long form gives it whole. */
+/* "azureml-…" of the bare form is a template's literal; the long form gives it whole, or in the
+ * prefix of a list. */
 static struct str container_of(struct call *call)
 {
     struct str container = call_param(call, "container");
 
-    if (call_param(call, "account").len > 0 || container.len == 0)
+    if (container.len == 0)
+        return blob_container_in_prefix(call);
+    if (call_param(call, "account").len > 0)
         return container;
     return arena_printf(call->arena, "azureml-%.*s", STR_ARG(container));
 }

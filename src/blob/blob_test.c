@@ -227,6 +227,31 @@ TEST(a_list_in_pages_misses_nothing)
     CHECK_INT(200, blob_get_text(f, BARE "?restype=container").status);
 }
 
+/* The library that prepares data cuts an address at its first slash: what it takes for the
+ * container is the account, and its folders begin with the container. */
+TEST(a_list_of_the_account_is_that_of_the_container_in_its_prefix)
+{
+    CLEANUP(blob_fixture_close) struct blob_fixture *f = blob_fixture_open();
+    static const char LIST[] = ROOT "?restype=container&comp=list&delimiter=/&prefix=";
+    const char *container = &BARE[1];
+
+    blob_put_text(f, BARE "/a", "1");
+    blob_put_text(f, BARE "/d/b", "2");
+    struct str body =
+        blob_get_text(f, arena_printf(f->arena, "%s%s%%2F", LIST, container).ptr).body;
+    CHECK(blob_holds(body, "<Name>azureml-" GUID "/a</Name>"));
+    CHECK(blob_holds(body, "<BlobPrefix><Name>azureml-" GUID "/d/</Name></BlobPrefix>"));
+    CHECK(blob_holds(body, "<Prefix>azureml-" GUID "/</Prefix>"));
+    body = blob_get_text(f, arena_printf(f->arena, "%s%s/d/", LIST, container).ptr).body;
+    CHECK(blob_holds(body, "<Name>azureml-" GUID "/d/b</Name>"));
+    CHECK(!blob_holds(body, "/a</Name>"));
+    CHECK_INT(404, blob_get_text(f, arena_printf(f->arena, "%snone/", LIST).ptr).status);
+    blob_as_sas(f, container, "l");
+    CHECK_INT(200, blob_get_text(f, arena_printf(f->arena, "%s%s/", LIST, container).ptr).status);
+    blob_as_sas(f, "another", "l");
+    CHECK_INT(403, blob_get_text(f, arena_printf(f->arena, "%s%s/", LIST, container).ptr).status);
+}
+
 TEST(a_list_gives_metadata_when_asked)
 {
     CLEANUP(blob_fixture_close) struct blob_fixture *f = blob_fixture_open();

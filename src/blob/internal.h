@@ -52,6 +52,11 @@ bool blob_sas_allows(const struct caller *caller, const struct blob_target *targ
 int blob_open_source(struct call *call, const struct blob_target *target, struct str url,
                      struct blob_target *out, struct error *err);
 
+/* The container of a list whose address ends with the account. A client that knows no
+ * accounts in paths takes the account for the container, and the container for the first folder of
+ * its names. "" for all other requests. */
+struct str blob_container_in_prefix(const struct call *call);
+
 /* access.c: who asks by what the ask itself carries: a signature in its query, or one in its
  * header. Errors: ERROR_FORBIDDEN. */
 int blob_check_signed(struct call *call, const struct blob_ask *ask,

@@ -17,6 +17,7 @@ struct listing {
     struct call *call;
     struct blob_target target;
     struct str prefix, delimiter;
+    struct str shift; /* before each name: "container/" for clients that do not know it for one */
     bool metadata, copies;
     size_t limit;
     struct str after; /* where to go on */
@@ -86,6 +87,15 @@ static void add_copy(struct buf *out, const struct blob *blob, const struct json
     blob_xml_element(out, "CopyCompletionTime", json_str_at(meta, "copyTime"));
 }
 
+/* As this client calls it. */
+static void add_name(struct listing *listing, struct str name)
+{
+    struct arena *arena = listing->call->arena;
+
+    blob_xml_name(arena, &listing->blobs,
+                  arena_printf(arena, "%.*s%.*s", STR_ARG(listing->shift), STR_ARG(name)));
+}
+
 static void add_blob(struct listing *listing, const struct blob *blob)
 {
     struct arena *arena = listing->call->arena;
@@ -96,7 +106,7 @@ static void add_blob(struct listing *listing, const struct blob *blob)
 
     assert(blob->name.len > 0);
     buf_add(out, STR("<Blob>"));
-    blob_xml_name(arena, out, blob->name);
+    add_name(listing, blob->name);
     buf_add(out, STR("<Properties>"));
     blob_xml_element(out, "Creation-Time", clock_http_date(blob->created_us, text));
     blob_xml_element(out, "Last-Modified", clock_http_date(blob->updated_us, text));
@@ -145,7 +155,7 @@ static int add_one(const struct blob *blob, void *context, struct error *)
         return 0;
     }
     buf_add(&listing->blobs, STR("<BlobPrefix>"));
-    blob_xml_name(arena, &listing->blobs, folder);
+    add_name(listing, folder);
     buf_add(&listing->blobs, STR("</BlobPrefix>"));
     /* No name begins with 0xff: what follows lies behind the whole folder. */
     listing->after = arena_printf(arena, "%.*s\xff", STR_ARG(folder));
@@ -218,6 +228,10 @@ static int read_query(struct listing *listing, struct error *err)
                          "maxresults is a number from 1 on.");
     listing->limit = limit > LIST_MAX ? LIST_MAX : (size_t)limit;
     listing->prefix = call_query(call, "prefix");
+    if (blob_container_in_prefix(call).len > 0) {
+        listing->shift = arena_printf(call->arena, "%.*s/", STR_ARG(listing->target.container));
+        listing->prefix = str_slice(listing->prefix, listing->shift.len, listing->prefix.len);
+    }
     listing->delimiter = call_query(call, "delimiter");
     listing->metadata = str_find(include, STR("metadata")) >= 0;
     listing->copies = str_find(include, STR("copy")) >= 0;
@@ -240,9 +254,9 @@ static void add_head(const struct listing *listing, struct buf *head)
     buf_add(head, STR("/"));
     blob_xml_text(head, first);
     buf_printf(head, "%s\" ContainerName=\"", first.len ? "/" : "");
-    blob_xml_text(head, listing->target.container);
+    blob_xml_text(head, listing->shift.len ? STR("") : listing->target.container);
     buf_add(head, STR("\">"));
-    blob_xml_element(head, "Prefix", listing->prefix);
+    blob_xml_element(head, "Prefix", call_query(call, "prefix"));
     if (call_query(call, "marker").len)
         blob_xml_element(head, "Marker", call_query(call, "marker"));
     if (listing->delimiter.len)

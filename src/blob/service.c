@@ -279,6 +279,8 @@ void blob_get_service(struct call *call)
     assert(call->face);
     if (str_eq_fold(type, STR("account")))
         result = blob_account_info(call, &err);
+    else if (blob_container_in_prefix(call).len > 0)
+        result = blob_list_blobs(call, &err);
     else if (str_eq_fold(comp, STR("list")))
         result = list_containers(call, &err);
     else if (str_eq_fold(comp, STR("properties")))
