@@ -216,6 +216,18 @@ static void serve_resources(struct call *call)
      .run = handler,                       \
      .refuse = arm_refuse}
 
+/* Above the provider: a row that says its right. */
+#define RESOURCES_ROW(template, what)       \
+    {.method = "GET",                       \
+     .path = template,                      \
+     .permit = PERMIT_ACTION,               \
+     .action = "Microsoft.Resources/" what, \
+     .body_limit = ARM_BODY_BYTES,          \
+     .flags = ROUTE_FOLD | ROUTE_FILTERED,  \
+     .listeners = LISTEN_ALL,               \
+     .run = serve_resources,                \
+     .refuse = arm_refuse}
+
 /* In a registry there are assets, whatever their type: Azure's roles know no other word. */
 #define ASSET_ROW(verb, template, handler, what)                     \
     {.method = verb,                                                 \
@@ -272,8 +284,9 @@ static const struct route ROWS[] = {
     SCOPES_ROW(GROUP "/workspaces", serve_workspaces),
     SCOPES_ROW(GROUP "/registries", serve_registries),
     SCOPES_ROW(FRONT GROUP "/registries", serve_registries),
-    SCOPES_ROW(SUBSCRIPTION "/resources", serve_resources),
-    SCOPES_ROW(SUBSCRIPTION "/resourceGroups/{group}/resources", serve_resources),
+    RESOURCES_ROW(SUBSCRIPTION "/resources", "subscriptions/resources/read"),
+    RESOURCES_ROW(SUBSCRIPTION "/resourceGroups/{group}/resources",
+                  "subscriptions/resourceGroups/resources/read"),
     WORKSPACE_ROWS(WS),
     REGISTRY_ROWS(REG),
     WORKSPACE_ROWS(FRONT WS),

@@ -216,6 +216,8 @@ TEST(the_metadata_is_what_the_sdk_looks_for)
     CHECK_STR("https://portal.lazurite.test/", json_str_at(answer.body, "[0].portal"));
     CHECK_STR("core.lazurite.test", json_str_at(answer.body, "[0].suffixes.storage"));
     CHECK(json_str_at(answer.body, "[0].authentication.loginEndpoint").len > 0);
+    CHECK(str_eq(w->server.engines.arm_endpoint,
+                 json_str_at(answer.body, "[0].microsoftGraphResourceId")));
     struct answer plain = ask(w, DOOR_PLAIN, "GET", "/metadata/endpoints", "");
     CHECK(str_eq(w->server.engines.arm_endpoint, json_str_at(plain.body, "[0].resourceManager")));
 }
