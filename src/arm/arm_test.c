@@ -83,8 +83,9 @@ static enum arm_change compare(struct arena *arena, const char *before, const ch
     struct json *old = json_parse(arena, str_from(before), &err);
     struct json *new = json_parse(arena, str_from(after), &err);
 
+    const struct scope home = {.subscription = STR("s"), .group = STR("g"), .name = STR("w")};
     CHECK(old && new);
-    return arm_version_compare(arena, old, new, out_diff);
+    return arm_version_compare(arena, &home, old, new, out_diff);
 }
 
 TEST(a_version_said_again_is_no_change)
@@ -105,6 +106,11 @@ TEST(one_place_has_several_addresses)
     static const char *const SAME[][2] = {
         {"{\"properties\":{\"dataUri\":\"azureml://datastores/d/paths/a/\"}}",
          "{\"properties\":{\"dataUri\":\"azureml://datastores/d/paths/a\"}}"},
+        {"{\"properties\":{\"modelUri\":\"azureml://datastores/d/paths/a b\"}}",
+         "{\"properties\":{\"modelUri\":\"azureml://subscriptions/s/resourcegroups/G/workspaces/w/"
+         "datastores/d/paths/a b/\"}}"},
+        {"{\"properties\":{\"condaFile\":\"# mine\\ndependencies: [python, pip]\\nname: e\"}}",
+         "{\"properties\":{\"condaFile\":\"name: e\\ndependencies:\\n- python\\n- pip\\n\"}}"},
         {"{\"properties\":{\"codeUri\":\"https://localhost:1/lz1.blob.core.x/azureml-1/a\"}}",
          "{\"properties\":{\"codeUri\":\"https://h:2/azureml-1/a/\"}}"},
         {"{\"properties\":{\"build\":{\"contextUri\":\"https://h:1/azureml-1/a/\","
@@ -113,6 +119,15 @@ TEST(one_place_has_several_addresses)
          "\"dockerfilePath\":\"D\"}}}"},
     };
     static const char *const OTHER[][2] = {
+        {"{\"properties\":{\"dataUri\":\"azureml://datastores/d/paths/a\"}}",
+         "{\"properties\":{\"dataUri\":\"azureml://subscriptions/s/resourcegroups/g/workspaces/"
+         "other/"
+         "datastores/d/paths/a\"}}"},
+        {"{\"properties\":{\"dataUri\":\"azureml:a:1\"}}",
+         "{\"properties\":{\"dataUri\":\"azureml:a:2\"}}"},
+        {"{\"properties\":{\"condaFile\":\"dependencies: [pip, python]\"}}",
+         "{\"properties\":{\"condaFile\":\"dependencies: [python, pip]\"}}"},
+        {"{\"properties\":{\"condaFile\":\"a: [\"}}", "{\"properties\":{\"condaFile\":\"b: [\"}}"},
         {"{\"properties\":{\"dataUri\":\"https://a/x/f\"}}",
          "{\"properties\":{\"dataUri\":\"https://b/x/f\"}}"},
         {"{\"properties\":{\"dataUri\":\"https://a/azureml-1/f\"}}",

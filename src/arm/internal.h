@@ -86,9 +86,10 @@ enum arm_change {
     ARM_CHANGE_HARD, /* anything else */
 };
 /* How a version's body differs (decisions 6); for HARD *out_diff names the fields and both values.
- */
-enum arm_change arm_version_compare(struct arena *arena, const struct json *before,
-                                    const struct json *after, struct str *out_diff);
+ * `home` is the scope of both, in which short addresses are meant; NULL: only equal ones are. */
+enum arm_change arm_version_compare(struct arena *arena, const struct scope *home,
+                                    const struct json *before, const struct json *after,
+                                    struct str *out_diff);
 /* Refuses PATH and HARD in the words the clients know. */
 int arm_version_check(struct arm_request *req, const struct document *before, enum arm_change *out,
                       struct error *err);

@@ -1,5 +1,8 @@
 #include "arm/internal.h"
 
+#include "route/reference.h"
+#include "yaml/yaml.h"
+
 #include <assert.h>
 
 /* Decisions 6: two clients may pick the same number. The second PUT is fine when it says the same,
@@ -47,15 +50,41 @@ static bool same(const struct json *a, const struct json *b)
     return (nothing(a) && nothing(b)) || json_equal(a, b);
 }
 
+/* One comparison: the hardest change so far, and the hard ones in words. */
+struct compare {
+    struct arena *arena;
+    const struct scope *home; /* the workspace or registry of both; NULL: none */
+    enum arm_change change;
+    struct str diff;
+};
+
+/* The one spelling of a path in a datastore of the workspace at hand, which some clients name in
+ * full; an address of anything else stays as it is. */
+static struct str datastore_place(struct arena *arena, const struct scope *home, struct str uri)
+{
+    struct reference reference;
+
+    if (!home || reference_parse(arena, uri, &reference, NULL) < 0 ||
+        reference.kind != REFERENCE_DATASTORE || reference.registry.len > 0)
+        return uri;
+    if (reference.workspace.len > 0 && (!str_eq_fold(reference.workspace, home->name) ||
+                                        !str_eq_fold(reference.group, home->group) ||
+                                        !str_eq_fold(reference.subscription, home->subscription)))
+        return uri;
+    return reference_datastore(arena, reference.name, reference.path);
+}
+
 /* What is left of an address that is compared: of our own storage container and blob alone, since
  * clients reach one server under several names and ports and leave the account out; and no slash at
  * the end, which only some clients put behind a folder. */
-static struct str place(struct str uri)
+static struct str place(const struct compare *compare, const struct json *value)
 {
-    struct str rest = uri, host, piece, tail;
+    struct str uri = json_as_str(value), rest = uri, host, piece, tail;
 
     if (str_ends(uri, STR("/")))
         rest = uri = str_slice(uri, 0, uri.len - 1);
+    if (str_starts_fold(uri, STR("azureml:")))
+        return datastore_place(compare->arena, compare->home, uri);
     if (!str_starts_fold(uri, STR("https://")) ||
         !str_cut(str_slice(uri, 8, uri.len), '/', &host, &rest))
         return uri;
@@ -64,19 +93,30 @@ static struct str place(struct str uri)
     return str_starts(rest, STR("azureml-")) ? rest : uri;
 }
 
-static bool same_place(const struct json *a, const struct json *b)
+static bool same_place(const struct compare *compare, const struct json *a, const struct json *b)
 {
-    struct str left = place(json_as_str(a)), right = place(json_as_str(b));
+    struct str left = place(compare, a), right = place(compare, b);
 
     return left.len > 0 && str_eq(left, right);
 }
 
 /* A build is the folder of its Dockerfile and that file's name in it. */
-static bool same_build(const struct json *a, const struct json *b)
+static bool same_build(const struct compare *compare, const struct json *a, const struct json *b)
 {
     assert(a || b);
-    return same_place(json_get(a, STR("contextUri")), json_get(b, STR("contextUri"))) &&
+    return same_place(compare, json_get(a, STR("contextUri")), json_get(b, STR("contextUri"))) &&
            same(json_get(a, STR("dockerfilePath")), json_get(b, STR("dockerfilePath")));
+}
+
+/* Packages are the same whoever wrote them down: clients print the file that they have read. */
+static bool same_packages(struct arena *arena, const struct json *a, const struct json *b)
+{
+    struct yaml left, right;
+
+    return json_kind(a) == JSON_STRING && json_kind(b) == JSON_STRING &&
+           yaml_parse(arena, json_as_str(a), &left, NULL) == 0 &&
+           yaml_parse(arena, json_as_str(b), &right, NULL) == 0 &&
+           json_equal(left.root, right.root);
 }
 
 /* One value for a sentence, cut to what a person reads. */
@@ -93,12 +133,6 @@ static struct str shown(struct arena *arena, const struct json *value)
     return arena_printf(arena, "%.*s...", (int)len, text.ptr);
 }
 
-struct compare {
-    struct arena *arena;
-    enum arm_change change;
-    struct str diff;
-};
-
 /* The hardest change seen so far counts; hard ones are told by name. */
 static void compare_field(struct compare *compare, struct str key, const struct json *before,
                           const struct json *after)
@@ -106,8 +140,9 @@ static void compare_field(struct compare *compare, struct str key, const struct 
     enum arm_change change = ARM_CHANGE_HARD;
 
     assert(compare->arena);
-    if (same(before, after) || (str_eq(key, STR("build")) && same_build(before, after)) ||
-        (among(PATHS, COUNT(PATHS), key) && same_place(before, after)))
+    if (same(before, after) || (str_eq(key, STR("build")) && same_build(compare, before, after)) ||
+        (str_eq(key, STR("condaFile")) && same_packages(compare->arena, before, after)) ||
+        (among(PATHS, COUNT(PATHS), key) && same_place(compare, before, after)))
         return;
     if (among(SOFT, COUNT(SOFT), key))
         change = ARM_CHANGE_SOFT;
@@ -122,11 +157,12 @@ static void compare_field(struct compare *compare, struct str key, const struct 
         compare->change = change;
 }
 
-enum arm_change arm_version_compare(struct arena *arena, const struct json *before,
-                                    const struct json *after, struct str *out_diff)
+enum arm_change arm_version_compare(struct arena *arena, const struct scope *home,
+                                    const struct json *before, const struct json *after,
+                                    struct str *out_diff)
 {
     const struct json *old = json_at(before, "properties"), *new = json_at(after, "properties");
-    struct compare compare = {.arena = arena, .change = ARM_CHANGE_NONE};
+    struct compare compare = {.arena = arena, .home = home, .change = ARM_CHANGE_NONE};
     struct json_iter it = json_iter(old);
 
     assert(out_diff);
@@ -149,7 +185,7 @@ int arm_version_check(struct arm_request *req, const struct document *before, en
     assert(req->body);
     if (!stored)
         return -1;
-    enum arm_change change = arm_version_compare(req->arena, stored, req->body, &diff);
+    enum arm_change change = arm_version_compare(req->arena, &req->scope, stored, req->body, &diff);
     if (change == ARM_CHANGE_PATH)
         return error_set(err, ERROR_USER, "properties", "Asset paths cannot be updated.");
     if (change == ARM_CHANGE_HARD) {

@@ -121,6 +121,16 @@ static int show_container(struct arm_request *req, struct store_txn *txn,
     return 0;
 }
 
+/* What Azure says of every version, whoever made it. */
+static void show_version(struct arena *arena, const struct document *document,
+                         struct json *properties)
+{
+    assert(json_kind(properties) == JSON_OBJECT);
+    json_set_bool(arena, properties, "isArchived", document->archived);
+    if (json_is_null(json_get(properties, STR("isAnonymous"))))
+        json_set_bool(arena, properties, "isAnonymous", false);
+}
+
 /* The name of the container; lists over several containers look each up. */
 static int parent_name(struct arm_request *req, struct store_txn *txn,
                        const struct document *document, struct str *out, struct error *err)
@@ -198,7 +208,7 @@ struct json *arm_wire(struct arm_request *req, struct store_txn *txn,
     if (child && child->makes_parent)
         show_container(req, txn, document, properties);
     else if (kind->immutable)
-        json_set_bool(req->arena, properties, "isArchived", document->archived);
+        show_version(req->arena, document, properties);
     if (arm_identity_show(req, txn, wire, err) < 0 ||
         (kind->show && kind->show(req, txn, document, wire, err) < 0))
         return NULL;

@@ -4,6 +4,7 @@ import datetime
 import os
 
 import pytest
+import requests
 from azure.ai.ml import load_environment
 from azure.ai.ml.constants import ListViewType
 from azure.ai.ml.entities import AccountKeyConfiguration, AzureBlobDatastore, Data, Environment, Model
@@ -152,6 +153,30 @@ def test_environments(ml, unique, tmp_path):
     assert [e.version for e in ml.environments.list(unique)] == ["2", "1"]
     ml.environments.archive(unique, version="2")
     assert [e.version for e in ml.environments.list(unique)] == ["1"]
+
+
+def test_an_environment_written_elsewhere_takes_tags(ml, connection, unique):
+    """The SDK sends packages as it prints them: without comments, in another order of members."""
+    scope = ml.workspaces.get().id
+    url = f"{connection['endpoint']}{scope}/environments/{unique}/versions/1?api-version=2023-04-01"
+    wrote = {"image": "ubuntu:22.04", "condaFile": "# by hand\ndependencies: [python=3.11, pip]\nchannels: [x]\n"}
+    made = requests.put(url, json={"properties": wrote}, headers={"Authorization": "Bearer " + connection["token"]})
+    assert made.status_code == 201
+
+    def said(*packages, **words):
+        conda = {"channels": ["x"], "dependencies": ["python=3.11", "pip", *packages]}
+        return Environment(name=unique, version="1", image="ubuntu:22.04", conda_file=conda, **words)
+    assert ml.environments.create_or_update(said(tags={"stage": "tried"})).tags == {"stage": "tried"}
+    with pytest.raises(HttpResponseError) as refused:
+        ml.environments.create_or_update(said("numpy"))
+    assert refused.value.status_code == 409
+
+
+def test_a_path_in_full_is_the_same_path(ml, unique):
+    short = "azureml://datastores/workspaceblobstore/paths/x/"
+    full = f"azureml:/{ml.workspaces.get().id}/datastores/workspaceblobstore/paths/x"
+    ml.data.create_or_update(Data(name=unique, version="1", path=short, type="uri_folder"))
+    assert ml.data.create_or_update(Data(name=unique, version="1", path=full, type="uri_folder")).version == "1"
 
 
 def test_tags_as_yaml_reads_them(ml, unique, tmp_path):
