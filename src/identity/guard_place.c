@@ -90,8 +90,11 @@ static void place_in_arm(struct arena *arena, const struct place_walk *walk, siz
     out->shown = join(arena, walk, start, walk->count);
     out->path = grant_path(arena, out->shown);
     out->kind = end > start ? PLACE_SCOPE : PLACE_ABOVE;
-    if (end == start)
+    if (end == start) {
         end = find_word(walk, "providers", start);
+        if (end == walk->count) /* what lies in the group or subscription before it */
+            end = find_word(walk, "resources", start);
+    }
     out->base = grant_path(arena, join(arena, walk, start, end));
 }
 

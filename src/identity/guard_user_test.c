@@ -43,6 +43,8 @@ ROW(ARM, ARM_WS "/{rest*}", PERMIT_ACTION, NULL, ROUTE_FOLD);
 ROW(SPACE, ARM_WS, PERMIT_ACTION, NULL, ROUTE_FOLD);
 ROW(RESOURCES, "/subscriptions/{s}/resourceGroups/{g}", PERMIT_ACTION, "Microsoft.Resources/x/read",
     ROUTE_FOLD);
+ROW(ALL_OF, "/subscriptions/{s}/resources", PERMIT_ACTION,
+    "Microsoft.Resources/subscriptions/resources/read", ROUTE_FOLD | ROUTE_FILTERED);
 ROW(SPACES_OF, "/subscriptions/{s}/providers/Microsoft.MachineLearningServices/workspaces",
     PERMIT_ACTION, NULL, ROUTE_FOLD | ROUTE_FILTERED);
 ROW(FRONT, "/mferp/managementfrontend" ARM_WS "/{rest*}", PERMIT_ACTION, NULL, ROUTE_FOLD);
@@ -262,8 +264,10 @@ TEST(a_list_that_filters_is_open_to_whoever_has_something_beneath_it)
     CHECK_INT(ERROR_FORBIDDEN, ask(g, &SPACES_OF, "GET", PATH));
     give(g, "Reader", "/subscriptions/s2/resourceGroups/g");
     CHECK_INT(ERROR_FORBIDDEN, ask(g, &SPACES_OF, "GET", PATH));
+    CHECK_INT(ERROR_FORBIDDEN, ask(g, &ALL_OF, "GET", "/subscriptions/s/resources"));
     give(g, "AzureML Compute Operator", WS1);
     CHECK_INT(ERROR_NONE, ask(g, &SPACES_OF, "GET", PATH));
+    CHECK_INT(ERROR_NONE, ask(g, &ALL_OF, "GET", "/subscriptions/s/resources"));
 }
 
 TEST(an_owner_of_the_root_manages_people_but_is_not_the_folders_owner)
