@@ -3,6 +3,7 @@
 #include "kinds/compute.h"
 
 #include "job/attempt.h"
+#include "os/clock.h"
 
 #include <assert.h>
 
@@ -84,12 +85,15 @@ int compute_nodes_show(struct arm_request *req, struct store_txn *txn,
 {
     struct json *counts = json_object(req->arena);
     int64_t busy, least = json_int_at(inner, SCALE, 0);
+    char since[CLOCK_ISO_BYTES];
 
     assert(json_kind(inner) == JSON_OBJECT);
     if (compute_busy(txn, req->scope.number, pool_of(document->name), &busy, err) < 0)
         return -1;
     int64_t current = busy > least ? busy : least;
     json_set_str(req->arena, inner, "allocationState", STR("Steady"));
+    json_set_str(req->arena, inner, "allocationStateTransitionTime",
+                 arena_str(req->arena, clock_iso(document->created_us, since)));
     json_set_int(req->arena, inner, "currentNodeCount", current);
     json_set_int(req->arena, inner, "targetNodeCount", current);
     json_set_int(req->arena, counts, "idleNodeCount", current - busy);

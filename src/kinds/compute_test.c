@@ -212,6 +212,8 @@ TEST(a_cluster_has_the_nodes_that_it_keeps_at_least)
     CHECK_INT(201, reply.status);
     CHECK(!world_stored(w, "hidden"));
     CHECK_INT(2, json_int_at(reply.json, "properties.properties.currentNodeCount", -1));
+    CHECK(str_ends(json_str_at(reply.json, "properties.properties.allocationStateTransitionTime"),
+                   STR("Z")));
     CHECK_INT(
         0, json_int_at(reply.json, "properties.properties.nodeStateCounts.runningNodeCount", -1));
     reply = world_post(w, WS "/computes/CPU/listNodes", "");

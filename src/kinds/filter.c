@@ -120,7 +120,7 @@ static int sift(const struct document *document, void *context, struct error *er
     sieve->before_us = document_position(document, sieve->order);
     sieve->before_doc = document->doc;
     if (sieve->left == 0 ||
-        !filter_fits(sieve->filter, document, json_at(body, "properties"), NULL))
+        !filter_fits(sieve->filter, document, json_at(body, "properties"), json_at(body, "tags")))
         return 0;
     sieve->left--;
     return sieve->to->each(document, sieve->to->context, err);

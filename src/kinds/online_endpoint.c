@@ -8,6 +8,7 @@
 
 #include "endpoint/endpoint.h"
 #include "kinds/fields.h"
+#include "kinds/filter.h"
 
 #include <assert.h>
 
@@ -163,6 +164,19 @@ static int endpoint_show(struct arm_request *req, struct store_txn *,
     return 0;
 }
 
+/* All stand on this host, so who asks for those of clusters or container groups gets none. */
+static int endpoint_list(struct arm_request *req, struct store_txn *txn,
+                         const struct document_query *page, const struct document_sink *to,
+                         struct error *err)
+{
+    struct str where = call_query(req->call, "computeType");
+
+    assert(page->limit > 0);
+    if (where.len > 0 && !str_eq_fold(where, STR("Managed")))
+        return 0;
+    return filter_list(req, txn, page, to, err);
+}
+
 /* An endpoint without deployments needs nothing but its document. */
 static int endpoint_progress(struct arm_request *, struct store_txn *, const struct document *,
                              struct error *)
@@ -234,6 +248,7 @@ const struct arm_kind online_endpoint_kind = {
     .remove = endpoint_remove,
     .after = endpoint_after,
     .show = endpoint_show,
+    .list = endpoint_list,
     .progress = endpoint_progress,
     .actions = ACTIONS,
     .action_count = COUNT(ACTIONS),

@@ -162,6 +162,19 @@ TEST(an_endpoint_says_where_it_scores)
     CHECK_STR("SystemAssigned", json_str_at(reply.json, "identity.type"));
     CHECK_STR("Key", json_str_at(get(o, EP).json, "properties.authMode"));
     CHECK_STR("ep1", json_str_at(get(o, WS "/onlineEndpoints").json, "value[0].name"));
+    static const char *const FIT[] = {"?name=ep1", "?tags=team=a", "?computeType=Managed",
+                                      "?count=5"};
+    static const char *const NOT[] = {"?name=ep2", "?tags=other", "?tags=team=b",
+                                      "?computeType=Kubernetes", "?properties=none"};
+    CHECK_INT(200, fake_json(o->fake, "PATCH", EP, "{\"tags\":{\"team\":\"a\"}}").status);
+    for (size_t i = 0; i < COUNT(FIT); i++) {
+        struct str target = arena_printf(o->arena, WS "/onlineEndpoints%s", FIT[i]);
+        CHECK_INT(1, json_count(json_at(get(o, target.ptr).json, "value")));
+    }
+    for (size_t i = 0; i < COUNT(NOT); i++) {
+        struct str target = arena_printf(o->arena, WS "/onlineEndpoints%s", NOT[i]);
+        CHECK_INT(0, json_count(json_at(get(o, target.ptr).json, "value")));
+    }
 }
 
 TEST(an_endpoint_has_two_keys_and_either_can_be_new)

@@ -3,6 +3,7 @@
 #include "kinds/workspace.h"
 
 #include "asset/asset.h"
+#include "identity/identity.h"
 #include "kinds/fields.h"
 #include "os/clock.h"
 
@@ -159,7 +160,8 @@ static void show_addresses(struct arm_request *req, struct json *properties)
 static void show_defaults(struct arm_request *req, struct json *properties)
 {
     static const char *const NULLS[] = {"keyVault", "applicationInsights", "containerRegistry"};
-    static const char *const FALSE[] = {"hbiWorkspace", "v1LegacyMode", "enableDataIsolation"};
+    static const char *const FALSE[] = {"hbiWorkspace", "v1LegacyMode", "enableDataIsolation",
+                                        "storageHnsEnabled"};
     struct arena *arena = req->arena;
 
     assert(json_kind(properties) == JSON_OBJECT);
@@ -181,19 +183,31 @@ static void show_defaults(struct arm_request *req, struct json *properties)
     }
 }
 
+/* What only the server can know. */
+static void show_origin(struct arm_request *req, struct json *properties)
+{
+    char text[CLOCK_ISO_BYTES];
+
+    assert(json_kind(properties) == JSON_OBJECT);
+    json_set_str(req->arena, properties, "workspaceId", req->scope.guid);
+    json_set_str(req->arena, properties, "provisioningState", STR("Succeeded"));
+    json_set_str(req->arena, properties, "creationTime", clock_iso(req->scope.created_us, text));
+    if (req->engines->identity)
+        json_set_str(req->arena, properties, "tenantId", identity_tenant(req->engines->identity));
+    json_set_int(req->arena, properties, "privateLinkCount", 0);
+    json_set(req->arena, properties, STR("privateEndpointConnections"), json_array(req->arena));
+}
+
 static int workspace_show(struct arm_request *req, struct store_txn *txn, const struct document *,
                           struct json *wire, struct error *err)
 {
     struct arena *arena = req->arena;
     struct json *properties = json_at(wire, "properties"), *sku = json_object(arena);
-    char text[CLOCK_ISO_BYTES];
 
     assert(req->scope.number > 0);
     show_addresses(req, properties);
     show_defaults(req, properties);
-    json_set_str(arena, properties, "workspaceId", req->scope.guid);
-    json_set_str(arena, properties, "provisioningState", STR("Succeeded"));
-    json_set_str(arena, properties, "creationTime", clock_iso(req->scope.created_us, text));
+    show_origin(req, properties);
     if (json_str_at(wire, "location").len == 0)
         json_set_str(arena, wire, "location", STR(WORKSPACE_LOCATION));
     if (json_str_at(wire, "kind").len == 0)

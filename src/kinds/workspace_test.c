@@ -67,6 +67,17 @@ TEST(a_fresh_workspace_is_as_usable_as_the_first)
     CHECK(key.len > 0 && !str_eq(key, json_str_at(keys.json, "userStorageKey")));
 }
 
+TEST(a_workspace_shows_what_azures_clients_read_of_it)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    struct fake_reply reply = fixture_get(f, RG "/workspaces/default");
+
+    CHECK_INT(0, json_int_at(reply.json, "properties.privateLinkCount", -1));
+    CHECK(json_kind(json_at(reply.json, "properties.privateEndpointConnections")) == JSON_ARRAY);
+    CHECK(json_kind(json_at(reply.json, "properties.storageHnsEnabled")) == JSON_BOOL);
+    CHECK(json_str_at(reply.json, "properties.creationTime").len > 0);
+}
+
 TEST(a_patch_changes_what_it_names_and_the_kind_stays)
 {
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
