@@ -3,7 +3,9 @@
 #include "http/text.h"
 #include "mlflow/address.h"
 #include "mlflow/place.h"
+#include "mlflow/registry.h"
 #include "mlflow/work.h"
+#include "tracking/path.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -138,13 +140,17 @@ static int find_blob(struct ask *ask, struct store_txn *txn, struct place *place
 
 /* A file that is open for sending. */
 struct opened {
+    struct str path;
     int fd;
     int64_t size;
     struct str etag;
 };
 
+/* How a request says which file it wants. */
+typedef int locate(struct ask *ask, struct store_txn *txn, struct place *out, struct error *err);
+
 /* Where a run has no such file, its logged model may (decisions 11). */
-static int open_file(struct ask *ask, struct opened *out, struct error *err)
+static int open_file(struct ask *ask, locate *locate, struct opened *out, struct error *err)
 {
     struct content_object object;
     struct place place;
@@ -152,11 +158,12 @@ static int open_file(struct ask *ask, struct opened *out, struct error *err)
 
     {
         CLEANUP(store_read_end) struct store_txn *txn = work_read(ask, err);
-        if (!txn || place_of(ask, txn, call_param(ask->call, "path"), &place, err) < 0 ||
+        if (!txn || locate(ask, txn, &place, err) < 0 ||
             find_blob(ask, txn, &place, &blob, err) < 0 ||
             content_object_get(txn, blob.object, &object, err) < 0)
             return -1;
         object.chunks = arena_str(ask->arena, object.chunks);
+        out->path = arena_str(ask->arena, place.path);
         out->size = blob.size;
         out->etag = arena_printf(ask->arena, "\"%.*s\"", STR_ARG(blob.etag));
     }
@@ -165,10 +172,10 @@ static int open_file(struct ask *ask, struct opened *out, struct error *err)
 }
 
 /* attachment; filename*=UTF-8''… takes every name. */
-static void add_headers(struct call *call, struct str path, const struct opened *file)
+static void add_headers(struct call *call, const struct opened *file)
 {
-    ssize_t slash = str_find_last(path, '/');
-    struct str name = str_slice(path, (size_t)(slash + 1), path.len);
+    ssize_t slash = str_find_last(file->path, '/');
+    struct str name = str_slice(file->path, (size_t)(slash + 1), file->path.len);
 
     http_add_header(call->ex, "Content-Disposition",
                     arena_printf(call->arena, "attachment; filename*=UTF-8''%.*s",
@@ -179,20 +186,19 @@ static void add_headers(struct call *call, struct str path, const struct opened 
 }
 
 /* Ranges, since clients fetch large models in parts. */
-void mlflow_artifact_get(struct call *call)
+static void send_file(struct call *call, locate *locate)
 {
     struct ask ask = {.mlflow = call->face, .call = call, .arena = call->arena, .query = true};
-    struct str path = call_param(call, "path");
     struct opened file;
     struct error err = {0};
     int64_t offset = 0, length = 0;
 
-    if (open_file(&ask, &file, &err) < 0) {
+    if (open_file(&ask, locate, &file, &err) < 0) {
         reply_error(call, &err);
         return;
     }
     int ranged = http_range(http_header(call->ex, "range"), file.size, &offset, &length);
-    add_headers(call, path, &file);
+    add_headers(call, &file);
     if (ranged < 0) {
         close(file.fd);
         http_add_header(call->ex, "Content-Range",
@@ -207,8 +213,78 @@ void mlflow_artifact_get(struct call *call)
                                      (long long)(offset + length - 1), (long long)file.size));
     else
         length = file.size;
-    http_reply_file(call->ex, ranged > 0 ? 206 : 200, http_media_type(path),
+    http_reply_file(call->ex, ranged > 0 ? 206 : 200, http_media_type(file.path),
                     &(struct http_part){file.fd, offset, length});
+}
+
+/* By the address that clients of the proxy make of an artifact URI. */
+static int locate_address(struct ask *ask, struct store_txn *txn, struct place *out,
+                          struct error *err)
+{
+    return place_of(ask, txn, call_param(ask->call, "path"), out, err);
+}
+
+void mlflow_artifact_get(struct call *call)
+{
+    send_file(call, locate_address);
+}
+
+/* By run, as links of MLflow's user interface say it. */
+static int locate_run_file(struct ask *ask, struct store_txn *txn, struct place *out,
+                           struct error *err)
+{
+    struct place_at at;
+
+    if (ask_run_id(ask, &at.root, err) < 0 ||
+        ask_text(ask, "path", ASK_REQUIRED, &at.path, err) < 0)
+        return -1;
+    return place_of_run(ask, txn, &at, out, err);
+}
+
+void mlflow_artifact_get_run(struct call *call)
+{
+    send_file(call, locate_run_file);
+}
+
+/* By logged model. */
+static int locate_model_file(struct ask *ask, struct store_txn *txn, struct place *out,
+                             struct error *err)
+{
+    struct place_at at = {.root = call_param(ask->call, "model_id")};
+
+    if (ask_text(ask, "artifact_file_path", ASK_REQUIRED, &at.path, err) < 0)
+        return -1;
+    return place_of_model(ask, txn, &at, out, err);
+}
+
+void mlflow_artifact_get_model(struct call *call)
+{
+    send_file(call, locate_model_file);
+}
+
+/* By registered version, whatever store its bytes lie in. */
+static int locate_version_file(struct ask *ask, struct store_txn *txn, struct place *out,
+                               struct error *err)
+{
+    struct registry_entry model, version;
+    struct str name, number, path;
+    int64_t scope;
+
+    if (ask_text(ask, "name", ASK_REQUIRED, &name, err) < 0 ||
+        ask_text(ask, "version", ASK_REQUIRED, &number, err) < 0 ||
+        ask_text(ask, "path", ASK_REQUIRED, &path, err) < 0 || path_check(path, err) < 0 ||
+        ask_scope_number(ask, txn, &scope, err) < 0 ||
+        registry_model(txn, scope, name, &model, err) < 0 ||
+        registry_version(txn, &model, number, &version, err) < 0)
+        return -1;
+    struct str address = arena_printf(ask->arena, "versions/%lld/%.*s",
+                                      (long long)version.document.doc, STR_ARG(path));
+    return place_of(ask, txn, address, out, err);
+}
+
+void mlflow_artifact_get_version(struct call *call)
+{
+    send_file(call, locate_version_file);
 }
 
 /* --- List

@@ -188,3 +188,59 @@ TEST(parts_and_presigned_addresses_are_not_built)
     face_ask(f, 501, "GET", face_fill(f, "/api/2.0/mlflow-artifacts/presigned/0/$/artifacts/x", id),
              "");
 }
+
+/* Links of MLflow's user interface name the file in the query. */
+TEST(links_by_run_model_and_version_give_the_file)
+{
+    CLEANUP(face_close) struct face *f = face_open();
+    struct str id = face_run(f, "0", "r");
+    const char *const links[] = {
+        face_fill(f, "/get-artifact?run_uuid=$&path=m%2Fa.txt", id),
+        face_fill(f, "/get-artifact?run_id=$&path=m/a.txt", id),
+        "/model-versions/get-artifact?name=reg&version=1&path=a.txt",
+    };
+
+    put(f, "m/a.txt", id);
+    face_ask(f, 200, "POST", API "/registered-models/create", "{\"name\":\"reg\"}");
+    face_ask(f, 200, "POST", API "/model-versions/create",
+             face_fill(f, "{\"name\":\"reg\",\"source\":\"runs:/$/m\",\"run_id\":\"$\"}", id));
+    for (size_t i = 0; i < COUNT(links); i++) {
+        struct fake_reply reply = fake_send(f->fake, "GET", links[i], STR(""));
+        CHECK_INT(200, reply.status);
+        CHECK_STR("some bytes", reply.body);
+        CHECK_STR("nosniff", fake_reply_header(f->fake, "X-Content-Type-Options"));
+        CHECK_STR("attachment; filename*=UTF-8''a.txt",
+                  fake_reply_header(f->fake, "Content-Disposition"));
+    }
+    struct json *made = face_ask(f, 200, "POST", API "/logged-models", "{\"experiment_id\":\"0\"}");
+    struct str model = json_str_at(made, "model.info.model_id");
+    CHECK_INT(200,
+              fake_send(f->fake, "PUT", face_fill(f, FILES "/0/models/$/artifacts/MLmodel", model),
+                        STR("flavors: {}"))
+                  .status);
+    const char *file =
+        face_fill(f, API "/logged-models/$/artifacts/files?artifact_file_path=MLmodel", model);
+    CHECK_STR("flavors: {}", fake_send(f->fake, "GET", file, STR("")).body);
+}
+
+TEST(links_to_what_is_not_there_or_elsewhere_are_refused)
+{
+    CLEANUP(face_close) struct face *f = face_open();
+    struct str id = face_run(f, "0", "r");
+    const char *const climbing[] = {
+        face_fill(f, "/get-artifact?run_id=$&path=../path", id),
+        face_fill(f, "/get-artifact?run_id=$&path=%2Fetc/passwd", id),
+        "/model-versions/get-artifact?name=model&version=1&path=../path",
+        API "/artifacts/list?run_id=r&path=../path",
+    };
+
+    put(f, "a.txt", id);
+    for (size_t i = 0; i < COUNT(climbing); i++)
+        CHECK_STR("Invalid path", json_str_at(face_ask(f, 400, "GET", climbing[i], ""), "message"));
+    face_ask(f, 404, "GET", face_fill(f, "/get-artifact?run_id=$&path=b.txt", id), "");
+    face_ask(f, 400, "GET", face_fill(f, "/get-artifact?run_id=$", id), "");
+    face_ask(f, 400, "GET", "/get-artifact?path=a.txt", "");
+    face_ask(f, 404, "GET", face_fill(f, SECOND "/get-artifact?run_id=$&path=a.txt", id), "");
+    face_ask(f, 404, "GET", "/model-versions/get-artifact?name=none&version=1&path=a", "");
+    face_ask(f, 404, "GET", API "/logged-models/m-none/artifacts/files?artifact_file_path=a", "");
+}

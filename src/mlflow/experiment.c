@@ -381,15 +381,15 @@ static int show_found(struct ask *ask, const struct found *found, size_t offset,
 }
 
 /* Active ones unless it is said otherwise. */
-int mlflow_experiment_search(struct ask *ask, struct out *out, struct error *err)
+static int search(struct ask *ask, int64_t fallback, struct out *out, struct error *err)
 {
     struct found found = {0};
     struct str filter;
     size_t limit, offset;
     int64_t scope;
 
-    if (work_limit(ask, 0, 50000, &limit, err) < 0 || work_offset(ask, 0, &offset, err) < 0 ||
-        read_view(ask, &found.view, err) < 0 ||
+    if (work_limit(ask, fallback, 50000, &limit, err) < 0 ||
+        work_offset(ask, 0, &offset, err) < 0 || read_view(ask, &found.view, err) < 0 ||
         ask_text(ask, "filter", ASK_OPTIONAL, &filter, err) < 0 ||
         filter_parse(ask->arena, &filter_experiments, filter, &found.filter, err) < 0 ||
         work_orders(ask, &filter_experiments, &found.orders, err) < 0)
@@ -404,4 +404,16 @@ int mlflow_experiment_search(struct ask *ask, struct out *out, struct error *err
     if (show_found(ask, &found, offset, limit, out) < 0)
         return error_set(err, ERROR_IO, "", "The experiments' tags could not be read.");
     return 0;
+}
+
+/* How many is for the client to say. */
+int mlflow_experiment_search(struct ask *ask, struct out *out, struct error *err)
+{
+    return search(ask, 0, out, err);
+}
+
+/* As clients of 1.x ask, which knew no filters and need not say how many. */
+int mlflow_experiment_list(struct ask *ask, struct out *out, struct error *err)
+{
+    return search(ask, 1000, out, err);
 }

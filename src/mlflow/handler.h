@@ -22,8 +22,9 @@ mlflow_handler mlflow_run_inputs, mlflow_run_outputs, mlflow_run_log_model;
 
 /* experiment.c */
 mlflow_handler mlflow_experiment_create, mlflow_experiment_get, mlflow_experiment_by_name,
-    mlflow_experiment_search, mlflow_experiment_update, mlflow_experiment_delete,
-    mlflow_experiment_restore, mlflow_experiment_set_tag, mlflow_experiment_delete_tag;
+    mlflow_experiment_search, mlflow_experiment_list, mlflow_experiment_update,
+    mlflow_experiment_delete, mlflow_experiment_restore, mlflow_experiment_set_tag,
+    mlflow_experiment_delete_tag;
 
 /* search.c */
 mlflow_handler mlflow_search_runs, mlflow_search_datasets;
@@ -45,6 +46,9 @@ mlflow_handler mlflow_server_info;
 mlflow_handler mlflow_artifact_list, mlflow_artifact_list_run, mlflow_artifact_list_model,
     mlflow_artifact_delete, mlflow_artifact_no_parts;
 void mlflow_artifact_get(struct call *call);
+void mlflow_artifact_get_run(struct call *call);
+void mlflow_artifact_get_model(struct call *call);
+void mlflow_artifact_get_version(struct call *call);
 void mlflow_artifact_put(struct call *call);
 struct http_sink *mlflow_artifact_open(struct call *call, struct error *err);
 

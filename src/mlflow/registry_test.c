@@ -299,3 +299,25 @@ TEST(a_job_changes_no_registered_model)
     face_ask(f, 403, "DELETE", API "/model-versions/delete", "{\"name\":\"m\",\"version\":\"1\"}");
     make_version(f, "m", run); /* of its own run it may */
 }
+
+/* The address that clients of 1.x know, and what they call a search without a filter. */
+TEST(clients_of_1_x_find_registry_and_experiments)
+{
+    CLEANUP(face_close) struct face *f = face_open();
+    struct str run = face_run(f, "0", "r");
+    const char *const old = "/api/2.0/preview/mlflow/";
+
+    face_ask(f, 200, "POST", arena_printf(f->arena, "%sregistered-models/create", old).ptr,
+             "{\"name\":\"m\"}");
+    make_version(f, "m", run);
+    struct json *found =
+        face_get(f, arena_printf(f->arena, "%smodel-versions/get?name=m&version=1", old).ptr);
+    CHECK_STR("1", json_str_at(found, "model_version.version"));
+    found = face_get(f, arena_printf(f->arena, "%sregistered-models/list?max_results=5", old).ptr);
+    CHECK_STR("m", json_str_at(found, "registered_models[0].name"));
+    found = face_get(f, API "/experiments/list");
+    CHECK_STR("Default", json_str_at(found, "experiments[0].name"));
+    CHECK_INT(0, json_count(json_get(face_get(f, API "/experiments/list?view_type=DELETED_ONLY"),
+                                     STR("experiments"))));
+    face_ask(f, 404, "GET", "/api/2.0/preview/mlflow/runs/get?run_id=x", "");
+}

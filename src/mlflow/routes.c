@@ -80,6 +80,7 @@ static const struct mlflow_row ROWS[] = {
 
     ANSWER("GET", "/experiments/get", EXPERIMENTS_READ, mlflow_experiment_get),
     ANSWER("GET", "/experiments/get-by-name", EXPERIMENTS_READ, mlflow_experiment_by_name),
+    ANSWER("GET", "/experiments/list", EXPERIMENTS_READ, mlflow_experiment_list),
     ANSWER("GET", "/experiments/search", EXPERIMENTS_READ, mlflow_experiment_search),
     ANSWER("POST", "/experiments/search", EXPERIMENTS_READ, mlflow_experiment_search),
     ANSWER("POST", "/experiments/create", EXPERIMENTS_WRITE, mlflow_experiment_create),
@@ -105,6 +106,7 @@ static const struct mlflow_row ROWS[] = {
 
     ANSWER("POST", "/registered-models/create", MODELS_WRITE, mlflow_registered_create),
     ANSWER("GET", "/registered-models/get", MODELS_READ, mlflow_registered_get),
+    ANSWER("GET", "/registered-models/list", MODELS_READ, mlflow_registered_search),
     ANSWER("GET", "/registered-models/search", MODELS_READ, mlflow_registered_search),
     ANSWER("POST", "/registered-models/search", MODELS_READ, mlflow_registered_search),
     ANSWER("PATCH", "/registered-models/update", MODELS_WRITE, mlflow_registered_update),
@@ -128,6 +130,8 @@ static const struct mlflow_row ROWS[] = {
     ANSWER("DELETE", "/model-versions/delete-tag", MODELS_WRITE, mlflow_version_delete_tag),
     ANSWER("GET", "/model-versions/get-download-uri", MODELS_READ, mlflow_version_uri),
 
+    {"GET", BASE_2, "/logged-models/{model_id}/artifacts/files", ARTIFACTS_READ, NULL, NULL,
+     mlflow_artifact_get_model},
     ANSWER("GET", "/artifacts/list", ARTIFACTS_READ, mlflow_artifact_list_run),
     {"GET", BASE_ARTIFACTS, "/artifacts", ARTIFACTS_READ, mlflow_artifact_list, NULL, NULL},
     {"GET", BASE_ARTIFACTS, "/artifacts/{path*}", ARTIFACTS_READ, NULL, NULL, mlflow_artifact_get},
@@ -144,12 +148,15 @@ static const struct mlflow_row ROWS[] = {
      NULL},
 
     {"GET", BASE_3, "/server-info", EXPERIMENTS_READ, mlflow_server_info, NULL, NULL},
+    {"GET", BASE_ROOT, "/get-artifact", ARTIFACTS_READ, NULL, NULL, mlflow_artifact_get_run},
+    {"GET", BASE_ROOT, "/model-versions/get-artifact", ARTIFACTS_READ, NULL, NULL,
+     mlflow_artifact_get_version},
     {"GET", BASE_ROOT, "/health", NULL, NULL, NULL, mlflow_health},
     {"GET", BASE_ROOT, "/version", NULL, NULL, NULL, mlflow_version},
 };
 
-/* Routes stand in the order of rows, with as many spellings each. */
-#define SPELLINGS (COUNT(ROOTS) * 2)
+/* Routes stand in the order of rows, with at most as many spellings each. */
+#define SPELLINGS (COUNT(ROOTS) * 4)
 
 /* Routes are an array of ours, so the place in it is the row's. */
 static const struct mlflow_row *row_of(const struct call *call)
@@ -206,6 +213,27 @@ static struct route route_for(const struct mlflow_row *row, const char *path)
                           .refuse = reply_refuse};
 }
 
+/* Clients of 1.x know the registry by its first address alone. */
+static bool was_preview(const struct mlflow_row *row)
+{
+    struct str path = str_from(row->path);
+
+    return row->base == BASE_2 && (str_starts(path, STR("/registered-models/")) ||
+                                   str_starts(path, STR("/model-versions/")));
+}
+
+/* One row below one base, under every root. */
+static void add_routes(struct mlflow *mlflow, const struct mlflow_row *row, enum base base)
+{
+    for (size_t root = 0; root < COUNT(ROOTS); root++)
+        for (size_t twin = 0; twin < 2 && BASES[base][twin]; twin++) {
+            struct str path =
+                arena_printf(mlflow->arena, "%s%s%s", ROOTS[root], BASES[base][twin], row->path);
+            mlflow->rows[mlflow->count] = row;
+            mlflow->routes[mlflow->count++] = route_for(row, path.ptr);
+        }
+}
+
 /* Every row under every spelling of its root, so that the router needs no rules for them. */
 struct mlflow *mlflow_new(const struct mlflow_options *options)
 {
@@ -220,14 +248,11 @@ struct mlflow *mlflow_new(const struct mlflow_options *options)
     mlflow->routes = arena_new_array(mlflow->arena, struct route, COUNT(ROWS) * SPELLINGS);
     mlflow->rows =
         arena_new_array(mlflow->arena, const struct mlflow_row *, COUNT(ROWS) * SPELLINGS);
-    for (size_t i = 0; i < COUNT(ROWS); i++)
-        for (size_t root = 0; root < COUNT(ROOTS); root++)
-            for (size_t twin = 0; twin < 2 && BASES[ROWS[i].base][twin]; twin++) {
-                struct str path = arena_printf(mlflow->arena, "%s%s%s", ROOTS[root],
-                                               BASES[ROWS[i].base][twin], ROWS[i].path);
-                mlflow->rows[mlflow->count] = &ROWS[i];
-                mlflow->routes[mlflow->count++] = route_for(&ROWS[i], path.ptr);
-            }
+    for (size_t i = 0; i < COUNT(ROWS); i++) {
+        add_routes(mlflow, &ROWS[i], ROWS[i].base);
+        if (was_preview(&ROWS[i]))
+            add_routes(mlflow, &ROWS[i], BASE_PREVIEW);
+    }
     return mlflow;
 }
 
