@@ -250,7 +250,7 @@ TEST(spec_refuses_what_cannot_run_and_names_the_field)
     world_close(&w);
 }
 
-TEST(spec_takes_the_identity_that_every_job_has)
+TEST(spec_takes_what_every_job_has_and_is_shown_with)
 {
     static const struct {
         const char *name, *extra;
@@ -262,6 +262,14 @@ TEST(spec_takes_the_identity_that_every_job_has)
         {"d", "\"identity\":{\"identityType\":\"UserIdentity\"}", ERROR_NOT_IMPLEMENTED},
         {"e", "\"identity\":{\"identityType\":\"Managed\"}", ERROR_NOT_IMPLEMENTED},
         {"f", "\"services\":{\"identityType\":\"AMLToken\"}", ERROR_NOT_IMPLEMENTED},
+        {"g",
+         "\"services\":{\"Tracking\":{\"jobServiceType\":\"Tracking\",\"endpoint\":\"e\"},"
+         "\"Studio\":{\"jobServiceType\":\"Studio\"}}",
+         0},
+        {"h",
+         "\"services\":{\"Studio\":{\"jobServiceType\":\"Studio\"},\"j\":{"
+         "\"jobServiceType\":\"JupyterLab\"}}",
+         ERROR_NOT_IMPLEMENTED},
     };
     struct error err = {0};
     struct world w;
@@ -276,6 +284,49 @@ TEST(spec_takes_the_identity_that_every_job_has)
         else
             CHECK_OK(done, &err);
     }
+    world_close(&w);
+}
+
+/* The job as it is shown: its document with what job_show adds. */
+static struct json *shown(struct world *w, const char *name)
+{
+    struct error err = {0};
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(w->store, &err);
+    struct job_stored stored;
+    struct run run;
+
+    CHECK_OK(run_get(txn, w->scope.number, str_from(name), &run, &err), &err);
+    CHECK_OK(step_read(txn, &run, &stored, &err), &err);
+    CHECK_OK(job_show(w->jobs, txn, &run, stored.properties, &err), &err);
+    return json_copy(w->arena, stored.properties);
+}
+
+#define WITH_OUTPUT(uri)                                                                      \
+    "{\"jobType\":\"Command\",\"command\":\"x\",\"outputs\":{\"o\":{\"jobOutputType\":\"uri_" \
+    "folder\"" uri "}}}"
+
+TEST(a_shown_job_is_submitted_again_and_leaves_the_first_alone)
+{
+    struct error err = {0};
+    struct world w;
+
+    world_open(&w);
+    CHECK_OK(world_submit(&w, "first", WITH_OUTPUT(""), &err), &err);
+    struct json *again = shown(&w, "first");
+    json_set_str(w.arena, json_at(again, "properties"), "StartTimeUtc", STR("2020-01-01"));
+    CHECK_OK(world_submit(&w, "second", json_write(w.arena, again).ptr, &err), &err);
+    struct json *second = shown(&w, "second");
+    CHECK_STR("azureml://datastores/workspaceblobstore/paths/azureml/second/o",
+              json_str_at(second, "outputs.o.uri"));
+    CHECK(str_ends(json_str_at(second, "outputs.default.uri"), STR("dcid.second")));
+    CHECK(!json_at(second, "properties.StartTimeUtc"));
+    /* A place that is no other job's is the user's choice; this world has no datastore for it. */
+    CHECK_ERROR(ERROR_NOT_FOUND,
+                world_submit(&w, "third",
+                             WITH_OUTPUT(",\"uri\":\"azureml://datastores/workspaceblobstore/"
+                                         "paths/azureml/nobody/o\""),
+                             &err),
+                &err);
     world_close(&w);
 }
 

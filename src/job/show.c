@@ -67,12 +67,15 @@ static int show_outputs(struct store_txn *txn, const struct run *run, struct jso
     return 0;
 }
 
-/* When it ran stands among the job's own properties, as clients look for it there. */
+/* When it ran stands among the job's own properties, as clients look for it there. What a client
+ * brought along from another job is no time of this one. */
 static void show_times(struct arena *arena, const struct run *run, struct json *properties)
 {
     struct json *own = json_at(properties, "properties");
     char text[CLOCK_ISO_BYTES];
 
+    json_remove(own, STR("StartTimeUtc"));
+    json_remove(own, STR("EndTimeUtc"));
     if (run->start_us)
         json_set_str(arena, own, "StartTimeUtc", clock_iso(run->start_us, text));
     if (run->end_us)

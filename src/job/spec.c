@@ -32,6 +32,20 @@ static struct str path_of(struct arena *arena, const char *group, struct str nam
                         field);
 }
 
+/* Only the two that show.c tells of: they come back from clients that submit a job they were shown
+ * under another name. */
+static bool are_own_services(const struct json *services)
+{
+    struct json_iter it = json_iter(services);
+
+    while (json_next(&it)) {
+        struct str type = json_str_at(it.value, "jobServiceType");
+        if (!str_eq_fold(type, STR("Tracking")) && !str_eq_fold(type, STR("Studio")))
+            return false;
+    }
+    return json_kind(services) == JSON_OBJECT;
+}
+
 /* Nothing, or what is done anyway: a job runs by the token that the server makes for it. */
 static bool asks_nothing(const struct json *properties, const char *path)
 {
@@ -39,6 +53,8 @@ static bool asks_nothing(const struct json *properties, const char *path)
 
     if (json_is_null(value) || (json_kind(value) == JSON_OBJECT && json_count(value) == 0))
         return true;
+    if (strcmp(path, "services") == 0)
+        return are_own_services(value);
     return strcmp(path, "identity") == 0 &&
            str_eq_fold(json_str_at(value, "identityType"), STR("AMLToken"));
 }
@@ -164,6 +180,22 @@ static int read_input(struct reading *r, struct str name, const struct json *wir
     return 0;
 }
 
+/* The uri that was asked for; "" for none. A job that was shown and is submitted again under
+ * another name brings along where the first one's output lies, and must not write over it. */
+static struct str asked_place(struct reading *r, struct str name, struct str uri)
+{
+    struct str store = reference_datastore(r->arena, STR("workspaceblobstore"), STR("azureml/"));
+    struct error none = {0};
+    struct str job, rest;
+    struct run run;
+
+    assert(r->txn && name.ptr);
+    if (!str_starts(uri, store) || !str_cut(str_slice(uri, store.len, uri.len), '/', &job, &rest) ||
+        !str_eq(rest, name) || str_eq(job, r->submit->name))
+        return uri;
+    return run_get(r->txn, r->submit->scope->number, job, &run, &none) < 0 ? uri : (struct str){0};
+}
+
 /* Without a uri it goes where the service puts it: the blob store's azureml/{job}/{output}. */
 static int read_output(struct reading *r, struct str name, const struct json *wire,
                        struct error *err)
@@ -171,7 +203,7 @@ static int read_output(struct reading *r, struct str name, const struct json *wi
     struct arena *arena = r->arena;
     struct json *output = json_object(arena);
     struct str type = json_str_at(wire, "jobOutputType");
-    struct str uri = json_str_at(wire, "uri");
+    struct str uri = asked_place(r, name, json_str_at(wire, "uri"));
     struct str asset = json_str_at(wire, "assetName");
     struct asset_place place = {.container = asset_blob_container(arena, r->submit->scope)};
 
