@@ -223,18 +223,59 @@ static int find_group(struct call *call, struct group **out, struct error *err)
                      "Resource group '%.*s' could not be found.", STR_ARG(str_slice(name, 0, 100)));
 }
 
+/* The text of "WORD eq 'TEXT'" at the start of *rest, which then begins behind it; false when it is
+ * not there. */
+static bool take_term(struct str *rest, struct str word, struct str *out)
+{
+    struct str text = *rest;
+
+    assert(word.len > 0);
+    if (!str_starts_fold(text, word))
+        return false;
+    text = str_slice(text, word.len, text.len);
+    if (!str_starts_fold(text, STR(" eq '")) ||
+        !str_cut(str_slice(text, 5, text.len), '\'', out, rest) || out->len == 0)
+        return false;
+    *rest = str_trim(*rest);
+    return true;
+}
+
+/* $filter as Azure's list of groups takes it: a tag's name, and its value. */
+static int read_tag_filter(struct call *call, struct str *out_tag, struct str *out_value,
+                           struct error *err)
+{
+    struct str rest = str_trim(call_query(call, "$filter"));
+
+    *out_tag = *out_value = STR("");
+    if (rest.len == 0 || (take_term(&rest, STR("tagName"), out_tag) && rest.len == 0))
+        return 0;
+    if (out_tag->len > 0 && str_starts_fold(rest, STR("and "))) {
+        rest = str_trim(str_slice(rest, 4, rest.len));
+        if (take_term(&rest, STR("tagValue"), out_value) && rest.len == 0)
+            return 0;
+    }
+    return error_set(err, ERROR_INVALID, "$filter",
+                     "$filter is tagName eq 'NAME', or that and tagValue eq 'VALUE'.");
+}
+
 static void list_groups(struct call *call)
 {
     struct json *value = json_array(call->arena);
     struct groups groups;
+    struct str tag, wanted;
     struct error err = {0};
 
-    if (check_subscription(call, &err) < 0 || read_groups(call, &groups, &err) < 0) {
+    if (check_subscription(call, &err) < 0 || read_tag_filter(call, &tag, &wanted, &err) < 0 ||
+        read_groups(call, &groups, &err) < 0) {
         arm_refuse(call, &err);
         return;
     }
-    for (size_t i = 0; i < groups.count; i++)
-        json_append(call->arena, value, group_wire(call, &groups.groups[i]));
+    for (size_t i = 0; i < groups.count; i++) {
+        const struct json *tags = json_get(groups.groups[i].body, STR("tags"));
+        const struct json *found = tag.len > 0 ? json_get(tags, tag) : NULL;
+        if (tag.len == 0 || (found && (wanted.len == 0 || str_eq(wanted, json_as_str(found)))))
+            json_append(call->arena, value, group_wire(call, &groups.groups[i]));
+    }
     reply_list(call, value);
 }
 
