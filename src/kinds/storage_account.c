@@ -19,6 +19,7 @@ struct search {
     struct str subscription, group, name; /* empty: any */
     struct json *found;                   /* of the accounts, as they are shown */
     struct str account;                   /* of the last one found */
+    struct error failed;                  /* what ended the walk */
 };
 
 /* Where its blobs are for this client: by path or by host, as `storage.addresses` says. */
@@ -85,9 +86,10 @@ static int visit(const struct scope *scope, void *context)
     struct document document;
 
     if (scope->kind != SCOPE_WORKSPACE || !str_eq_fold(scope->subscription, search->subscription) ||
-        (search->group.len > 0 && !str_eq_fold(scope->group, search->group)) ||
-        document_get(search->txn, &key, &document, NULL) < 0)
+        (search->group.len > 0 && !str_eq_fold(scope->group, search->group)))
         return 0;
+    if (document_get(search->txn, &key, &document, &search->failed) < 0)
+        return search->failed.code == ERROR_NOT_FOUND ? 0 : -1;
     struct str account = asset_account(arena, scope);
     if (search->name.len > 0 && !str_eq_fold(account, search->name))
         return 0;
@@ -108,7 +110,12 @@ static int find(struct call *call, struct search *out, struct error *err)
                            .group = call_param(call, "group"),
                            .name = call_param(call, "account"),
                            .found = json_array(call->arena)};
-    return !txn || scope_each(txn, visit, out, err) < 0 ? -1 : 0;
+    if (!txn || scope_each(txn, visit, out, err) < 0)
+        return -1;
+    if (out->failed.code == ERROR_NONE || out->failed.code == ERROR_NOT_FOUND)
+        return 0;
+    *err = out->failed;
+    return -1;
 }
 
 static void list_accounts(struct call *call)
