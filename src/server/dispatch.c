@@ -9,6 +9,7 @@
 
 #include "arm/kind.h"
 #include "os/random.h"
+#include "store/store.h"
 
 #include <assert.h>
 #include <stdatomic.h>
@@ -80,8 +81,12 @@ static void run_call(struct http_exchange *ex, void *context)
 {
     struct call *call = context;
 
+    const char *path = call->route->path;
+
     assert(call->ex == ex);
+    store_label(path); /* the call may be gone when its handler returns */
     call->route->run(call);
+    store_label(NULL);
 }
 
 /* What http/ is to do with the body of a call that may go on. */

@@ -150,6 +150,12 @@ static void wake_lives(int64_t, void *context)
     endpoints_wake(engines->endpoints);
 }
 
+/* Everybody's writes wait for the longest: which row to look at. */
+static void tell_slow(const char *what, int64_t us)
+{
+    LOG(LOG_WARN, "store.slow", LOG_TEXT("route", what), LOG_INT("ms", us / US_PER_MS));
+}
+
 /* Jobs and endpoints are made here and started once the addresses are known. */
 static void make_lives(struct server *server)
 {
@@ -186,6 +192,7 @@ static void make_lives(struct server *server)
     identity_on_attempt(engines->identity, attempt_alive, engines);
     identity_on_sas(engines->identity, blob_check_sas, engines);
     store_on_event(engines->store, wake_lives, engines);
+    store_on_slow(engines->store, tell_slow);
 }
 
 /* The names our certificate is for. */

@@ -231,6 +231,38 @@ int store_flush_all(struct store_txn *txn, struct error *err)
     return 0;
 }
 
+/* --- Slow writes ------------------------------------------------------------------------------ */
+
+/* One for each thread: a handler queues its writes where it runs, or has them queued by the same.
+ */
+static _Thread_local const char *thread_label;
+
+void store_label(const char *what)
+{
+    thread_label = what;
+}
+
+const char *store_labelled(void)
+{
+    return thread_label ? thread_label : "";
+}
+
+void store_on_slow(struct store *store, store_slow *tell)
+{
+    assert(store);
+    pthread_mutex_lock(&store->wake_lock);
+    store->slow = tell;
+    pthread_mutex_unlock(&store->wake_lock);
+}
+
+void store_tell_slow(struct store *store, const char *what, int64_t us)
+{
+    pthread_mutex_lock(&store->wake_lock);
+    if (store->slow)
+        store->slow(what, us);
+    pthread_mutex_unlock(&store->wake_lock);
+}
+
 /* --- Events --------------------------------------------------------------------------------- */
 
 /* Under the lock, so that after taking a listener off none of its calls is running any more: its

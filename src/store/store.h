@@ -41,8 +41,19 @@ struct store_job {
     struct store_job *next_;
     struct error err_;
     int result_;
+    const char *label_;
 };
 void store_write_later(struct store *store, struct store_job *job);
+
+/* Told on the writer thread, after the answers, of a group's slowest apply when that took more than
+ * STORE_SLOW_US: everybody waits for it. `what` is the label of the thread that queued it, "" for
+ * none. One at a time; NULL takes it back. */
+#define STORE_SLOW_US (20 * 1000)
+typedef void store_slow(const char *what, int64_t us);
+void store_on_slow(struct store *store, store_slow *tell);
+/* What this thread's writes are for from now on: a route. The text outlives the process's work;
+ * NULL ends it. */
+void store_label(const char *what);
 
 /* After the last apply of a group and before COMMIT, runs `flush(txn, state)`; registering the same
  * pair again within one transaction does nothing. *out_state is zeroed memory of `size` bytes in

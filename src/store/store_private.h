@@ -85,6 +85,7 @@ struct store {
     struct error trouble;
 
     pthread_mutex_t wake_lock; /* held while listeners run, so that taking one back is final */
+    store_slow *slow;
     struct {
         void (*wake)(int64_t seq, void *context);
         void *context;
@@ -100,5 +101,9 @@ struct store {
 void store_set_trouble(struct store *store, const struct error *why);
 /* Runs what was gathered in this transaction, in the order it was asked for. */
 int store_flush_all(struct store_txn *txn, struct error *err);
+/* The label of this thread, "" for none. */
+const char *store_labelled(void);
+/* Tells who wants to know of slow writes. */
+void store_tell_slow(struct store *store, const char *what, int64_t us);
 /* Tells the listeners. */
 void store_wake(struct store *store, int64_t seq);

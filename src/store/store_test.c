@@ -1,4 +1,5 @@
 #include "base/test.h"
+#include "os/clock.h"
 #include "store/event.h"
 #include "store/store.h"
 
@@ -358,4 +359,39 @@ TEST(what_is_no_database_is_refused)
     fclose(file);
     CHECK_ERROR(ERROR_CORRUPT, store_open(url, NULL, &store, &err), &err);
     CHECK(!store);
+}
+
+/* What was told of slow writes. */
+static char slow_what[32];
+static int64_t slow_us;
+
+static void told(const char *what, int64_t us)
+{
+    snprintf(slow_what, sizeof(slow_what), "%s", what);
+    slow_us = us;
+}
+
+static int dawdle(struct store_txn *, void *context, struct error *)
+{
+    clock_sleep_us(*(int64_t *)context);
+    return 0;
+}
+
+TEST(an_apply_that_everybody_waits_for_is_told_with_its_label)
+{
+    CLEANUP(store_close) struct store *store = NULL;
+    struct error err = {0};
+    int64_t quick_us = 0, long_us = STORE_SLOW_US + 5000;
+
+    CHECK_OK(store_open("memory:", NULL, &store, &err), &err);
+    store_on_slow(store, told);
+    store_label("/a/{row}");
+    CHECK_OK(store_write(store, dawdle, &quick_us, &err), &err);
+    CHECK_OK(store_write(store, dawdle, &long_us, &err), &err);
+    store_label("/b");
+    CHECK_OK(store_write(store, dawdle, &quick_us, &err), &err);
+    store_label(NULL);
+    store_close(&store); /* it is told behind the answer */
+    CHECK_STR("/a/{row}", str_from(slow_what));
+    CHECK(slow_us >= STORE_SLOW_US);
 }

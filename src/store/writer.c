@@ -35,6 +35,8 @@ struct writer {
     int64_t batch;    /* number of the last group that may have been committed */
     bool unsettled;   /* whether that one was, nobody could tell */
     bool worked;      /* since the last idle moment */
+    int64_t slow_us;  /* the longest apply of this group … */
+    const char *slow; /* … and what it was for */
     double commit_us; /* moving average */
 
     pthread_mutex_t lock; /* of all below */
@@ -51,6 +53,7 @@ void writer_queue(struct writer *writer, struct store_job *job)
 {
     assert(job->apply && job->done);
     job->next_ = NULL;
+    job->label_ = store_labelled();
     pthread_mutex_lock(&writer->lock);
     assert(!writer->stopping);
     bool empty = !writer->first;
@@ -127,8 +130,11 @@ static struct store_job *writer_take(struct writer *writer)
 
 /* Notes what the job changed, whatever it answers. One that went on after a read had failed took
  * something for missing, so neither its changes nor its "not found" are the truth. */
-static void writer_run_job(struct store_txn *txn, struct store_job *job)
+static void writer_run_job(struct writer *writer, struct store_job *job)
 {
+    struct store_txn *txn = writer->txn;
+    int64_t begun_us = clock_mono_us();
+
     txn->changed = txn->gathered = txn->failed = false;
     job->err_.code = ERROR_NONE;
     job->result_ = job->apply(txn, job->context, &job->err_) < 0 ? -1 : 0;
@@ -136,6 +142,11 @@ static void writer_run_job(struct store_txn *txn, struct store_job *job)
         job->result_ = -1;
     txn->failed = false;
     assert(job->result_ == 0 || job->err_.code != ERROR_NONE);
+    int64_t took_us = clock_mono_us() - begun_us;
+    if (took_us > writer->slow_us) {
+        writer->slow_us = took_us;
+        writer->slow = job->label_;
+    }
 }
 
 /* The engine left the transaction by itself: everybody's changes are gone. */
@@ -147,14 +158,15 @@ static enum end writer_lost(struct store_txn *txn, struct error *err)
 }
 
 /* The usual path: one after another. *out_changed: whether there is anything to commit. */
-static enum end writer_apply(struct store_txn *txn, struct store_job *group, bool *out_changed,
+static enum end writer_apply(struct writer *writer, struct store_job *group, bool *out_changed,
                              struct error *err)
 {
+    struct store_txn *txn = writer->txn;
     bool changed = false;
 
     assert(group);
     for (struct store_job *job = group; job; job = job->next_) {
-        writer_run_job(txn, job);
+        writer_run_job(writer, job);
         if (txn->lost)
             return writer_lost(txn, err);
         /* One that refuses as it should, before any change, needs nothing undone. */
@@ -168,14 +180,15 @@ static enum end writer_apply(struct store_txn *txn, struct store_job *group, boo
 
 /* One job between savepoints. One that fails after it gathered something for a flush cannot be
  * undone by the database alone: it is left out and the others begin again. */
-static enum end writer_apply_safely(struct store_txn *txn, struct store_job *job, struct error *err)
+static enum end writer_apply_safely(struct writer *writer, struct store_job *job, struct error *err)
 {
+    struct store_txn *txn = writer->txn;
     int64_t event_seq = txn->event_seq;
 
     assert(job->result_ != RESULT_OUT);
     if (txn->engine->savepoint(txn->connection, err) < 0)
         return END_FAILED;
-    writer_run_job(txn, job);
+    writer_run_job(writer, job);
     if (txn->lost)
         return writer_lost(txn, err);
     if (job->result_ < 0)
@@ -189,7 +202,7 @@ static enum end writer_apply_safely(struct store_txn *txn, struct store_job *job
 }
 
 /* The whole group again, but for those that were left out. */
-static enum end writer_apply_all_safely(struct store_txn *txn, struct store_job *group,
+static enum end writer_apply_all_safely(struct writer *writer, struct store_job *group,
                                         bool *out_changed, struct error *err)
 {
     enum end end = END_DONE;
@@ -198,7 +211,7 @@ static enum end writer_apply_all_safely(struct store_txn *txn, struct store_job 
     for (struct store_job *job = group; job && end == END_DONE; job = job->next_) {
         if (job->result_ == RESULT_OUT)
             continue;
-        end = writer_apply_safely(txn, job, err);
+        end = writer_apply_safely(writer, job, err);
         *out_changed |= job->result_ == 0;
     }
     return end;
@@ -339,8 +352,8 @@ static enum end writer_try(struct writer *writer, struct store_job *group, bool 
 
     if (store_txn_begin(txn, err) < 0)
         return END_FAILED;
-    enum end end = safely ? writer_apply_all_safely(txn, group, &changed, err)
-                          : writer_apply(txn, group, &changed, err);
+    enum end end = safely ? writer_apply_all_safely(writer, group, &changed, err)
+                          : writer_apply(writer, group, &changed, err);
     if (end == END_DONE)
         end = writer_flush(txn, err);
     if (end == END_DONE && changed && writer_number(txn, writer->batch + 1, err) < 0)
@@ -375,6 +388,7 @@ static void writer_group(struct writer *writer, struct store_job *group)
     struct error err = {0};
     enum end end = END_FAILED;
 
+    writer->slow_us = 0;
     for (struct store_job *job = group; job; job = job->next_)
         job->result_ = 0;
     if (writer_make_sure(writer, &err) == 0) {
@@ -385,6 +399,8 @@ static void writer_group(struct writer *writer, struct store_job *group)
     writer->worked = true;
     assert(end == END_DONE || err.code != ERROR_NONE);
     writer_answer(group, end, &err);
+    if (writer->slow_us > STORE_SLOW_US)
+        store_tell_slow(writer->store, writer->slow, writer->slow_us);
 }
 
 /* The thread. */
