@@ -72,6 +72,11 @@ typedef int blob_each(const struct blob *blob, void *context, struct error *err)
 int blob_list(struct store_txn *txn, const struct blob_query *query, blob_each *each, void *context,
               struct error *err);
 
+/* Reads objects of several chunks that nobody has read whole yet, for the SHA-256 of their bytes:
+ * the same bytes may lie in other chunks, and what compares contents compares this. Takes as long
+ * as reading takes; ends early when the store winds down. *out: how many it did. */
+int content_complete(struct content *content, size_t *out, struct error *err);
+
 /* Reading an object: one chunk is opened as it is, several are put together once in cache/. */
 int content_open_object(struct content *content, struct store_txn *txn, int64_t object,
                         struct error *err); /* a descriptor for reading, or -1 */

@@ -367,6 +367,47 @@ TEST(blocks_are_joined_in_the_order_of_the_list)
     CHECK_STR("2", str_from(bench.err.target));
 }
 
+/* The SHA-256 of the whole of an object, "" while nobody knows it. */
+static struct str sha256_of(struct bench *bench, struct arena *arena, int64_t object)
+{
+    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(bench->store, &bench->err);
+    struct sql *q = sql(txn, "SELECT sha256 FROM object WHERE object = ?", &bench->err);
+
+    sql_bind_int(q, 1, object);
+    CHECK(sql_step(q) == 1);
+    return arena_str(arena, sql_text(q, 0));
+}
+
+TEST(what_came_in_blocks_is_known_by_its_bytes_after_a_while)
+{
+    CLEANUP(bench_end) struct bench bench = bench_start();
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    struct content_pick two[] = {{.block_id = STR_INIT("1")}, {.block_id = STR_INIT("2")}};
+    struct content_pick three[] = {
+        {.block_id = STR_INIT("3")}, {.block_id = STR_INIT("4")}, {.block_id = STR_INIT("5")}};
+    struct step first = {.run = commit, .list = {STR("c"), STR("n"), two, COUNT(two)}};
+    struct step other = {.run = commit, .list = {STR("c"), STR("n"), three, COUNT(three)}};
+    size_t done = 9;
+
+    stage_block(&bench, "1", STR("one "));
+    stage_block(&bench, "2", STR("two"));
+    CHECK_OK(step(&bench, &first), &bench.err);
+    stage_block(&bench, "3", STR("on"));
+    stage_block(&bench, "4", STR("e t"));
+    stage_block(&bench, "5", STR("wo"));
+    CHECK_OK(step(&bench, &other), &bench.err);
+    struct blob whole = put_blob(&bench, "whole", STR("one two"));
+    CHECK_INT(0, sha256_of(&bench, arena, first.object.object).len);
+    CHECK_OK(content_complete(bench.content, &done, &bench.err), &bench.err);
+    CHECK_INT(2, done);
+    struct str known = sha256_of(&bench, arena, first.object.object);
+    CHECK_INT(64, known.len);
+    CHECK(str_eq(known, sha256_of(&bench, arena, other.object.object)));
+    CHECK(str_eq(known, sha256_of(&bench, arena, whole.object)));
+    CHECK_OK(content_complete(bench.content, &done, &bench.err), &bench.err);
+    CHECK_INT(0, done); /* once is enough */
+}
+
 static int commit_as_blob(struct store_txn *txn, struct step *step, struct error *err)
 {
     if (content_commit_blocks(txn, &step->list, &step->object, err) < 0)

@@ -55,6 +55,16 @@ static void collect_once(struct housekeeping *housekeeping)
     pthread_mutex_unlock(&housekeeping->lock);
 }
 
+/* Last, since it reads all that is new. */
+static void complete_objects(struct housekeeping *housekeeping)
+{
+    struct error err = {0};
+    size_t done = 0;
+
+    if (content_complete(housekeeping->content, &done, &err) < 0)
+        log_error("housekeeping.complete", &err);
+}
+
 /* Sleeps until it is time, true, or until the server ends, false. */
 static bool sleep_for(struct housekeeping *housekeeping, int64_t us)
 {
@@ -100,6 +110,7 @@ static void *keep_house(void *context)
         sweep_doomed(housekeeping);
         collect_once(housekeeping);
         do_duty(housekeeping);
+        complete_objects(housekeeping);
         wait_us = housekeeping->every_us;
     }
     return NULL;

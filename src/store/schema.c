@@ -193,7 +193,9 @@ static const char BLOCKS[] =
     "CREATE TABLE committed (container TEXT NOT NULL, name TEXT NOT NULL,"
     " position BIGINT NOT NULL, block_id TEXT NOT NULL, chunk TEXT NOT NULL, size BIGINT NOT NULL,"
     " PRIMARY KEY (container, name, position)) WITHOUT ROWID;"
-    "CREATE INDEX committed_block ON committed (container, name, block_id);";
+    "CREATE INDEX committed_block ON committed (container, name, block_id);"
+    /* those that were made of several blocks and were not read whole yet */
+    "CREATE INDEX object_unread ON object (object) WHERE sha256 IS NULL;";
 
 /* What was deleted and whose rows and bytes still have to go (asset/doom.h); and runs of an
  * experiment by their creation, for pages of run history. */
