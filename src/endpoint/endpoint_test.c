@@ -1,5 +1,6 @@
 #include "endpoint/fixture_test.h"
 
+#include "identity/base64url.h"
 #include "os/file.h"
 
 #include <stdio.h>
@@ -62,6 +63,24 @@ TEST(the_spec_says_all_a_replica_needs)
     CHECK_STR("/s/run/lazurite.sock", json_str_at(spec, "server.socket"));
     CHECK(json_bool_at(spec, "isolation.sandbox", false));
     CHECK(str_find_char(json_str_at(spec, "token"), '.') > 0);
+}
+
+TEST(what_a_replica_makes_is_made_by_its_endpoints_identity)
+{
+    CLEANUP(world_close) struct world *w = world_open();
+    struct str head, rest, body, signature;
+    struct error err = {0};
+    size_t len;
+
+    roll(w, PLAN(""));
+    struct json *spec = read_spec(w, name_at(step(w, NULL), "next[0]"));
+    CHECK(str_cut(json_str_at(spec, "token"), '.', &head, &rest));
+    CHECK(str_cut(rest, '.', &body, &signature));
+    unsigned char *text = arena_alloc(w->arena, body.len + 3);
+    CHECK(base64url_decode(body, text, &len));
+    struct json *claims = json_parse(w->arena, (struct str){(const char *)text, len}, &err);
+    CHECK_STR("ManagedIdentity", json_str_at(claims, "lazurite.makerType"));
+    CHECK_STR("aaaaaaaa-0000-4000-8000-000000000002", json_str_at(claims, "lazurite.maker"));
 }
 
 TEST(a_replica_that_fails_fails_the_roll_out_with_its_reason)

@@ -1,5 +1,6 @@
 #include "endpoint/fixture_test.h"
 
+#include "identity/assigned.h"
 #include "identity/identity.h"
 #include "os/file.h"
 #include "vault/vault.h"
@@ -62,7 +63,14 @@ static int make_documents(struct store_txn *txn, void *context, struct error *er
                                     .type = ENDPOINT_TYPE,
                                     .name = STR("ep"),
                                     .body = STR("{\"properties\":{\"traffic\":{\"BLUE\":100}}}")};
-    if (document_insert(txn, &w->endpoint, err) < 0 ||
+    const struct assigned_wish identity = {
+        .id = arena_printf(store_arena(txn), "%.*s/onlineEndpoints/ep",
+                           STR_ARG(scope_arm_id(store_arena(txn), &w->scope))),
+        .display = STR("w/onlineEndpoints/ep"),
+        .object_id = STR("aaaaaaaa-0000-4000-8000-000000000001"),
+        .client_id = STR("aaaaaaaa-0000-4000-8000-000000000002"),
+        .actor = STR("test")};
+    if (assigned_ensure(txn, &identity, err) < 0 || document_insert(txn, &w->endpoint, err) < 0 ||
         endpoint_make_keys(w->endpoints, txn, &w->scope, &w->endpoint, err) < 0)
         return -1;
     w->deployment = (struct document){.scope = w->scope.number,

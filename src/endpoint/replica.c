@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/map.h"
+#include "identity/assigned.h"
 #include "identity/identity.h"
 #include "os/clock.h"
 #include "os/file.h"
@@ -105,6 +106,23 @@ int endpoints_attempt_alive(int64_t, struct str run, int, void *context)
 /* --- spec.json -----------------------------------------------------------------------------------
  */
 
+/* What a scoring script makes is made by its endpoint's identity, as in Azure; an endpoint without
+ * one is named itself. */
+static struct maker maker_of_endpoint(struct endpoints *endpoints, struct arena *arena,
+                                      const struct endpoint_view *endpoint)
+{
+    CLEANUP(store_read_end)
+    struct store_txn *txn = store_read_begin(endpoints->options.store, NULL);
+    struct str id = arena_printf(arena, "%.*s/onlineEndpoints/%.*s",
+                                 STR_ARG(scope_arm_id(arena, &endpoint->scope)),
+                                 STR_ARG(endpoint->document.name));
+    struct principal who;
+
+    if (!txn || assigned_find(txn, id, &who, NULL) < 0)
+        return (struct maker){MAKER_IDENTITY, endpoint->document.name};
+    return (struct maker){MAKER_IDENTITY, arena_str(arena, who.client_id)};
+}
+
 /* A token that is good for this replica alone, and only while a roll-out lists it: see
  * endpoints_attempt_alive. */
 static int spec_token(struct endpoints *endpoints, struct arena *arena,
@@ -120,6 +138,7 @@ static int spec_token(struct endpoints *endpoints, struct arena *arena,
         .scope = order->endpoint->scope.number,
         .run = run,
         .attempt = 1,
+        .maker = maker_of_endpoint(endpoints, arena, order->endpoint),
     };
 
     assert(order->endpoint->scope.number > 0);
