@@ -24,8 +24,8 @@ static struct {
     atomic_uint armed; /* plans that are set */
     struct {
         atomic_uint nth, count;
+        atomic_uint every; /* 0: once */
         atomic_int number;
-        atomic_bool onwards;
     } plan[FAULT_POINT_COUNT_];
 } faults;
 
@@ -39,25 +39,32 @@ int fault_hit(enum fault_point point)
     if (!nth)
         return 0;
     unsigned reached = atomic_fetch_add(&faults.plan[point].count, 1) + 1;
-    bool fails = reached == nth || (reached > nth && atomic_load(&faults.plan[point].onwards));
+    unsigned every = atomic_load(&faults.plan[point].every);
+    bool fails = reached == nth || (reached > nth && every && (reached - nth) % every == 0);
     return fails ? atomic_load(&faults.plan[point].number) : 0;
 }
 
 /* For tests alone. The counter starts anew, so that "the third write" is counted from the plan and
  * not from the start of the program. */
-void fault_plan(enum fault_point point, unsigned nth, int number, bool onwards)
+void fault_plan_every(enum fault_point point, unsigned nth, unsigned every, int number)
 {
     assert(point < FAULT_POINT_COUNT_);
     bool was = atomic_load(&faults.plan[point].nth) != 0;
 
     atomic_store(&faults.plan[point].count, 0);
     atomic_store(&faults.plan[point].number, number);
-    atomic_store(&faults.plan[point].onwards, onwards);
+    atomic_store(&faults.plan[point].every, every);
     atomic_store(&faults.plan[point].nth, nth);
     if (was && !nth)
         atomic_fetch_sub(&faults.armed, 1);
     else if (!was && nth)
         atomic_fetch_add(&faults.armed, 1);
+}
+
+/* The usual two kinds. */
+void fault_plan(enum fault_point point, unsigned nth, int number, bool onwards)
+{
+    fault_plan_every(point, nth, onwards ? 1 : 0, number);
 }
 
 /* How often the point was passed: a test first counts, then fails each in turn. */
@@ -78,23 +85,32 @@ static int errno_by_name(struct str name)
     return 0;
 }
 
+/* "3": once; "3+": from then on; "3+7": from then on each seventh. */
+static bool read_calls(struct str text, int64_t *out_nth, int64_t *out_every)
+{
+    struct str every = {0};
+    bool onwards = str_cut(text, '+', &text, &every);
+
+    *out_every = onwards ? 1 : 0;
+    return str_to_int64(text, out_nth) && *out_nth >= 1 && *out_nth <= INT32_MAX &&
+           (every.len == 0 ||
+            (str_to_int64(every, out_every) && *out_every >= 1 && *out_every <= INT32_MAX));
+}
+
 /* Sets one plan such as "write:3+:ENOSPC". */
 static bool plan_from_text(struct str text)
 {
-    struct str name, rest, nth, number;
-    int64_t call;
+    struct str name, rest, calls, number;
+    int64_t nth, every;
 
-    if (!str_cut(text, ':', &name, &rest) || !str_cut(rest, ':', &nth, &number))
+    if (!str_cut(text, ':', &name, &rest) || !str_cut(rest, ':', &calls, &number))
         return false;
-    bool onwards = str_ends(nth, STR("+"));
-    if (onwards)
-        nth.len--;
     int error = errno_by_name(number);
-    if (!error || !str_to_int64(nth, &call) || call < 1 || call > INT32_MAX)
+    if (!error || !read_calls(calls, &nth, &every))
         return false;
     for (int point = 0; point < FAULT_POINT_COUNT_; point++)
         if (str_eq(name, str_from(NAMES[point]))) {
-            fault_plan((enum fault_point)point, (unsigned)call, error, onwards);
+            fault_plan_every((enum fault_point)point, (unsigned)nth, (unsigned)every, error);
             return true;
         }
     return false;
@@ -111,7 +127,7 @@ void fault_from_environment(void)
     while (str_split(&rest, ',', &piece))
         if (!plan_from_text(piece)) {
             /* A crash test whose fault never comes would pass for nothing. */
-            fprintf(stderr, "LAZURITE_FAULT: cannot read '%.*s'; say POINT:N[+]:ERRNO.\n",
+            fprintf(stderr, "LAZURITE_FAULT: cannot read '%.*s'; say POINT:N[+[M]]:ERRNO.\n",
                     STR_ARG(piece));
             abort();
         }

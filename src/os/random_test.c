@@ -91,6 +91,16 @@ TEST(faults_are_read_from_the_environment)
     fault_plan(FAULT_COMMIT, 0, 0, false);
 }
 
+TEST(faults_come_each_so_many_calls)
+{
+    setenv("LAZURITE_FAULT", "step:2+3:EIO", 1);
+    fault_from_environment();
+    unsetenv("LAZURITE_FAULT");
+    for (unsigned call = 1; call < 20; call++)
+        CHECK_INT(call % 3 == 2 ? EIO : 0, fault_hit(FAULT_STEP));
+    fault_plan(FAULT_STEP, 0, 0, false);
+}
+
 struct add_task {
     struct pool_task task;
     atomic_int *sum;
