@@ -34,6 +34,11 @@ int workspace_make_scope(struct arm_request *req, struct store_txn *txn, struct 
 /* unmake_scope of the two kinds: 202 with a Location that answers 204 once nothing is left. */
 int workspace_unmake(struct arm_request *req, struct arm_reply *out, struct error *err);
 
+/* Goes on with what a DELETE left, for a few seconds; *out_left: some is left still. Of an unknown
+ * GUID there is nothing left. */
+int workspace_purge_on(struct engines *engines, struct arena *arena, struct str guid,
+                       bool *out_left, struct error *err);
+
 /* --- workspace_hub.c ------------------------------------------------------------------------- */
 
 /* Checks properties.hubResourceId of a project. Errors: ERROR_INVALID. */

@@ -15,7 +15,8 @@
 
 #define STEP_RUNS "200"
 #define STEP_ROWS "1000"
-#define PATIENCE_US (20 * US_PER_S) /* how long a client waits before it is told to ask again */
+#define PATIENCE_US (20 * US_PER_S)     /* how long a client waits before it is told to ask again */
+#define POLL_PATIENCE_US (5 * US_PER_S) /* the same when it asks */
 
 /* What belongs to a scope, by what its rows say. */
 enum purge_by {
@@ -182,6 +183,7 @@ static int purge_scope(struct engines *engines, const struct scope *scope, int64
 
 struct retired {
     struct arena *arena;
+    struct str guid; /* only that one; "": the first */
     struct scope scope;
 };
 
@@ -189,7 +191,8 @@ static int note_retired(const struct scope *scope, void *context)
 {
     struct retired *retired = context;
 
-    if (scope->kind != SCOPE_RETIRED)
+    if (scope->kind != SCOPE_RETIRED ||
+        (retired->guid.len > 0 && !str_eq_fold(scope->guid, retired->guid)))
         return 0;
     retired->scope = *scope;
     retired->scope.subscription = arena_str(retired->arena, scope->subscription);
@@ -199,7 +202,7 @@ static int note_retired(const struct scope *scope, void *context)
     return -1;
 }
 
-/* The first retired scope; number 0 when there is none. */
+/* The retired scope that is meant; number 0 when there is none. */
 static int find_retired(struct engines *engines, struct retired *out, struct error *err)
 {
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(engines->store, err);
@@ -223,6 +226,24 @@ int workspace_purge_retired(struct engines *engines, atomic_bool *stop, struct e
         if (purge_scope(engines, &retired.scope, INT64_MAX / 2, stop, err) < 0)
             return -1;
     }
+    return 0;
+}
+
+/* Whoever asks whether it is over lends a hand: a DELETE that ran out of patience left the rest to
+ * the next start, and a client polls until then. */
+int workspace_purge_on(struct engines *engines, struct arena *arena, struct str guid,
+                       bool *out_left, struct error *err)
+{
+    struct retired retired = {.arena = arena, .guid = guid};
+
+    assert(guid.len > 0 && out_left);
+    if (find_retired(engines, &retired, err) < 0)
+        return -1;
+    if (retired.scope.number > 0 &&
+        (purge_scope(engines, &retired.scope, POLL_PATIENCE_US, NULL, err) < 0 ||
+         find_retired(engines, &retired, err) < 0))
+        return -1;
+    *out_left = retired.scope.number > 0;
     return 0;
 }
 

@@ -529,34 +529,21 @@ static void get_provider(struct call *call)
 /* --- The end of a scope ------------------------------------------------------------------------
  */
 
-struct going {
-    struct str guid;
-    bool found;
-};
-
-static int note_going(const struct scope *scope, void *context)
-{
-    struct going *going = context;
-
-    going->found = scope->kind == SCOPE_RETIRED && str_eq_fold(scope->guid, going->guid);
-    return going->found ? -1 : 0;
-}
-
 /* 202 while rows of a deleted workspace or registry are left, then 204. The GUID in the path is a
  * secret of who deleted it, and tells nothing but this. */
 static void get_deletion(struct call *call)
 {
     struct error err = {0};
-    CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(engines_of(call)->store, &err);
-    struct going going = {.guid = call_param(call, "guid")};
+    bool left;
 
-    if (!txn || scope_each(txn, note_going, &going, &err) < 0) {
+    if (workspace_purge_on(engines_of(call), call->arena, call_param(call, "guid"), &left, &err) <
+        0) {
         arm_refuse(call, &err);
         return;
     }
-    if (going.found)
+    if (left)
         http_add_header(call->ex, "Retry-After", STR("1"));
-    arm_reply(call, going.found ? 202 : 204, NULL);
+    arm_reply(call, left ? 202 : 204, NULL);
 }
 
 #define READ "Microsoft.Resources/subscriptions/read"
