@@ -152,7 +152,9 @@ TEST(blocks_become_a_blob_in_the_order_of_their_list)
     CHECK_INT(400, blob_put_text(f, BARE "/x?comp=block", "z"));
     CHECK_INT(400, blob_put_text(f, BARE "/y", "no type"));
     CHECK_INT(404, blob_put_text(f, BARE "/y?comp=appendblock", "z"));
-    CHECK_INT(501, blob_put_text(f, BARE "/x?comp=tier", ""));
+    CHECK_INT(501, blob_put_text(f, BARE "/x?comp=undelete", ""));
+    CHECK_INT(409, blob_put_text(f, BARE "/x?comp=copy&copyid=1", ""));
+    CHECK_STR("NoPendingCopyOperation", blob_code(f));
 }
 
 /* --- Lists ----------------------------------------------------------------------------------- */

@@ -79,6 +79,8 @@ static int copy_object(struct put *put, struct store_txn *txn, struct blob *blob
         if (!str_eq(it.key, STR("meta")) || json_count(it.value) > 0)
             json_set(arena, meta, it.key, it.value);
     json_remove(meta, STR("type"));
+    if (!json_get(own, STR("tier")))
+        json_remove(meta, STR("tier")); /* not a thing of the bytes, but of where they go */
     json_set_str(arena, meta, "copyId", put->copy_id);
     json_set_str(arena, meta, "copySource", copy_source(put));
     json_set_str(arena, meta, "copyTime", clock_http_date(clock_now_us(), text));
@@ -128,6 +130,21 @@ static int apply_blob(struct put *put, struct store_txn *txn, struct error *err)
     return 0;
 }
 
+/* What PUT says of a blob, laid over what was said before. */
+static int redescribe(struct put *put, struct store_txn *txn, struct blob *blob, struct error *err)
+{
+    struct call *call = put->call;
+
+    if (put->kind == PUT_TIER && is_append(txn, blob))
+        return wrong_type(err);
+    if (put->kind == PUT_TIER)
+        return blob_meta_retier(call, blob->meta, &blob->meta, err);
+    if (put->kind == PUT_METADATA)
+        return blob_meta_replace(call, blob->meta, &blob->meta, err);
+    blob->meta = blob_meta_properties(call, blob->meta);
+    return 0;
+}
+
 /* Metadata and content headers change the etag, the bytes stay. */
 static int apply_description(struct put *put, struct store_txn *txn, struct error *err)
 {
@@ -139,11 +156,7 @@ static int apply_description(struct put *put, struct store_txn *txn, struct erro
     if (!found)
         return error_set(err, ERROR_NOT_FOUND, "BlobNotFound",
                          "The specified blob does not exist.");
-    if (put->kind == PUT_PROPERTIES)
-        before.meta = blob_meta_properties(put->call, before.meta);
-    else if (blob_meta_replace(put->call, before.meta, &before.meta, err) < 0)
-        return -1;
-    if (blob_set_meta(txn, &before, err) < 0)
+    if (redescribe(put, txn, &before, err) < 0 || blob_set_meta(txn, &before, err) < 0)
         return -1;
     keep(put, &before);
     return 0;
@@ -223,6 +236,7 @@ int blob_put_apply(struct store_txn *txn, void *context, struct error *err)
         return content_stage(txn, &block, &put->object, err);
     case PUT_METADATA:
     case PUT_PROPERTIES:
+    case PUT_TIER:
         return apply_description(put, txn, err);
     case PUT_APPEND:
         return apply_append(put, txn, err);

@@ -263,6 +263,49 @@ TEST(a_block_comes_from_where_the_caller_may_read)
     CHECK(blob_put_text(f, BLOCK, "") >= 400);
 }
 
+/* --- Tiers ----------------------------------------------------------------------------------- */
+
+static struct str tier_of(struct blob_fixture *f, const char *target)
+{
+    CHECK_INT(200, fake_send(f->fake, "HEAD", target, STR("")).status);
+    return fake_reply_header(f->fake, "x-ms-access-tier");
+}
+
+TEST(a_block_blob_has_the_tier_that_was_said)
+{
+    CLEANUP(blob_fixture_close) struct blob_fixture *f = blob_fixture_open();
+
+    blob_put_text(f, BARE "/a", "1");
+    CHECK_STR("Hot", tier_of(f, BARE "/a"));
+    CHECK_STR("true", fake_reply_header(f->fake, "x-ms-access-tier-inferred"));
+    CHECK_INT(200, with(f, "x-ms-access-tier", "cool", BARE "/a?comp=tier"));
+    CHECK_STR("Cool", tier_of(f, BARE "/a"));
+    CHECK_INT(0, fake_reply_header(f->fake, "x-ms-access-tier-inferred").len);
+    CHECK_INT(200, with(f, "x-ms-meta-k", "v", BARE "/a?comp=metadata"));
+    CHECK_STR("Cool", tier_of(f, BARE "/a"));
+    struct str list = blob_get_text(f, BARE "?restype=container&comp=list").body;
+    CHECK(blob_holds(list, "<AccessTier>Cool</AccessTier><Lease"));
+    CHECK_INT(201, with(f, "x-ms-access-tier", "Cold", BARE "/b"));
+    CHECK_STR("Cold", tier_of(f, BARE "/b"));
+    fake_header(f->fake, "x-ms-blob-type", NULL);
+    CHECK_INT(202, with(f, COPY(BARE "/a"), BARE "/c"));
+    CHECK_STR("Hot", tier_of(f, BARE "/c"));
+}
+
+TEST(a_tier_that_nothing_keeps_is_refused)
+{
+    CLEANUP(blob_fixture_close) struct blob_fixture *f = blob_fixture_open();
+
+    blob_put_text(f, BARE "/a", "1");
+    CHECK_INT(400, blob_put_text(f, BARE "/a?comp=tier", ""));
+    CHECK_INT(501, with(f, "x-ms-access-tier", "Archive", BARE "/a?comp=tier"));
+    CHECK_INT(501, with(f, "x-ms-access-tier", "Archive", BARE "/new"));
+    CHECK_INT(400, with(f, "x-ms-access-tier", "Warm", BARE "/a?comp=tier"));
+    CHECK_INT(404, with(f, "x-ms-access-tier", "Cool", BARE "/none?comp=tier"));
+    blob_as_sas(f, "azureml-" GUID, "rc");
+    CHECK_INT(403, with(f, "x-ms-access-tier", "Cool", BARE "/a?comp=tier"));
+}
+
 /* --- Appends --------------------------------------------------------------------------------- */
 
 TEST(an_append_blob_takes_blocks_where_they_belong)

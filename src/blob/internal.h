@@ -138,13 +138,15 @@ struct str blob_xml_find(struct str xml, const char *name);
 /* Whether a block may have this id: base64 of at most 64 bytes, as the list can name it later. */
 bool blob_xml_is_id(struct str text);
 
-/* meta.c: {"type", "contentType", "contentMd5", …, "meta":{…}} from the headers of a request.
- * Errors: ERROR_INVALID for names that metadata may not have. */
+/* meta.c: {"type", "tier", "contentType", "contentMd5", …, "meta":{…}} from the headers of a
+ * request. Errors: ERROR_INVALID for names that metadata may not have. */
 int blob_meta_read(struct call *call, struct str *out, struct error *err);
 /* An earlier meta with the metadata of this request in place of its own. */
 int blob_meta_replace(struct call *call, struct str before, struct str *out, struct error *err);
 /* The same with the content headers of this request; the metadata stays. */
 struct str blob_meta_properties(struct call *call, struct str before);
+/* The same in the tier that this request says. Errors: ERROR_INVALID, ERROR_NOT_IMPLEMENTED. */
+int blob_meta_retier(struct call *call, struct str before, struct str *out, struct error *err);
 /* {"meta": {…}} alone, of a container. */
 int blob_meta_container(struct call *call, struct str *out, struct error *err);
 /* The metadata of a meta as headers of the reply. */

@@ -100,7 +100,7 @@ static void add_blob(struct listing *listing, const struct blob *blob)
 {
     struct arena *arena = listing->call->arena;
     struct json *meta = json_parse(arena, blob->meta.len ? blob->meta : STR("{}"), NULL);
-    struct str type = json_str_at(meta, "type");
+    struct str type = json_str_at(meta, "type"), tier = json_str_at(meta, "tier");
     struct buf *out = &listing->blobs;
     char text[CLOCK_ISO_BYTES];
 
@@ -114,6 +114,10 @@ static void add_blob(struct listing *listing, const struct blob *blob)
     buf_printf(out, "<Content-Length>%lld</Content-Length>", (long long)blob->size);
     add_properties(listing, blob, meta);
     blob_xml_element(out, "BlobType", type.len ? type : STR("BlockBlob"));
+    if (type.len == 0)
+        blob_xml_element(out, "AccessTier", tier.len ? tier : STR("Hot"));
+    if (type.len == 0 && tier.len == 0)
+        buf_add(out, STR("<AccessTierInferred>true</AccessTierInferred>"));
     buf_add(out, STR("<LeaseStatus>unlocked</LeaseStatus><LeaseState>available</LeaseState>"
                      "<ServerEncrypted>false</ServerEncrypted>"));
     if (listing->copies)

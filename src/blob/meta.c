@@ -75,6 +75,29 @@ static void take_properties(struct call *call, struct json *to, bool of_body)
     }
 }
 
+/* Tiers that are read like any other: what they cost elsewhere is nothing here. Archived blobs
+ * would have to refuse to be read, which is not built. */
+static int take_tier(struct call *call, struct json *to, struct error *err)
+{
+    static const char *const TIERS[] = {"Hot", "Cool", "Cold"};
+    struct str tier = http_header(call->ex, "x-ms-access-tier");
+
+    assert(json_kind(to) == JSON_OBJECT);
+    if (tier.len == 0)
+        return 0;
+    if (str_eq_fold(tier, STR("Archive")))
+        return error_set(err, ERROR_NOT_IMPLEMENTED, "FeatureNotYetSupported",
+                         "The tier Archive is not built: Hot, Cool or Cold.");
+    for (size_t i = 0; i < COUNT(TIERS); i++)
+        if (str_eq_fold(tier, str_from(TIERS[i]))) {
+            json_set_str(call->arena, to, "tier", str_from(TIERS[i]));
+            return 0;
+        }
+    return error_set(err, ERROR_INVALID, "InvalidHeaderValue",
+                     "x-ms-access-tier is Hot, Cool or Cold, not '%.*s'.",
+                     STR_ARG(str_slice(tier, 0, 64)));
+}
+
 /* Kept as one text beside the blob: a copy takes it along whole, and nothing in it is searched
  * for. */
 int blob_meta_read(struct call *call, struct str *out, struct error *err)
@@ -85,6 +108,8 @@ int blob_meta_read(struct call *call, struct str *out, struct error *err)
     assert(call->ex);
     if (str_eq_fold(type, STR("AppendBlob")))
         json_set_str(call->arena, meta, "type", STR("AppendBlob"));
+    else if (take_tier(call, meta, err) < 0)
+        return -1;
     take_properties(call, meta, call_query(call, "comp").len == 0);
     if (take_metadata(call, own, err) < 0)
         return -1;
@@ -99,6 +124,20 @@ static struct json *parse(struct arena *arena, struct str text)
     struct json *meta = text.len ? json_parse(arena, text, NULL) : NULL;
 
     return json_kind(meta) == JSON_OBJECT ? meta : json_object(arena);
+}
+
+/* What else is said of the blob stays. */
+int blob_meta_retier(struct call *call, struct str before, struct str *out, struct error *err)
+{
+    struct json *meta = parse(call->arena, before);
+
+    if (http_header(call->ex, "x-ms-access-tier").len == 0)
+        return error_set(err, ERROR_INVALID, "MissingRequiredHeader",
+                         "A tier is set with the header x-ms-access-tier.");
+    if (take_tier(call, meta, err) < 0)
+        return -1;
+    *out = json_write(call->arena, meta);
+    return 0;
 }
 
 /* Metadata is replaced as a whole, as Azure does; all else stays. */

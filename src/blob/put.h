@@ -10,6 +10,7 @@ enum put_kind {
     PUT_LIST,
     PUT_METADATA,
     PUT_PROPERTIES,
+    PUT_TIER,
     PUT_COPY,
     PUT_APPEND, /* a block behind what is there */
 };

@@ -113,6 +113,16 @@ void blob_reply(struct call *call, int status)
     http_reply(call->ex, status, NULL, (struct str){0});
 }
 
+/* Block blobs have a tier: their own, else that of the account. */
+static void show_tier(struct call *call, const struct json *meta)
+{
+    struct str tier = json_str_at(meta, "tier");
+
+    http_add_header(call->ex, "x-ms-access-tier", tier.len ? tier : STR("Hot"));
+    if (tier.len == 0)
+        http_add_header(call->ex, "x-ms-access-tier-inferred", STR("true"));
+}
+
 /* What clients keep to compare with at the next request; the same for reads and writes. */
 void blob_describe(struct call *call, const struct blob *blob)
 {
@@ -139,6 +149,8 @@ void blob_describe(struct call *call, const struct blob *blob)
             call->ex, "x-ms-copy-progress",
             arena_printf(call->arena, "%lld/%lld", (long long)blob->size, (long long)blob->size));
     }
+    if (type.len == 0)
+        show_tier(call, meta);
     http_add_header(call->ex, "x-ms-server-encrypted", STR("false"));
     http_add_header(call->ex, "x-ms-lease-status", STR("unlocked"));
     http_add_header(call->ex, "x-ms-lease-state", STR("available"));

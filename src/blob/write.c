@@ -99,11 +99,9 @@ static int read_kind(struct call *call, struct put *put, struct error *err)
     static const struct {
         const char *comp;
         enum put_kind kind;
-    } KINDS[] = {{"block", PUT_BLOCK},
-                 {"blocklist", PUT_LIST},
-                 {"metadata", PUT_METADATA},
-                 {"properties", PUT_PROPERTIES},
-                 {"appendblock", PUT_APPEND}};
+    } KINDS[] = {{"block", PUT_BLOCK},       {"blocklist", PUT_LIST},
+                 {"metadata", PUT_METADATA}, {"properties", PUT_PROPERTIES},
+                 {"tier", PUT_TIER},         {"appendblock", PUT_APPEND}};
     struct str comp = call_query(call, "comp");
 
     if (comp.len == 0)
@@ -116,6 +114,9 @@ static int read_kind(struct call *call, struct put *put, struct error *err)
             return -1;
         return put->kind == PUT_BLOCK ? read_block_id(call, put, err) : 0;
     }
+    if (str_eq_fold(comp, STR("copy")))
+        return error_set(err, ERROR_CONFLICT, "NoPendingCopyOperation",
+                         "There is currently no pending copy operation: copies are done at once.");
     return error_set(err, ERROR_NOT_IMPLEMENTED, "", "'comp=%.*s' of a blob is not built yet.",
                      STR_ARG(str_slice(comp, 0, 100)));
 }
@@ -126,6 +127,7 @@ static const char *rights_of(const struct put *put)
     switch (put->kind) {
     case PUT_METADATA:
     case PUT_PROPERTIES:
+    case PUT_TIER:
         return "w";
     case PUT_APPEND:
         return "aw";
@@ -249,7 +251,9 @@ static void put_reply(struct put *put)
 {
     struct call *call = put->call;
     struct str md5 = blob_md5_text(call->arena, str_from(put->object.md5));
-    int status = put->kind == PUT_METADATA || put->kind == PUT_PROPERTIES ? 200 : 201;
+    bool described =
+        put->kind == PUT_METADATA || put->kind == PUT_PROPERTIES || put->kind == PUT_TIER;
+    int status = described ? 200 : 201;
 
     if (put->writer && md5.len > 0)
         http_add_header(call->ex, "Content-MD5", md5);

@@ -73,7 +73,9 @@ def test_properties_and_metadata_come_back_as_they_were_set(box):
     assert seen.content_settings.content_language == "de" and seen.content_settings.content_encoding == "gzip"
     assert seen.content_settings.content_disposition == "inline" and seen.content_settings.cache_control == "no-store"
     assert seen.content_settings.content_md5 == bytearray(hashlib.md5(b"<p>").digest())
-    assert seen.blob_type == BlobType.BLOCKBLOB
+    assert seen.blob_type == BlobType.BLOCKBLOB and seen.blob_tier == "Cool"
+    blob.set_standard_blob_tier(StandardBlobTier.HOT)
+    assert blob.get_blob_properties().blob_tier == "Hot"
     blob.set_blob_metadata({"other": "1"})
     assert blob.get_blob_properties().metadata == {"other": "1"}
     blob.set_http_headers(ContentSettings(content_type="text/csv"))
