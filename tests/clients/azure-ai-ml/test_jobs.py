@@ -8,7 +8,7 @@ import time
 import pytest
 from azure.ai.ml import Input, Output, command
 from azure.ai.ml.constants import ListViewType
-from azure.ai.ml.entities import AmlCompute, Data, Model
+from azure.ai.ml.entities import AmlCompute, AmlTokenConfiguration, Data, Model
 from azure.ai.ml.exceptions import JobException
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
@@ -143,6 +143,20 @@ def test_a_named_output_becomes_an_asset(ml, cluster, environment, unique):
     assert finished(ml, name).status == "Completed"
     asset = ml.data.get(unique, "7")
     assert asset.type == "uri_folder" and f"azureml/{name}/out" in asset.path
+
+
+def test_a_fetched_job_is_submitted_again_under_another_name(ml, cluster, environment):
+    name = submit(ml, cluster, environment, "echo made > ${{outputs.out}}/f.txt",
+                  outputs={"out": Output(type="uri_folder")}, identity=AmlTokenConfiguration())
+    first = finished(ml, name)
+    assert (first.status, first.resources.instance_count) == ("Completed", 1)
+    again = ml.jobs.get(name)
+    again.name, again.display_name = None, "again"
+    second = ml.jobs.create_or_update(again)
+    assert second.name != name and second.display_name == "again"
+    assert f"azureml/{second.name}/out" in second.outputs.out.path
+    assert finished(ml, second.name).status == "Completed"
+    assert f"azureml/{name}/out" in ml.jobs.get(name).outputs.out.path
 
 
 def test_a_failed_job_says_why(ml, cluster, environment):

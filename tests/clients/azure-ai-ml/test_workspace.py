@@ -38,6 +38,8 @@ def test_a_workspace_from_birth_to_death(ml, unique):
     assert got.id.endswith("/workspaces/" + unique)
     got.description = "changed"
     assert ml.workspaces.begin_update(got).result().description == "changed"
+    changed = ml.workspaces.begin_update(got, tags={"k": "v"}).result()
+    assert changed.tags == {"k": "v"}  # all tags are sent, those left out go
     # Made again it is the same one.
     assert ml.workspaces.begin_create(Workspace(name=unique, location="local")).result().id == got.id
     assert ml.workspaces.get_keys(unique).user_storage_key
