@@ -81,6 +81,11 @@ static int create_apply(struct store_txn *txn, void *context, struct error *err)
     if (ask_scope_number(work->ask, txn, &model.scope, err) < 0 ||
         experiment_get(txn, model.scope, model.experiment, &experiment, err) < 0)
         return -1;
+    if (experiment.deleted_us)
+        return error_set(err, ERROR_INVALID, "experiment_id",
+                         "The experiment %lld must be in the 'active' state. Current state is "
+                         "deleted.",
+                         (long long)experiment.id);
     if (made->run_id.len) {
         if (run_get(txn, model.scope, made->run_id, &run, err) < 0 ||
             ask_may_write(work->ask, txn, &run, err) < 0)
@@ -256,8 +261,15 @@ static int delete_tag_apply(struct store_txn *txn, void *context, struct error *
     if (find(work, txn, &model, err) < 0)
         return -1;
     const struct pair_owner owner = logged_model_owner(&model);
-    return tag_delete(work->ask->mlflow->engines->tracking, txn, &owner,
-                      call_param(work->ask->call, "tag_key"), err);
+    struct str key = call_param(work->ask->call, "tag_key");
+    struct error lost = {0};
+    if (tag_delete(work->ask->mlflow->engines->tracking, txn, &owner, key, &lost) == 0)
+        return 0;
+    if (lost.code == ERROR_NOT_FOUND)
+        return error_set(err, ERROR_NOT_FOUND, "tag_key",
+                         "No tag with key '%.*s' found for model with ID '%.*s'.", STR_ARG(key),
+                         STR_ARG(model.model_id));
+    return error_set(err, lost.code, lost.target, "%s", lost.message);
 }
 
 /* The key is part of the path. */

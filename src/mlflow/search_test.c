@@ -295,6 +295,22 @@ TEST(lists_of_one_may_end_in_a_comma)
                  "INVALID_PARAMETER_VALUE", "Parameter value is either not quoted");
 }
 
+TEST(models_need_an_experiment_that_lives_and_tags_that_are_there)
+{
+    CLEANUP(face_close) struct face *f = face_open();
+    struct json *made = face_ask(f, 200, "POST", API "/experiments/create", "{\"name\":\"gone\"}");
+    const char *experiment =
+        face_fill(f, "{\"experiment_id\":\"$\"}", json_str_at(made, "experiment_id"));
+    const char *tag = face_fill(f, API "/logged-models/$/tags/t", logged(f, "a"));
+
+    face_ask(f, 200, "POST", API "/logged-models", experiment);
+    face_ask(f, 200, "POST", API "/experiments/delete", experiment);
+    face_refuses(f, API "/logged-models", experiment, "INVALID_PARAMETER_VALUE",
+                 "must be in the 'active' state");
+    struct json *lost = face_ask(f, 404, "DELETE", tag, "");
+    CHECK(str_starts(json_str_at(lost, "message"), STR("No tag with key 't' found for model")));
+}
+
 #define DATASETS_SEARCH API "/experiments/search-datasets"
 
 /* A run that read data of digest d for what `tags` say. */
