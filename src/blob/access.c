@@ -301,9 +301,13 @@ static int check_roles(struct call *call, const struct caller *caller,
         return 0;
     if (!engines->identity)
         return forbidden(caller, rights, err);
-    if (identity_may(engines->identity, &who, action_for(rights), scope))
-        return 0;
-    if (caller->kind == CALLER_USER && !identity_sees(engines->identity, &who, scope))
+    int may = identity_may(engines->identity, &who, action_for(rights), scope, err);
+    if (may)
+        return may > 0 ? 0 : -1;
+    int sees = caller->kind == CALLER_USER ? identity_sees(engines->identity, &who, scope, err) : 1;
+    if (sees < 0)
+        return -1;
+    if (!sees)
         return no_container(target->container, err);
     return forbidden(caller, rights, err);
 }

@@ -38,7 +38,8 @@ static bool may(struct people_world *world, const struct principal *who, const c
 {
     struct caller caller = {.kind = CALLER_USER, .object_id = who->object_id};
 
-    return identity_may(world->identity, &caller, str_from(action), str_from(scope));
+    return identity_may(world->identity, &caller, str_from(action), str_from(scope), &world->err) >
+           0;
 }
 
 TEST(a_scope_stands_above_by_whole_segments)

@@ -312,34 +312,43 @@ static bool is_admin(const struct identity *identity, const struct caller *calle
            (caller->kind == CALLER_USER && str_eq(caller->object_id, identity->admin_id));
 }
 
+/* What the caller's roles say: 1 with the rights of a principal that counts, 0 for all that have
+ * none, -1 when they cannot be read, which is no answer about them. */
+static int rights_of(struct identity *identity, const struct caller *caller, struct access **out,
+                     struct error *err)
+{
+    struct error why = {0};
+
+    if (caller->kind != CALLER_USER)
+        return 0;
+    struct access_who who = guard_who(caller);
+    if (access_get(identity, &who, false, out, &why) <= 0)
+        return why.code == ERROR_NOT_FOUND || why.code == ERROR_NONE ? 0 : error_pass(err, &why);
+    return !access_principal(*out)->disabled;
+}
+
 /* Any right at or beneath it: whoever may see a part knows that the whole is there. */
-bool identity_sees(struct identity *identity, const struct caller *caller, struct str scope)
+int identity_sees(struct identity *identity, const struct caller *caller, struct str scope,
+                  struct error *err)
 {
     CLEANUP(access_release) struct access *access = NULL;
     CLEANUP(arena_free) struct arena *arena = arena_new(64 * KIB);
 
     if (is_admin(identity, caller))
-        return true;
-    if (caller->kind != CALLER_USER)
-        return false;
-    struct access_who who = guard_who(caller);
-    return access_get(identity, &who, false, &access, NULL) > 0 &&
-           !access_principal(access)->disabled && access_touches(access, grant_path(arena, scope));
+        return 1;
+    int rights = rights_of(identity, caller, &access, err);
+    return rights > 0 ? access_touches(access, grant_path(arena, scope)) : rights;
 }
 
 /* For faces that learn only while they answer where a request belongs. */
-bool identity_may(struct identity *identity, const struct caller *caller, struct str action,
-                  struct str scope)
+int identity_may(struct identity *identity, const struct caller *caller, struct str action,
+                 struct str scope, struct error *err)
 {
     CLEANUP(access_release) struct access *access = NULL;
     CLEANUP(arena_free) struct arena *arena = arena_new(64 * KIB);
 
     if (is_admin(identity, caller))
-        return true;
-    if (caller->kind != CALLER_USER)
-        return false;
-    struct access_who who = guard_who(caller);
-    return access_get(identity, &who, false, &access, NULL) > 0 &&
-           !access_principal(access)->disabled &&
-           access_allows(access, action, grant_path(arena, scope));
+        return 1;
+    int rights = rights_of(identity, caller, &access, err);
+    return rights > 0 ? access_allows(access, action, grant_path(arena, scope)) : rights;
 }

@@ -6,7 +6,9 @@
 #include "identity/password.h"
 #include "identity/world_test.h"
 #include "os/clock.h"
+#include "os/fault.h"
 
+#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -288,14 +290,33 @@ TEST(blobs_are_left_to_whoever_knows_their_workspace)
 
     CHECK_INT(ERROR_NONE, ask(g, &BLOB, "GET", "/azureml-0/x"));
     CHECK_INT(CALLER_USER, g->call.caller.kind);
-    CHECK(identity_may(g->world.identity, &g->call.caller, STR(ML "metadata/artifacts/read"),
-                       STR(WS1)));
-    CHECK(!identity_may(g->world.identity, &g->call.caller, STR(ML "metadata/artifacts/write"),
-                        STR(WS1)));
-    CHECK(!identity_may(g->world.identity, &g->call.caller, STR(ML "metadata/artifacts/read"),
-                        STR(WS2)));
-    struct caller local = {.kind = CALLER_LOCAL};
-    CHECK(!identity_may(g->world.identity, &local, STR(ML "read"), STR(WS1)));
+    struct identity *identity = g->world.identity;
+    struct caller *caller = &g->call.caller, local = {.kind = CALLER_LOCAL};
+    struct str reads = STR(ML "metadata/artifacts/read"),
+               writes = STR(ML "metadata/artifacts/write");
+    struct error err = {0};
+    CHECK_INT(1, identity_may(identity, caller, reads, STR(WS1), &err));
+    CHECK_INT(0, identity_may(identity, caller, writes, STR(WS1), &err));
+    CHECK_INT(0, identity_may(identity, caller, reads, STR(WS2), &err));
+    CHECK_INT(0, identity_may(identity, &local, STR(ML "read"), STR(WS1), &err));
+    CHECK_INT(1, identity_sees(identity, caller, STR(WS1), &err));
+    CHECK_INT(0, identity_sees(identity, caller, STR(WS2), &err));
+}
+
+TEST(rights_that_cannot_be_read_are_not_taken_for_none)
+{
+    GUEST(g, PRINCIPAL_USER);
+    give(g, "Reader", WS1);
+    struct caller caller = {.kind = CALLER_USER, .object_id = g->who.object_id};
+    struct error err = {0};
+
+    fault_plan(FAULT_STEP, 1, EIO, false);
+    CHECK_ERROR(ERROR_IO, identity_may(g->world.identity, &caller, STR(ML "read"), STR(WS1), &err),
+                &err);
+    fault_plan(FAULT_STEP, 1, EIO, false);
+    CHECK_ERROR(ERROR_IO, identity_sees(g->world.identity, &caller, STR(WS1), &err), &err);
+    fault_plan(FAULT_STEP, 0, 0, false);
+    CHECK_INT(1, identity_sees(g->world.identity, &caller, STR(WS1), &err));
 }
 
 TEST(a_revoked_principal_is_challenged_and_its_next_token_is_taken)

@@ -66,7 +66,7 @@ static int find_workspace(struct call *call, struct store_txn *txn, struct share
     struct scope_name name = {r->subscription, r->group, r->workspace};
     struct engines *engines = share->req.engines;
     struct error lost = {0};
-    bool found =
+    int found =
         (r->subscription.len ? scope_find(txn, &name, &share->workspace, &lost)
                              : scope_by_guid(txn, r->workspace, &share->workspace, &lost)) == 0 &&
         share->workspace.kind == SCOPE_WORKSPACE;
@@ -80,7 +80,9 @@ static int find_workspace(struct call *call, struct store_txn *txn, struct share
         arena_printf(call->arena, PROVIDER "workspaces/%.*s/versions/read", STR_ARG(r->type));
     if (found && call->caller.kind == CALLER_USER)
         found = identity_may(engines->identity, &call->caller, action,
-                             scope_arm_id(call->arena, &share->workspace));
+                             scope_arm_id(call->arena, &share->workspace), err);
+    if (found < 0)
+        return -1;
     if (!found)
         return error_set(err, ERROR_NOT_FOUND, "properties.sourceAssetId",
                          "There is no workspace '%.*s'.", STR_ARG(r->workspace));

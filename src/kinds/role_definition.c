@@ -79,8 +79,11 @@ static int check_scopes(struct call *call, const struct role *role, struct error
             return error_set(err, ERROR_INVALID, "properties.assignableScopes",
                              "'%.*s' is no scope: it begins with '/'.",
                              STR_ARG(str_slice(scope, 0, 64)));
-        if (!identity_may(engines->identity, &call->caller, STR(ROLE_PROVIDER "/" TYPE "/write"),
-                          scope))
+        int may = identity_may(engines->identity, &call->caller,
+                               STR(ROLE_PROVIDER "/" TYPE "/write"), scope, err);
+        if (may < 0)
+            return -1;
+        if (!may)
             return error_set(err, ERROR_FORBIDDEN, "properties.assignableScopes",
                              "'%.*s' may not write roles for the scope '%.*s'.",
                              STR_ARG(call->caller.name), STR_ARG(str_slice(scope, 0, 200)));

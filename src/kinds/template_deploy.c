@@ -241,8 +241,9 @@ static int check_right(struct deploy *deploy, const struct item *item,
     struct str id = reference_id(deploy, item);
 
     assert(item->type.len > 0);
-    if (identity_may(engines->identity, caller, action, id))
-        return 0;
+    int may = identity_may(engines->identity, caller, action, id, err);
+    if (may)
+        return may > 0 ? 0 : -1;
     return error_set(err, ERROR_FORBIDDEN, "properties.template.resources",
                      "'%.*s' may not do '%.*s' over the scope '%.*s'.", STR_ARG(caller->name),
                      STR_ARG(str_slice(action, 0, 128)), STR_ARG(str_slice(id, 0, 200)));
