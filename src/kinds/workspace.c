@@ -10,7 +10,8 @@
 #include <assert.h>
 
 /* What clients say and we keep. Ids of other resources are kept as they came: what bytes and
- * secrets we hold lies in our own account and vault, whatever they name. */
+ * secrets we hold lies in our own account and vault, whatever they name. Rules of who may reach the
+ * workspace are kept for those who manage them: the listener's address decides who can. */
 static const char *const KEPT[] = {
     "friendlyName",
     "description",
@@ -22,10 +23,14 @@ static const char *const KEPT[] = {
     "hubResourceId",
     "hbiWorkspace",
     "publicNetworkAccess",
+    "networkAcls",
+    "ipAllowlist",
     "managedNetwork",
     "featureStoreSettings",
     "serverlessComputeSettings",
     "encryption",
+    "enableServiceSideCMKEncryption",
+    "softDeleteRetentionInDays",
     "primaryUserAssignedIdentity",
     "systemDatastoresAuthMode",
     "workspaceHubConfig",

@@ -95,6 +95,12 @@ TEST(a_patch_changes_what_it_names_and_the_kind_stays)
         fake_json(f->fake, "PATCH", TWO,
                   "{\"properties\":{\"publicNetworkAccess\":\"PublicNetworkAccessType.ENABLED\"}}");
     CHECK_STR("Enabled", json_str_at(reply.json, "properties.publicNetworkAccess"));
+    reply = fake_json(f->fake, "PATCH", TWO,
+                      "{\"properties\":{\"networkAcls\":{\"defaultAction\":\"Deny\",\"ipRules\":["
+                      "{\"value\":\"10.1.2.0/24\"}]},\"ipAllowlist\":[\"10.9.9.9\"]}}");
+    CHECK_STR("Deny", json_str_at(reply.json, "properties.networkAcls.defaultAction"));
+    CHECK_STR("10.1.2.0/24", json_str_at(reply.json, "properties.networkAcls.ipRules[0].value"));
+    CHECK_STR("10.9.9.9", json_str_at(reply.json, "properties.ipAllowlist[0]"));
     CHECK_INT(400, fixture_put(f, TWO, "{\"kind\":\"Default\",\"properties\":{}}").status);
     CHECK_STR("Hub", json_str_at(fixture_put(f, TWO, PLAIN).json, "kind"));
 }
