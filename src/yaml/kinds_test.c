@@ -67,6 +67,12 @@ TEST(files_of_the_published_form_have_no_problem)
         {"registry", "name: r\nlocation: l\nreplication_locations: [{location: l}]\n", ""},
         {"commandComponent",
          COMPONENT "version: 2\ninputs: {n: {type: integer, default: 1, min: 0}}\n", ""},
+        {"commandComponent",
+         "name: compare_2_models\ntype: command\ncommand: x\nenvironment: azureml:e:1\n", ""},
+        {"pipelineComponent",
+         "name: p\ntype: pipeline\njobs:\n  a: {type: command, component: azureml:c:1, outputs: "
+         "{o: }}\n",
+         ""},
         {"pipelineComponent",
          "name: p\ntype: pipeline\njobs:\n  a: {type: command, component: "
          "azureml:c:1}\n",
@@ -123,6 +129,14 @@ TEST(what_is_missing_is_named)
 TEST(typing_errors_are_told_with_place_and_nearest_word)
 {
     static const struct file_case CASES[] = {
+        {"commandComponent",
+         "name: 2_models\ntype: command\ncommand: x\nenvironment: azureml:e:1\n",
+         "f:1:7  error  E1202  'name' is '2_models'"},
+        {"commandComponent", COMPONENT "inputs: {n: }\noutputs: {o: 5}\n", "outputs.o"},
+        {"pipelineComponent",
+         "name: p\ntype: pipeline\njobs:\n  a: {type: command, component: azureml:c:1, inputs: "
+         "{i: }}\n",
+         "'jobs.a.inputs.i' is nothing"},
         {"azureBlob", BLOB "credential: {account_key: k}\n",
          "f:5:1  error  E1101  unknown key 'credential'"},
         {"azureBlob", BLOB "credential: {account_key: k}\n", "fix: credentials"},
