@@ -94,7 +94,7 @@ enum arm_change arm_version_compare(struct arena *arena, const struct scope *hom
 int arm_version_check(struct arm_request *req, const struct document *before, enum arm_change *out,
                       struct error *err);
 
-/* --- identity.c: resources that have an identity; nothing for all others ----------------------- */
+/* --- identity.c: resources that have an identity; nothing for all others ---------------------- */
 
 /* GUIDs of a principal that the write may have to make. */
 struct arm_identity {

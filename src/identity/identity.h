@@ -54,8 +54,8 @@ int identity_guard(struct identity *identity, struct call *call, struct error *e
 /* Whether the caller's role assignments allow an action at a scope (an ARM id), for faces that
  * learn only while they answer where a request belongs: blobs, lists that leave out what the caller
  * may not see, ids in bodies. Admins may everything; of attempts, signatures and the local user it
- * says no. 1, 0, or -1 when the store cannot say. Opens a transaction when it does not remember: not
- * for the IO thread. */
+ * says no. 1, 0, or -1 when the store cannot say. Opens a transaction when it does not remember:
+ * not for the IO thread. */
 int identity_may(struct identity *identity, const struct caller *caller, struct str action,
                  struct str scope, struct error *err);
 /* Whether the caller has any role at, above or beneath a scope: to everybody else it looks as if it

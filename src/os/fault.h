@@ -3,7 +3,8 @@
  * Every wrapper in os/ that a disk or a kernel can refuse asks fault_hit first. In production no
  * plan is set and the question costs one relaxed load. The environment variable LAZURITE_FAULT
  * ("write:3:ENOSPC", "fsync:1+:EIO", "step:300+7:EIO", several joined by commas; + means from then
- * on, +7 each seventh from then on) sets plans for a whole process, so that crash tests can break a real server.
+ * on, +7 each seventh from then on) sets plans for a whole process, so that crash tests can break a
+ * real server.
  */
 #pragma once
 
