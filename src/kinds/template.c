@@ -78,8 +78,64 @@ static struct json *show(struct call *call, const struct document *document)
     return wire;
 }
 
+/* "string" as Azure shows it: "String"; "" for what is kept to itself (securestring, secureobject)
+ * and for what is no type. */
+static struct str output_type(struct str type)
+{
+    static const char *const TYPES[] = {"String", "Int", "Bool", "Object", "Array"};
+
+    for (size_t i = 0; i < COUNT(TYPES); i++)
+        if (str_eq_fold(type, str_from(TYPES[i])))
+            return str_from(TYPES[i]);
+    return STR("");
+}
+
+/* One output, unless its condition says no or it needs a running resource (`reference`): that can
+ * be asked for by its own address. */
+static int add_output(struct template *t, const struct json_iter *it, struct json *out,
+                      struct error *err)
+{
+    struct str type = output_type(json_str_at(it->value, "type"));
+    const struct json *condition = json_get(it->value, STR("condition"));
+    const struct json *written = json_get(it->value, STR("value"));
+    struct json *output = json_object(t->arena), *value = NULL;
+    struct error cause = {0};
+
+    assert(json_kind(out) == JSON_OBJECT);
+    if (type.len == 0 || !written)
+        return 0;
+    const struct json *wanted = condition ? template_value(t, condition, &cause) : NULL;
+    if (cause.code == ERROR_NONE && !json_as_bool(wanted, !condition))
+        return 0;
+    if (cause.code == ERROR_NONE)
+        value = template_value(t, written, &cause);
+    if (cause.code != ERROR_NONE && cause.code != ERROR_NOT_IMPLEMENTED) {
+        *err = cause;
+        return -1;
+    }
+    if (!value)
+        return 0;
+    json_set_str(t->arena, output, "type", type);
+    json_set(t->arena, output, STR("value"), value);
+    json_set(t->arena, out, it->key, output);
+    return 0;
+}
+
+/* What the template tells its caller. Errors: those of its expressions. */
+static struct json *outputs_of(struct deploy *deploy, const struct json *template,
+                               struct error *err)
+{
+    struct json *outputs = json_object(deploy->t.arena);
+    struct json_iter it = json_iter(json_get(template, STR("outputs")));
+
+    while (json_next(&it))
+        if (add_output(&deploy->t, &it, outputs, err) < 0)
+            return NULL;
+    return outputs;
+}
+
 /* What GET shows from now on. */
-static struct json *body_of(struct deploy *deploy, int64_t begun_us)
+static struct json *body_of(struct deploy *deploy, struct json *outputs, int64_t begun_us)
 {
     struct arena *arena = deploy->t.arena;
     struct json *body = json_object(arena), *properties = json_object(arena);
@@ -99,7 +155,7 @@ static struct json *body_of(struct deploy *deploy, int64_t begun_us)
     json_set_str(arena, properties, "duration",
                  arena_printf(arena, "PT%.3fS", (double)(now - begun_us) / US_PER_S));
     json_set_str(arena, properties, "correlationId", random_uuid(arena));
-    json_set(arena, properties, STR("outputs"), json_object(arena));
+    json_set(arena, properties, STR("outputs"), outputs);
     json_set(arena, properties, STR("outputResources"), resources);
     json_set(arena, body, STR("properties"), properties);
     json_set(arena, body, STR("operations"), deploy->operations);
@@ -149,13 +205,16 @@ static int deploy_call(struct call *call, struct document *out, struct error *er
         deploy.t.tenant = identity_tenant(engines->identity);
     if (template_deploy(&deploy, json_get(body, STR("properties")), err) < 0)
         return -1;
+    struct json *outputs = outputs_of(&deploy, json_at(body, "properties.template"), err);
+    if (!outputs)
+        return -1;
     struct keeping keeping = {
         .document = {.scope = deploy.scope.number,
                      .type = TYPE,
                      .name = deploy.t.deployment,
                      .created_by = call->caller.name,
                      .system = STR("{}"),
-                     .body = json_write(call->arena, body_of(&deploy, begun))}};
+                     .body = json_write(call->arena, body_of(&deploy, outputs, begun))}};
     *out = keeping.document;
     return store_write(engines->store, keep_apply, &keeping, err);
 }

@@ -234,6 +234,40 @@ TEST(a_template_makes_a_workspace_and_what_lies_in_it)
     CHECK_INT(200, fake_send(f->fake, "GET", WS "wsnew/data/e/versions/2", STR("")).status);
 }
 
+/* A deployment of one workspace whose template has these outputs. */
+static struct fake_reply deploy_outputs(struct fixture *f, const char *outputs)
+{
+    struct str body = arena_printf(
+        f->arena,
+        "{\"properties\":{\"mode\":\"Incremental\",\"template\":{\"variables\":{\"n\":3},"
+        "\"resources\":[{\"type\":\"Microsoft.MachineLearningServices/workspaces\",\"name\":"
+        "\"wsout\",\"location\":\"local\"}],\"outputs\":%s}}}",
+        outputs);
+
+    return fake_json(f->fake, "PUT", DEPLOYMENT "?api-version=2020-06-01", body.ptr);
+}
+
+TEST(a_template_tells_its_outputs)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    struct fake_reply reply = deploy_outputs(
+        f, "{\"name\":{\"type\":\"string\",\"value\":\"[concat('a', '-', 'b')]\"},"
+           "\"n\":{\"type\":\"int\",\"value\":\"[variables('n')]\"},"
+           "\"no\":{\"type\":\"string\",\"condition\":false,\"value\":\"[nonsense()]\"},"
+           "\"secret\":{\"type\":\"secureString\",\"value\":\"hidden\"},"
+           "\"later\":{\"type\":\"string\",\"value\":\"[reference('x').y]\"},"
+           "\"empty\":{\"type\":\"string\"}}");
+
+    CHECK_INT(201, reply.status);
+    CHECK_STR("{\"name\":{\"type\":\"String\",\"value\":\"a-b\"},"
+              "\"n\":{\"type\":\"Int\",\"value\":3}}",
+              json_write(f->arena, json_at(reply.json, "properties.outputs")));
+    reply = fake_send(f->fake, "GET", DEPLOYMENT, STR(""));
+    CHECK_STR("a-b", json_str_at(reply.json, "properties.outputs.name.value"));
+    reply = deploy_outputs(f, "{\"x\":{\"type\":\"string\",\"value\":\"[variables('none')]\"}}");
+    CHECK_INT(400, reply.status);
+}
+
 TEST(a_deployment_is_followed_by_either_of_its_paths)
 {
     CLEANUP(fixture_close) struct fixture *f = fixture_open();
