@@ -68,6 +68,19 @@ static int put_id(struct cli *cli, struct json *spec, const char *key, struct st
     return id.len ? json_put(cli->arena, spec, key, json_text(cli->arena, text), err) : 0;
 }
 
+/* A number is sent as the SDK prints it after it has read one, so that both clients make the same
+ * component of a file: "1.0" for 1, and "0.001" for 1e-3, which is a text in YAML. */
+static struct str input_text(struct cli *cli, const struct json *input, const struct json *value)
+{
+    struct str text = yaml_literal_text(cli->arena, value);
+    double number;
+
+    assert(!json_is_null(value));
+    if (!str_eq(json_str_at(input, "type"), STR("number")) || !str_to_double(text, &number))
+        return text;
+    return yaml_literal_text(cli->arena, json_double(cli->arena, number));
+}
+
 /* Defaults of inputs are texts on the wire, whatever their type. */
 static void texts_of_inputs(struct cli *cli, struct json *spec)
 {
@@ -79,7 +92,7 @@ static void texts_of_inputs(struct cli *cli, struct json *spec)
             struct json *value = json_get(it.value, str_from(VALUES[i]));
             if (!json_is_null(value))
                 json_set(cli->arena, it.value, str_from(VALUES[i]),
-                         json_text(cli->arena, yaml_literal_text(cli->arena, value)));
+                         json_text(cli->arena, input_text(cli, it.value, value)));
         }
     }
 }

@@ -45,6 +45,27 @@ TEST(a_spec_is_the_file_with_ids_in_it)
     HAS_NOT("$schema", run.out);
 }
 
+TEST(numbers_of_inputs_are_sent_as_the_sdk_prints_them)
+{
+    FAKE;
+    fake_reply(fake, "GET", "/environments/e/versions/1", 200, "{}");
+    fake_reply(fake, "PUT", "/components/c/versions/7", 201, "{\"name\":\"7\"}");
+    struct fake_run run = create(fake, arena, "component",
+                                 "name: c\nversion: 7\ntype: command\ncommand: x\n"
+                                 "environment: azureml:e:1\ninputs:\n"
+                                 "  a: {type: number, default: 1024, min: 0, max: 2.50}\n"
+                                 "  b: {type: number, default: 1e-3}\n"
+                                 "  c: {type: string, default: 1e-3}\n"
+                                 "  d: {type: boolean, default: true}\n");
+
+    CHECK_INT(0, run.code);
+    HAS("\"a\":{\"type\":\"number\",\"default\":\"1024.0\",\"min\":\"0.0\",\"max\":\"2.5\"}",
+        fake_asked(fake));
+    HAS("\"b\":{\"type\":\"number\",\"default\":\"0.001\"}", fake_asked(fake));
+    HAS("\"c\":{\"type\":\"string\",\"default\":\"1e-3\"}", fake_asked(fake));
+    HAS("\"d\":{\"type\":\"boolean\",\"default\":\"True\"}", fake_asked(fake));
+}
+
 TEST(the_next_version_is_taken_when_none_is_given)
 {
     FAKE;
