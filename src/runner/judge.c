@@ -4,12 +4,14 @@
 #include "os/clock.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <signal.h>
 #include <string.h>
 
 #define SIGNAL_LAST 64
 #define NOT_FOUND 127
 #define NOT_EXECUTABLE 126
+#define EXCEPTION_BYTES_MAX 300
 
 /* "KILL" for 9. */
 static const char *signal_name(int number)
@@ -37,6 +39,51 @@ static struct str complaint(struct str log)
     return str_trim(at < 0 ? found : str_slice(found, (size_t)at + 2, found.len));
 }
 
+/* A name such as "json.decoder.JSONDecodeError". */
+static bool is_exception(struct str name)
+{
+    static const char *const ENDS[] = {"Error", "Exception", "Interrupt"};
+    bool named = false;
+
+    for (size_t i = 0; i < name.len; i++)
+        if (!isalnum((unsigned char)name.ptr[i]) && name.ptr[i] != '_' && name.ptr[i] != '.')
+            return false;
+    for (size_t i = 0; i < COUNT(ENDS); i++)
+        named = named || str_ends(name, str_from(ENDS[i]));
+    return named;
+}
+
+/* As much of a line as an error's sentence takes, whole characters; "" when it is no text. */
+static struct str readable(struct str line)
+{
+    size_t at = 0;
+
+    while (at < line.len && at < EXCEPTION_BYTES_MAX) {
+        uint32_t point;
+        size_t bytes = str_utf8(str_slice(line, at, line.len), &point);
+        if (bytes == 0 || point < ' ')
+            return (struct str){0};
+        at += bytes;
+    }
+    return str_slice(line, 0, at);
+}
+
+/* The last exception that Python left unhandled, in its own words; "" for none. */
+static struct str exception(struct str log)
+{
+    struct str line, name, rest, found = {0};
+    bool traced = false;
+
+    while (str_split(&log, '\n', &line)) {
+        traced = traced || str_starts(line, STR("Traceback (most recent call last):"));
+        if (!str_cut(line, ':', &name, &rest))
+            name = line;
+        if (traced && is_exception(name))
+            found = line;
+    }
+    return readable(str_trim(found));
+}
+
 /* Shells say 128 + n for a command that signal n ended. */
 static int signal_of(const struct work_facts *facts)
 {
@@ -50,11 +97,14 @@ static int signal_of(const struct work_facts *facts)
 static void judge_exit(struct arena *arena, const struct work_facts *facts, struct work_end *out)
 {
     struct str said = complaint(facts->log_tail);
+    struct str raised = facts->status ? exception(facts->log_tail) : (struct str){0};
 
     assert(!facts->signaled);
     out->kind = "exit";
     out->code = facts->status;
-    out->reason = arena_printf(arena, "The command ended with exit code %d.", facts->status);
+    out->reason = arena_printf(arena, "The command ended with exit code %d%s%.*s%s", facts->status,
+                               raised.len ? ": " : "", STR_ARG(raised),
+                               str_ends(raised, STR(".")) ? "" : ".");
     if (facts->status == NOT_EXECUTABLE && said.len)
         out->reason = arena_printf(arena, "The command could not be run: %.*s (exit code 126).",
                                    STR_ARG(said));
