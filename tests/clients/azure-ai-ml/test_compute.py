@@ -1,9 +1,11 @@
 """Computes of every type through the SDK: made from YAML as a person writes it, switched, listed, deleted."""
 import time
+import uuid
 
 import pytest
 from azure.ai.ml import load_compute
-from azure.ai.ml.entities import (ComputeInstance, KubernetesCompute, SynapseSparkCompute, VirtualMachineCompute,
+from azure.ai.ml.entities import (AmlCompute, ComputeInstance, IdentityConfiguration, KubernetesCompute,
+                                  ManagedIdentityConfiguration, SynapseSparkCompute, VirtualMachineCompute,
                                   VirtualMachineSshSettings)
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
@@ -154,3 +156,22 @@ def test_sizes_and_usages_are_those_of_this_host(ml, cluster):
     assert {s.name for s in ml.compute.list_sizes(compute_type="ComputeInstance")} == set(sizes)
     usages = {usage.name["value"]: members(usage) for usage in ml.compute.list_usage()}
     assert usages["clusters"]["currentValue"] >= 1 and usages["cores"]["limit"] > 0
+
+
+def test_identities_are_principals_of_their_own(ml):
+    """The SDK reads principalId and tenantId of what is system-assigned, and keeps ids of what is user-assigned."""
+    user = ("/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/"
+            f"u{uuid.uuid4().hex[:6]}")
+    made = {}
+    for kind, more in (("SystemAssigned", {}),
+                       ("UserAssigned", {"user_assigned_identities": [ManagedIdentityConfiguration(resource_id=user)]})):
+        name = f"id-{uuid.uuid4().hex[:8]}"
+        ml.compute.begin_create_or_update(AmlCompute(name=name, size="STANDARD_DS3_V2", max_instances=1,
+                                                     identity=IdentityConfiguration(type=kind, **more))).result()
+        made[kind] = ml.compute.get(name).identity
+        ml.compute.begin_delete(name).result()
+    system, users = made["SystemAssigned"], made["UserAssigned"]
+    assert uuid.UUID(system.principal_id) and uuid.UUID(system.tenant_id)
+    assert users.principal_id is None and [x.resource_id for x in users.user_assigned_identities] == [user]
+    workspace = ml.workspaces.get(ml.workspace_name)
+    assert uuid.UUID(workspace.identity.principal_id) != uuid.UUID(system.principal_id)
