@@ -82,7 +82,7 @@ static int find_file(struct dataplane_run *at, struct dataplane_root *io, struct
 /* A folder is no artifact: only what has bytes is found. */
 static struct json *one_view(struct dataplane_run *at, struct error *err)
 {
-    struct str path = call_query(at->call, "path");
+    struct str path = dataplane_path(at->call);
     struct dataplane_root root;
     struct blob blob;
 
@@ -99,7 +99,7 @@ void dataplane_artifact(struct call *call)
 /* Signed only when it is there: an address that leads nowhere fails later and says less. */
 static struct json *one_address(struct dataplane_run *at, struct error *err)
 {
-    struct dataplane_file file = {.path = call_query(at->call, "path"), .permissions = "r"};
+    struct dataplane_file file = {.path = dataplane_path(at->call), .permissions = "r"};
     struct dataplane_root root;
     struct blob blob;
 
@@ -174,12 +174,20 @@ static int add_file(const struct blob *blob, void *context, struct error *)
     return 0;
 }
 
+/* The first SDK writes the file behind the address, later ones into the query. */
+struct str dataplane_path(const struct call *call)
+{
+    struct str path = call_query(call, "path");
+
+    return path.len > 0 ? path : call_param(call, "path");
+}
+
 /* The same question about what follows the last file of a full page. */
 static void set_next(const struct files *files, struct json *body)
 {
     const struct call *call = files->at->call;
     struct arena *arena = call->arena;
-    struct str path = call_query(call, "path");
+    struct str path = dataplane_path(call);
     struct str token = http_encode(arena, files->last, false);
 
     json_set_str(arena, body, "continuationToken", files->last);
@@ -194,7 +202,7 @@ static void set_next(const struct files *files, struct json *body)
 static struct json *files_view(struct dataplane_run *at, bool addresses, struct error *err)
 {
     struct arena *arena = at->call->arena;
-    struct str path = call_query(at->call, "path"), after = {0};
+    struct str path = dataplane_path(at->call), after = {0};
     struct str token = call_query(at->call, "continuationToken");
     struct dataplane_root root;
     struct files files = {
@@ -246,7 +254,7 @@ void dataplane_list_artifact_addresses(struct call *call)
 void dataplane_artifact_content(struct call *call)
 {
     struct engines *engines = call->face;
-    struct str path = call_query(call, "path");
+    struct str path = dataplane_path(call);
     struct content_object object;
     struct error err = {0};
     int64_t size = 0;

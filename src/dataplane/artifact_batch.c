@@ -209,7 +209,7 @@ static int delete_apply(struct store_txn *txn, void *context, struct error *err)
 
 static int prepare_deleting(struct deleting *d, struct error *err)
 {
-    struct str path = call_query(d->at.call, "path");
+    struct str path = dataplane_path(d->at.call);
 
     if (path.len == 0)
         return error_set(err, ERROR_INVALID, "path", "The query names the file: path=….");

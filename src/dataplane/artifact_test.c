@@ -68,6 +68,16 @@ TEST(a_file_has_an_address_that_opens_it_alone)
     CHECK_STR("a.txt", json_str_at(world_get(w, RUN_FILES "/metadata?path=a.txt"), "path"));
     struct json *page = world_get(w, RUN_FILES "/prefix/contentinfo?path=deep");
     CHECK_INT(2, json_count(values(page)));
+    /* As the first SDK asks: the file stands behind the address. */
+    info = world_get(w, ARTIFACT "/contentinfo/ExperimentRun/dcid.calm_owl/deep/b%20c.txt");
+    CHECK_STR("deep/b c.txt", json_str_at(info, "path"));
+    CHECK(json_str_at(info, "contentUri").len > 0);
+    info = world_get(w, ARTIFACT "/metadata/ExperimentRun/dcid.calm_owl/a.txt");
+    CHECK_STR("a.txt", json_str_at(info, "path"));
+    page = world_get(w, ARTIFACT "/prefix/contentinfo/ExperimentRun/dcid.calm_owl/deep");
+    CHECK_INT(2, json_count(values(page)));
+    world_ask(w, 404, "GET", ARTIFACT "/contentinfo/ExperimentRun/dcid.calm_owl/none", "");
+    world_ask(w, 404, "GET", ARTIFACT "/contentinfo/ExperimentRun/dcid.nobody/a.txt", "");
     CHECK(str_find(json_str_at(page, "value[1].contentUri"), STR("100%25.csv?")) > 0);
     CHECK_INT(204, fake_send(w->fake, "GET", RUN_FILES "/artifacturi?path=a.txt", STR("")).status);
     CHECK(str_find(fake_reply_header(w->fake, "Location"), STR("/a.txt?sv=")) > 0);
@@ -115,6 +125,12 @@ TEST(addresses_for_writing_are_given_many_at_once)
               json_count(values(world_get(w, RUN_FILES)))); /* nothing is made before its bytes */
     world_ask(w, 400, "POST", RUN_FILES "/batch/metadata", "{\"paths\":\"x\"}");
     world_ask(w, 400, "POST", RUN_FILES "/batch/metadata", "{}");
+    body = world_ask(w, 200, "POST", ARTIFACT "/batch/metadata/ExperimentRun/dcid.calm_owl",
+                     "{\"paths\":[{\"path\":\"outputs/old.txt\"}]}");
+    CHECK(json_str_at(
+              json_get(json_get(body, STR("artifactContentInformation")), STR("outputs/old.txt")),
+              "contentUri")
+              .len > 0);
     world_ask(w, 404, "POST", HISTORY "/experimentids/0/runs/none/artifacts/batch/metadata",
               "{\"paths\":[]}");
 }

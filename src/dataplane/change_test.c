@@ -113,6 +113,18 @@ TEST(a_run_is_made_where_the_path_says)
     CHECK_STR("NotStarted", json_str_at(run, "status"));
     world_ask(w, 409, "POST", HISTORY "/runs/MADE", "{}");
     world_ask(w, 404, "POST", HISTORY "/runs/x1", "{\"parentRunId\":\"none\"}");
+    /* The first SDK makes children by a PATCH; without a parent that is a wrong name. */
+    run = world_ask(w, 200, "PATCH", HISTORY "/runs/child1",
+                    "{\"parentRunId\":\"made\",\"status\":\"NotStarted\"}");
+    CHECK_STR("made", json_str_at(run, "parentRunId"));
+    run = world_ask(w, 200, "PATCH", HISTORY "/runs/child1",
+                    "{\"parentRunId\":\"made\",\"status\":\"Running\"}");
+    CHECK_STR("Running", json_str_at(run, "status"));
+    world_ask(w, 404, "PATCH", HISTORY "/runs/child2", "{\"status\":\"Running\"}");
+    world_ask(w, 404, "PATCH", HISTORY "/runs/child2", "{\"parentRunId\":\"none\"}");
+    world_ask(w, 400, "PATCH", HISTORY "/runs/child2",
+              "{\"parentRunId\":\"made\",\"status\":\"Flying\"}");
+    world_ask(w, 404, "GET", HISTORY "/runs/child2", "");
     world_ask(w, 404, "POST", HISTORY "/runs/x1", "{\"experimentId\":\"77\"}");
     world_ask(w, 400, "POST", HISTORY "/runs/a.b", "{}");
     world_ask(w, 400, "POST", HISTORY "/runs/x1", "{\"tags\":[]}");
@@ -131,6 +143,7 @@ TEST(a_job_writes_its_own_and_what_is_below)
     world_ask(w, 403, "DELETE", HISTORY "/runs/stranger/tags", "[\"a\"]");
     world_ask(w, 403, "POST", HISTORY "/runs/stranger/events", "{\"name\":\"x.Start\"}");
     world_ask(w, 403, "POST", HISTORY "/runs/mine", "{\"parentRunId\":\"stranger\"}");
+    world_ask(w, 403, "PATCH", HISTORY "/runs/mine", "{\"parentRunId\":\"stranger\"}");
     struct json *made = world_ask(w, 200, "POST", HISTORY "/runs/mine", "{}");
     CHECK_STR("calm_owl", json_str_at(made, "parentRunId"));
     world_be_admin(w);
@@ -148,8 +161,11 @@ TEST(events_move_what_no_job_moves)
                        .status);
     CHECK_STR("Completed", json_str_at(world_get(w, HISTORY "/runs/free"), "status"));
     CHECK_INT(204, fake_json(w->fake, "POST", JOB "/events", "{\"name\":\"x.Failed\"}").status);
+    fake_header(w->fake, "User-Agent", "azureml._restclient/1.5.0 azureml-sdk-core/1.61.0");
+    CHECK_INT(200, fake_json(w->fake, "POST", JOB "/events", "{\"name\":\"x.Failed\"}").status);
+    fake_header(w->fake, "User-Agent", NULL);
     CHECK_STR("Running", json_str_at(world_get(w, JOB), "status"));
-    CHECK_INT(2, count(w, "SELECT COUNT(*) FROM event WHERE type = 'jobs.told'"));
+    CHECK_INT(3, count(w, "SELECT COUNT(*) FROM event WHERE type = 'jobs.told'"));
     world_ask(w, 400, "POST", path, "{}");
     world_ask(w, 400, "POST", path, "[]");
     world_ask(w, 404, "POST", HISTORY "/runs/none/events", "{\"name\":\"x.Failed\"}");

@@ -97,6 +97,18 @@ TEST(a_failed_run_says_why)
     CHECK_STR("The command ended with exit code 3.", json_str_at(details, "error.error.message"));
 }
 
+TEST(every_service_that_clients_look_for_has_an_address)
+{
+    static const char *const NAMES[] = {"api",        "experimentation", "history",
+                                        "hyperdrive", "modelmanagement", "pipelines",
+                                        "studio"};
+    CLEANUP(world_close) struct world *w = world_open();
+    struct json *body = world_get(w, "/discovery");
+
+    for (size_t i = 0; i < COUNT(NAMES); i++)
+        CHECK_STR("https://localhost:10443", json_str_at(body, NAMES[i]));
+}
+
 TEST(a_patch_merges_and_leaves_the_rest)
 {
     CLEANUP(world_close) struct world *w = world_open();

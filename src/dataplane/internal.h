@@ -108,8 +108,12 @@ struct json *dataplane_artifact_view(const struct dataplane_run *at,
 /* --- Handlers, by file -------------------------------------------------------------------------
  */
 
+/* artifact.c: which file of a run is asked for, "" when none is named. */
+struct str dataplane_path(const struct call *call);
+
 /* history.c */
 void dataplane_get_run(struct call *call);
+void dataplane_wait_metrics(struct call *call);
 void dataplane_list_services(struct call *call);
 void dataplane_run_data(struct call *call);
 void dataplane_batch_run_data(struct call *call);

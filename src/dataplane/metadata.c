@@ -87,12 +87,17 @@ void dataplane_metadata(struct call *call)
     arm_reply(call, 200, list);
 }
 
-/* discoveryUrl of a workspace: where the data plane is. */
+/* discoveryUrl of a workspace: where the data plane is. The service has a host for each of these,
+ * and the SDK of the first version ends when one that it knows has none. */
 void dataplane_discovery(struct call *call)
 {
+    static const char *const SERVICES[] = {"api",        "experimentation", "history",
+                                           "hyperdrive", "modelmanagement", "pipelines",
+                                           "studio"};
     struct json *body = json_object(call->arena);
 
     assert(call->face);
-    json_set_str(call->arena, body, "api", base_url(call));
+    for (size_t i = 0; i < COUNT(SERVICES); i++)
+        json_set_str(call->arena, body, SERVICES[i], base_url(call));
     arm_reply(call, 200, body);
 }

@@ -34,6 +34,14 @@ TEST(what_is_logged_is_listed_and_given_back)
     CHECK(json_double_at(body, "value[0].data.box/y", 0) == 2);
 }
 
+TEST(what_was_logged_is_there_without_waiting)
+{
+    CLEANUP(world_close) struct world *w = world_open();
+
+    world_ask(w, 200, "GET", HISTORY "/experiments/Default/runs/calm_owl/metricsingest/wait", "");
+    world_ask(w, 404, "GET", HISTORY "/experiments/Default/runs/nobody/metricsingest/wait", "");
+}
+
 TEST(a_window_of_time_is_cut_out)
 {
     CLEANUP(world_close) struct world *w = world_open();

@@ -251,6 +251,12 @@ static int check_event(const struct json *body, struct error *err)
     return error_set(err, ERROR_INVALID, "name", "An event has a 'name'.");
 }
 
+/* The first SDK takes no yes but 200, later ones none but 204. */
+static int told_status(const struct call *call)
+{
+    return str_find(http_header(call->ex, "User-Agent"), STR("azureml-sdk-core/")) >= 0 ? 200 : 204;
+}
+
 void dataplane_post_events(struct call *call)
 {
     struct engines *engines = call->face;
@@ -261,7 +267,7 @@ void dataplane_post_events(struct call *call)
         store_write(engines->store, event_apply, &modify, &err) < 0)
         arm_refuse(call, &err);
     else
-        http_reply(call->ex, 204, "application/json", STR(""));
+        http_reply(call->ex, told_status(call), "application/json", STR(""));
 }
 
 /* An event that is refused, with the reason. */

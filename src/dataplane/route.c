@@ -36,6 +36,7 @@
 #define DATA "/data/v1.0" WS
 #define MODELS "/modelregistry/v1.0" WS
 #define STORED ARTIFACT "/{origin}/{container}"
+#define AT_END "/{origin}/{container}/{path*}"
 
 #define ASK_BYTES (4 * MIB)
 
@@ -89,6 +90,7 @@ static const struct route ROUTES[] = {
     JOB_RUN_ROWS("PATCH", "/tags", RUNS_WRITE, dataplane_modify_tags),
     RUN_ROWS("DELETE", "/services", RUNS_WRITE, dataplane_not_built),
     RUN_ROWS("GET", "/serviceinstances/{node}", RUNS_READ, dataplane_list_services),
+    RUN_ROWS("GET", "/metricsingest/wait", RUNS_READ, dataplane_wait_metrics),
     RUN_ROWS("PATCH", "/serviceinstances/{node}", RUNS_WRITE, dataplane_not_built),
     JOB_RUN_ROWS("POST", "/events", RUNS_WRITE, dataplane_post_events),
 
@@ -145,6 +147,15 @@ static const struct route ROUTES[] = {
     ROW("GET", STORED "/content", FILES_READ, dataplane_artifact_content),
     JOB_ROW("POST", STORED "/batch/metadata", FILES_WRITE, dataplane_create_artifacts),
     ROW("DELETE", STORED "/metadata", FILES_DELETE, dataplane_delete_artifact),
+    /* the same as the first SDK spells it */
+    ROW("GET", ARTIFACT "/prefix/contentinfo" AT_END, FILES_READ,
+        dataplane_list_artifact_addresses),
+    ROW("GET", ARTIFACT "/metadata" AT_END, FILES_READ, dataplane_artifact),
+    ROW("GET", ARTIFACT "/contentinfo" AT_END, FILES_READ, dataplane_artifact_address),
+    ROW("GET", ARTIFACT "/content" AT_END, FILES_READ, dataplane_artifact_content),
+    JOB_ROW("POST", ARTIFACT "/batch/metadata/{origin}/{container}", FILES_WRITE,
+            dataplane_create_artifacts),
+    ROW("DELETE", ARTIFACT "/metadata" AT_END, FILES_DELETE, dataplane_delete_artifact),
     ROW("POST", ARTIFACT "/register", FILES_WRITE, dataplane_register_artifact),
     ROW("POST", ARTIFACT "/metadata", FILES_WRITE, dataplane_register_artifact),
 
