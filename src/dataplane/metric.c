@@ -17,13 +17,15 @@ static struct tracking *tracking_of(const struct dataplane_run *at)
     return at->engines->tracking;
 }
 
-/* The service has tables; a metric of ours is one of a single column. */
+/* The service has tables; a metric of ours is one of a single column, and drawn as a line. */
 static void set_columns(struct arena *arena, struct json *to, struct str name)
 {
-    struct json *columns = json_object(arena);
+    struct json *columns = json_object(arena), *properties = json_object(arena);
 
     json_set(arena, columns, name, json_text(arena, STR("Double")));
     json_set(arena, to, STR("columns"), columns);
+    json_set_str(arena, properties, "uxMetricType", STR("azureml.v1.scalar"));
+    json_set(arena, to, STR("properties"), properties);
 }
 
 /* --- Which there are
@@ -33,7 +35,6 @@ static void set_columns(struct arena *arena, struct json *to, struct str name)
 static struct json *definition(struct arena *arena, struct str name)
 {
     struct json *view = json_object(arena), *key = json_object(arena), *names = json_array(arena);
-    struct json *properties = json_object(arena);
 
     json_append(arena, names, json_text(arena, name));
     json_set_str(arena, key, "namespace", STR(""));
@@ -42,8 +43,6 @@ static struct json *definition(struct arena *arena, struct str name)
     json_set(arena, key, STR("columnNames"), names);
     json_set(arena, view, STR("metricKey"), key);
     set_columns(arena, view, name);
-    json_set_str(arena, properties, "uxMetricType", STR("azureml.v1.scalar"));
-    json_set(arena, view, STR("properties"), properties);
     return view;
 }
 

@@ -25,6 +25,7 @@ TEST(what_is_logged_is_listed_and_given_back)
     body = world_ask(w, 200, "POST", FULL, "{\"metricName\":\"loss\"}");
     CHECK_STR("dcid.calm_owl", json_str_at(body, "dataContainerId"));
     CHECK_STR("Double", json_str_at(body, "columns.loss"));
+    CHECK_STR("azureml.v1.scalar", json_str_at(body, "properties.uxMetricType"));
     CHECK_INT(3, json_count(json_get(body, STR("value"))));
     CHECK(json_double_at(body, "value[0].data.loss", 0) == 0.5);
     CHECK_INT(1, json_int_at(body, "value[0].step", 0));
