@@ -269,6 +269,27 @@ TEST(a_python_that_is_not_there_is_named)
     CHECK_ERROR(ERROR_INVALID, uv_find_python(arena, STR("/../sh"), &path, &err), &err);
 }
 
+TEST(a_program_that_only_looks_for_a_python_is_none)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    struct str before = arena_str(arena, str_from(getenv("PATH")));
+    struct error err = {0};
+    struct str path;
+    CLEANUP(fd_close) int base = dir_open(test_folder(), &err);
+
+    CHECK_OK(dir_make(base, "shims", 0700, &err), &err);
+    CHECK_OK(dir_make(base, "real", 0700, &err), &err);
+    CHECK_OK(file_write_atomic(base, "shims/python2.6", STR("#!/bin/sh\nexit 127\n"), 0700, &err),
+             &err);
+    setenv("PATH", arena_printf(arena, "%s/shims:%s/real", test_folder(), test_folder()).ptr, 1);
+    CHECK_ERROR(ERROR_NOT_FOUND, uv_find_python(arena, STR("2.6"), &path, &err), &err);
+    CHECK_OK(file_write_atomic(base, "real/python2.6", STR("#!/bin/sh\nexit 0\n"), 0700, &err),
+             &err);
+    CHECK_OK(uv_find_python(arena, STR("2.6"), &path, &err), &err);
+    CHECK(str_ends(path, STR("/real/python2.6")));
+    setenv("PATH", before.ptr, 1);
+}
+
 /* --- Builds. The index is a folder of this test with two wheels that hold nothing. -------------
  */
 
@@ -412,6 +433,41 @@ TEST(an_environment_is_built_once_and_then_cached)
                               &f.watch, &again),
              &again.err);
     CHECK(str_eq(out.path, again.path)); /* another list, the same lock */
+}
+
+/* The folder of the uv in PATH, through a link in the test's own folder. */
+static void link_tools(struct arena *arena)
+{
+    struct str rest = str_from(getenv("PATH")), folder;
+    struct str link = arena_printf(arena, "%s/tools", test_folder());
+
+    while (str_split(&rest, ':', &folder)) {
+        struct str program = arena_printf(arena, "%.*s/uv", STR_ARG(folder));
+        if (access(program.ptr, X_OK) < 0)
+            continue;
+        struct str real = arena_printf(arena, "%.*s/", STR_ARG(folder));
+        CHECK_INT(0, symlink(real.ptr, link.ptr));
+        setenv("PATH", arena_printf(arena, "%.*s:/usr/bin:/bin", STR_ARG(link)).ptr, 1);
+        return;
+    }
+}
+
+TEST(tools_behind_a_link_work_in_a_sandbox)
+{
+    static const char *const PREFIX[] = {"bwrap", "--ro-bind", "/",       "/",    "--dev-bind",
+                                         "/dev",  "/dev",      "--tmpfs", "/mnt", "--bind",
+                                         "/tmp",  "/tmp",      NULL};
+    CLEANUP(fixture_free) struct fixture f;
+    struct environment_result out;
+
+    if (system("bwrap --ro-bind / / true 2>/dev/null") != 0 || !fixture_make(&f))
+        skip();
+    struct str before = arena_str(f.arena, str_from(getenv("PATH")));
+    link_tools(f.arena);
+    f.watch.sandbox_prefix = PREFIX;
+    CHECK_OK(environment_make(f.arena, &f.data, python_with(&f, "[\"lztwo\"]"), &f.watch, &out),
+             &out.err);
+    setenv("PATH", before.ptr, 1);
 }
 
 TEST(a_lock_that_is_shipped_is_installed_as_it_is_and_compiled)

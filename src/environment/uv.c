@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,8 +28,22 @@ struct uv {
     struct str data_path;                  /* absolute path of the data folder */
 };
 
-/* An executable file of that name in PATH, "" when there is none. */
-static struct str find_in_path(struct arena *arena, const char *name)
+/* Version managers put programs into PATH that are no interpreter but look for one. */
+static bool is_python(struct arena *arena, struct str program)
+{
+    const char *argv[] = {program.ptr, "-c", "", NULL};
+    struct process_spec spec = {.argv = argv, .input = -1};
+    struct process_result said;
+    struct error none = {0};
+
+    assert(program.len);
+    return process_run(arena, &spec, 64 * KIB, &said, &none) == 0 && !said.end.signaled &&
+           said.end.status == 0;
+}
+
+/* An executable file of that name in PATH that `good`, unless NULL, finds good; "" for none. */
+static struct str find_in_path(struct arena *arena, const char *name,
+                               bool (*good)(struct arena *arena, struct str program))
 {
     struct str rest = str_from(getenv("PATH"));
     struct str folder;
@@ -38,10 +53,23 @@ static struct str find_in_path(struct arena *arena, const char *name)
         if (!folder.len || folder.ptr[0] != '/')
             continue;
         struct str path = arena_printf(arena, "%.*s/%s", STR_ARG(folder), name);
-        if (access(path.ptr, X_OK) == 0)
+        if (access(path.ptr, X_OK) == 0 && (!good || good(arena, path)))
             return path;
     }
     return (struct str){0};
+}
+
+/* The same file by a path without links to folders: the sandbox cannot put it anywhere else. */
+static struct str real_path(struct arena *arena, struct str program)
+{
+    ssize_t slash = str_find_last(program, '/');
+    char folder[PATH_MAX];
+
+    assert(slash >= 0);
+    if (!realpath(arena_cstr(arena, str_slice(program, 0, (size_t)slash)), folder))
+        return program;
+    return arena_printf(arena, "%s%.*s", folder,
+                        STR_ARG(str_slice(program, (size_t)slash, program.len)));
 }
 
 /* That of our own folder first: its version is the one that was tested. */
@@ -54,7 +82,7 @@ int uv_find(struct arena *arena, const struct environment_folder *data,
 
     assert(data->path && watch);
     if (access(program.ptr, X_OK) < 0)
-        program = find_in_path(arena, "uv");
+        program = find_in_path(arena, "uv", NULL);
     if (!program.len) {
         error_set(err, ERROR_NOT_FOUND, "",
                   "Environments are made with uv, and there is no uv on this host.");
@@ -63,7 +91,8 @@ int uv_find(struct arena *arena, const struct environment_folder *data,
             "Run ./quickstart, or: python3 -m venv build/tools && build/tools/bin/pip install uv");
     }
     *out = arena_make(arena, struct uv);
-    **out = (struct uv){.watch = watch, .program = program, .data_path = str_from(data->path)};
+    **out = (struct uv){
+        .watch = watch, .program = real_path(arena, program), .data_path = str_from(data->path)};
     return 0;
 }
 
@@ -79,7 +108,7 @@ int uv_find_python(struct arena *arena, struct str version, struct str *out, str
         return error_set(err, ERROR_INVALID, "python", "'%.*s' is no Python version.",
                          STR_ARG(version));
     if (access(path.ptr, X_OK) < 0)
-        path = find_in_path(arena, name.ptr);
+        path = find_in_path(arena, name.ptr, is_python);
     if (!path.len) {
         error_set(err, ERROR_NOT_FOUND, "python",
                   "Python %.*s is not installed on this host (no %s).", STR_ARG(version), name.ptr);
