@@ -87,6 +87,14 @@ TEST(a_feature_set_may_change_its_settings_and_not_what_it_is)
     shelf_refused(s, SET, arena_printf(s->arena, WITH, "spec", ",\"schedule\":{}").ptr,
                   (struct shelf_refusal){501, "properties.materializationSettings.schedule",
                                          "Materialization"});
+    shelf_refused(s, SET,
+                  arena_printf(s->arena, WITH, "spec", ",\"notification\":{\"emails\":{}}").ptr,
+                  (struct shelf_refusal){
+                      400, "properties.materializationSettings.notification.emails", "list"});
+    shelf_refused(s, SET,
+                  arena_printf(s->arena, WITH, "spec", ",\"notification\":{\"emailOn\":1}").ptr,
+                  (struct shelf_refusal){
+                      400, "properties.materializationSettings.notification.emailOn", "list"});
     CHECK_INT(501, shelf_post(s, SET "/backfill", "{}").status);
     CHECK_INT(404, shelf_post(s, "/featuresets/sums/versions/2/backfill", "{}").status);
 }

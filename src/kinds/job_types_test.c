@@ -164,6 +164,8 @@ TEST(a_command_job_tells_the_field_at_fault)
         {"\"command\":7", 400, "properties.command"},
         {"\"command\":\"ls\",\"displayName\":7", 400, "properties.displayName"},
         {"\"command\":\"ls\",\"tags\":{\"a\":[1]}", 400, "properties.tags"},
+        {"\"command\":\"ls\",\"notificationSetting\":{\"emailOn\":\"JobFailed\"}", 400,
+         "properties.notificationSetting.emailOn"},
         {"\"command\":\"ls\",\"limits\":{\"timeout\":\"soon\"}", 400, "properties.limits.timeout"},
         {"\"command\":\"ls\",\"limits\":{\"timeout\":60}", 400, "properties.limits.timeout"},
         {"\"command\":\"ls\",\"inputs\":{\"a\":7}", 400, "properties.inputs.a"},

@@ -251,6 +251,13 @@ TEST(a_datastore_without_what_its_type_needs_names_the_field)
     reply = fake_json(f->fake, "PUT", WS "/datastores/x",
                       "{\"properties\":{\"datastoreType\":\"Ftp\"}}");
     CHECK_STR("properties.datastoreType", json_str_at(reply.json, "error.target"));
+    reply = fake_json(f->fake, "PUT", WS "/datastores/x",
+                      "{\"properties\":{\"datastoreType\":\"AzureBlob\",\"accountName\":\"a\","
+                      "\"containerName\":\"c\",\"credentials\":{\"credentialsType\":\"AccountKey\","
+                      "\"secrets\":{\"secretsType\":[],\"key\":\"azE=\"}}}}");
+    CHECK_INT(400, reply.status);
+    CHECK_STR("properties.credentials.secrets.secretsType",
+              json_str_at(reply.json, "error.target"));
     CHECK_INT(404, get(f, WS "/datastores/x").status);
 }
 
