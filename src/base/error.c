@@ -104,6 +104,12 @@ static enum error_code code_of(int number)
     case EACCES:
     case EPERM:
         return ERROR_FORBIDDEN;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+    case EAGAIN: /* what others hold now they will give back */
+        return ERROR_UNAVAILABLE;
     default:
         return ERROR_IO;
     }

@@ -241,6 +241,10 @@ TEST(every_errno_has_a_code_and_every_code_a_name)
                  {EEXIST, ERROR_EXISTS},
                  {EACCES, ERROR_FORBIDDEN},
                  {EPERM, ERROR_FORBIDDEN},
+                 {EMFILE, ERROR_UNAVAILABLE},
+                 {ENFILE, ERROR_UNAVAILABLE},
+                 {ENOMEM, ERROR_UNAVAILABLE},
+                 {EAGAIN, ERROR_UNAVAILABLE},
                  {EIO, ERROR_IO},
                  {EINTR, ERROR_IO}};
     struct error err = {0};

@@ -341,13 +341,17 @@ int guard_find_caller(struct identity *identity, const struct guard_ask *ask, st
             .kind = CALLER_ADMIN, .name = STR("admin"), .object_id = identity->admin_id};
         return 0;
     }
-    if (is_local_user(identity, ask, call->route, NULL)) {
+    struct error unknown = {0};
+    if (is_local_user(identity, ask, call->route, &unknown)) {
         call->caller = (struct caller){.kind = CALLER_LOCAL,
                                        .name = STR("local"),
                                        .object_id = STR("00000000-0000-0000-0000-00000000000c"),
                                        .scope = identity->default_scope};
         return 0;
     }
+    /* A host that is short of descriptors is no reason to send somebody to sign in. */
+    if (unknown.code == ERROR_UNAVAILABLE)
+        return error_set(err, ERROR_UNAVAILABLE, "", "%s", unknown.message);
     return guard_unauthenticated(err, "This address asks for a token.");
 }
 

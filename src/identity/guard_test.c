@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define NOW_US (1790000000LL * US_PER_S)
@@ -629,6 +630,23 @@ TEST(another_user_or_a_closed_peer_is_not_the_local_user)
     CHECK_INT(ERROR_NONE, decide(w, &RUNS, l.ask));
     fd_close(&l.client);
     CHECK_INT(ERROR_UNAUTHENTICATED, decide(w, &RUNS, l.ask));
+}
+
+/* Nothing is known of the peer then, so nobody is told to sign in. */
+TEST(a_host_without_descriptors_says_later)
+{
+    WORLD(w);
+    CLEANUP(loopback_end) struct loopback l;
+    loopback_new(w, &l);
+    struct rlimit before;
+
+    CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = before.rlim_max};
+    CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    enum error_code code = decide(w, &RUNS, l.ask);
+    CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    CHECK_INT(ERROR_UNAVAILABLE, code);
+    CHECK_INT(ERROR_NONE, decide(w, &RUNS, l.ask));
 }
 
 TEST(a_connection_is_asked_about_once_and_another_one_anew)

@@ -57,9 +57,9 @@ static int diag_open(struct error *err)
     struct timeval limit = {.tv_sec = 1};
 
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0) {
+        int number = errno;
         fd_close(&fd);
-        return error_set(err, ERROR_UNAVAILABLE, "",
-                         "The kernel cannot be asked about sockets: %s.", strerror(errno));
+        return error_errno(err, number, "The kernel cannot be asked about sockets");
     }
     return fd;
 }
@@ -119,8 +119,10 @@ int peer_user(const struct sockaddr_storage *local, const struct sockaddr_storag
         return -1;
     ssize_t got = diag_send(fd, &question) ? diag_receive(fd, answer, sizeof(answer)) : -1;
     const struct nlmsghdr *header = (const struct nlmsghdr *)answer;
+    if (got < 0)
+        return error_errno(err, errno, "The kernel did not say whose a socket is");
     if (got < (ssize_t)sizeof(*header) || header->nlmsg_len > (size_t)got)
-        return error_set(err, ERROR_UNAVAILABLE, "", "The kernel did not say whose a socket is.");
+        return error_set(err, ERROR_IO, "", "The kernel did not say whose a socket is.");
     if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
         header->nlmsg_len < NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
         return error_set(err, ERROR_NOT_FOUND, "", "No process of this host holds the connection.");

@@ -1,5 +1,8 @@
 #include "job/world_test.h"
 
+#include "os/fault.h"
+
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -90,6 +93,11 @@ TEST(engine_believes_an_exit_file_when_the_runner_is_gone)
                                &err),
              &err);
     w.runner_alive = false;
+    /* A host short of descriptors says nothing about the file. */
+    fault_plan(FAULT_OPEN, 1, EMFILE, true);
+    watch_runners(w.jobs, &err);
+    fault_plan(FAULT_OPEN, 0, 0, false);
+    CHECK(!run_status_final(world_run(&w, "j").status));
     world_turn(&w);
     CHECK_INT(RUN_COMPLETED, world_run(&w, "j").status);
     world_close(&w);

@@ -205,10 +205,14 @@ static int close_attempt(struct jobs *jobs, struct arena *arena, const struct at
     struct compute_start folder = step_folder(jobs, arena, attempt->run, attempt->number);
     struct job_exit end = {.kind = STR("lost")};
     struct json *exit = NULL;
+    struct error unread = {0};
 
     assert(attempt->number > 0);
-    if (compute_read_exit(arena, &folder, &exit, NULL) > 0) {
+    if (compute_read_exit(arena, &folder, &exit, &unread) > 0) {
         end = finish_read(exit);
+    } else if (unread.code == ERROR_UNAVAILABLE) { /* of the host; the file may well be there */
+        *err = unread;
+        return -1;
     } else {
         jobs->backend->stop(&folder, &attempt->runner, true, NULL);
         end.reason = STR("The process that supervises the job was killed or the machine restarted; "

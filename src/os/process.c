@@ -212,10 +212,17 @@ int process_start(const struct process_spec *spec, struct process *out, struct e
         waitpid(pid, NULL, 0);
         return error_errno(err, number, "'%s' cannot be started", spec->argv[0]);
     }
-    *out = (struct process){.pidfd = pidfd};
+    struct process_id id = {.pid = pid};
     struct error unread = {0};
-    if (process_identify(pid, &out->id, &unread) < 0) /* it may have ended, but is not reaped */
-        out->id.pid = pid;
+    /* It may have ended, but is not reaped. One that nobody could name later is not let go on. */
+    if (process_identify(pid, &id, &unread) < 0 && unread.code != ERROR_NOT_FOUND) {
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        close(pidfd);
+        *err = unread;
+        return -1;
+    }
+    *out = (struct process){.pidfd = pidfd, .id = id};
     return 0;
 }
 
@@ -286,29 +293,27 @@ int process_signal_group(pid_t leader, int signal, struct error *err)
     return 0;
 }
 
-/* Reads a small file of /proc whole. */
-static bool read_small(const char *path, char *out, size_t size)
+/* Reads a small file of /proc whole: 0, or the number of the error; ENOENT for one that is empty.
+ */
+static int read_small(const char *path, char *out, size_t size)
 {
     CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t got = fd < 0 ? -1 : read(fd, out, size - 1);
 
     assert(size > 1);
     if (got <= 0)
-        return false;
+        return got < 0 ? errno : ENOENT;
     out[got] = '\0';
-    return true;
+    return 0;
 }
 
-/* State and start time out of /proc/PID/stat; the name before them may hold blanks and brackets. */
-static bool read_stat(pid_t pid, char *out_state, uint64_t *out_start)
+/* State and start time out of what /proc/PID/stat says; the name before them may hold blanks and
+ * brackets. */
+static bool parse_stat(const char *text, char *out_state, uint64_t *out_start)
 {
-    char path[40], text[1024];
     struct str field;
     int64_t start = 0;
 
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    if (!read_small(path, text, sizeof(text)))
-        return false;
     const char *bracket = strrchr(text, ')');
     if (!bracket || !bracket[1])
         return false;
@@ -326,35 +331,53 @@ static bool read_stat(pid_t pid, char *out_state, uint64_t *out_start)
     return true;
 }
 
-/* Pids come back; with the start time and the boot a process is named for good. */
-int process_identify(pid_t pid, struct process_id *out, struct error *err)
+/* Who it is and what it does. Errors: ERROR_NOT_FOUND when there is none; others when nothing could
+ * be learned, for which nobody may be called dead. */
+static int look_at(pid_t pid, struct process_id *out, char *out_state, struct error *err)
 {
     struct process_id id = {.pid = pid};
-    char state;
+    char path[40], text[1024];
 
     assert(pid > 0);
-    if (!read_stat(pid, &state, &id.start_time))
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    int number = read_small(path, text, sizeof(text));
+    if (number != 0 && number != ENOENT && number != ESRCH)
+        return error_errno(err, number, "Process %d cannot be looked at", (int)pid);
+    if (number != 0 || !parse_stat(text, out_state, &id.start_time))
         return error_set(err, ERROR_NOT_FOUND, "", "There is no process %d.", (int)pid);
-    if (read_small("/proc/sys/kernel/random/boot_id", id.boot_id, sizeof(id.boot_id)))
-        id.boot_id[strcspn(id.boot_id, "\n")] = '\0';
+    number = read_small("/proc/sys/kernel/random/boot_id", id.boot_id, sizeof(id.boot_id));
+    if (number != 0 && number != ENOENT)
+        return error_errno(err, number, "The number of this boot cannot be read");
+    id.boot_id[strcspn(id.boot_id, "\n")] = '\0';
     *out = id;
     return 0;
 }
 
+/* Pids come back; with the start time and the boot a process is named for good. */
+int process_identify(pid_t pid, struct process_id *out, struct error *err)
+{
+    char state;
+
+    return look_at(pid, out, &state, err);
+}
+
 /* The number alone would be a lie after a restart of the host, or after enough forks: boot and
- * start time make it one process. */
+ * start time make it one process. Who cannot look, for want of a descriptor, has the number alone:
+ * a job that works must not be called lost. */
 bool process_alive(const struct process_id *id)
 {
+    struct error why = {0};
     struct process_id now;
-    uint64_t start;
     char state;
 
     assert(id);
-    if (id->pid <= 0 || process_identify(id->pid, &now, NULL) < 0 ||
-        now.start_time != id->start_time || strcmp(now.boot_id, id->boot_id) != 0)
+    if (id->pid <= 0)
         return false;
+    if (look_at(id->pid, &now, &state, &why) < 0)
+        return why.code != ERROR_NOT_FOUND && (kill(id->pid, 0) == 0 || errno == EPERM);
     /* What only waits to be reaped does nothing any more. */
-    return read_stat(id->pid, &state, &start) && state != 'Z' && state != 'X';
+    return now.start_time == id->start_time && strcmp(now.boot_id, id->boot_id) == 0 &&
+           state != 'Z' && state != 'X';
 }
 
 /* Both streams in one, as they would stand on a terminal. */

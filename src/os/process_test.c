@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* Runs a shell line and gives what it wrote. */
@@ -73,7 +74,7 @@ TEST(a_missing_program_is_not_found)
     CHECK_ERROR(ERROR_NOT_FOUND, process_start(&spec, &process, &err), &err);
     spec.cwd = NULL;
     fault_plan(FAULT_SPAWN, 1, EAGAIN, false);
-    CHECK_ERROR(ERROR_IO, process_start(&spec, &process, &err), &err);
+    CHECK_ERROR(ERROR_UNAVAILABLE, process_start(&spec, &process, &err), &err);
     fault_plan(FAULT_SPAWN, 0, 0, false);
 }
 
@@ -175,6 +176,43 @@ TEST(a_process_is_known_by_more_than_its_pid)
     other.boot_id[0] = 'x';
     CHECK(!process_alive(&other));
     CHECK(!process_alive(&(struct process_id){0}));
+}
+
+/* Lowers the number of descriptors so far that none can be opened; the old limit, to be set again.
+ */
+static struct rlimit take_descriptors(void)
+{
+    struct rlimit before;
+    int next = dup(0); /* the lowest number that is free */
+
+    CHECK(next >= 0 && close(next) == 0 && getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const struct rlimit none = {.rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max};
+    CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    return before;
+}
+
+TEST(without_descriptors_nobody_is_called_dead)
+{
+    const char *argv[] = {"sleep", "30", NULL};
+    struct process_spec spec = {.argv = argv, .input = -1, .output = -1, .errors = -1};
+    CLEANUP(process_close) struct process process = {.pidfd = -1}, second = {.pidfd = -1};
+    struct process_id named = {0};
+    struct process_end end;
+    struct error err = {0}, refused = {0};
+
+    CHECK_OK(process_start(&spec, &process, &err), &err);
+    struct rlimit before = take_descriptors();
+    bool alive = process_alive(&process.id);
+    int identified = process_identify(process.id.pid, &named, &refused);
+    struct error unstarted = {0};
+    int started = process_start(&spec, &second, &unstarted);
+    CHECK_OK(process_signal(&process, SIGKILL, &err), &err);
+    CHECK_INT(1, process_wait(&process, 5000, &end, &err));
+    bool dead = !process_alive(&process.id);
+    CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    CHECK(alive && dead);
+    CHECK(identified < 0 && refused.code == ERROR_UNAVAILABLE && named.pid == 0);
+    CHECK(started < 0 && unstarted.code == ERROR_UNAVAILABLE);
 }
 
 TEST(an_ended_child_that_nobody_reaped_is_not_alive)
