@@ -404,7 +404,7 @@ static void stop_purge(struct server *server)
     server->purging = false;
 }
 
-/* Requests are answered as soon as every address that handlers read is written: the gateway's, too,
+/* Requests are answered as soon as all that handlers read is written: the gateway's address, too,
  * which needs nothing of us. Runners ask back, so they come after; those of an earlier server are
  * told 503 until then, and ask again. */
 int wire_start(struct server *server, struct error *err)
@@ -424,13 +424,13 @@ int wire_start(struct server *server, struct error *err)
     server->ports.scoring = endpoints_port(engines->endpoints);
     engines->scoring_endpoint =
         arena_printf(server->arena, "https://localhost:%u", server->ports.scoring);
+    server->housekeeping =
+        housekeeping_start(engines->content, HOUSEKEEPING_FIRST_US, HOUSEKEEPING_EVERY_US);
+    housekeeping_add(server->housekeeping, keep_house, server);
     dispatch_serve(server->dispatch, server->router, engines->identity);
     if (jobs_start(engines->jobs, err) < 0)
         return -1;
     start_purge(server);
-    server->housekeeping =
-        housekeeping_start(engines->content, HOUSEKEEPING_FIRST_US, HOUSEKEEPING_EVERY_US);
-    housekeeping_add(server->housekeeping, keep_house, server);
     return folder_write_server(server->arena, &server->folder, &server->ports, err);
 }
 
