@@ -199,9 +199,9 @@ int change_check(const struct json *body, struct error *err)
     return check_status(json_str_at(body, "status"), err);
 }
 
-/* The first SDK makes a child by the PATCH of a run that is not there yet, below its parent.
- * Without a parent such a PATCH is one of a wrong name. */
-static bool makes_child(struct call *call, const struct json *body)
+/* The first SDK makes a run by the PATCH of one that is not there yet, which says its type or its
+ * parent. Any other such PATCH is one of a wrong name. */
+static bool makes_run(struct call *call, const struct json *body)
 {
     struct engines *engines = call->face;
     struct error err = {0};
@@ -209,7 +209,7 @@ static bool makes_child(struct call *call, const struct json *body)
     struct scope scope;
     struct run run;
 
-    return json_str_at(body, "parentRunId").len > 0 && txn &&
+    return (json_str_at(body, "parentRunId").len > 0 || json_get(body, STR("runTypeV2"))) && txn &&
            dataplane_scope(call, txn, &scope, &err) == 0 &&
            run_get(txn, scope.number, call_param(call, "run"), &run, &err) < 0 &&
            err.code == ERROR_NOT_FOUND;
@@ -223,7 +223,7 @@ void dataplane_patch_run(struct call *call)
     struct patch patch = {.call = call, .body = body};
 
     assert(engines->store);
-    if (body && makes_child(call, body)) {
+    if (body && makes_run(call, body)) {
         dataplane_add_run(call);
         return;
     }

@@ -113,7 +113,10 @@ TEST(a_run_is_made_where_the_path_says)
     CHECK_STR("NotStarted", json_str_at(run, "status"));
     world_ask(w, 409, "POST", HISTORY "/runs/MADE", "{}");
     world_ask(w, 404, "POST", HISTORY "/runs/x1", "{\"parentRunId\":\"none\"}");
-    /* The first SDK makes children by a PATCH; without a parent that is a wrong name. */
+    /* The first SDK makes runs by a PATCH, where others have a wrong name. */
+    run = world_ask(w, 200, "PATCH", HISTORY "/experiments/Default/runs/fresh1",
+                    "{\"runId\":\"fresh1\",\"runTypeV2\":{\"orchestrator\":\"External\"}}");
+    CHECK_STR("NotStarted", json_str_at(run, "status"));
     run = world_ask(w, 200, "PATCH", HISTORY "/runs/child1",
                     "{\"parentRunId\":\"made\",\"status\":\"NotStarted\"}");
     CHECK_STR("made", json_str_at(run, "parentRunId"));
