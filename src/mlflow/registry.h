@@ -19,7 +19,8 @@ struct registry_entry {
     bool prompt;
 };
 
-/* Finds by name in any case. Errors: ERROR_NOT_FOUND with MLflow's sentences. */
+/* Finds by name in any case. Errors: ERROR_NOT_FOUND with MLflow's sentences; ERROR_INVALID for a
+ * version that is not there and no number either. */
 int registry_model(struct store_txn *txn, int64_t scope, struct str name,
                    struct registry_entry *out, struct error *err);
 int registry_version(struct store_txn *txn, const struct registry_entry *model, struct str version,

@@ -59,6 +59,11 @@ int registry_version(struct store_txn *txn, const struct registry_entry *model, 
         return registry_read(txn, &document, out, err);
     if (none.code != ERROR_NOT_FOUND)
         return error_set(err, none.code, none.target, "%s", none.message);
+    int64_t number;
+    if (!str_to_int64(version, &number))
+        return error_set(err, ERROR_INVALID, "version",
+                         "Parameter 'version' must be an integer, got '%.*s'.",
+                         STR_ARG(str_slice(version, 0, 100)));
     return error_set(err, ERROR_NOT_FOUND, "version",
                      "Model Version (name=%.*s, version=%.*s) not found",
                      STR_ARG(model->document.name), STR_ARG(str_slice(version, 0, 100)));

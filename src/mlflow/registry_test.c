@@ -95,6 +95,10 @@ TEST(versions_count_up_and_know_their_run)
     face_ask(f, 200, "DELETE", API "/model-versions/delete", "{\"name\":\"m\",\"version\":\"2\"}");
     CHECK_STR("3", json_str_at(make_version(f, "m", run), "version")); /* given once */
     face_ask(f, 404, "GET", API "/model-versions/get?name=m&version=2", "");
+    face_refuses(f, API "/model-versions/set-tag",
+                 "{\"name\":\"m\",\"version\":\"no version\",\"key\":\"k\",\"value\":\"v\"}",
+                 "INVALID_PARAMETER_VALUE",
+                 "Parameter 'version' must be an integer, got 'no version'.");
 }
 
 TEST(sources_that_are_not_ours_are_refused)
