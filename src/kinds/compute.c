@@ -196,15 +196,21 @@ static int compute_show(struct arm_request *req, struct store_txn *txn,
     "\"vmSize\":\"HOST\",\"vmPriority\":\"Dedicated\",\"scaleSettings\":{\"minNodeCount\":1," \
     "\"maxNodeCount\":1,\"nodeIdleTimeBeforeScaleDown\":\"PT0S\"}}}}"
 
-/* This host as a document, under the name by which it was asked for. */
+/* This host as a document, under the name by which it was asked for. It came with its workspace,
+ * which the stamp says: created_us is a position in lists, too. */
 static struct document made_up(struct arm_request *req, struct str name)
 {
+    const struct maker maker = {MAKER_APPLICATION, STR("lazurite")};
+
     assert(always_there(name));
     return (struct document){.scope = req->scope.number,
                              .type = STR("computes"),
                              .name = name,
                              .created_us = req->scope.created_us,
                              .updated_us = req->scope.created_us,
+                             .created_by = maker.name,
+                             .system =
+                                 maker_stamp(req->arena, &maker, STR(""), req->scope.created_us),
                              .body = STR(HOST_BODY)};
 }
 

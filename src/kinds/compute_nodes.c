@@ -93,7 +93,7 @@ int compute_nodes_show(struct arm_request *req, struct store_txn *txn,
     int64_t current = busy > least ? busy : least;
     json_set_str(req->arena, inner, "allocationState", STR("Steady"));
     json_set_str(req->arena, inner, "allocationStateTransitionTime",
-                 arena_str(req->arena, clock_iso(document->created_us, since)));
+                 arena_str(req->arena, clock_iso(document->updated_us, since)));
     json_set_int(req->arena, inner, "currentNodeCount", current);
     json_set_int(req->arena, inner, "targetNodeCount", current);
     json_set_int(req->arena, counts, "idleNodeCount", current - busy);

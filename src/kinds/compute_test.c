@@ -178,6 +178,22 @@ TEST(what_lies_elsewhere_is_kept_and_says_that_it_is_out_of_reach)
     }
 }
 
+TEST(this_host_came_with_its_workspace_in_lists_too)
+{
+    CLEANUP(world_close) struct world *w = world_open();
+    struct json *host = json_at(world_get(w, WS "/computes").json, "value[0]");
+    struct str made = arena_str(w->arena, json_str_at(host, "systemData.createdAt"));
+
+    CHECK_STR("serverless", json_str_at(host, "name"));
+    CHECK_STR("lazurite", json_str_at(host, "systemData.createdBy"));
+    CHECK_STR("Application", json_str_at(host, "systemData.createdByType"));
+    /* A date that no client can read would cost it the whole list. */
+    CHECK_INT(27, made.len);
+    CHECK_INT(27, json_str_at(host, "properties.properties.allocationStateTransitionTime").len);
+    host = world_get(w, WS "/computes/serverless").json;
+    CHECK(str_eq(made, json_str_at(host, "systemData.createdAt")));
+}
+
 TEST(keys_are_given_by_list_keys_alone)
 {
     CLEANUP(world_close) struct world *w = world_open();
