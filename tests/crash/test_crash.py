@@ -249,7 +249,7 @@ def test_full_disk_while_logging_loses_nothing_that_was_acknowledged(tmp_path):
 
 
 @pytest.mark.parametrize("plan", ["fsync:40:EIO", "fsync:40+:EIO", "write:700:ENOSPC", "write:700+:ENOSPC", "commit:12:EIO",
-                                  "commit:12+:EIO", "step:200:EIO", "step:200+:ENOSPC"])
+                                  "commit:12+:EIO", "step:600:EIO", "step:200+:ENOSPC"])
 def test_failing_system_calls_never_lose_what_was_acknowledged(server, plan):
     """The n-th sync, write, commit or statement of a real server fails, once or from then on."""
     server.environment = {"LAZURITE_FAULT": plan}
