@@ -105,24 +105,23 @@ static void put_common(struct buf *out, const struct entry *entry)
     put16(out, 0); /* no extra field */
 }
 
-/* Header, name, bytes. Moves *offset. */
-static int write_entry(struct cli *cli, int from, struct str path, struct entry *entry, int to,
-                       struct error *err)
+/* Header, name, bytes. */
+static int write_entry(struct cli *cli, int from, struct entry *entry, int to, struct error *err)
 {
     CLEANUP(buf_free) struct buf head = buf_make(MIB);
     char *piece = arena_alloc(cli->arena, PIECE);
-    CLEANUP(fd_close) int fd = file_open(from, arena_cstr(cli->arena, path), O_RDONLY, 0, err);
 
-    if (fd < 0 || read_sum(fd, piece, entry, err) < 0)
+    assert(entry->name.len > 0);
+    if (read_sum(from, piece, entry, err) < 0)
         return -1;
     put32(&head, LOCAL_HEADER);
     put_common(&head, entry);
     buf_add(&head, entry->name);
-    if (lseek(fd, 0, SEEK_SET) < 0)
-        return error_errno(err, errno, "'%.*s' cannot be read", STR_ARG(path));
+    if (lseek(from, 0, SEEK_SET) < 0)
+        return error_errno(err, errno, "'%.*s' cannot be read", STR_ARG(entry->name));
     if (write_all(to, head.ptr, head.len, err) < 0)
         return -1;
-    return archive_copy(cli, fd, to, err);
+    return archive_copy(cli, from, to, err);
 }
 
 /* Where everything is, at the end: readers begin there. */
@@ -169,7 +168,9 @@ int archive_write(struct cli *cli, const struct snapshot *folder, int fd, struct
         off_t at = lseek(fd, 0, SEEK_CUR);
         entry->name = arena_printf(cli->arena, "%.*s/%.*s", STR_ARG(folder->name), STR_ARG(path));
         entry->offset = (uint32_t)at;
-        if (at < 0 || write_entry(cli, folder->dir, path, entry, fd, err) < 0)
+        CLEANUP(fd_close)
+        int from = file_open(folder->dir, arena_cstr(cli->arena, path), O_RDONLY, 0, err);
+        if (at < 0 || from < 0 || write_entry(cli, from, entry, fd, err) < 0)
             return -1;
     }
     return write_directory(entries, folder->count, (uint32_t)lseek(fd, 0, SEEK_CUR), fd, err);

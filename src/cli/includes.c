@@ -34,19 +34,17 @@ bool includes_there(struct cli *cli, struct str path)
 }
 
 /* Byte by byte, with the folders above it. */
-static int copy_file(struct cli *cli, int from, struct str path, int to, const char *target,
-                     struct error *err)
+static int copy_file(struct cli *cli, int source, int to, struct str target, struct error *err)
 {
-    CLEANUP(fd_close)
-    int source = file_open(from, arena_cstr(cli->arena, path), O_RDONLY, 0, err);
-    struct str whole = str_from(target);
-    ssize_t slash = str_find_last(whole, '/');
+    ssize_t slash = str_find_last(target, '/');
 
-    if (source < 0 ||
-        (slash > 0 &&
-         dir_make(to, arena_cstr(cli->arena, str_slice(whole, 0, (size_t)slash)), 0700, err) < 0))
+    assert(source >= 0);
+    if (slash > 0 &&
+        dir_make(to, arena_cstr(cli->arena, str_slice(target, 0, (size_t)slash)), 0700, err) < 0)
         return -1;
-    CLEANUP(fd_close) int made = file_open(to, target, O_WRONLY | O_CREAT | O_EXCL, 0600, err);
+    CLEANUP(fd_close)
+    int made =
+        file_open(to, arena_cstr(cli->arena, target), O_WRONLY | O_CREAT | O_EXCL, 0600, err);
     return made < 0 ? -1 : archive_copy(cli, source, made, err);
 }
 
@@ -58,12 +56,15 @@ static int copy_all(struct cli *cli, const struct snapshot *from, int to, struct
         struct str path = from->files[i].path;
         struct str target =
             name.len ? arena_printf(cli->arena, "%.*s/%.*s", STR_ARG(name), STR_ARG(path)) : path;
-        if (copy_file(cli, from->dir, path, to, arena_cstr(cli->arena, target), err) < 0)
+        CLEANUP(fd_close)
+        int source = file_open(from->dir, arena_cstr(cli->arena, path), O_RDONLY, 0, err);
+        if (source < 0 || copy_file(cli, source, to, target, err) < 0)
             return -1;
     }
     return 0;
 }
 
+/* The code folder itself, which is most of the snapshot. */
 static int take_code(struct cli *cli, struct str path, int to, struct error *err)
 {
     CLEANUP(snapshot_close) struct snapshot code = {.dir = -1};
@@ -84,6 +85,7 @@ static int check_free(struct cli *cli, int to, struct str name, struct error *er
                      STR_ARG(name));
 }
 
+/* A file or a folder under its own name, or an archive of a folder. */
 static int take_one(struct cli *cli, struct str path, int to, struct error *err)
 {
     CLEANUP(snapshot_close) struct snapshot one = {.dir = -1};
@@ -102,6 +104,7 @@ static int take_one(struct cli *cli, struct str path, int to, struct error *err)
     return made < 0 ? -1 : archive_write(cli, &one, made, err);
 }
 
+/* The code first: what is included gives way to it. */
 static int fill(struct cli *cli, const struct includes *includes, const char *folder,
                 struct error *err)
 {
@@ -115,6 +118,7 @@ static int fill(struct cli *cli, const struct includes *includes, const char *fo
     return 0;
 }
 
+/* What was begun and failed leaves no folder behind. */
 int includes_merge(struct cli *cli, const struct includes *includes, struct str *out_folder,
                    struct error *err)
 {
