@@ -290,7 +290,28 @@ TEST(groups_are_there_when_made_or_used)
     CHECK_INT(400, fixture_put(f, SUB "/resourceGroups/x", "[").status);
     CHECK_INT(409, fake_send(f->fake, "DELETE", GROUP, STR("")).status);
     CHECK_INT(200, fake_send(f->fake, "DELETE", SUB "/resourceGroups/mine", STR("")).status);
-    CHECK_INT(404, fixture_get(f, SUB "/resourceGroups/mine").status);
+    reply = fixture_get(f, SUB "/resourceGroups/mine");
+    CHECK_INT(404, reply.status);
+    CHECK_STR("ResourceGroupNotFound", json_str_at(reply.json, "error.code"));
+    reply = fixture_get(f, "/subscriptions/s2/locations");
+    CHECK_STR("SubscriptionNotFound", json_str_at(reply.json, "error.code"));
+}
+
+/* `az resource` and its kin ask by the first version that stands there. */
+TEST(a_provider_tells_its_types_and_how_to_ask_for_them)
+{
+    CLEANUP(fixture_close) struct fixture *f = fixture_open();
+    struct fake_reply reply = fixture_get(f, SUB "/providers/microsoft.machinelearningServices");
+
+    CHECK_STR("workspaces", json_str_at(reply.json, "resourceTypes[0].resourceType"));
+    struct str version = json_str_at(reply.json, "resourceTypes[0].apiVersions[0]");
+    CHECK_INT(10, version.len);
+    CHECK_INT(
+        200, fixture_get(
+                 f, arena_printf(f->arena, RG "/workspaces?api-version=%.*s", STR_ARG(version)).ptr)
+                 .status);
+    reply = fixture_get(f, SUB "/providers/Microsoft.Resources");
+    CHECK_INT(3, json_count(json_at(reply.json, "resourceTypes")));
 }
 
 TEST(the_subscription_its_tenant_and_its_providers_are_told)
