@@ -39,6 +39,31 @@ TEST(a_run_is_what_tracking_and_the_jobs_document_say)
     CHECK_INT(404, fake_send(w->fake, "GET", HISTORY "/runs/nobody", STR("")).status);
 }
 
+TEST(a_release_that_cannot_ask_for_models_is_told_of_a_folder)
+{
+    static const struct {
+        const char *agent, *parts, *net;
+    } CASES[] = {
+        {"azure-ai-ml/1.26.5 azsdk-python", "UriFolder", "MLFlowModel"},
+        {"azure-ai-ml/1.35.2 azsdk-python", "uri_folder", "uri_folder"},
+        {"curl/8", "uri_folder", "MLFlowModel"},
+    };
+    CLEANUP(world_close) struct world *w = world_open();
+
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        fake_header(w->fake, "User-Agent", CASES[i].agent);
+        struct json *run = world_get(w, JOB);
+        CHECK_STR(CASES[i].parts, json_str_at(run, "outputs.parts.type"));
+        CHECK_STR(CASES[i].net, json_str_at(run, "outputs.net.type"));
+    }
+    world_put_file(w, "azureml-blobstore-" GUID, "azureml/calm_owl/net/MLmodel");
+    struct fake_reply reply = fake_json(w->fake, "POST", RESOLVE,
+                                        "{\"values\":[\"azureml://jobs/calm_owl/outputs/net\"]}");
+    struct json *found =
+        json_get(json_get(reply.json, STR("values")), STR("azureml://jobs/calm_owl/outputs/net"));
+    CHECK(str_find(json_str_at(found, "uri"), STR("/paths/")) > 0);
+}
+
 TEST(run_data_names_the_run_in_its_body)
 {
     CLEANUP(world_close) struct world *w = world_open();

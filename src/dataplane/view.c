@@ -26,7 +26,8 @@ static struct str duration(struct arena *arena, const struct run *run)
 }
 
 /* How run history spells a type. Azure's own spelling of data is that of the old types; releases of
- * azure-ai-ml from 1.35 on look for the new one only. */
+ * azure-ai-ml from 1.35 on look for the new one only. Those fail, too, before they ask where a
+ * model lies: a model is a folder to them, which they ask for among the data. */
 static struct str shown_type(const struct call *call, struct str type)
 {
     static const struct {
@@ -35,11 +36,16 @@ static struct str shown_type(const struct call *call, struct str type)
     } TYPES[] = {{"custom_model", "CustomModel", false}, {"mlflow_model", "MLFlowModel", false},
                  {"triton_model", "TritonModel", false}, {"uri_file", "UriFile", true},
                  {"uri_folder", "UriFolder", true},      {"mltable", "MLTable", true}};
-    bool old = arm_sdk_minor(call) < 35;
+    int minor = arm_sdk_minor(call);
+    bool recent = minor >= 35, mute = recent && minor < ARM_SDK_NONE;
 
-    for (size_t i = 0; i < COUNT(TYPES); i++)
-        if (str_eq(type, str_from(TYPES[i].type)) && (old || !TYPES[i].data))
-            return str_from(TYPES[i].shown);
+    for (size_t i = 0; i < COUNT(TYPES); i++) {
+        if (!str_eq(type, str_from(TYPES[i].type)))
+            continue;
+        if (TYPES[i].data)
+            return recent ? type : str_from(TYPES[i].shown);
+        return mute ? STR("uri_folder") : str_from(TYPES[i].shown);
+    }
     return type;
 }
 
