@@ -275,8 +275,11 @@ static struct str dispatch_refusal(struct arena *arena, int status, const char *
     struct json *body = json_object(arena), *inner = json_object(arena);
 
     assert(context);
-    json_set_str(arena, inner, "code",
-                 status == 413 ? STR("RequestEntityTooLarge") : STR("BadRequest"));
+    struct str code = status == 413   ? STR("RequestEntityTooLarge")
+                      : status == 503 ? STR("ServiceUnavailable")
+                      : status >= 500 ? STR("InternalServerError")
+                                      : STR("BadRequest");
+    json_set_str(arena, inner, "code", code);
     json_set_str(arena, inner, "message", str_from(sentence));
     json_set(arena, body, STR("error"), inner);
     return json_write(arena, body);

@@ -260,6 +260,30 @@ TEST(refusals_speak_the_words_of_their_face)
           "/things/x", "12345678901234567");
 }
 
+/* What the http server says by itself: a client tries again by the code as well as by the status.
+ */
+TEST(what_the_layer_below_refuses_has_a_code_of_its_status)
+{
+    static const struct {
+        int status;
+        const char *code;
+    } SAID[] = {{400, "BadRequest"},
+                {413, "RequestEntityTooLarge"},
+                {503, "ServiceUnavailable"},
+                {500, "InternalServerError"}};
+    WORLD(w);
+    CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
+    struct http_app app;
+
+    dispatch_app(w->dispatch, &app);
+    for (size_t i = 0; i < COUNT(SAID); i++) {
+        struct str text = app.refusal(arena, SAID[i].status, "So it is.", app.context);
+        struct json *body = json_parse(arena, text, NULL);
+        CHECK_STR(SAID[i].code, json_str_at(body, "error.code"));
+        CHECK_STR("So it is.", json_str_at(body, "error.message"));
+    }
+}
+
 TEST(a_storage_account_is_named_by_the_host_or_by_the_path)
 {
     WORLD(w);

@@ -105,6 +105,8 @@ static int sqlite_error(sqlite3 *db, int rc, struct error *err)
     assert(rc != SQLITE_OK && rc != SQLITE_ROW);
     if ((rc & 0xff) == SQLITE_IOERR && (number == ENOSPC || number == EDQUOT))
         rc = SQLITE_FULL;
+    if ((rc & 0xff) == SQLITE_CANTOPEN && (number == EMFILE || number == ENFILE))
+        return error_set(err, ERROR_UNAVAILABLE, "", "The host has no descriptor left (%s).", said);
     for (size_t i = 0; i < COUNT(ERRORS); i++)
         if (ERRORS[i].result == rc || ERRORS[i].result == (rc & 0xff))
             return error_set(err, ERRORS[i].code, "", "%s (%s).", ERRORS[i].sentence, said);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static int put(struct store_txn *txn, const char *key, const char *value, struct error *err)
@@ -192,6 +193,28 @@ TEST(what_a_refused_write_gathered_is_not_flushed)
 }
 
 /* --- Readers and listeners ------------------------------------------------------------------ */
+
+TEST(a_reader_without_a_descriptor_is_asked_to_come_again)
+{
+    char url[300];
+    struct store *store;
+    struct error err = {0};
+    struct rlimit before;
+
+    snprintf(url, sizeof(url), "sqlite:%s/descriptors.db", test_folder());
+    CHECK_OK(store_open(url, NULL, &store, &err), &err);
+    int next = dup(0); /* the lowest number that is free */
+    CHECK(next >= 0 && close(next) == 0 && getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const struct rlimit none = {.rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max};
+    CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    struct store_txn *refused = store_read_begin(store, &err);
+    CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    CHECK(!refused && err.code == ERROR_UNAVAILABLE);
+    struct store_txn *txn = store_read_begin(store, &err);
+    CHECK(txn);
+    store_read_end(&txn);
+    store_close(&store);
+}
 
 TEST(a_reader_keeps_its_snapshot)
 {
