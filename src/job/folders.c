@@ -40,6 +40,7 @@ static int next_attempts(struct store *store, const struct job_folders *at, stru
                               err)
                         : NULL;
 
+    assert(out && out_count);
     *out_count = 0;
     if (!q)
         return -1;
@@ -82,6 +83,7 @@ static bool is_recorded(struct store *store, const struct found *found)
     struct attempt attempt;
     struct error err = {0};
 
+    assert(found);
     return !txn || attempt_get(txn, found->run, found->number, &attempt, &err) == 0 ||
            err.code != ERROR_NOT_FOUND;
 }
@@ -95,10 +97,11 @@ int job_folders_sweep(struct store *store, int dir, struct error *err)
     struct dirent *entry;
     DIR *list = runs < 0 ? NULL : fdopendir(runs);
 
+    assert(dir >= 0);
     if (!list)
         return runs < 0 ? -1 : error_set(err, ERROR_IO, "runs", "The folder cannot be read.");
     runs = -1; /* the list's */
-    while ((entry = readdir(list))) {
+    while (!store_winds_down(store) && (entry = readdir(list))) {
         CLEANUP(arena_free) struct arena *arena = arena_new(MIB);
         struct found found;
         if (attempt_parse(str_from(entry->d_name), &found.run, &found.number) &&
