@@ -1,5 +1,8 @@
 """Who may: signatures of clients in all their forms, tokens, delegation keys."""
+import ssl
+import urllib.error
 import urllib.parse
+import urllib.request
 import uuid
 from datetime import datetime, timedelta, timezone
 
@@ -174,6 +177,28 @@ def test_roles_open_what_they_say(account, box):
     stranger = person(account, None).get_container_client(box.container_name)
     assert refused(lambda: stranger.download_blob("x").readall(), 404) == "ContainerNotFound"
     assert refused(lambda: stranger.upload_blob("y", b"2"), 404) == "ContainerNotFound"
+
+
+def status_of(account, token, method, path):
+    """Of a request to ARM or the data plane with somebody's token."""
+    request = urllib.request.Request(account.endpoint + path, method=method, data=b"{}" if method == "POST" else None,
+                                     headers={"Authorization": "Bearer " + token, "Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, context=ssl.create_default_context(cafile=account.ca)) as reply:
+            return reply.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_keys_leave_for_those_who_may(account):
+    group = account.workspace.split("/providers/")[0]
+    asks = {("GET", f"/datastore/v1.0{account.workspace}/datastores/workspaceblobstore"): (403, 200, 404),
+            ("POST", f"{group}/providers/Microsoft.Storage/storageAccounts/{account.name}/listKeys"
+                     "?api-version=2023-01-01"): (403, 403, 403)}
+    tokens = [person(account, role).credential.text for role in (READER, SCIENTIST, None)]
+    for (method, path), wanted in asks.items():
+        assert tuple(status_of(account, token, method, path) for token in tokens) == wanted
+        assert status_of(account, account.token, method, path) == 200
 
 
 def test_a_key_lends_no_more_than_its_owner_may(account, box):
