@@ -31,6 +31,7 @@ static int read_type(struct str type, struct wanted *out, struct error *err)
 {
     struct str rest = type, word;
 
+    assert(out);
     *out = (struct wanted){0};
     if (str_eq_fold(str_trim(type), STR("None")))
         return 0;
@@ -64,6 +65,7 @@ static int check_users(struct arena *arena, const struct wanted *wanted, struct 
     struct json *given = json_get(identity, STR("userAssignedIdentities"));
     struct json *users = json_object(arena);
 
+    assert(wanted);
     if (!wanted->user) {
         json_remove(identity, STR("userAssignedIdentities"));
         return 0;
@@ -90,6 +92,7 @@ int arm_identity_prepare(struct arm_request *req, struct arm_identity *out, stru
     struct str type = json_str_at(identity, "type");
     struct wanted wanted;
 
+    assert(req->kind && out);
     *out = (struct arm_identity){0};
     if (!req->kind->has_identity)
         return 0;
@@ -119,6 +122,7 @@ static void keep_known(struct arena *arena, struct json *identity, const struct 
     struct json_iter it = json_iter(json_get(identity, STR("userAssignedIdentities")));
     const struct json *before = json_at(old, "identity.userAssignedIdentities");
 
+    assert(json_kind(identity) == JSON_OBJECT);
     while (json_next(&it))
         for (size_t i = 0; i < COUNT(KNOWN); i++) {
             struct str known = json_str_at(json_get(before, it.key), KNOWN[i]);
@@ -165,6 +169,7 @@ int arm_identity_change(struct arm_request *req, struct store_txn *txn,
     struct str type = json_str_at(req->body, "identity.type");
     struct wanted wanted = {0};
 
+    assert(store_is_writer(txn));
     if (!req->kind->has_identity)
         return 0;
     if (type.len > 0 && read_type(type, &wanted, err) < 0)
@@ -199,6 +204,7 @@ int arm_identity_show(struct arm_request *req, struct store_txn *txn, struct jso
     struct principal who;
     struct error none = {0};
 
+    assert(txn && wire);
     if (!req->kind->has_identity || json_kind(identity) != JSON_OBJECT ||
         read_type(json_str_at(identity, "type"), &wanted, NULL) < 0 || !wanted.system)
         return 0;

@@ -127,6 +127,7 @@ struct wanted {
 /* Where a word of $filter is kept; NULL for words that are not known. */
 static struct str *place_of(struct wanted *wanted, struct str word)
 {
+    assert(wanted);
     if (str_eq_fold(word, STR("resourceType")))
         return &wanted->type;
     if (str_eq_fold(word, STR("name")))
@@ -146,6 +147,7 @@ static bool read_term(struct str term, struct wanted *out)
     ssize_t at = str_find(term, STR(" eq '"));
     struct str *place = at > 0 ? place_of(out, str_trim(str_slice(term, 0, (size_t)at))) : NULL;
 
+    assert(out);
     if (!place || term.ptr[term.len - 1] != '\'' || term.len < (size_t)at + 6)
         return false;
     *place = str_slice(term, (size_t)at + 5, term.len - 1);
@@ -157,6 +159,7 @@ static int read_wanted(const struct call *call, struct wanted *out, struct error
 {
     struct str rest = str_trim(call_query(call, "$filter"));
 
+    assert(out);
     *out = (struct wanted){0};
     while (rest.len > 0) {
         ssize_t end = str_find(rest, STR(" and "));
@@ -196,6 +199,7 @@ static struct json *as_resource(struct arena *arena, const struct json *wire)
                                        "location", "tags", "sku",  "identity"};
     struct json *resource = json_object(arena);
 
+    assert(json_kind(wire) == JSON_OBJECT);
     for (size_t i = 0; i < COUNT(KEYS); i++) {
         struct json *value = json_get(wire, str_from(KEYS[i]));
         if (value)

@@ -173,6 +173,7 @@ struct json *arm_system_of(struct arena *arena, const struct document *document)
                           document->created_by};
     char text[CLOCK_ISO_BYTES];
 
+    assert(document);
     if (json_count(system) > 0 || document->created_us <= 0)
         return system ? system : json_object(arena);
     system = json_parse(arena, maker_stamp(arena, &maker, STR(""), document->created_us), NULL);

@@ -213,6 +213,7 @@ static int set_due(struct store_txn *txn, int64_t doomed, int64_t at_us, struct 
 {
     struct sql *q = sql(txn, "UPDATE doomed SET at_us = ? WHERE doomed = ?", err);
 
+    assert(doomed > 0);
     if (!q)
         return -1;
     sql_bind_int(q, 1, at_us);

@@ -116,6 +116,7 @@ static struct str remote_of(struct call *call)
 static struct sas_ask sas_ask_of(struct call *call, const struct blob_ask *ask,
                                  const struct blob_target *target)
 {
+    assert(ask && target);
     return (struct sas_ask){.query = ask->query,
                             .now_us = clock_now_us(),
                             .account = target->account,

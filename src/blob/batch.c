@@ -42,6 +42,7 @@ static int bad_body(struct error *err, const char *why)
 /* Up to the line's end, of either kind. */
 static bool next_line(struct str *rest, struct str *out)
 {
+    assert(rest && out);
     if (rest->len == 0)
         return false;
     str_split(rest, '\n', out);
@@ -73,6 +74,7 @@ static int read_boundary(struct call *call, struct str *out, struct error *err)
 /* Whether the line is the boundary; *out_last: behind it nothing follows. */
 static bool is_boundary(struct str line, struct str boundary, bool *out_last)
 {
+    assert(boundary.len > 0);
     line = str_trim(line);
     if (!str_starts(line, STR("--")) || !str_starts(str_slice(line, 2, line.len), boundary))
         return false;
@@ -89,6 +91,7 @@ static int read_headers(struct arena *arena, struct str *rest, const struct http
     struct str line;
     size_t count = 0;
 
+    assert(out && out_count);
     while (next_line(rest, &line) && line.len > 0) {
         struct http_header *header = &headers[count];
         if (count == HEADERS_MAX)
@@ -124,6 +127,7 @@ static int read_part(struct batch *batch, struct str text, struct error *err)
     struct blob_ask outer = {.arena = batch->call->arena};
     struct str line;
 
+    assert(batch->call);
     part->ask = (struct blob_ask){.arena = outer.arena, .host = batch->ask.host};
     if (read_headers(outer.arena, &text, &outer.headers, &outer.header_count, err) < 0)
         return -1;
@@ -141,6 +145,7 @@ static int read_parts(struct batch *batch, struct str boundary, struct error *er
     struct str rest = http_body(batch->call->ex), line, text = {0};
     bool begun = false, last = false;
 
+    assert(boundary.len > 0);
     batch->parts = arena_new_array(batch->call->arena, struct part, PARTS_MAX);
     while (!last && next_line(&rest, &line)) {
         if (!is_boundary(line, boundary, &last))
@@ -298,6 +303,7 @@ static int reply(const struct batch *batch, struct error *err)
     struct str mark =
         arena_printf(call->arena, "batchresponse_%.*s", STR_ARG(random_uuid(call->arena)));
 
+    assert(batch->call);
     for (size_t i = 0; i < batch->count; i++) {
         buf_printf(&out, "--%.*s\r\n", STR_ARG(mark));
         add_reply(&out, &batch->parts[i]);

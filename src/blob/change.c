@@ -135,6 +135,7 @@ static int redescribe(struct put *put, struct store_txn *txn, struct blob *blob,
 {
     struct call *call = put->call;
 
+    assert(store_is_writer(txn));
     if (put->kind == PUT_TIER && is_append(txn, blob))
         return wrong_type(err);
     if (put->kind == PUT_TIER)

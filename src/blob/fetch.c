@@ -68,6 +68,7 @@ static int take_file(struct put *put, int fd, int64_t offset, int64_t length, st
 {
     char *piece = arena_alloc(put->call->arena, PIECE_BYTES);
 
+    assert(fd >= 0 && offset >= 0);
     while (length > 0) {
         size_t want = length < (int64_t)PIECE_BYTES ? (size_t)length : PIECE_BYTES;
         ssize_t got = pread(fd, piece, want, offset);

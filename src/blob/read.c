@@ -444,6 +444,7 @@ static int read_scope(const struct blob_ask *ask, bool *out_only, struct error *
 {
     struct str wish = blob_ask_header(ask, "x-ms-delete-snapshots");
 
+    assert(out_only);
     *out_only = str_eq_fold(wish, STR("only"));
     if (wish.len == 0 || *out_only || str_eq_fold(wish, STR("include")))
         return 0;

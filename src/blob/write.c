@@ -81,6 +81,7 @@ static int read_block_id(struct call *call, struct put *put, struct error *err)
 /* Bytes may be another blob's: then the request brings none. */
 static int read_fetch(struct call *call, struct put *put, struct error *err)
 {
+    assert(put);
     put->fetches = http_header(call->ex, "x-ms-copy-source").len > 0;
     if (!put->fetches)
         return 0;

@@ -43,6 +43,7 @@ static void put32(struct buf *out, uint32_t value)
 /* The polynomial of IEEE 802.3, from its low end. */
 static uint32_t add_sum(uint32_t sum, const unsigned char *bytes, size_t size)
 {
+    assert(bytes);
     sum = ~sum;
     for (size_t i = 0; i < size; i++) {
         sum ^= bytes[i];
@@ -54,6 +55,7 @@ static uint32_t add_sum(uint32_t sum, const unsigned char *bytes, size_t size)
 
 static int write_all(int fd, const char *bytes, size_t size, struct error *err)
 {
+    assert(fd >= 0);
     while (size > 0) {
         ssize_t done = write(fd, bytes, size);
         if (done < 0 && errno != EINTR)
@@ -71,6 +73,7 @@ int archive_copy(struct cli *cli, int from, int to, struct error *err)
     char *piece = arena_alloc(cli->arena, PIECE);
     ssize_t got;
 
+    assert(from >= 0 && to >= 0);
     while ((got = fd_read_all(from, piece, PIECE, err)) > 0)
         if (write_all(to, piece, (size_t)got, err) < 0)
             return -1;
@@ -82,6 +85,7 @@ static int read_sum(int fd, char *piece, struct entry *entry, struct error *err)
 {
     ssize_t got;
 
+    assert(entry);
     entry->sum = entry->size = 0;
     while ((got = fd_read_all(fd, piece, PIECE, err)) > 0) {
         entry->sum = add_sum(entry->sum, (const unsigned char *)piece, (size_t)got);
@@ -130,6 +134,7 @@ static int write_directory(const struct entry *entries, size_t count, uint32_t o
 {
     CLEANUP(buf_free) struct buf out = buf_make(256 * MIB);
 
+    assert(to >= 0);
     for (size_t i = 0; i < count; i++) {
         put32(&out, CENTRAL_HEADER);
         put16(&out, VERSION); /* made by */

@@ -125,6 +125,7 @@ static bool local_code(struct document *document, const char *path, struct str *
     struct cli *cli = document->cli;
     struct str text = json_as_str(document_at(document, path));
 
+    assert(out);
     *out = STR("");
     if (!text.len)
         return true;
@@ -150,6 +151,7 @@ static int take_code(struct document *document, const char *path, const struct c
     struct str *paths = arena_new_array(cli->arena, struct str, json_count(list) + 1), folder;
     struct includes includes = {.paths = paths};
 
+    assert(type && out);
     if (json_kind(list) != JSON_ARRAY || json_count(list) == 0)
         return assets_code(cli, document, code, out, err);
     if (!local_code(document, code, &includes.code))

@@ -52,6 +52,7 @@ static int copy_file(struct cli *cli, int source, int to, struct str target, str
 static int copy_all(struct cli *cli, const struct snapshot *from, int to, struct str name,
                     struct error *err)
 {
+    assert(to >= 0);
     for (size_t i = 0; i < from->count; i++) {
         struct str path = from->files[i].path;
         struct str target =
@@ -77,6 +78,7 @@ static int take_code(struct cli *cli, struct str path, int to, struct error *err
 /* A second of one name would hide the first. */
 static int check_free(struct cli *cli, int to, struct str name, struct error *err)
 {
+    assert(name.len > 0);
     if (!file_exists(to, arena_cstr(cli->arena, name)))
         return 0;
     return error_set(err, ERROR_EXISTS, "additional_includes",
@@ -91,6 +93,7 @@ static int take_one(struct cli *cli, struct str path, int to, struct error *err)
     CLEANUP(snapshot_close) struct snapshot one = {.dir = -1};
     struct str folder = folder_of(cli, path);
 
+    assert(to >= 0);
     if (snapshot_take(cli, folder.len ? folder : path, true, &one, err) < 0)
         return -1;
     struct str name =
@@ -110,6 +113,7 @@ static int fill(struct cli *cli, const struct includes *includes, const char *fo
 {
     CLEANUP(fd_close) int to = dir_open(folder, err);
 
+    assert(folder);
     if (to < 0 || (includes->code.len && take_code(cli, includes->code, to, err) < 0))
         return -1;
     for (size_t i = 0; i < includes->count; i++)

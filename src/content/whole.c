@@ -35,6 +35,7 @@ static int next_unread(struct content *content, struct arena *arena, int64_t aft
                         : NULL;
     int64_t object;
 
+    assert(out);
     if (!q)
         return -1;
     sql_bind_int(q, 1, after);
@@ -53,6 +54,7 @@ static int next_unread(struct content *content, struct arena *arena, int64_t aft
 
 static int add_part(EVP_MD_CTX *sum, int fd, int64_t length, char *piece, struct error *err)
 {
+    assert(fd >= 0);
     while (length > 0) {
         ssize_t got = fd_read_all(fd, piece, length < (int64_t)PIECE ? (size_t)length : PIECE, err);
         if (got < 0)
@@ -76,6 +78,7 @@ static int read_whole(struct content *content, struct arena *arena, struct whole
     unsigned char bytes[HASH_CHARS / 2];
     int64_t left = whole->object.size;
 
+    assert(whole->object.object > 0);
     if (!parts || !sum || !EVP_DigestInit_ex(sum, EVP_sha256(), NULL))
         return -1;
     while (left > 0) {
@@ -115,6 +118,7 @@ int content_complete(struct content *content, size_t *out, struct error *err)
     int found = 1;
     bool failed = false;
 
+    assert(out);
     *out = 0;
     while (found > 0 && !store_winds_down(content->store)) {
         CLEANUP(arena_free) struct arena *arena = arena_new(16 * MIB);

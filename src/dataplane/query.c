@@ -53,6 +53,7 @@ static int read_order(struct str order, struct run_query *out, struct error *err
                                          "properties/created"};
     struct str text = str_trim(order), field = text, direction = STR("asc");
 
+    assert(out);
     str_cut(text, ' ', &field, &direction);
     direction = str_trim(direction);
     bool up = str_eq_fold(direction, STR("asc"));

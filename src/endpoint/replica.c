@@ -118,6 +118,7 @@ static struct maker maker_of_endpoint(struct endpoints *endpoints, struct arena 
                                  STR_ARG(endpoint->document.name));
     struct principal who;
 
+    assert(endpoint);
     if (!txn || assigned_find(txn, id, &who, NULL) < 0)
         return (struct maker){MAKER_IDENTITY, endpoint->document.name};
     return (struct maker){MAKER_IDENTITY, arena_str(arena, who.client_id)};

@@ -8,7 +8,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -63,13 +62,15 @@ static struct str find_in_path(struct arena *arena, const char *name,
 static struct str real_path(struct arena *arena, struct str program)
 {
     ssize_t slash = str_find_last(program, '/');
-    char folder[PATH_MAX];
+    struct str name = str_slice(program, (size_t)slash, program.len);
 
     assert(slash >= 0);
-    if (!realpath(arena_cstr(arena, str_slice(program, 0, (size_t)slash)), folder))
+    char *folder = realpath(arena_cstr(arena, str_slice(program, 0, (size_t)slash)), NULL);
+    if (!folder)
         return program;
-    return arena_printf(arena, "%s%.*s", folder,
-                        STR_ARG(str_slice(program, (size_t)slash, program.len)));
+    struct str real = arena_printf(arena, "%s%.*s", folder, STR_ARG(name));
+    free(folder);
+    return real;
 }
 
 /* That of our own folder first: its version is the one that was tested. */

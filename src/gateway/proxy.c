@@ -342,6 +342,7 @@ void proxy_close(struct gateway *gateway)
     struct gateway_deployment *deployment;
     struct list refused, *node;
 
+    assert(gateway);
     list_init(&refused);
     pthread_mutex_lock(&gateway->routes.lock);
     gateway->routes.closing = true;

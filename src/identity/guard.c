@@ -319,6 +319,7 @@ static int rights_of(struct identity *identity, const struct caller *caller, str
 {
     struct error why = {0};
 
+    assert(out);
     if (caller->kind != CALLER_USER)
         return 0;
     struct access_who who = guard_who(caller);

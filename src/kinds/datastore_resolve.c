@@ -27,6 +27,7 @@ static int open_store(struct call *call, struct arm_request *req, struct json **
     struct arm_reply reply = {0};
     struct document document;
 
+    assert(out && out_wire);
     if (arm_request_open(call->face, call, &target, req, err) < 0 ||
         arm_request_get(req, &reply, err) < 0)
         return -1;
@@ -86,6 +87,7 @@ static int add_credentials(struct arm_request *req, const struct document *docum
     struct str type = json_str_at(properties, "credentials.credentialsType");
     struct arm_reply reply = {0};
 
+    assert(document && section);
     if (add_own(req, properties, section))
         return 0;
     json_set_str(req->arena, section, "credentialType", type.len ? type : STR("None"));
@@ -112,6 +114,7 @@ static int resolve(struct call *call, struct json **out, struct error *err)
     struct json *wire, *body, *section, *properties;
     size_t at = 0;
 
+    assert(out);
     if (open_store(call, &req, &wire, &document, err) < 0)
         return -1;
     properties = json_get(wire, STR("properties"));

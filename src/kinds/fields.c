@@ -40,6 +40,7 @@ int fields_texts(struct arena *arena, struct json *body, const char *path, struc
     struct json_iter it = json_iter(value);
     bool changed = false;
 
+    assert(path);
     if (!all_texts(value))
         return error_set(err, ERROR_INVALID, path, "Expected %s here.", WANTED[FIELD_TEXTS]);
     while (json_next(&it)) {

@@ -28,6 +28,7 @@ static struct json *endpoints(struct call *call, const struct scope *scope)
     const struct engines *engines = arm_engines(call->face);
     struct json *value = json_object(call->arena);
 
+    assert(scope->number > 0);
     json_set_str(call->arena, value, "blob",
                  arena_printf(call->arena, "https://%.*s.blob.%.*s/",
                               STR_ARG(arm_account_name(call, engines, scope)),
@@ -61,6 +62,7 @@ struct json *storage_account_wire(struct call *call, const struct scope *scope)
     struct str account = asset_account(arena, scope);
     struct json *wire = json_object(arena), *sku = json_object(arena);
 
+    assert(scope->kind == SCOPE_WORKSPACE);
     json_set_str(arena, wire, "id",
                  arena_printf(arena, "/subscriptions/%.*s/resourceGroups/%.*s" PROVIDER "/%.*s",
                               STR_ARG(scope->subscription), STR_ARG(scope->group),
@@ -85,6 +87,7 @@ static int visit(const struct scope *scope, void *context)
     struct document_key key = {scope->number, STR("workspaces"), 0, scope->name};
     struct document document;
 
+    assert(search->txn);
     if (scope->kind != SCOPE_WORKSPACE || !str_eq_fold(scope->subscription, search->subscription) ||
         (search->group.len > 0 && !str_eq_fold(scope->group, search->group)))
         return 0;
@@ -104,6 +107,7 @@ static int find(struct call *call, struct search *out, struct error *err)
     struct engines *engines = arm_engines(call->face);
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(engines->store, err);
 
+    assert(out);
     *out = (struct search){.call = call,
                            .txn = txn,
                            .subscription = call_param(call, "subscription"),

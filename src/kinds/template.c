@@ -288,6 +288,7 @@ static int show_in_scope(const struct scope *scope, void *context)
     struct showing *showing = context;
     struct document_query query = {.scope = scope->number, .type = TYPE, .limit = SHOWN_MAX};
 
+    assert(context);
     if (!in_group(showing->call, scope))
         return 0;
     showing->failed = document_list(showing->txn, &query, show_one, showing, showing->err) < 0;

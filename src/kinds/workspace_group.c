@@ -246,6 +246,7 @@ static int read_tag_filter(struct call *call, struct str *out_tag, struct str *o
 {
     struct str rest = str_trim(call_query(call, "$filter"));
 
+    assert(out_tag && out_value);
     *out_tag = *out_value = STR("");
     if (rest.len == 0 || (take_term(&rest, STR("tagName"), out_tag) && rest.len == 0))
         return 0;

@@ -193,6 +193,7 @@ static void send_file(struct call *call, locate *locate)
     struct error err = {0};
     int64_t offset = 0, length = 0;
 
+    assert(locate);
     if (open_file(&ask, locate, &file, &err) < 0) {
         reply_error(call, &err);
         return;
@@ -235,6 +236,7 @@ static int locate_run_file(struct ask *ask, struct store_txn *txn, struct place 
 {
     struct place_at at;
 
+    assert(txn && out);
     if (ask_run_id(ask, &at.root, err) < 0 ||
         ask_text(ask, "path", ASK_REQUIRED, &at.path, err) < 0)
         return -1;
@@ -252,6 +254,7 @@ static int locate_model_file(struct ask *ask, struct store_txn *txn, struct plac
 {
     struct place_at at = {.root = call_param(ask->call, "model_id")};
 
+    assert(txn && out);
     if (ask_text(ask, "artifact_file_path", ASK_REQUIRED, &at.path, err) < 0)
         return -1;
     return place_of_model(ask, txn, &at, out, err);
@@ -270,6 +273,7 @@ static int locate_version_file(struct ask *ask, struct store_txn *txn, struct pl
     struct str name, number, path;
     int64_t scope;
 
+    assert(txn && out);
     if (ask_text(ask, "name", ASK_REQUIRED, &name, err) < 0 ||
         ask_text(ask, "version", ASK_REQUIRED, &number, err) < 0 ||
         ask_text(ask, "path", ASK_REQUIRED, &path, err) < 0 || path_check(path, err) < 0 ||

@@ -296,6 +296,7 @@ struct interval {
 /* Both ends of the steps, or none. */
 static int read_ends(struct ask *ask, struct interval *out, struct error *err)
 {
+    assert(out);
     out->from = INT64_MIN;
     out->to = INT64_MAX;
     if (ask_int(ask, "start_step", ASK_OPTIONAL, &out->from, err) < 0 ||
@@ -317,6 +318,7 @@ static int read_interval(struct ask *ask, struct interval *out, struct error *er
 {
     int64_t limit = INTERVAL_POINTS_MAX;
 
+    assert(out);
     if (ask_texts(ask, "run_ids", &out->runs, err) < 0)
         return -1;
     if (out->runs.count == 0)
@@ -354,6 +356,7 @@ static void keep_interval(struct points *points, const struct interval *interval
 {
     size_t kept = 0;
 
+    assert(points && interval);
     for (size_t i = 0; i < points->count; i++)
         if (points->at[i].step >= interval->from && points->at[i].step <= interval->to)
             points->at[kept++] = points->at[i];

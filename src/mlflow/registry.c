@@ -61,6 +61,7 @@ static int name_taken(const struct registry_entry *held, bool prompt, struct err
 {
     static const char *const KINDS[] = {"registered model", "prompt"};
 
+    assert(held);
     if (held->prompt == prompt)
         return error_set(err, ERROR_EXISTS, "name", "%s (name=%.*s) already exists.",
                          prompt ? "Prompt" : "Registered Model", STR_ARG(held->document.name));

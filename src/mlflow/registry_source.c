@@ -40,6 +40,7 @@ static bool hides_dots(struct str path)
 /* "scheme:rest", with a scheme of at least two letters: "C:/x" is a path. */
 static bool cut_scheme(struct str text, struct str *out_scheme, struct str *out_rest)
 {
+    assert(out_scheme && out_rest);
     if (!str_cut(text, ':', out_scheme, out_rest) || out_scheme->len < 2)
         return false;
     for (size_t i = 0; i < out_scheme->len; i++) {
@@ -82,6 +83,7 @@ static int check_relative(struct ask *ask, const struct registry_source *source,
 {
     struct str scheme, rest;
 
+    assert(source);
     if (!cut_scheme(decoded(ask->arena, source->text), &scheme, &rest))
         rest = STR("");
     if (str_starts(rest, STR("//"))) {

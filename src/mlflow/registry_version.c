@@ -182,6 +182,7 @@ static int tag_logged_model(struct work *work, struct store_txn *txn, struct str
     struct error lost = {0};
     int64_t number = 0;
 
+    assert(store_is_writer(txn));
     if (model_id.len == 0 ||
         logged_model_get(txn, version->document.scope, model_id, &model, &lost) < 0)
         return lost.code && lost.code != ERROR_NOT_FOUND

@@ -137,6 +137,7 @@ static int read_object_order(struct ask *ask, yyjson_val *item, struct order_cla
     struct str name;
     struct error none = {0};
 
+    assert(out);
     if (ask_value_text(ask, item, "field_name", &name, err) < 0)
         return -1;
     if (name.len == 0)
@@ -185,6 +186,7 @@ static int read_measured(struct ask *ask, struct search *search, struct error *e
     yyjson_val *list, *item;
     yyjson_arr_iter it;
 
+    assert(search);
     if (ask_objects(ask, "datasets", &list, err) < 0)
         return -1;
     struct measured_on *on =
@@ -264,6 +266,7 @@ int mlflow_model_search(struct ask *ask, struct out *out, struct error *err)
 /* What the user interface offers as filters; one dataset for each thing it was used for. */
 static void show_use(struct out *out, struct str experiment, const struct dataset_use *use)
 {
+    assert(use);
     out_begin(out, NULL, '{');
     out_text(out, "experiment_id", experiment);
     out_text(out, "name", use->name);

@@ -91,6 +91,7 @@ static bool read_calls(struct str text, int64_t *out_nth, int64_t *out_every)
     struct str every = {0};
     bool onwards = str_cut(text, '+', &text, &every);
 
+    assert(out_nth && out_every);
     *out_every = onwards ? 1 : 0;
     return str_to_int64(text, out_nth) && *out_nth >= 1 && *out_nth <= INT32_MAX &&
            (every.len == 0 ||

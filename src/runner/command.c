@@ -143,6 +143,7 @@ static void keep_packages(const struct attempt *attempt, struct json *variables)
     struct str own = json_as_str(json_get(variables, STR("PYTHONPATH")));
     struct str folder = command_replace(attempt, STR("{folder}/packages"));
 
+    assert(attempt);
     if (!attempt->replica && own.len && !str_eq(own, folder))
         set(attempt, variables, "PYTHONPATH",
             arena_printf(attempt->arena, "%.*s:%.*s", STR_ARG(own), STR_ARG(folder)));

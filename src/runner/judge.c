@@ -74,6 +74,7 @@ static struct str exception(struct str log)
     struct str line, name, rest, found = {0};
     bool traced = false;
 
+    assert(log.ptr || log.len == 0);
     while (str_split(&log, '\n', &line)) {
         traced = traced || str_starts(line, STR("Traceback (most recent call last):"));
         if (!str_cut(line, ':', &name, &rest))

@@ -235,37 +235,42 @@ static enum http_verdict dispatch_head(struct http_exchange *ex, struct http_pla
     return HTTP_GO;
 }
 
-/* Without its empty pieces: as Azure's front door reads it. */
-static struct str one_slash_each(struct arena *arena, struct str path)
+/* "/{scope}/providers/Microsoft.Authorization/…" with a scope that begins with a slash, as the
+ * libraries for Java, JavaScript and Go write it: their templates hold the first one, too. */
+static bool is_scoped(struct str path)
 {
-    char *out = arena_alloc(arena, path.len);
-    size_t len = 0;
+    struct str rest = str_slice(path, 2, path.len), piece, before = {0};
+    bool roles = false;
 
     assert(path.len > 0 && path.ptr[0] == '/');
-    for (size_t i = 0; i < path.len; i++)
-        if (path.ptr[i] != '/' || len == 0 || out[len - 1] != '/')
-            out[len++] = path.ptr[i];
-    return (struct str){out, len};
+    if (!str_starts(path, STR("//")))
+        return false;
+    for (bool first = true; str_split(&rest, '/', &piece); first = false, before = piece) {
+        if (piece.len == 0 || (first && !str_eq_fold(piece, STR("subscriptions")) &&
+                               !str_eq_fold(piece, STR("providers"))))
+            return false;
+        roles |= str_eq_fold(before, STR("providers")) &&
+                 str_eq_fold(piece, STR("Microsoft.Authorization"));
+    }
+    return roles;
 }
 
-/* Clients of ARM put a scope that begins with '/' behind one, and nothing between two, for a parent
- * that is not there; several of blobs encode the slashes of a name. Nothing else is written so. The
- * guard and the handlers see what is given here. */
+/* Clients that ask for roles put a scope behind a slash of their own; several of blobs encode the
+ * slashes of a name. Nothing else is repaired (security 3.1). The guard and the handlers see what
+ * is given here. */
 static struct str dispatch_odd_path(struct http_exchange *ex, void *context)
 {
     const struct dispatch *dispatch = context;
-    struct str path = http_path(ex), host = http_header(ex, "host"), port, rest, first;
-    struct str clean = one_slash_each(http_arena(ex), path);
+    struct str path = http_path(ex), host = http_header(ex, "host"), port, first;
+    struct str rest = str_slice(path, 1, path.len);
 
+    if (is_scoped(path))
+        return rest;
     str_cut(host, ':', &host, &port);
-    rest = str_slice(clean, 1, clean.len);
     str_split(&rest, '/', &first);
-    if (clean.len == path.len &&
-        (is_storage_host(dispatch, host) || str_find(first, STR(".blob.")) > 0 ||
-         str_starts(first, STR("azureml-"))))
-        return path;
-    bool arm = str_eq_fold(first, STR("subscriptions")) || str_eq_fold(first, STR("providers"));
-    return arm && clean.len < path.len ? clean : (struct str){0};
+    bool blob = is_storage_host(dispatch, host) || str_find(first, STR(".blob.")) > 0 ||
+                str_starts(first, STR("azureml-"));
+    return blob && str_find(path, STR("//")) < 0 ? path : (struct str){0};
 }
 
 /* Replies that the parser or a limit gives by itself: nothing is known of a face then. */

@@ -108,6 +108,8 @@ static const struct route ROWS[] = {
      refuse},
     {"GET", "/{account}.blob.{suffix}/c/{name*}", PERMIT_LOCAL, NULL, 0, 0, LISTEN_ALL,
      echo_account, NULL, refuse},
+    {"GET", "/subscriptions/{subscription}/providers/Microsoft.Authorization/locks", PERMIT_LOCAL,
+     NULL, 0, ROUTE_FOLD, LISTEN_ALL, echo_path, NULL, refuse},
     {"GET", "/subscriptions/{subscription}/locks", PERMIT_LOCAL, NULL, 0, ROUTE_FOLD, LISTEN_ALL,
      echo_path, NULL, refuse},
     {"PUT", "/stream/{name}", PERMIT_LOCAL, NULL, 64 * MIB, ROUTE_STREAM_IN, LISTEN_SOCKET,
@@ -313,9 +315,10 @@ TEST(odd_slashes_are_read_where_azures_clients_write_them)
     identity_set_hosts(w->identity, hosts, COUNT(hosts));
     dispatch_storage(w->dispatch, STR(".blob.core.lazurite.test"));
     world_serve(w);
-    /* ARM: empty pieces are none, for the guard and the handler alike. */
-    CHECK_STR("200 path /subscriptions/s/locks",
-              ask_host(w, "localhost", "//subscriptions/s//locks"));
+    /* ARM: a scope behind a slash, where roles are asked for; without it for guard and handler. */
+    CHECK_STR(
+        "200 path /subscriptions/s/providers/Microsoft.Authorization/locks",
+        ask_host(w, "localhost", "//subscriptions/s/providers/Microsoft.Authorization/locks"));
     CHECK_STR("200 path /Subscriptions/s/locks",
               ask_host(w, "localhost", "/Subscriptions/s/locks"));
     /* Blobs: names may come with their slashes encoded, and stay as they were signed. */
@@ -324,6 +327,10 @@ TEST(odd_slashes_are_read_where_azures_clients_write_them)
     CHECK_STR("200 account lz1 name a/b path /lz1.blob.core.x/c/a%2Fb",
               ask_host(w, "localhost", "/lz1.blob.core.x/c/a%2Fb"));
     static const char *const REFUSED[] = {"//open",
+                                          "//subscriptions/s/locks",
+                                          "/subscriptions/s//locks",
+                                          "//subscriptions//s/providers/Microsoft.Authorization/l",
+                                          "///subscriptions/s/providers/Microsoft.Authorization/l",
                                           "/open/a%2Fb",
                                           "/mlflow//x",
                                           "/subscriptions%2Fs/locks",

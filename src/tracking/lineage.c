@@ -127,6 +127,7 @@ struct str lineage_context(const struct pairs *tags)
 /* Whether it is among those with the same name and digest, which are the last ones. */
 static bool used(const struct dataset_uses *uses, const struct dataset_use *use)
 {
+    assert(uses && use);
     for (size_t i = uses->count; i > 0; i--) {
         const struct dataset_use *other = &uses->at[i - 1];
         if (!str_eq(other->name, use->name) || !str_eq(other->digest, use->digest))
@@ -141,6 +142,7 @@ static bool used(const struct dataset_uses *uses, const struct dataset_use *use)
 int lineage_uses(struct store_txn *txn, const struct experiment_key *experiment,
                  struct dataset_uses *out, struct error *err)
 {
+    assert(experiment && out);
     struct arena *arena = store_arena(txn);
     struct dataset_uses uses = {arena_new_array(arena, struct dataset_use, USES_MAX), 0};
     struct sql *q = sql(txn,

@@ -8,6 +8,7 @@ static int entry_meant(const struct measured *measured, int64_t number, bool *ou
 {
     struct metric_source source = {0};
 
+    assert(number > 0);
     *out = measured->on_count == 0;
     if (*out || number == 0)
         return 0;
@@ -51,6 +52,7 @@ static int history_match(const struct measured *measured, const struct summary_e
     CLEANUP(points_free) struct points points = {0};
     const struct metric_range range = {.owner = measured->owner, .key = entry->key};
 
+    assert(measured && out);
     if (metric_history(measured->txn, &range, &points, err) < 0)
         return -1;
     for (size_t i = 0; i < points.count && !*out; i++)
@@ -88,6 +90,7 @@ int measured_latest(const struct measured *measured, int64_t key, struct filter_
 {
     const struct summary_entry *best = NULL;
 
+    assert(out);
     for (size_t i = 0; i < measured->summary->count; i++) {
         const struct summary_entry *entry = &measured->summary->entries[i];
         bool meant = false;
@@ -104,6 +107,7 @@ int measured_latest(const struct measured *measured, int64_t key, struct filter_
 /* Of any key. */
 int measured_any(const struct measured *measured, bool *out, struct error *err)
 {
+    assert(out);
     *out = false;
     for (size_t i = 0; i < measured->summary->count && !*out; i++)
         if (entry_meant(measured, measured->summary->entries[i].source, out, err) < 0)

@@ -177,6 +177,7 @@ static int finder_measured(struct finder *finder, const struct candidate *candid
 {
     int64_t owner = -candidate->model.model;
 
+    assert(candidate && out);
     if (finder_summary(finder, owner, err) < 0)
         return -1;
     *out = (struct measured){finder->txn, &finder->summary, owner, finder->search->datasets,
@@ -190,6 +191,7 @@ static int model_metric_match(struct finder *finder, const struct candidate *can
 {
     struct measured measured;
 
+    assert(out);
     if (finder_measured(finder, candidate, &measured, err) < 0)
         return -1;
     return measured_match(&measured, finder->clause_words[clause],
@@ -203,6 +205,7 @@ static int model_meant(struct finder *finder, const struct candidate *candidate,
 {
     struct measured measured;
 
+    assert(out);
     if (finder->search->dataset_count == 0)
         return 0;
     for (size_t i = 0; i < finder->search->filter.count; i++)
@@ -221,6 +224,7 @@ static int model_metric_order(struct finder *finder, const struct candidate *can
         finder->search->order_datasets ? &finder->search->order_datasets[order] : NULL;
     struct measured measured;
 
+    assert(out);
     if (finder_measured(finder, candidate, &measured, err) < 0)
         return -1;
     measured.on = on;

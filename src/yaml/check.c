@@ -384,6 +384,7 @@ static void check_list(struct check *check, const struct yaml_shape *shape,
 /* `out:` alone is an output with nothing special about it, also where an output may be a text. */
 static bool may_be_nothing(const struct yaml_shape *shape)
 {
+    assert(shape);
     if (shape->type == YAML_REF)
         return true;
     for (size_t i = 0; shape->type == YAML_ONE_OF && i < shape->of_count; i++)
