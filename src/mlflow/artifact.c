@@ -147,10 +147,10 @@ struct opened {
 };
 
 /* How a request says which file it wants. */
-typedef int locate(struct ask *ask, struct store_txn *txn, struct place *out, struct error *err);
+typedef int locator(struct ask *ask, struct store_txn *txn, struct place *out, struct error *err);
 
 /* Where a run has no such file, its logged model may (decisions 11). */
-static int open_file(struct ask *ask, locate *locate, struct opened *out, struct error *err)
+static int open_file(struct ask *ask, locator *locate, struct opened *out, struct error *err)
 {
     struct content_object object;
     struct place place;
@@ -186,7 +186,7 @@ static void add_headers(struct call *call, const struct opened *file)
 }
 
 /* Ranges, since clients fetch large models in parts. */
-static void send_file(struct call *call, locate *locate)
+static void send_file(struct call *call, locator *locate)
 {
     struct ask ask = {.mlflow = call->face, .call = call, .arena = call->arena, .query = true};
     struct opened file;

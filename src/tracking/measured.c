@@ -8,7 +8,7 @@ static int entry_meant(const struct measured *measured, int64_t number, bool *ou
 {
     struct metric_source source = {0};
 
-    assert(number > 0);
+    assert(measured && out);
     *out = measured->on_count == 0;
     if (*out || number == 0)
         return 0;
