@@ -100,14 +100,7 @@ static int remove_family(struct store_txn *txn, struct str name, struct error *e
     return sql_run(q, err);
 }
 
-/* Whether a token whose first use was at `used_us` (0: none) must not be used any more. */
-static bool is_spent(int64_t used_us, int64_t now_us)
-{
-    return used_us != 0 && now_us - used_us > FAMILY_GRACE_US;
-}
-
-/* In the write, again: between the look and this another request may have used it. The grace counts
- * from the first use, so nobody lengthens it. */
+/* In the write, again: between the look and this another request may have used it. */
 static int use_up(struct store_txn *txn, struct turn *turn, struct error *err)
 {
     struct sql *q = sql(txn, "SELECT used FROM refresh_token WHERE hash = ?", err);
@@ -116,18 +109,17 @@ static int use_up(struct store_txn *txn, struct turn *turn, struct error *err)
         return -1;
     sql_bind_blob(q, 1, turn->old_hash);
     turn->gone = sql_step(q) <= 0;
-    turn->reused = !turn->gone && is_spent(sql_int(q, 0), turn->now_us);
+    turn->reused = !turn->gone && sql_int(q, 0) != 0;
     if (sql_end(q, err) < 0)
         return -1;
     if (turn->gone)
         return 0;
     if (turn->reused)
         return remove_family(txn, turn->family->name, err);
-    q = sql(txn, "UPDATE refresh_token SET used = ? WHERE hash = ? AND used = 0", err);
+    q = sql(txn, "UPDATE refresh_token SET used = 1 WHERE hash = ?", err);
     if (!q)
         return -1;
-    sql_bind_int(q, 1, turn->now_us);
-    sql_bind_blob(q, 2, turn->old_hash);
+    sql_bind_blob(q, 1, turn->old_hash);
     return sql_run(q, err);
 }
 
@@ -199,7 +191,7 @@ int family_end(struct store *store, struct str name, struct error *err)
 struct row {
     struct family family;
     int64_t expires_us;
-    int64_t used_us; /* 0: not yet */
+    bool used;
 };
 
 /* 1 found and still good for its time, 0 not, -1 failed. Texts outlive the transaction. */
@@ -222,7 +214,7 @@ static int read_row(struct store_txn *txn, struct arena *arena, struct str hash,
                                       .scope = arena_str(arena, sql_peek(q, 3)),
                                       .issued_us = sql_int(q, 4)};
         out->expires_us = sql_int(q, 5);
-        out->used_us = sql_int(q, 6);
+        out->used = sql_int(q, 6) != 0;
     }
     if (sql_end(q, err) < 0)
         return -1;
@@ -249,7 +241,7 @@ int family_find(struct store *store, struct arena *arena, const struct family_ke
         return -1;
     if (row == 0 || !str_eq_fold(found.family.client, key->client))
         return refuse(err);
-    if (is_spent(found.used_us, clock_now_us())) /* which ends the family, and is told */
+    if (found.used) /* which ends the family, and is told */
         return family_rotate(store, arena, &found.family, &token, err);
     *out = found.family;
     return 0;

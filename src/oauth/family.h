@@ -1,16 +1,11 @@
 /* family.h - refresh tokens: each good once, all of one sign-in a family
  *
  * Kept as SHA-256 in the table refresh_token. Using one gives the next; using one a second time
- * means that two hold it, and then the whole family is gone and the person signs in again. Within
- * FAMILY_GRACE_US of the first use it means no more than that two requests of one client were under
- * way, or that an answer was lost: each gets a next one.
+ * means that two hold it, and then the whole family is gone and the person signs in again.
  */
 #pragma once
 
-#include "os/clock.h"
 #include "store/store.h"
-
-#define FAMILY_GRACE_US (30 * US_PER_S)
 
 struct family {
     struct str name;   /* a GUID */
@@ -31,7 +26,7 @@ int family_issue(struct store *store, struct arena *arena, const struct family *
                  struct str *out_token, struct error *err);
 
 /* Looks a token up without using it. Errors: ERROR_INVALID with target "invalid_grant" for one that
- * is unknown, expired or of another client; one that was used long before ends its family. */
+ * is unknown, expired or of another client; one that was used before ends its family. */
 int family_find(struct store *store, struct arena *arena, const struct family_key *key,
                 struct family *out, struct error *err);
 

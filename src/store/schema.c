@@ -183,7 +183,7 @@ static const char PEOPLE[] =
 static const char SIGN_INS[] =
     "CREATE TABLE refresh_token (hash BLOB PRIMARY KEY, family TEXT NOT NULL,"
     " principal TEXT NOT NULL, client TEXT NOT NULL, wanted TEXT NOT NULL,"
-    " issued_us BIGINT NOT NULL, expires_us BIGINT NOT NULL, used BIGINT NOT NULL) WITHOUT ROWID;"
+    " issued_us BIGINT NOT NULL, expires_us BIGINT NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX refresh_family ON refresh_token (family);"
     "CREATE INDEX refresh_expiry ON refresh_token (expires_us);";
 
