@@ -80,20 +80,30 @@ static bool write_blocks(struct sink_queue *queue)
     return true;
 }
 
+/* The owner hears of it before the loop does, so that who reads the refusal finds everything put
+ * away. With the lock held, but not meanwhile; no second task begins as long as this one runs. */
+static void give_up(struct sink_queue *queue, bool failed)
+{
+    assert(queue->running);
+    pthread_mutex_unlock(&queue->lock);
+    queue->sink->abandon(queue->sink);
+    pthread_mutex_lock(&queue->lock);
+    free_blocks(queue);
+    queue->failed = failed;
+}
+
 /* On a worker. A body that was taken whole is run right here, without another turn of the pool. */
 static void sink_task(struct pool_task *task)
 {
     struct sink_queue *queue = CONTAINER_OF(task, struct sink_queue, task);
     struct http_exchange *ex = queue->ex;
-    bool abandon, run = false, wrote;
+    bool run = false, wrote;
 
     assert(queue->sink);
     pthread_mutex_lock(&queue->lock);
     wrote = write_blocks(queue);
-    abandon = queue->abandoned || !wrote;
-    if (abandon) {
-        free_blocks(queue);
-        queue->failed = !wrote;
+    if (queue->abandoned || !wrote) {
+        give_up(queue, !wrote);
     } else if (queue->ended) {
         queue->done = true;
         run = ex->plan.where == HTTP_ON_WORKER;
@@ -101,8 +111,6 @@ static void sink_task(struct pool_task *task)
     queue->running = false;
     bool tell = queue->failed || (queue->done && !run);
     pthread_mutex_unlock(&queue->lock);
-    if (abandon)
-        queue->sink->abandon(queue->sink);
     if (run)
         ex->plan.run(ex, ex->plan.context);
     if (tell)
