@@ -14,6 +14,12 @@ static void put_release(struct put *put)
     buf_free(&put->xml);
 }
 
+static int no_body_wanted(struct error *err)
+{
+    return error_set(err, ERROR_INVALID, "InvalidInput",
+                     "What this request says comes in headers, without a body.");
+}
+
 /* A piece of the body, on a worker, in order. */
 static int put_write(struct http_sink *sink, struct str bytes, struct error *err)
 {
@@ -21,8 +27,7 @@ static int put_write(struct http_sink *sink, struct str bytes, struct error *err
 
     assert(put->call);
     if (!put->writer && put->kind != PUT_LIST)
-        return error_set(err, ERROR_INVALID, "InvalidInput",
-                         "What this request says comes in headers, without a body.");
+        return no_body_wanted(err);
     if (put->crc_tables)
         put->crc = blob_crc64(put->crc_tables, put->crc, bytes);
     if (put->kind == PUT_LIST) {
@@ -196,6 +201,9 @@ struct http_sink *blob_put_open(struct call *call, struct error *err)
         /* Of a whole blob clients may ask for it later, of a block only at once. */
         if (put->kind != PUT_BLOB && said_md5(put).len == 0)
             content_writer_skip_md5(put->writer);
+    } else if (put->kind != PUT_LIST && http_content_length(call->ex) > 0) {
+        no_body_wanted(err); /* in the words of this face, which a sink does not have */
+        return NULL;
     }
     return &put->sink;
 }

@@ -15,7 +15,7 @@ from test_arm import Arm
 from test_blob import Storage
 from test_mlflow import post, send
 
-ROUNDS = 20
+ROUNDS = 10
 SECONDS = 5  # nobody here is slow, so nobody needs the grace
 VERSION = "{}/data/{}/versions/1?api-version=2025-12-01"
 STREAM = "/lazurite/v1{}/jobs/long/stream?logs=all"
@@ -98,6 +98,7 @@ class Load:
             status, text = send(self.place, "GET", f"/api/2.0/mlflow/runs/get?run_id={run}")
             have = {tag["key"] for tag in json.loads(text)["run"]["data"]["tags"]} if status == 200 else set()
             yield from ((run, tag) for of, tag in self.tags if of == run and tag not in have)
+        self.arm.connection.close()  # it idled meanwhile, as long as a server keeps it at most
         yield from (name for name, in self.assets if self.arm.send("GET", VERSION.format(self.arm.workspace, name))[0] != 200)
         for name, digest in self.blobs:
             text = self.storage.get(name)
