@@ -13,6 +13,7 @@
 
 #include <assert.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct dispatch {
@@ -21,6 +22,8 @@ struct dispatch {
     struct identity *identity;
     struct str storage; /* ".blob.core.lazurite.test": hosts that end so are storage accounts */
     atomic_bool serving;
+    char run[25];                /* the first 24 characters of the names of this run's requests */
+    _Atomic uint64_t last_named; /* the rest of them: a number */
 };
 
 /* A request that was put off to a worker; lives in its own arena. */
@@ -39,6 +42,8 @@ struct dispatch *dispatch_new(struct pool *pool)
     if (!dispatch)
         abort();
     dispatch->pool = pool;
+    CLEANUP(arena_free) struct arena *arena = arena_new(4 * KIB);
+    snprintf(dispatch->run, sizeof(dispatch->run), "%s", random_uuid(arena).ptr);
     return dispatch;
 }
 
@@ -184,14 +189,17 @@ static int match(struct dispatch *dispatch, struct call *call, struct str *out_a
 
 /* Names that clients of ARM write into their logs and errors: ours for the request, theirs for what
  * it belongs to, and theirs for the request when they ask for it. Storage has names of its own. */
-static void name_request(struct call *call)
+static void name_request(struct dispatch *dispatch, struct call *call)
 {
     struct str related = http_header(call->ex, "x-ms-correlation-request-id");
 
     assert(call->ex);
     if (call->route && !(call->route->flags & ROUTE_FOLD))
         return;
-    struct str own = random_uuid(call->arena);
+    /* Chance once for a run of the server and a number after it: no question to the kernel each. */
+    uint64_t number = atomic_fetch_add(&dispatch->last_named, 1) + 1;
+    struct str own = arena_printf(call->arena, "%s%012llx", dispatch->run,
+                                  (unsigned long long)(number & 0xffffffffffff));
     http_add_header(call->ex, "x-ms-request-id", own);
     http_add_header(call->ex, "x-ms-correlation-request-id", related.len > 0 ? related : own);
     if (str_eq_fold(http_header(call->ex, "x-ms-return-client-request-id"), STR("true")))
@@ -218,7 +226,7 @@ static enum http_verdict dispatch_head(struct http_exchange *ex, struct http_pla
         return HTTP_REPLIED;
     }
     bool known = match(dispatch, call, &allow, &err) == 0;
-    name_request(call);
+    name_request(dispatch, call);
     if (!known) {
         if (allow.len > 0)
             http_add_header(ex, "Allow", allow);
