@@ -30,7 +30,7 @@ int assigned_ensure(struct store_txn *txn, const struct assigned_wish *wish, str
     if (assigned_find(txn, wish->id, &found, &none) == 0)
         return 0;
     if (none.code != ERROR_NOT_FOUND)
-        return error_set(err, none.code, none.target, "%s", none.message);
+        return error_pass(err, &none);
     return principal_insert(txn, &made, wish->actor, err);
 }
 

@@ -53,9 +53,7 @@ int grant_role_in(struct store_txn *txn, struct arena *arena, struct str id, str
         return error_set(err, ERROR_NOT_FOUND, "RoleDefinitionDoesNotExist",
                          "The role definition '%.*s' does not exist.",
                          STR_ARG(str_slice(id, 0, 64)));
-    if (err)
-        *err = none;
-    return -1;
+    return error_pass(err, &none);
 }
 
 /* In a transaction of its own. */
@@ -134,11 +132,8 @@ static int write_role(struct store_txn *txn, void *context, struct error *err)
     if (check_role_name(txn, writing->role, err) < 0)
         return -1;
     writing->created = document_get(txn, &key, &document, &none) < 0;
-    if (writing->created && none.code != ERROR_NOT_FOUND) {
-        if (err)
-            *err = none;
-        return -1;
-    }
+    if (writing->created && none.code != ERROR_NOT_FOUND)
+        return error_pass(err, &none);
     if (writing->created)
         document = (struct document){.scope = ROLE_SCOPE,
                                      .type = STR(TYPE),

@@ -74,7 +74,7 @@ static bool host_is_ours(struct identity *identity, const struct guard_ask *ask)
  */
 
 /* Across workspaces, what is not allowed looks like what is not there. */
-static int nothing_here(struct error *err)
+int guard_nothing_here(struct error *err)
 {
     return error_set(err, ERROR_NOT_FOUND, "", "There is nothing at this address.");
 }
@@ -87,11 +87,11 @@ static int check_scope(struct identity *identity, const struct guard_place *plac
 
     assert(call->caller.scope > 0);
     if (place->bare_mlflow)
-        return call->caller.scope == identity->default_scope ? 0 : nothing_here(err);
+        return call->caller.scope == identity->default_scope ? 0 : guard_nothing_here(err);
     if (place->kind != PLACE_SCOPE)
-        return call->route->flags & ROUTE_FOLD ? nothing_here(err) : 0;
+        return call->route->flags & ROUTE_FOLD ? guard_nothing_here(err) : 0;
     if (guard_scope_words(identity, call->arena, call->caller.scope, &own, err) < 0)
-        return err->code == ERROR_NOT_FOUND ? nothing_here(err) : -1;
+        return -1;
     struct scope scope = {.number = own.scope,
                           .kind = SCOPE_WORKSPACE,
                           .subscription = own.subscription,
@@ -99,7 +99,7 @@ static int check_scope(struct identity *identity, const struct guard_place *plac
                           .name = own.name};
     if (str_eq(grant_path(call->arena, scope_arm_id(call->arena, &scope)), place->base))
         return 0;
-    return nothing_here(err);
+    return guard_nothing_here(err);
 }
 
 /* What everybody may who has proven who he is: to ask about himself. */
@@ -126,7 +126,7 @@ static int check_user(struct identity *identity, const struct guard_ask *ask,
         return 0;
     bool making = str_eq(place->path, place->base) && str_eq(ask->method, STR("PUT"));
     if (place->kind == PLACE_SCOPE && !making && !access_touches(access, place->base))
-        return nothing_here(err);
+        return guard_nothing_here(err);
     return error_set(err, ERROR_FORBIDDEN, "",
                      "'%.*s' with the object id %.*s may not do '%.*s' over the scope '%.*s'.",
                      STR_ARG(call->caller.name), STR_ARG(call->caller.object_id),
@@ -241,9 +241,7 @@ int guard_decide(struct identity *identity, const struct guard_ask *ask, struct 
         call->caller = (struct caller){0};
         if (why.code == ERROR_UNAUTHENTICATED && out_challenge->len == 0)
             *out_challenge = make_challenge(identity, call);
-        if (err)
-            *err = why;
-        return -1;
+        return error_pass(err, &why);
     }
     return check_permit(identity, ask, call, err);
 }
@@ -323,8 +321,8 @@ static int rights_of(struct identity *identity, const struct caller *caller, str
     if (caller->kind != CALLER_USER)
         return 0;
     struct access_who who = guard_who(caller);
-    if (access_get(identity, &who, false, out, &why) <= 0)
-        return why.code == ERROR_NOT_FOUND || why.code == ERROR_NONE ? 0 : error_pass(err, &why);
+    if (access_get(identity, &who, false, out, &why) < 0)
+        return why.code == ERROR_NOT_FOUND ? 0 : error_pass(err, &why);
     return !access_principal(*out)->disabled;
 }
 

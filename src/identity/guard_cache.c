@@ -81,13 +81,17 @@ int guard_scope_words(struct identity *identity, struct arena *arena, int64_t sc
 {
     struct scope found;
 
+    struct error why = {0};
+
     if (guard_scope_cached(identity, arena, scope, out))
         return 0;
     if (scope <= 0 || !identity->store)
-        return error_set(err, ERROR_NOT_FOUND, "", "There is nothing at this address.");
+        return guard_nothing_here(err);
     CLEANUP(store_read_end) struct store_txn *txn = store_read_begin(identity->store, err);
-    if (!txn || scope_by_number(txn, scope, &found, err) < 0)
+    if (!txn)
         return -1;
+    if (scope_by_number(txn, scope, &found, &why) < 0)
+        return why.code == ERROR_NOT_FOUND ? guard_nothing_here(err) : error_pass(err, &why);
     scope_keep(identity, &found);
     *out = (struct scope_words){.scope = scope,
                                 .subscription = arena_str(arena, found.subscription),

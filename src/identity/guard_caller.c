@@ -131,9 +131,7 @@ static int user_caller(struct identity *identity, const struct user_claim *claim
     if (access_get(identity, &claim->who, false, &access, &why) < 0) {
         if (why.code == ERROR_NOT_FOUND)
             return guard_unauthenticated(err, "The token is of somebody we do not know.");
-        if (err)
-            *err = why;
-        return -1;
+        return error_pass(err, &why);
     }
     const struct principal *principal = access_principal(access);
     if (principal->disabled)

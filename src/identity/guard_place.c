@@ -110,9 +110,7 @@ static int place_in_default(struct identity *identity, const struct place_ask *a
         return 0;
     if (!ask->cached_only &&
         guard_scope_words(identity, arena, identity->default_scope, &words, err) < 0)
-        return err->code == ERROR_NOT_FOUND
-                   ? error_set(err, ERROR_NOT_FOUND, "", "There is nothing at this address.")
-                   : -1;
+        return -1;
     scope.subscription = words.subscription;
     scope.group = words.group;
     scope.name = words.name;

@@ -82,6 +82,8 @@ struct str identity_issuer(struct identity *identity, struct arena *arena);
 /* Waits for a maker of keys under way; not for the IO thread. */
 void identity_wait_keys(struct identity *identity);
 
+/* guard.c: what is not allowed across workspaces looks like what is not there. Always -1. */
+int guard_nothing_here(struct error *err);
 /* guard_cache.c: the words of a workspace, by its number. Errors: ERROR_NOT_FOUND, or why the store
  * cannot say. guard_scope_cached never asks the store: false when it would have to. */
 int guard_scope_words(struct identity *identity, struct arena *arena, int64_t scope,

@@ -78,13 +78,8 @@ static int read_candidate(struct identity *identity, struct arena *arena, const 
     *out = (struct candidate){.kind = out->kind};
     if (!txn)
         return -1;
-    if (principal_by_key(txn, proof->who, &who, &none) < 0) {
-        if (none.code == ERROR_NOT_FOUND)
-            return 0;
-        if (err)
-            *err = none;
-        return -1;
-    }
+    if (principal_by_key(txn, proof->who, &who, &none) < 0)
+        return none.code == ERROR_NOT_FOUND ? 0 : error_pass(err, &none);
     out->known = !who.disabled;
     out->who = principal_keep(arena, &who);
     if (out->kind == CREDENTIAL_SECRET)
@@ -218,7 +213,5 @@ int principal_prove(struct identity *identity, struct arena *arena, const struct
     }
     if (result < 0 && why.code == ERROR_UNAUTHENTICATED)
         limit_failed(identity->limit, proof->who, proof->address);
-    if (result < 0 && err)
-        *err = why;
-    return result;
+    return result < 0 ? error_pass(err, &why) : result;
 }

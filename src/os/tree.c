@@ -203,10 +203,7 @@ int dir_remove_tree(int dir, const char *path, struct error *err)
     CLEANUP(fd_close) int folder = dir_open_at(dir, parent, 0, &missing);
     if (folder < 0 && missing.code == ERROR_NOT_FOUND)
         return 0;
-    if (folder < 0) {
-        if (err)
-            *err = missing;
-        return -1;
-    }
+    if (folder < 0)
+        return error_pass(err, &missing);
     return remove_entry(folder, slash + 1, 0, err);
 }

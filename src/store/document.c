@@ -136,9 +136,7 @@ int document_insert(struct store_txn *txn, struct document *document, struct err
     if (why.code == ERROR_EXISTS)
         return error_set(err, ERROR_EXISTS, document_target(txn, new.name),
                          "'%.*s' exists already.", STR_ARG(new.name));
-    if (err)
-        *err = why;
-    return -1;
+    return error_pass(err, &why);
 }
 
 /* `next_version` may only rise: the counter may have moved since the document was read. */
